@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# examples/run.sh [NAME] [ARGUMENT...]: installs what is missing, builds the example and runs it with a PostgreSQL of
+# its own. Without a name: quickstart.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+name=${1:-quickstart}
+shift $(($# > 0))
+if [ ! -f "examples/$name.cpp" ]; then
+    echo "there is no example '$name'; there are:" >&2
+    (cd examples && printf '  %s\n' *.cpp | sed 's/\.cpp$//') >&2
+    exit 2
+fi
+
+test/support/packages.sh
+cmake --preset release >/dev/null
+cmake --build --preset release --parallel "$(nproc)" --target "example_$name" >&2
+exec "build/release/examples/$name" "$@"

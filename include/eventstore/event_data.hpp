@@ -1,0 +1,79 @@
+/// \file
+/// Events to append.
+#pragma once
+
+#include <eventstore/export.hpp>
+#include <eventstore/uuid.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace eventstore {
+
+/// A point in time as PostgreSQL keeps it: microseconds, UTC.
+using timestamp = std::chrono::sys_time<std::chrono::microseconds>;
+
+/// An event to append: a type, data, and what else is known of it.
+///
+/// Its id is made in the constructor, so that appending a *copy* of a named event_data again is a safe retry: the store
+/// finds the id and answers with the first result. Limits are checked by the append: the type is 1 to 512 bytes of
+/// UTF-8 without NUL; data and metadata are any bytes, together at most `store_options::max_event_bytes` (16 MB).
+///
+/// Thread safety: distinct objects may be used from any threads.
+class EVENTSTORE_EXPORT event_data {
+public:
+    event_data(std::string type, std::string data);
+
+    /// Another id than the one made by the constructor, for instance of the command that led to the event.
+    event_data& id(uuid value) & { return id_ = value, *this; }
+    event_data&& id(uuid value) && { return std::move(id(value)); }
+
+    /// What is known about the event, as opposed to what happened: any bytes, empty by default.
+    event_data& metadata(std::string value) & { return metadata_ = std::move(value), *this; }
+    event_data&& metadata(std::string value) && { return std::move(metadata(std::move(value))); }
+
+    /// Events that belong together share a correlation id.
+    event_data& correlation_id(uuid value) & { return correlation_id_ = value, *this; }
+    event_data&& correlation_id(uuid value) && { return std::move(correlation_id(value)); }
+
+    /// The id of the event or command that caused this one.
+    event_data& causation_id(uuid value) & { return causation_id_ = value, *this; }
+    event_data&& causation_id(uuid value) && { return std::move(causation_id(value)); }
+
+    /// When it happened, for imports; by default the database's time of the append.
+    event_data& created_at(timestamp value) & { return created_at_ = value, *this; }
+    event_data&& created_at(timestamp value) && { return std::move(created_at(value)); }
+
+    const uuid& id() const noexcept { return id_; }
+    const std::string& type() const noexcept { return type_; }
+    const std::string& data() const noexcept { return data_; }
+    const std::string& metadata() const noexcept { return metadata_; }
+    const std::optional<uuid>& correlation_id() const noexcept { return correlation_id_; }
+    const std::optional<uuid>& causation_id() const noexcept { return causation_id_; }
+    const std::optional<timestamp>& created_at() const noexcept { return created_at_; }
+
+private:
+    uuid id_;
+    std::string type_;
+    std::string data_;
+    std::string metadata_;
+    std::optional<uuid> correlation_id_;
+    std::optional<uuid> causation_id_;
+    std::optional<timestamp> created_at_;
+};
+
+/// A list of events: `co_await store.append("account-1", 2, events(opened, deposited))`.
+/// (A braced list inside `co_await` does not compile on g++ 12.)
+template <class... Events>
+std::vector<event_data> events(Events&&... each) {
+    std::vector<event_data> list;
+    list.reserve(sizeof...(each));
+    (list.push_back(std::forward<Events>(each)), ...);
+    return list;
+}
+
+} // namespace eventstore

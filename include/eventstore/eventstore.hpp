@@ -1,0 +1,19 @@
+/// \file
+/// Everything.
+#pragma once
+
+#include <eventstore/append_result.hpp>
+#include <eventstore/embedded_postgres.hpp>
+#include <eventstore/error.hpp>
+#include <eventstore/event_data.hpp>
+#include <eventstore/event_page.hpp>
+#include <eventstore/event_scan.hpp>
+#include <eventstore/expected_version.hpp>
+#include <eventstore/read_options.hpp>
+#include <eventstore/recorded_event.hpp>
+#include <eventstore/store.hpp>
+#include <eventstore/store_options.hpp>
+#include <eventstore/store_stats.hpp>
+#include <eventstore/stream_info.hpp>
+#include <eventstore/uuid.hpp>
+#include <eventstore/version.hpp>

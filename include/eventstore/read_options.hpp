@@ -1,0 +1,66 @@
+/// \file
+/// What to read.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace eventstore {
+
+/// Which events to read, in what order, and how many at a time. For a scan, `count` and `max_bytes` bound one page.
+///
+/// The bounds are checked when the read is awaited; one that is out of them fails with `errc::invalid_argument`.
+class read_options {
+public:
+    read_options() noexcept {} // user-declared: a temporary aggregate inside co_await is freed twice by g++ 12
+
+    /// The first version (of a stream) or position (of the log) to read, itself included; 0 or more. By default the
+    /// first one, or the last one if `backward()`.
+    read_options& from(std::int64_t value) & { return from_ = value, *this; }
+    read_options&& from(std::int64_t value) && { return std::move(from(value)); }
+
+    /// At most this many events; 1 or more, 1000 by default.
+    read_options& count(std::size_t value) & { return count_ = value, *this; }
+    read_options&& count(std::size_t value) && { return std::move(count(value)); }
+
+    /// At most this many bytes of data and metadata, but always one event; 1 or more, 4 MB by default.
+    read_options& max_bytes(std::size_t value) & { return max_bytes_ = value, *this; }
+    read_options&& max_bytes(std::size_t value) && { return std::move(max_bytes(value)); }
+
+    /// From the newest to the oldest.
+    read_options& backward() & { return backward_ = true, *this; }
+    read_options&& backward() && { return std::move(backward()); }
+
+    /// Only events of these types. The server filters; an empty list is no filter.
+    read_options& types(std::vector<std::string> value) & { return types_ = std::move(value), *this; }
+    read_options&& types(std::vector<std::string> value) && { return std::move(types(std::move(value))); }
+    /// Only events of this type, besides those named before.
+    read_options& type(std::string value) & { return types_.push_back(std::move(value)), *this; }
+    read_options&& type(std::string value) && { return std::move(type(std::move(value))); }
+
+    /// Only events of streams whose names begin with this; for reading the log of all streams.
+    read_options& stream_prefix(std::string value) & { return stream_prefix_ = std::move(value), *this; }
+    read_options&& stream_prefix(std::string value) && { return std::move(stream_prefix(std::move(value))); }
+
+    std::optional<std::int64_t> from() const noexcept { return from_; }
+    std::size_t count() const noexcept { return count_; }
+    std::size_t max_bytes() const noexcept { return max_bytes_; }
+    bool is_backward() const noexcept { return backward_; }
+    const std::vector<std::string>& types() const noexcept { return types_; }
+    const std::string& stream_prefix() const noexcept { return stream_prefix_; }
+    bool is_filtered() const noexcept { return !types_.empty() || !stream_prefix_.empty(); }
+
+private:
+    std::optional<std::int64_t> from_;
+    std::size_t count_ = 1000;
+    std::size_t max_bytes_ = std::size_t{4} << 20;
+    bool backward_ = false;
+    std::vector<std::string> types_;
+    std::string stream_prefix_;
+};
+
+} // namespace eventstore

@@ -1,0 +1,105 @@
+/// \file
+/// Events as they were recorded.
+#pragma once
+
+#include <eventstore/event_data.hpp>
+#include <eventstore/export.hpp>
+#include <eventstore/uuid.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace eventstore {
+
+namespace detail {
+
+class page;
+struct page_row;
+
+EVENTSTORE_EXPORT void retain(const page* shared) noexcept; // one atomic count for each page
+EVENTSTORE_EXPORT void release(const page* shared) noexcept;
+
+/// One event of a page. Views point into the page.
+struct page_row {
+    std::int64_t version = 0;
+    std::int64_t position = 0;
+    timestamp created_at{};
+    uuid id{};
+    std::string_view stream;
+    std::string_view type;
+    std::string_view data;
+    std::string_view metadata;
+    std::optional<uuid> correlation_id;
+    std::optional<uuid> causation_id;
+};
+
+} // namespace detail
+
+/// One recorded event.
+///
+/// Lifetime: elements of a page count no references and live as long as the page. A copy keeps the *whole page* alive,
+/// `detached()` only the event itself; keep few events of large pages by the latter. Views (`data()` and so on) live as
+/// long as the event that gave them; there are none of temporaries.
+///
+/// Thread safety: immutable; distinct objects may be used from any threads. No call blocks.
+class recorded_event {
+public:
+    recorded_event(const recorded_event& other) noexcept : page_(other.page_), row_(other.row_), owner_(true) {
+        detail::retain(page_);
+    }
+    recorded_event(recorded_event&& other) noexcept : recorded_event(std::as_const(other)) {}
+    recorded_event& operator=(recorded_event other) noexcept {
+        std::swap(page_, other.page_);
+        std::swap(row_, other.row_);
+        std::swap(owner_, other.owner_);
+        return *this;
+    }
+    ~recorded_event() {
+        if (owner_)
+            detail::release(page_);
+    }
+
+    /// Its place in its stream, from 1, without gaps.
+    std::int64_t version() const noexcept { return row_->version; }
+    /// Its place in the log of all streams, from 1, in commit order. Whoever has seen a position has seen everything
+    /// that will ever exist below it.
+    std::int64_t position() const noexcept { return row_->position; }
+    const uuid& id() const& noexcept { return row_->id; }
+    uuid id() const&& noexcept { return row_->id; }
+    timestamp created_at() const noexcept { return row_->created_at; }
+    std::optional<uuid> correlation_id() const noexcept { return row_->correlation_id; }
+    std::optional<uuid> causation_id() const noexcept { return row_->causation_id; }
+
+    std::string_view stream() const& noexcept { return row_->stream; }
+    std::string_view stream() const&& = delete;
+    std::string_view type() const& noexcept { return row_->type; }
+    std::string_view type() const&& = delete;
+    std::string_view data() const& noexcept { return row_->data; }
+    std::string_view data() const&& = delete;
+    std::string_view metadata() const& noexcept { return row_->metadata; }
+    std::string_view metadata() const&& = delete;
+
+    /// A copy that keeps nothing but itself alive.
+    EVENTSTORE_EXPORT recorded_event detached() const;
+
+    /// An event made by hand, to test a handler with. `created_at` is the data's, or else now.
+    EVENTSTORE_EXPORT static recorded_event make(std::string stream, std::int64_t version, std::int64_t position,
+                                                 event_data data);
+
+private:
+    friend class detail::page;
+    enum class adopt { reference };
+
+    recorded_event(const detail::page* shared, const detail::page_row* row) noexcept : page_(shared), row_(row) {}
+    recorded_event(const detail::page* shared, const detail::page_row* row, adopt) noexcept
+        : page_(shared), row_(row), owner_(true) {}
+
+    const detail::page* page_;
+    const detail::page_row* row_;
+    bool owner_ = false;
+};
+
+} // namespace eventstore

@@ -1,0 +1,137 @@
+/// \file
+/// The event store: append, read, scan.
+#pragma once
+
+#include <eventstore/append_result.hpp>
+#include <eventstore/error.hpp>
+#include <eventstore/event_data.hpp>
+#include <eventstore/event_page.hpp>
+#include <eventstore/event_scan.hpp>
+#include <eventstore/expected_version.hpp>
+#include <eventstore/export.hpp>
+#include <eventstore/read_options.hpp>
+#include <eventstore/store_options.hpp>
+#include <eventstore/store_stats.hpp>
+#include <eventstore/stream_info.hpp>
+
+#include <boost/asio/awaitable.hpp>
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+namespace eventstore {
+
+namespace asio = boost::asio;
+
+namespace detail {
+class store_impl;
+}
+
+/// A cheap handle to an open store. Copies are handles to the same store.
+///
+/// Stream names are 1 to 512 bytes of UTF-8 without NUL. Names that begin with `$` are the store's own: `$all` is every
+/// event in order, and can be read; none of them can be appended to (`errc::reserved_stream`).
+///
+/// **Errors.** A call itself never throws; what is awaited throws `eventstore::error`. All operations may fail with
+/// `invalid_argument`, `timeout`, `cancelled`, `connection_lost`, `store_closed` and `database_error`; more is said
+/// where it applies. Arguments are copied by the call: views need to live no longer than it.
+///
+/// **Timeouts.** Each operation ends within `store_options::operation_timeout`, or what `within` says. Prefer that to
+/// `operation || timer`, which drops the result of an operation that loses the race.
+///
+/// **Cancellation.** By the cancellation slot of the coroutine, of any type. What holds then is said at each operation.
+/// On an io_context that several threads run, a coroutine that uses cancellation must run on a strand.
+///
+/// **Lifetime.** Pending operations keep the store open. When the last handle, scan and operation is gone, the store
+/// ends in order: what is queued is appended, connections are closed, and `io_context::run()` has nothing left to do.
+///
+/// **Thread safety.** Distinct handles and const calls on one handle: any thread. A completion runs on the caller's
+/// executor.
+class EVENTSTORE_EXPORT store {
+public:
+    explicit store(std::shared_ptr<detail::store_impl> impl) noexcept;
+    store(const store&) noexcept;
+    store(store&&) noexcept;
+    store& operator=(const store&) noexcept;
+    store& operator=(store&&) noexcept;
+    ~store();
+
+    /// The same store, with this time limit for each operation: `co_await store.within(2s).append(...)`.
+    store within(milliseconds limit) const;
+
+    /// Appends an event to a stream.
+    ///
+    /// Appends of many callers share a transaction and its flush to disk; each has an outcome of its own. Appends to one
+    /// stream are carried out in the order in which they were awaited or spawned.
+    ///
+    /// Idempotent by the events' ids: if all of them are in the stream already, as one run in the same order, this
+    /// succeeds with the first result (`already_appended`), whatever version is expected; data is not compared.
+    ///
+    /// Errors: `wrong_expected_version`, `stream_exists` (for `no_stream`), `stream_not_found` (for `stream_exists`),
+    /// `stream_deleted` (wins over the former), `duplicate_event` (an id is stored elsewhere, or only some are),
+    /// `reserved_stream`, `overloaded`, `lock_timeout`. The failure's facts name the stream and both versions.
+    ///
+    /// Cancellation: before it was sent, nothing is stored. After that it completes at once with `cancelled` and
+    /// `outcome_unknown`; it may be stored. The same holds for `timeout`. A retry with the same events is safe.
+    asio::awaitable<append_result> append(std::string_view stream, expected_version expected, event_data event) const;
+
+    /// Appends events to a stream, all or nothing, with versions and positions in a row. At most 64 MB in all; an empty
+    /// list succeeds and stores nothing.
+    asio::awaitable<append_result> append(std::string_view stream, expected_version expected,
+                                          std::vector<event_data> events) const;
+
+    /// As append, with every failure as a value; throws nothing. For callers that expect to lose races.
+    asio::awaitable<result<append_result>> try_append(std::string_view stream, expected_version expected,
+                                                      event_data event) const;
+    asio::awaitable<result<append_result>> try_append(std::string_view stream, expected_version expected,
+                                                      std::vector<event_data> events) const;
+
+    /// Reads a page of a stream. `$all` reads the log of all streams, as read_all does.
+    ///
+    /// Errors: `stream_not_found`, `stream_deleted`. Cancellation: the read is abandoned, nothing is changed.
+    asio::awaitable<event_page> read(std::string_view stream, read_options options = read_options()) const;
+
+    /// Reads a page of the log of all streams, by position. Positions grow, and without hard deletes have no gaps.
+    asio::awaitable<event_page> read_all(read_options options = read_options()) const;
+
+    /// Reads a stream to its end, page after page; see event_scan. Errors of the arguments come with the first next().
+    event_scan scan(std::string_view stream, read_options options = read_options()) const;
+
+    /// Reads the log of all streams to its end, page after page; see event_scan.
+    event_scan scan_all(read_options options = read_options()) const;
+
+    /// The event with this id. Errors: `event_not_found`.
+    asio::awaitable<recorded_event> find_event(uuid id) const;
+
+    /// What is known of a stream, or of `$all`. Errors: `stream_not_found`, `stream_deleted`.
+    asio::awaitable<eventstore::stream_info> stream_info(std::string_view stream) const;
+
+    /// A page of the streams that are not deleted, by name.
+    asio::awaitable<std::vector<eventstore::stream_info>> streams(stream_query query = stream_query()) const;
+
+    /// What the store has done since it was opened. Never blocks for long.
+    store_stats stats() const;
+
+    /// Ends the store: refuses new operations with `store_closed`, lets what was queued be appended, closes the
+    /// connections. Takes `close_timeout` at most. Idempotent; all handles are closed at once.
+    ///
+    /// Cancellation: the waiting ends, the closing goes on.
+    asio::awaitable<void> close() const;
+
+private:
+    std::shared_ptr<detail::store_impl> impl_;
+    milliseconds limit_{0}; // 0 = operation_timeout
+};
+
+/// Opens a store: connects, checks the server and the schema, and with `store_options::create` makes the schema.
+///
+/// Errors: `connection_lost` (with the reason that libpq gives), `schema_missing`, `schema_too_new`, `server_unusable`,
+/// `invalid_argument`. Cancellation: nothing is left behind.
+EVENTSTORE_EXPORT asio::awaitable<store> open(store_options options);
+
+/// Makes the schema of a store, or brings an older one up to date, and returns its version. Any number of processes may
+/// do so at once. Errors: as open.
+EVENTSTORE_EXPORT asio::awaitable<int> migrate(store_options options);
+
+} // namespace eventstore

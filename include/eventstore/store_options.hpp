@@ -1,0 +1,139 @@
+/// \file
+/// How to open a store.
+#pragma once
+
+#include <eventstore/export.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace eventstore {
+
+namespace asio = boost::asio;
+using std::chrono::milliseconds;
+
+/// What a callable argument must be: a named one, or a lambda that captures by reference or by trivial value.
+/// (`co_await f([text] { ... })` is a double free on g++ 12; here it does not compile: write
+/// `auto handler = [text] { ... };` and pass `handler`.)
+template <class Callable, class Signature>
+concept handler_for =
+    std::is_constructible_v<std::function<Signature>, Callable> &&
+    (std::is_lvalue_reference_v<Callable> || std::is_trivially_destructible_v<std::remove_cvref_t<Callable>>);
+
+/// Where the store is, and how to treat it. Options out of their bounds fail the `open` with `errc::invalid_argument`.
+class store_options {
+public:
+    /// \param url a libpq connection string or URI: `postgresql://user@host:5432/database?sslmode=require`,
+    /// `postgresql:///shop?host=/run/postgresql`, several hosts, services: whatever libpq understands.
+    store_options(std::string url) : url_(std::move(url)) {}
+    store_options(const char* url) : url_(url) {}
+
+    /// The schema that holds the store's tables: 1 to 63 bytes, "eventstore" by default. Many stores may share a database.
+    store_options& schema(std::string value) & { return schema_ = std::move(value), *this; }
+    store_options&& schema(std::string value) && { return std::move(schema(std::move(value))); }
+
+    /// Makes the schema on open where it is missing, and brings an older one up to date. Off by default.
+    store_options& create(bool value = true) & { return create_ = value, *this; }
+    store_options&& create(bool value = true) && { return std::move(create(value)); }
+
+    /// At most this many connections for reading, each shared by many callers; 1 to 1000, 4 by default. Opened when
+    /// needed. There is one more for appending.
+    store_options& pool_size(std::size_t value) & { return pool_size_ = value, *this; }
+    store_options&& pool_size(std::size_t value) && { return std::move(pool_size(value)); }
+
+    /// How long an operation may take, unless `store::within` says otherwise; 10 s by default, at least 1 ms.
+    store_options& operation_timeout(milliseconds value) & { return operation_timeout_ = value, *this; }
+    store_options&& operation_timeout(milliseconds value) && { return std::move(operation_timeout(value)); }
+
+    /// How long the orderly end of a store may take, once its last handle is gone or close() is called; 1 s by default.
+    store_options& close_timeout(milliseconds value) & { return close_timeout_ = value, *this; }
+    store_options&& close_timeout(milliseconds value) && { return std::move(close_timeout(value)); }
+
+    /// The bytes of appends that may be queued or under way, 64 MB by default. Beyond it an append waits for admission,
+    /// in order.
+    store_options& max_queued_bytes(std::size_t value) & { return max_queued_bytes_ = value, *this; }
+    store_options&& max_queued_bytes(std::size_t value) && { return std::move(max_queued_bytes(value)); }
+
+    /// Beyond `max_queued_bytes` an append fails with `errc::overloaded` instead of waiting.
+    store_options& fail_when_full(bool value = true) & { return fail_when_full_ = value, *this; }
+    store_options&& fail_when_full(bool value = true) && { return std::move(fail_when_full(value)); }
+
+    /// The largest event, data and metadata together, in bytes; 16 MB by default, at most 64 MB.
+    store_options& max_event_bytes(std::size_t value) & { return max_event_bytes_ = value, *this; }
+    store_options&& max_event_bytes(std::size_t value) && { return std::move(max_event_bytes(value)); }
+
+    /// How long the next group of appends waits for the writers of the last one to come back; 100 us by default. Only
+    /// of weight where the callers run on several executors.
+    store_options& rejoin_wait(std::chrono::microseconds value) & { return rejoin_wait_ = value, *this; }
+    store_options&& rejoin_wait(std::chrono::microseconds value) && { return std::move(rejoin_wait(value)); }
+
+    /// Opens the store even if the server acknowledges a commit before it is durable (`synchronous_commit = off`), so
+    /// that an acknowledged event may be lost when the server crashes. Otherwise `open` refuses with
+    /// `errc::server_unusable`.
+    store_options& allow_asynchronous_commit(bool value = true) & { return asynchronous_commit_ = value, *this; }
+    store_options&& allow_asynchronous_commit(bool value = true) && {
+        return std::move(allow_asynchronous_commit(value));
+    }
+
+    /// The url leads through a transaction pooler (PgBouncer): no prepared statements, no session settings.
+    store_options& pooled(bool value = true) & { return pooled_ = value, *this; }
+    store_options&& pooled(bool value = true) && { return std::move(pooled(value)); }
+
+    /// Told what the store does behind its callers' backs: notices of the server, lost connections, retries; a line
+    /// each, never with a password. Called on the store's executor. It must not throw.
+    template <handler_for<void(std::string_view)> Handler>
+    store_options& on_log(Handler&& handler) & {
+        log_ = std::forward<Handler>(handler);
+        return *this;
+    }
+    template <handler_for<void(std::string_view)> Handler>
+    store_options&& on_log(Handler&& handler) && {
+        return std::move(on_log(std::forward<Handler>(handler)));
+    }
+
+    /// Where the store's own work runs. By default the execution context of the coroutine that opens it (not the
+    /// coroutine's strand).
+    store_options& executor(asio::any_io_executor value) & { return executor_ = std::move(value), *this; }
+    store_options&& executor(asio::any_io_executor value) && { return std::move(executor(std::move(value))); }
+
+    const std::string& url() const noexcept { return url_; }
+    const std::string& schema() const noexcept { return schema_; }
+    bool creates() const noexcept { return create_; }
+    std::size_t pool_size() const noexcept { return pool_size_; }
+    milliseconds operation_timeout() const noexcept { return operation_timeout_; }
+    milliseconds close_timeout() const noexcept { return close_timeout_; }
+    std::size_t max_queued_bytes() const noexcept { return max_queued_bytes_; }
+    bool fails_when_full() const noexcept { return fail_when_full_; }
+    std::size_t max_event_bytes() const noexcept { return max_event_bytes_; }
+    std::chrono::microseconds rejoin_wait() const noexcept { return rejoin_wait_; }
+    bool allows_asynchronous_commit() const noexcept { return asynchronous_commit_; }
+    bool is_pooled() const noexcept { return pooled_; }
+    const std::function<void(std::string_view)>& on_log() const noexcept { return log_; }
+    const asio::any_io_executor& executor() const noexcept { return executor_; }
+
+private:
+    std::string url_;
+    std::string schema_ = "eventstore";
+    bool create_ = false;
+    std::size_t pool_size_ = 4;
+    milliseconds operation_timeout_{10'000};
+    milliseconds close_timeout_{1'000};
+    std::size_t max_queued_bytes_ = std::size_t{64} << 20;
+    bool fail_when_full_ = false;
+    std::size_t max_event_bytes_ = std::size_t{16} << 20;
+    std::chrono::microseconds rejoin_wait_{100};
+    bool asynchronous_commit_ = false;
+    bool pooled_ = false;
+    std::function<void(std::string_view)> log_;
+    asio::any_io_executor executor_;
+};
+
+} // namespace eventstore

@@ -1,0 +1,34 @@
+-- Events are facts: nobody changes or removes them by mistake, not even the owner of the tables. Statement-level
+-- triggers cost nothing on an insert, and see TRUNCATE too.
+--
+-- The hard delete of a stream sets eventstore.hard_delete to 'on' with SET LOCAL, in its own transaction.
+create function eventstore.refuse_change()
+returns trigger
+language plpgsql
+set search_path = eventstore, pg_temp
+as $function$
+begin
+    if tg_op = 'DELETE' and current_setting('eventstore.hard_delete', true) = 'on' then
+        return null;
+    end if;
+    raise exception '% of %.% is refused: events are immutable', tg_op, tg_table_schema, tg_table_name
+        using errcode = 'restrict_violation',
+              hint = 'Append an event that corrects the earlier one.';
+end
+$function$;
+
+create trigger events_are_immutable
+before update or delete or truncate on eventstore.events
+for each statement execute function eventstore.refuse_change();
+
+create trigger streams_are_never_removed
+before delete or truncate on eventstore.streams
+for each statement execute function eventstore.refuse_change();
+
+create trigger streams_keep_their_identity
+before update of stream_id, name on eventstore.streams
+for each statement execute function eventstore.refuse_change();
+
+create trigger log_state_is_never_removed
+before delete or truncate on eventstore.log_state
+for each statement execute function eventstore.refuse_change();

@@ -1,0 +1,9 @@
+-- One event by its id; no row = there is none.
+--   $1 event id
+select
+    s.version as head,
+    e.stream_version, e.position, e.created_at, e.event_id, e.correlation_id, e.causation_id,
+    e.type, e.data, e.metadata, s.name
+from eventstore.events as e
+join eventstore.streams as s on s.stream_id = e.stream_id
+where e.event_id = $1

@@ -1,0 +1,39 @@
+-- As read_all, with exact sizes and a filter: rows until max_bytes are reached (one at least), of these types, of
+-- streams whose names begin with this prefix. At most $6 positions are looked at; see read_stream_bounded.
+--   $1 from position (inclusive), $2 count, $3 max_bytes, $4 types (null = all), $5 prefix (null = all), $6 window
+select
+    log.head,
+    e.stream_version, e.position, e.created_at, e.event_id, e.correlation_id, e.causation_id,
+    e.type, case when e.total_bytes <= $3 or e.total_bytes = e.bytes then e.data end as data, e.metadata, e.stream_id
+from (
+    select
+        greatest(l.floor, (select newest.position from eventstore.events as newest order by newest.position desc limit 1))
+            as head
+    from eventstore.log_state as l
+) as log
+left join lateral (
+    select sized.*
+    from (
+        select
+            e.*,
+            octet_length(e.data) + octet_length(e.metadata) as bytes,
+            sum(octet_length(e.data) + octet_length(e.metadata)) over (
+                order by e.position asc rows unbounded preceding -- forward
+                order by e.position desc rows unbounded preceding -- backward
+            ) as total_bytes
+        from eventstore.events as e
+        where e.position >= $1 -- forward
+        where e.position <= $1 -- backward
+          and e.position < $1 + $6 -- forward
+          and e.position > least($1, log.head) - $6 -- backward
+          and ($4::text[] is null or e.type = any ($4))
+          and ($5::text is null or exists (
+              select from eventstore.streams as s where s.stream_id = e.stream_id and starts_with(s.name, $5)))
+        order by e.position asc -- forward
+        order by e.position desc -- backward
+        limit $2
+    ) as sized
+    where sized.total_bytes - sized.bytes <= $3
+    order by sized.position asc -- forward
+    order by sized.position desc -- backward
+) as e on true

@@ -1,0 +1,37 @@
+-- As read_stream, with exact sizes and a filter: rows until max_bytes are reached (one at least), of these types.
+--
+-- A last row whose data is null says that there is more, but no room for it.
+-- A filter that matches nothing must not read the whole stream in one statement: at most $6 versions are looked at.
+--   $1 name, $2 from version (inclusive), $3 count, $4 max_bytes, $5 types (null = all), $6 window
+select
+    case when s.deleted_at is null then s.version else -1 end as head,
+    e.stream_version, e.position, e.created_at, e.event_id, e.correlation_id, e.causation_id,
+    e.type, case when e.total_bytes <= $4 or e.total_bytes = e.bytes then e.data end as data, e.metadata
+from eventstore.streams as s
+left join lateral (
+    select sized.*
+    from (
+        select
+            e.*,
+            octet_length(e.data) + octet_length(e.metadata) as bytes,
+            sum(octet_length(e.data) + octet_length(e.metadata)) over (
+                order by e.stream_version asc rows unbounded preceding -- forward
+                order by e.stream_version desc rows unbounded preceding -- backward
+            ) as total_bytes
+        from eventstore.events as e
+        where e.stream_id = s.stream_id
+          and e.stream_version >= $2 -- forward
+          and e.stream_version <= $2 -- backward
+          and e.stream_version < $2 + $6 -- forward
+          and e.stream_version > least($2, s.version) - $6 -- backward
+          and ($5::text[] is null or e.type = any ($5))
+          and s.deleted_at is null
+        order by e.stream_version asc -- forward
+        order by e.stream_version desc -- backward
+        limit $3
+    ) as sized
+    where sized.total_bytes - sized.bytes <= $4
+    order by sized.stream_version asc -- forward
+    order by sized.stream_version desc -- backward
+) as e on true
+where s.name = $1

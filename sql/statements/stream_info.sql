@@ -1,0 +1,5 @@
+-- What is known of one stream; no row = there is none.
+--   $1 name
+select s.name, s.version, s.created_at, s.deleted_at
+from eventstore.streams as s
+where s.name = $1

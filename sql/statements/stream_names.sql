@@ -1,0 +1,5 @@
+-- The names of streams by their ids; an id that is gone (a hard delete) has no row.
+--   $1 ids
+select s.stream_id, s.name
+from eventstore.streams as s
+where s.stream_id = any ($1)

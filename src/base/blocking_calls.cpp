@@ -1,0 +1,7 @@
+#include "base/blocking_calls.hpp"
+
+namespace eventstore::detail {
+
+asio::execution_context::id blocking_calls::id;
+
+} // namespace eventstore::detail

@@ -1,0 +1,79 @@
+/// Calls that block (name look-ups, files), kept away from the threads of an io_context.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/execution.hpp>
+#include <boost/asio/execution_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/prefer.hpp>
+#include <boost/asio/query.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <memory>
+#include <mutex>
+#include <utility>
+
+namespace eventstore::detail {
+
+namespace asio = boost::asio;
+
+/// One thread for each execution context that needs it, ended with the context.
+class blocking_calls final : public asio::execution_context::service {
+public:
+    using key_type = blocking_calls;
+    static asio::execution_context::id id;
+
+    explicit blocking_calls(asio::execution_context& context) : service(context) {}
+
+    /// Runs `call` on the thread, then posts `handler` to its executor.
+    template <class Call, class Handler>
+    void run(Call call, Handler handler) {
+        auto executor =
+            asio::prefer(asio::get_associated_executor(handler), asio::execution::outstanding_work.tracked);
+        const std::lock_guard lock(mutex_);
+        if (ended_)
+            return; // the context is going, and the handler with it
+        if (!thread_)
+            thread_ = std::make_unique<asio::thread_pool>(1);
+        asio::post(*thread_, [call = std::move(call), handler = std::move(handler), executor]() mutable {
+            call();
+            asio::post(executor, std::move(handler));
+        });
+    }
+
+private:
+    void shutdown() override {
+        std::unique_ptr<asio::thread_pool> thread;
+        {
+            const std::lock_guard lock(mutex_);
+            ended_ = true;
+            thread = std::move(thread_);
+        }
+        if (thread) {
+            thread->stop(); // what has not begun is destroyed, what runs is waited for
+            thread->join();
+        }
+    }
+
+    std::mutex mutex_;
+    bool ended_ = false;
+    std::unique_ptr<asio::thread_pool> thread_;
+};
+
+/// Runs `call()` away from the io_context, and resumes the coroutine on its own executor. The caller's cancellation does
+/// not interrupt it. `call` must own what it uses, or be waited for.
+template <class Call>
+asio::awaitable<void> run_blocking(Call call) {
+    return asio::async_initiate<const asio::use_awaitable_t<>, void()>(
+        [call = std::move(call)](auto handler) mutable {
+            auto& context = asio::query(asio::get_associated_executor(handler), asio::execution::context);
+            asio::use_service<blocking_calls>(context).run(std::move(call), std::move(handler));
+        },
+        asio::use_awaitable);
+}
+
+} // namespace eventstore::detail

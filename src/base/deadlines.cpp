@@ -1,0 +1,79 @@
+#include "base/deadlines.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <vector>
+
+namespace eventstore::detail {
+
+deadlines::deadlines(const asio::any_io_executor& executor) : strand_(asio::make_strand(executor)), timer_(strand_) {}
+
+deadlines::~deadlines() { pending_.clear(); }
+
+void deadlines::add(operation& what) {
+    const std::lock_guard lock(mutex_);
+    const auto place = pending_.insert(what);
+    if (place == pending_.begin())
+        arm_soon();
+}
+
+void deadlines::remove(operation& what) noexcept {
+    const std::lock_guard lock(mutex_);
+    if (!what.deadline_hook.is_linked())
+        return;
+    pending_.erase(pending_.iterator_to(what));
+    if (pending_.empty())
+        arm_soon(); // rather: disarm; a caller that comes back at once finds the timer still running
+}
+
+void deadlines::arm_soon() {
+    if (arming_)
+        return;
+    arming_ = true;
+    asio::post(strand_, [self = shared_from_this()] { self->arm(); });
+}
+
+void deadlines::arm() {
+    steady_time next = steady_time::max();
+    {
+        const std::lock_guard lock(mutex_);
+        arming_ = false;
+        if (!pending_.empty())
+            next = pending_.begin()->deadline();
+    }
+    if (next == steady_time::max()) {
+        armed_for_ = next;
+        timer_.cancel();
+        return;
+    }
+    if (next >= armed_for_) // fires early, finds nothing due, and is armed again
+        return;
+    armed_for_ = next;
+    timer_.expires_at(next);
+    timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& ec) {
+        const auto self = weak.lock();
+        if (!ec && self)
+            self->expire_due();
+    });
+}
+
+void deadlines::expire_due() {
+    armed_for_ = steady_time::max();
+    std::vector<std::shared_ptr<operation>> due;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto now = std::chrono::steady_clock::now();
+        while (!pending_.empty() && pending_.begin()->deadline() <= now) {
+            operation& first = *pending_.begin();
+            pending_.erase(pending_.begin());
+            // Null where its last owner is just letting go of it.
+            if (auto owned = first.weak_from_this().lock())
+                due.push_back(std::move(owned));
+        }
+    }
+    for (const auto& each : due)
+        each->expire();
+    arm();
+}
+
+} // namespace eventstore::detail

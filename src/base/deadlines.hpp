@@ -1,0 +1,51 @@
+/// The deadlines of all operations of a store, on one timer.
+#pragma once
+
+#include "base/operation.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/intrusive/set.hpp>
+
+#include <memory>
+#include <mutex>
+
+namespace eventstore::detail {
+
+/// Expires operations that are not finished in time.
+///
+/// The timer runs only while operations are pending, so that it does not keep an io_context from ending. Thread safe.
+class deadlines : public std::enable_shared_from_this<deadlines> {
+public:
+    explicit deadlines(const asio::any_io_executor& executor);
+    ~deadlines();
+
+    void add(operation& what);
+    void remove(operation& what) noexcept;
+
+private:
+    struct by_deadline {
+        bool operator()(const operation& left, const operation& right) const noexcept {
+            return left.deadline() < right.deadline();
+        }
+    };
+    using ordered = boost::intrusive::multiset<
+        operation,
+        boost::intrusive::member_hook<operation, boost::intrusive::set_member_hook<>, &operation::deadline_hook>,
+        boost::intrusive::compare<by_deadline>>;
+
+    void arm_soon();  // with the mutex held
+    void arm();       // on the strand
+    void expire_due(); // on the strand
+
+    asio::strand<asio::any_io_executor> strand_;
+    asio::steady_timer timer_; // touched on the strand only
+    steady_time armed_for_ = steady_time::max();
+
+    std::mutex mutex_;
+    ordered pending_;
+    bool arming_ = false; // an arm() is posted
+};
+
+} // namespace eventstore::detail

@@ -1,0 +1,62 @@
+#include <eventstore/error.hpp>
+
+namespace eventstore {
+
+namespace {
+
+const char* text_of(errc code) noexcept {
+    switch (code) {
+    case errc::wrong_expected_version: return "the stream is not at the expected version";
+    case errc::stream_exists: return "the stream exists already";
+    case errc::stream_not_found: return "the stream does not exist";
+    case errc::stream_deleted: return "the stream was deleted";
+    case errc::duplicate_event: return "an event id is stored already";
+    case errc::reserved_stream: return "the stream name is reserved";
+    case errc::invalid_argument: return "an argument is not valid";
+    case errc::event_not_found: return "no event has this id";
+    case errc::next_pending: return "next() is waiting already";
+    case errc::schema_missing: return "the schema holds no event store of this version";
+    case errc::schema_too_new: return "the schema is newer than this library";
+    case errc::server_unusable: return "the server cannot keep what the store promises";
+    case errc::store_closed: return "the store is closed";
+    case errc::overloaded: return "too many bytes are queued";
+    case errc::connection_lost: return "the connection to PostgreSQL is lost";
+    case errc::lock_timeout: return "another session holds the lock of the log";
+    case errc::timeout: return "the time was over";
+    case errc::cancelled: return "the operation was cancelled";
+    case errc::database_error: return "PostgreSQL reported an error";
+    case errc::embedded_server_failed: return "the embedded PostgreSQL did not start";
+    }
+    return "success";
+}
+
+class eventstore_category final : public boost::system::error_category {
+public:
+    const char* name() const noexcept override { return "eventstore"; }
+    std::string message(int value) const override { return text_of(static_cast<errc>(value)); }
+
+    boost::system::error_condition default_error_condition(int value) const noexcept override {
+        namespace generic = boost::system::errc;
+        switch (static_cast<errc>(value)) {
+        case errc::cancelled: return generic::make_error_condition(generic::operation_canceled);
+        case errc::timeout: return generic::make_error_condition(generic::timed_out);
+        case errc::invalid_argument: return generic::make_error_condition(generic::invalid_argument);
+        case errc::connection_lost: return generic::make_error_condition(generic::connection_reset);
+        default: return {value, *this};
+        }
+    }
+};
+
+} // namespace
+
+const boost::system::error_category& category() noexcept {
+    static const eventstore_category instance;
+    return instance;
+}
+
+error::error(failure why) : system_error(make_error_code(why.code()), why.message()), failure_(std::move(why)) {}
+error::~error() = default;
+
+void throw_exception_from_error(const failure& why, const boost::source_location&) { throw error(why); }
+
+} // namespace eventstore

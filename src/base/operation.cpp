@@ -1,0 +1,142 @@
+#include "base/operation.hpp"
+
+#include "base/deadlines.hpp"
+
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/execution.hpp>
+#include <boost/asio/execution_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/prefer.hpp>
+#include <boost/asio/query.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/intrusive/list.hpp>
+
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace eventstore::detail {
+
+/// Knows every operation that a coroutine of its context waits for. The operations hang on queues of the store, the
+/// coroutines hold handles to the store: a cycle, which only the context can break when it goes.
+class operation_service final : public asio::execution_context::service {
+public:
+    using key_type = operation_service;
+    static asio::execution_context::id id;
+
+    explicit operation_service(asio::execution_context& context) : service(context) {}
+    ~operation_service() override { waiting_.clear(); }
+
+    void add(operation& what) {
+        const std::lock_guard lock(mutex_);
+        waiting_.push_back(what);
+    }
+
+    void remove(operation& what) noexcept {
+        const std::lock_guard lock(mutex_);
+        if (what.service_hook.is_linked())
+            waiting_.erase(waiting_.iterator_to(what));
+    }
+
+private:
+    void shutdown() override {
+        std::vector<std::shared_ptr<operation>> orphans;
+        {
+            const std::lock_guard lock(mutex_);
+            while (!waiting_.empty()) {
+                operation& first = waiting_.front();
+                waiting_.pop_front();
+                if (auto owned = first.weak_from_this().lock())
+                    orphans.push_back(std::move(owned));
+            }
+        }
+        for (const auto& each : orphans)
+            each->abandon();
+    }
+
+    std::mutex mutex_;
+    boost::intrusive::list<
+        operation,
+        boost::intrusive::member_hook<operation, boost::intrusive::list_member_hook<>, &operation::service_hook>>
+        waiting_;
+};
+
+asio::execution_context::id operation_service::id;
+
+template <class Handler>
+class resumption_of final : public resumption {
+public:
+    explicit resumption_of(Handler&& handler)
+        : handler_(std::move(handler)),
+          executor_(asio::prefer(asio::get_associated_executor(handler_), asio::execution::outstanding_work.tracked)) {}
+
+    void post() noexcept override {
+        // The slot must not reach the operation once the coroutine goes on: cleared on the caller's executor.
+        asio::post(executor_, [handler = std::move(handler_)]() mutable {
+            asio::get_associated_cancellation_slot(handler).clear();
+            std::move(handler)();
+        });
+    }
+
+private:
+    Handler handler_;
+    asio::associated_executor_t<Handler> executor_; // keeps the caller's io_context running
+};
+
+operation::~operation() {
+    // Dropped by a queue that went with its store, and never finished.
+    if (deadline_hook.is_linked())
+        deadlines_->remove(*this);
+    if (service_hook.is_linked())
+        service_->remove(*this);
+}
+
+void operation::finish() noexcept {
+    if (deadlines_)
+        deadlines_->remove(*this);
+    if (service_)
+        service_->remove(*this);
+    if (const auto waiting = std::exchange(resumption_, nullptr))
+        waiting->post();
+}
+
+void operation::watch(deadlines& timers, steady_time deadline) {
+    deadline_ = deadline;
+    deadlines_ = &timers;
+    timers.add(*this);
+}
+
+void operation::abandon() noexcept {
+    if (!claim())
+        return; // its result is on the way: the context destroys what was posted
+    if (deadlines_)
+        deadlines_->remove(*this);
+    resumption_.reset();
+}
+
+asio::awaitable<void> suspend(std::shared_ptr<operation> what, deadlines* timers, steady_time deadline) {
+    return asio::async_initiate<const asio::use_awaitable_t<>, void()>(
+        [what = std::move(what), timers, deadline](auto handler) mutable {
+            using handler_type = decltype(handler);
+            auto& context = asio::query(asio::get_associated_executor(handler), asio::execution::context);
+            auto slot = asio::get_associated_cancellation_slot(handler);
+            if (slot.is_connected()) {
+                slot.assign([weak = std::weak_ptr<operation>(what)](asio::cancellation_type) {
+                    if (const auto pending = weak.lock())
+                        pending->cancel();
+                });
+            }
+            what->resumption_ = std::make_unique<resumption_of<handler_type>>(std::move(handler));
+            what->service_ = &asio::use_service<operation_service>(context);
+            what->context_ = &context;
+            what->service_->add(*what);
+            if (timers)
+                what->watch(*timers, deadline);
+            what->start();
+        },
+        asio::use_awaitable);
+}
+
+} // namespace eventstore::detail

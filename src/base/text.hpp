@@ -1,0 +1,23 @@
+/// Text that PostgreSQL takes: UTF-8 without NUL.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace eventstore::detail {
+
+/// True if the text is well-formed UTF-8 (no overlong forms, no surrogates) without NUL: what a PostgreSQL text may be.
+bool is_storable_text(std::string_view text) noexcept;
+
+/// The text in single quotes for a message, cut after 80 bytes, with anything unprintable as \xNN.
+std::string quoted_for_message(std::string_view text);
+
+/// "subject 'x' is bad": joins the pieces of a message with one allocation at most.
+template <class... Pieces>
+std::string message(const Pieces&... pieces) {
+    std::string text;
+    ((text += pieces), ...);
+    return text;
+}
+
+} // namespace eventstore::detail

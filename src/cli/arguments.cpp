@@ -1,0 +1,164 @@
+#include "cli/arguments.hpp"
+
+#include "cli/usage_error.hpp"
+
+#include <eventstore/version.hpp>
+
+#include <boost/program_options/errors.hpp>
+#include <boost/program_options/parsers.hpp>
+#include <boost/program_options/positional_options.hpp>
+#include <boost/program_options/value_semantic.hpp>
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <iostream>
+#include <sstream>
+#include <utility>
+#include <vector>
+
+namespace eventstore::cli {
+
+namespace po = boost::program_options;
+
+namespace {
+
+const command* const commands[] = {
+    &init_command, &migrate_command, &append_command, &read_command, &streams_command, &info_command};
+
+constexpr std::string_view exit_codes = R"(
+Exit codes:
+  0  done
+  1  the store failed: no connection, no schema, no room ...
+  2  the command line or the input is wrong
+  3  the stream is not as expected: another version, missing, deleted, or an event id that is stored already
+)";
+
+po::options_description common_options() {
+    po::options_description options("Options of every command");
+    auto add = options.add_options();
+    add("url", po::value<std::string>()->value_name("URL"),
+        "where the database is: postgresql://user@host/database, or any connection string of libpq; by default the "
+        "environment variable EVENTSTORE_URL. Keep passwords out of it: PGPASSWORD and ~/.pgpass are for that");
+    add("embedded", po::value<std::string>()->value_name("FOLDER"),
+        "instead of a URL: run a private PostgreSQL on the data in this folder, for the time of the command; makes the "
+        "folder and the schema where they are missing");
+    add("schema", po::value<std::string>()->value_name("NAME")->default_value("eventstore"), "the schema of the store");
+    add("json", "print lines of JSON, as it does when the output is no terminal");
+    add("table", "print columns for people, as it does on a terminal");
+    add("verbose,v", "tell on the standard error what the store does behind the scenes");
+    add("help,h", "print this");
+    return options;
+}
+
+void print_program_help(output& out) {
+    std::ostringstream text;
+    text << "usage: eventstore COMMAND [OPTION...]\n\n"
+            "Appends events to an event store in PostgreSQL, and reads them.\n\nCommands:\n";
+    for (const command* each : commands)
+        text << "  " << each->name << std::string(10 - each->name.size(), ' ') << each->summary << '\n';
+    text << "\n`eventstore COMMAND --help` tells the rest.\n\n" << common_options() << exit_codes;
+    out.put(text.str());
+}
+
+void print_help(const command& what, output& out) {
+    std::ostringstream text;
+    text << "usage: eventstore " << what.name;
+    if (!what.argument.empty()) text << " [" << what.argument << ']';
+    text << " [OPTION...]\n\n" << what.help << '\n';
+    po::options_description own("Options");
+    what.add_options(own);
+    if (!own.options().empty()) text << own << '\n';
+    text << common_options() << exit_codes;
+    out.put(text.str());
+}
+
+/// The first word that is neither an option nor the value of one that stands before the command.
+const command* find_command(std::vector<std::string>& words) {
+    for (auto word = words.begin(); word != words.end(); ++word) {
+        if (*word == "--url" || *word == "--schema" || *word == "--embedded") {
+            if (++word == words.end()) break;
+        } else if (!word->starts_with('-')) {
+            const auto found = std::find_if(
+                std::begin(commands), std::end(commands), [&](const command* each) { return each->name == *word; });
+            if (found == std::end(commands)) {
+                // Not repeated if it might be a URL that lost its option.
+                const bool is_word = std::all_of(word->begin(), word->end(), [](unsigned char c) { return std::isalpha(c); });
+                throw usage_error(
+                    (is_word ? "there is no command '" + *word + "'" : "there is no such command") + "; see eventstore --help");
+            }
+            words.erase(word);
+            return *found;
+        }
+    }
+    return nullptr;
+}
+
+po::variables_map parse_words(const std::vector<std::string>& words, const command* what) {
+    po::options_description options = common_options();
+    po::positional_options_description positions;
+    if (what == nullptr) {
+        options.add_options()("version", "");
+    } else {
+        what->add_options(options);
+        if (!what->argument.empty()) {
+            options.add_options()("argument", po::value<std::string>());
+            positions.add("argument", 1);
+        }
+    }
+    po::variables_map values;
+    try {
+        const int strict = po::command_line_style::default_style & ~po::command_line_style::allow_guessing;
+        po::store(po::command_line_parser(words).options(options).positional(positions).style(strict).run(), values);
+    } catch (const po::too_many_positional_options_error&) {
+        throw usage_error("there are too many arguments; see --help");
+    } catch (const po::error& e) {
+        throw usage_error(std::string(e.what()) + "; see --help");
+    }
+    return values;
+}
+
+} // namespace
+
+std::optional<arguments> parse_arguments(int count, const char* const* words, output& out) {
+    std::vector<std::string> rest(words + 1, words + count);
+    arguments given;
+    given.what = find_command(rest);
+    given.values = parse_words(rest, given.what);
+
+    if (given.has("help")) {
+        if (given.what != nullptr) print_help(*given.what, out);
+        else print_program_help(out);
+        return std::nullopt;
+    }
+    if (given.what == nullptr) {
+        if (!given.has("version")) throw usage_error("there is no command; see eventstore --help");
+        out.put(std::string("eventstore ") + version_string + '\n');
+        return std::nullopt;
+    }
+
+    if (given.has("json") && given.has("table")) throw usage_error("--json and --table exclude each other");
+    if (given.has("url") && given.has("embedded")) throw usage_error("--url and --embedded exclude each other");
+    const bool is_table = given.has("table") || (!given.has("json") && out.is_terminal());
+    given.how = is_table ? style::table : style::json;
+    given.schema = given.get<std::string>("schema");
+    given.verbose = given.has("verbose");
+    if (given.has("embedded")) {
+        given.folder = given.get<std::string>("embedded");
+        if (given.folder->empty()) throw usage_error("--embedded needs the name of a folder");
+    } else {
+        const char* const from_environment = std::getenv("EVENTSTORE_URL");
+        given.url = given.get("url", from_environment != nullptr ? from_environment : "");
+        if (given.url.empty()) throw usage_error("where is the store? Say --url URL, EVENTSTORE_URL=URL or --embedded FOLDER");
+    }
+    return given;
+}
+
+store_options arguments::options(asio::any_io_executor executor) const {
+    store_options options(url);
+    options.schema(schema).create(folder.has_value()).executor(std::move(executor));
+    if (verbose) options.on_log([](std::string_view line) { std::cerr << "eventstore: " << line << std::endl; });
+    return options;
+}
+
+} // namespace eventstore::cli

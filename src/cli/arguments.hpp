@@ -1,0 +1,71 @@
+// The command line.
+#pragma once
+
+#include "cli/output.hpp"
+
+#include <eventstore/store.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/program_options/options_description.hpp>
+#include <boost/program_options/variables_map.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace eventstore::cli {
+
+struct command;
+
+enum class style { json, table };
+
+struct arguments {
+    const command* what = nullptr;
+    boost::program_options::variables_map values; // the command's own options, and its argument
+    std::string url;                              // empty if there is a folder
+    std::optional<std::string> folder;            // of an embedded server
+    std::string schema;
+    style how = style::json;
+    bool verbose = false;
+
+    bool has(const char* name) const { return values.count(name) > 0; }
+    template <class T>
+    T get(const char* name) const {
+        return values[name].as<T>();
+    }
+    std::string get(const char* name, std::string otherwise) const {
+        return has(name) ? get<std::string>(name) : std::move(otherwise);
+    }
+
+    /// How to open the store. Its own work runs on the given executor.
+    store_options options(asio::any_io_executor executor) const;
+};
+
+/// What a command works with.
+struct task {
+    const arguments& given;
+    output& out;
+    asio::any_io_executor background; // where the store works, so that the program may block when it reads and writes
+};
+
+struct command {
+    std::string_view name;
+    std::string_view summary;
+    std::string_view argument; // its name; empty if the command takes none
+    std::string_view help;
+    void (*add_options)(boost::program_options::options_description& options);
+    asio::awaitable<void> (*run)(task work);
+};
+
+extern const command init_command;
+extern const command migrate_command;
+extern const command append_command;
+extern const command read_command;
+extern const command streams_command;
+extern const command info_command;
+
+/// Nothing if help or the version was asked for, and printed. \throws usage_error
+std::optional<arguments> parse_arguments(int count, const char* const* words, output& out);
+
+} // namespace eventstore::cli

@@ -1,0 +1,141 @@
+#include "cli/event_json.hpp"
+
+#include "cli/json_text.hpp"
+#include "cli/time_text.hpp"
+#include "cli/usage_error.hpp"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace eventstore::cli {
+
+namespace {
+
+[[noreturn]] void refuse(const std::string& name, const char* why) {
+    throw usage_error("the member " + json_string(name) + " " + why);
+}
+
+std::string required_text(const json_member& member) {
+    std::optional<std::string> text = text_of(member.value);
+    if (!text) refuse(member.name, "is not a string");
+    return std::move(*text);
+}
+
+uuid required_uuid(const json_member& member) {
+    const std::optional<uuid> id = parse_uuid(required_text(member));
+    if (!id) refuse(member.name, "is not a UUID");
+    return *id;
+}
+
+timestamp required_time(const json_member& member) {
+    const std::optional<timestamp> when = parse_time(required_text(member));
+    if (!when) refuse(member.name, "is not a time such as \"2025-06-24T14:36:25.5Z\"");
+    return *when;
+}
+
+/// A string stands for its text, any other value for the JSON that was written.
+std::string bytes_of(const json_member& member) {
+    std::optional<std::string> text = text_of(member.value);
+    return text ? std::move(*text) : std::string(member.value);
+}
+
+std::string decoded(const json_member& member) {
+    std::optional<std::string> bytes = from_base64(required_text(member));
+    if (!bytes) refuse(member.name, "is not base64");
+    return std::move(*bytes);
+}
+
+bool is_embeddable(std::string_view data) {
+    const std::size_t first = data.find_first_not_of(" \t\r\n");
+    return first != data.npos && data[first] != '"' && is_json(data);
+}
+
+void add(std::string& line, std::string_view name, std::string_view value) {
+    line += line.empty() ? '{' : ',';
+    (((line += '"') += name) += "\":") += value;
+}
+
+void add_bytes(std::string& line, const std::string& name, std::string_view bytes) {
+    if (is_embeddable(bytes)) {
+        std::string value(bytes);
+        std::replace_if(value.begin(), value.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+        add(line, name, value);
+    } else if (std::string text = json_string(bytes); is_json(text)) {
+        add(line, name, text);
+    } else {
+        add(line, name + "_base64", json_string(to_base64(bytes)));
+    }
+}
+
+} // namespace
+
+input_event parse_event(std::string_view line) {
+    std::optional<std::string> stream, type, data, metadata;
+    std::optional<uuid> id, correlation_id, causation_id;
+    std::optional<timestamp> created_at;
+
+    std::set<std::string> seen;
+    for (const json_member& member : json_members(line)) {
+        const std::string& name = member.name;
+        // "data" and "data_base64" are two spellings of one thing.
+        if (!seen.insert(name.ends_with("_base64") ? name.substr(0, name.size() - 7) : name).second)
+            refuse(name, "is there twice");
+        if (name == "stream") stream = required_text(member);
+        else if (name == "type") type = required_text(member);
+        else if (name == "data") data = bytes_of(member);
+        else if (name == "data_base64") data = decoded(member);
+        else if (name == "metadata") metadata = bytes_of(member);
+        else if (name == "metadata_base64") metadata = decoded(member);
+        else if (name == "id") id = required_uuid(member);
+        else if (name == "correlation_id") correlation_id = required_uuid(member);
+        else if (name == "causation_id") causation_id = required_uuid(member);
+        else if (name == "created_at") created_at = required_time(member);
+        else if (name != "version" && name != "position") refuse(name, "is not known");
+    }
+    if (!type) throw usage_error("the member \"type\" is missing");
+    if (!data) throw usage_error("the member \"data\" is missing");
+
+    event_data event(std::move(*type), std::move(*data));
+    if (metadata) event.metadata(std::move(*metadata));
+    if (id) event.id(*id);
+    if (correlation_id) event.correlation_id(*correlation_id);
+    if (causation_id) event.causation_id(*causation_id);
+    if (created_at) event.created_at(*created_at);
+    return {std::move(stream), std::move(event)};
+}
+
+std::string to_json(const recorded_event& event) {
+    std::string line;
+    line.reserve(300 + event.data().size() + event.metadata().size());
+    add(line, "position", std::to_string(event.position()));
+    add(line, "stream", json_string(event.stream()));
+    add(line, "version", std::to_string(event.version()));
+    add(line, "id", json_string(to_string(event.id())));
+    add(line, "type", json_string(event.type()));
+    add(line, "created_at", json_string(to_text(event.created_at())));
+    if (event.correlation_id()) add(line, "correlation_id", json_string(to_string(*event.correlation_id())));
+    if (event.causation_id()) add(line, "causation_id", json_string(to_string(*event.causation_id())));
+    if (!event.metadata().empty()) add_bytes(line, "metadata", event.metadata());
+    add_bytes(line, "data", event.data());
+    return line += '}';
+}
+
+std::string to_json(std::string_view stream, const append_result& result) {
+    std::string line;
+    add(line, "stream", json_string(stream));
+    add(line, "first_version", std::to_string(result.first_version));
+    add(line, "last_version", std::to_string(result.last_version));
+    add(line, "first_position", std::to_string(result.first_position));
+    add(line, "last_position", std::to_string(result.last_position));
+    add(line, "created_at", json_string(to_text(result.created_at)));
+    add(line, "already_appended", result.already_appended ? "true" : "false");
+    return line += '}';
+}
+
+std::string shown(std::string_view data) {
+    if (is_utf8(data)) return std::string(data);
+    return std::to_string(data.size()) + " bytes, not text";
+}
+
+} // namespace eventstore::cli

@@ -1,0 +1,33 @@
+// Events as lines of JSON: how `read` prints them and `append` takes them.
+#pragma once
+
+#include <eventstore/append_result.hpp>
+#include <eventstore/event_data.hpp>
+#include <eventstore/recorded_event.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace eventstore::cli {
+
+struct input_event {
+    std::optional<std::string> stream;
+    event_data event;
+};
+
+/// Reads one line. What `read` prints is a line that `append` takes: the position and the version are passed over.
+/// \throws usage_error
+input_event parse_event(std::string_view line);
+
+/// One line, without a line break. Data that is a JSON value other than a string goes in as it is, other UTF-8 as a
+/// string, and other bytes as base64. So parse_event gets the very bytes back, but for white space: around JSON data it
+/// is lost, and line breaks within become spaces.
+std::string to_json(const recorded_event& event);
+
+std::string to_json(std::string_view stream, const append_result& result);
+
+/// Data as text for a table.
+std::string shown(std::string_view data);
+
+} // namespace eventstore::cli

@@ -1,0 +1,128 @@
+// `read`: the events of a stream, or of all.
+#include "cli/arguments.hpp"
+#include "cli/event_json.hpp"
+#include "cli/table.hpp"
+#include "cli/time_text.hpp"
+#include "cli/usage_error.hpp"
+
+#include <boost/program_options/value_semantic.hpp>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+#include <vector>
+
+namespace eventstore::cli {
+
+namespace po = boost::program_options;
+
+namespace {
+
+struct request {
+    std::string stream;
+    read_options options;
+    std::size_t count = std::numeric_limits<std::size_t>::max();
+};
+
+request parse(const arguments& given) {
+    request wanted;
+    wanted.stream = given.get("argument", "$all");
+    if (given.has("from")) {
+        const auto from = given.get<std::int64_t>("from");
+        if (from < 0) throw usage_error("--from takes a version or position, from 0");
+        wanted.options.from(from);
+    }
+    if (given.has("count")) {
+        const auto count = given.get<std::int64_t>("count");
+        if (count < 1) throw usage_error("--count takes a number from 1");
+        wanted.count = static_cast<std::size_t>(count);
+        wanted.options.count(std::min(wanted.count, wanted.options.count()));
+    }
+    if (given.has("backward")) wanted.options.backward();
+    if (given.has("type")) wanted.options.types(given.get<std::vector<std::string>>("type"));
+    if (given.has("prefix")) {
+        if (wanted.stream != "$all") throw usage_error("--prefix is for reading $all, not one stream");
+        wanted.options.stream_prefix(given.get<std::string>("prefix"));
+    }
+    return wanted;
+}
+
+class event_printer {
+public:
+    explicit event_printer(const task& work)
+        : out_(work.out), how_(work.given.how),
+          table_(work.out, {{"POSITION", true}, {"VERSION", true}, {"CREATED AT"}, {"STREAM"}, {"TYPE"}, {"DATA"}}) {}
+
+    void print(const recorded_event& event) {
+        if (how_ == style::json) {
+            out_.put(to_json(event) += '\n');
+            return;
+        }
+        std::vector<std::string> cells;
+        cells.push_back(std::to_string(event.position()));
+        cells.push_back(std::to_string(event.version()));
+        cells.push_back(to_text(event.created_at()));
+        cells.emplace_back(event.stream());
+        cells.emplace_back(event.type());
+        cells.push_back(shown(event.data()));
+        table_.add(std::move(cells));
+    }
+    void flush() {
+        if (how_ == style::table) table_.flush();
+        out_.flush();
+    }
+
+private:
+    output& out_;
+    style how_;
+    table table_;
+};
+
+asio::awaitable<void> print_events(task work, request wanted) {
+    const store from = co_await open(work.given.options(work.background));
+    event_scan scan = wanted.stream == "$all" ? from.scan_all(wanted.options) : from.scan(wanted.stream, wanted.options);
+    event_printer printer(work);
+    std::size_t left = wanted.count;
+    while (auto page = co_await scan.next_page()) {
+        for (const recorded_event& event : *page) {
+            if (left == 0 || work.out.gone()) break;
+            printer.print(event);
+            --left;
+        }
+        printer.flush();
+        if (left == 0 || work.out.gone()) co_return;
+    }
+    printer.flush();
+}
+
+asio::awaitable<void> run(task work) {
+    request wanted = parse(work.given);
+    return print_events(std::move(work), std::move(wanted));
+}
+
+void add_options(po::options_description& options) {
+    auto add = options.add_options();
+    add("from", po::value<std::int64_t>()->value_name("N"),
+        "begin with this version of the stream, or position of $all; by default with the first, or the last if backward");
+    add("count", po::value<std::int64_t>()->value_name("N"), "print this many at most");
+    add("backward", "from the newest to the oldest");
+    add("type", po::value<std::vector<std::string>>()->value_name("TYPE"), "only events of this type; may be repeated");
+    add("prefix", po::value<std::string>()->value_name("TEXT"), "of $all, only events of streams whose names begin so");
+}
+
+} // namespace
+
+const command read_command = {
+    .name = "read",
+    .summary = "print the events of a stream, or of all streams",
+    .argument = "STREAM",
+    .help = R"(Prints the events of a stream, in their order; without a stream, or with '$all', those of all streams, in the order in
+which they were appended. Holds two pages of them in memory at most, however many there are.
+
+Data that is JSON is printed as such, other text as a string, and other bytes as base64 in "data_base64".
+)",
+    .add_options = add_options,
+    .run = run,
+};
+
+} // namespace eventstore::cli

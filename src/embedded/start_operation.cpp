@@ -1,0 +1,138 @@
+#include "embedded/start_operation.hpp"
+
+#include "base/operation.hpp"
+
+#include <eventstore/error.hpp>
+
+#include <boost/asio/execution_context.hpp>
+#include <boost/asio/query.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <atomic>
+#include <exception>
+#include <list>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+namespace eventstore::embedded {
+
+namespace {
+
+class start_operation;
+
+/// The threads of a context's starts. They end with the context, however far the starts are.
+class start_threads final : public asio::execution_context::service {
+public:
+    using key_type = start_threads;
+    static asio::execution_context::id id;
+
+    explicit start_threads(asio::execution_context& context) : service(context) {}
+
+    /// Throws std::system_error when there can be no more threads.
+    void run(std::shared_ptr<start_operation> what);
+
+private:
+    struct worker {
+        std::atomic<bool> done = false;
+        std::jthread thread; // its end requests a stop, and waits
+    };
+
+    void shutdown() override {
+        std::list<worker> going;
+        {
+            const std::lock_guard lock(mutex_);
+            ended_ = true;
+            going.swap(workers_);
+        }
+        for (worker& each : going)
+            each.thread.request_stop(); // all at once, then one waits for each
+    }
+
+    std::mutex mutex_;
+    bool ended_ = false;
+    std::list<worker> workers_;
+};
+
+asio::execution_context::id start_threads::id;
+
+class start_operation final : public detail::operation {
+public:
+    start_operation(embedded_postgres_options options, start_threads& threads)
+        : options_(std::move(options)), threads_(threads) {}
+
+    /// On the helper thread.
+    void work(std::stop_token context_goes) {
+        const std::stop_callback pass_on(context_goes, [this] { stop_.request_stop(); });
+        std::unique_ptr<detail::embedded_server> server;
+        std::exception_ptr failed;
+        try {
+            server = detail::embedded_server::start(options_, stop_.get_token());
+        } catch (...) {
+            failed = std::current_exception();
+        }
+        if (!claim())
+            return; // nobody waits any more: the server is stopped here
+        server_ = std::move(server);
+        failed_ = std::move(failed);
+        finish();
+    }
+
+    std::unique_ptr<detail::embedded_server> take() {
+        if (failed_)
+            std::rethrow_exception(std::exchange(failed_, nullptr));
+        return std::move(server_);
+    }
+
+private:
+    void start() override {
+        try {
+            threads_.run(std::static_pointer_cast<start_operation>(shared_from_this()));
+        } catch (const std::system_error& e) {
+            if (!claim())
+                return;
+            failed_ = std::make_exception_ptr(error(failure(errc::embedded_server_failed,
+                std::string("the embedded PostgreSQL cannot be started: no thread can be made: ") + e.what())));
+            finish();
+        }
+    }
+    void cancel() noexcept override { stop_.request_stop(); } // the thread undoes what it did, then ends the operation
+    void expire() noexcept override {}
+
+    embedded_postgres_options options_;
+    start_threads& threads_;
+    std::stop_source stop_;
+    std::unique_ptr<detail::embedded_server> server_;
+    std::exception_ptr failed_;
+};
+
+void start_threads::run(std::shared_ptr<start_operation> what) {
+    const std::lock_guard lock(mutex_);
+    if (ended_)
+        return;
+    workers_.remove_if([](const worker& each) { return each.done.load(); });
+    worker& fresh = workers_.emplace_back();
+    try {
+        fresh.thread = std::jthread([what = std::move(what), &fresh](std::stop_token stop) mutable {
+            what->work(std::move(stop));
+            what.reset();
+            fresh.done = true;
+        });
+    } catch (...) {
+        workers_.pop_back();
+        throw;
+    }
+}
+
+} // namespace
+
+asio::awaitable<std::unique_ptr<detail::embedded_server>> start_server(embedded_postgres_options options) {
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    start_threads& threads = asio::use_service<start_threads>(asio::query(executor, asio::execution::context));
+    const auto starting = std::make_shared<start_operation>(std::move(options), threads);
+    co_await detail::suspend(starting, nullptr, detail::steady_time::max());
+    co_return starting->take();
+}
+
+} // namespace eventstore::embedded

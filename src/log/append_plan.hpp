@@ -1,0 +1,78 @@
+/// A flush as the append functions take it, and their answers.
+#pragma once
+
+#include "log/append_request.hpp"
+#include "postgres/parameters.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace eventstore::log {
+
+/// The appends of one flush, grouped by stream. See sql/migrations/0003_append_events.sql for the terms.
+class append_plan {
+public:
+    explicit append_plan(std::span<const std::shared_ptr<append_request>> appends);
+
+    /// One append of one event, which append_event does quicker.
+    bool is_lone() const noexcept;
+    /// The appends to one stream contradict each other: each must be judged by itself.
+    bool needs_care() const noexcept { return needs_care_; }
+
+    postgres::parameters lone_arguments() const;
+    postgres::parameters arguments(bool careful) const;
+
+    /// What became of one append.
+    struct outcome {
+        enum class kind : std::int64_t {
+            appended = 0,
+            already_appended = 1,
+            wrong_version = 2,
+            stream_exists = 3,
+            stream_not_found = 4,
+            stream_deleted = 5,
+            duplicate_event = 6,
+        };
+        kind what = kind::appended;
+        append_result result;
+        std::int64_t actual_version = -1;
+    };
+    using answer = std::vector<std::optional<std::int64_t>>;
+
+    /// The outcomes in the order of the appends; nothing if the answer is not one of append_events.
+    std::optional<std::vector<outcome>> outcomes(const answer& from) const;
+    /// The same for append_event.
+    std::optional<std::vector<outcome>> lone_outcome(const answer& from) const;
+
+    struct group {
+        std::string_view stream;
+        std::int64_t expected = -1;
+        std::int32_t events = 0;
+        std::optional<timestamp> created_at;
+    };
+    std::span<const group> groups() const noexcept { return groups_; }
+    std::size_t new_streams() const noexcept { return new_streams_; }
+
+private:
+    struct place {
+        std::int32_t group = 0;  // from 0
+        std::int32_t offset = 0; // events of the group before this append
+    };
+
+    void demand(group& of, const append_request& append);
+    void put_new_streams_first();
+
+    std::span<const std::shared_ptr<append_request>> appends_;
+    std::vector<group> groups_;
+    std::vector<place> places_; // of each append
+    std::size_t new_streams_ = 0;
+    std::size_t events_ = 0;
+    std::size_t bytes_ = 0;
+    bool needs_care_ = false;
+};
+
+} // namespace eventstore::log

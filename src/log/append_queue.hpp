@@ -1,0 +1,158 @@
+/// Which appends go together, and when: decisions without I/O.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace eventstore::log {
+
+/// Appends that wait for their flush, first come, first served, within a budget of bytes.
+///
+/// `Request` has `bytes`, `events.size()`, `alone` and `is_claimed()`. What was admitted counts until release().
+template <class Request>
+class append_queue {
+public:
+    using pointer = std::shared_ptr<Request>;
+
+    struct limits {
+        std::size_t queued_bytes = std::size_t{64} << 20; ///< in the queue and under way
+        std::size_t flush_events = 10'000;
+        std::size_t flush_bytes = std::size_t{8} << 20;
+    };
+
+    explicit append_queue(limits bounds) : limits_(bounds) {}
+
+    /// True if another request fits into the budget. One that is larger than the budget fits when nothing else is there.
+    bool has_room(std::size_t bytes) const noexcept {
+        return waiting_.size() == admitted_ && (used_ == 0 || used_ + bytes <= limits_.queued_bytes);
+    }
+
+    void push(pointer request) {
+        waiting_.push_back(std::move(request));
+        admit();
+    }
+
+    /// Puts the requests of a failed flush back in front, in their order. They stay admitted.
+    void push_front(std::vector<pointer> requests) {
+        for (auto each = requests.rbegin(); each != requests.rend(); ++each) {
+            ++admitted_;
+            waiting_.push_front(std::move(*each));
+        }
+    }
+
+    /// The next flush: as many admitted requests as its limits allow, one at least. Those that were cancelled are left
+    /// out and released.
+    std::vector<pointer> cut() {
+        std::vector<pointer> flush;
+        std::size_t events = 0;
+        std::size_t bytes = 0;
+        bool is_full = false;
+        while (admitted_ > 0) {
+            pointer& next = waiting_.front();
+            if (!next->is_claimed()) {
+                const bool fits = events + next->events.size() <= limits_.flush_events &&
+                                  bytes + next->bytes <= limits_.flush_bytes && !next->alone && !is_full;
+                if (!flush.empty() && !fits)
+                    break;
+                events += next->events.size();
+                bytes += next->bytes;
+                is_full = next->alone;
+                flush.push_back(std::move(next));
+            } else {
+                used_ -= next->bytes;
+            }
+            waiting_.pop_front();
+            --admitted_;
+            admit();
+        }
+        return flush;
+    }
+
+    /// The bytes of a request that has left the queue are free again.
+    void release(std::size_t bytes) {
+        used_ -= bytes;
+        admit();
+    }
+
+    /// Empties the queue.
+    std::deque<pointer> take_all() {
+        for (std::size_t i = 0; i < admitted_; ++i)
+            used_ -= waiting_[i]->bytes;
+        admitted_ = 0;
+        return std::exchange(waiting_, {});
+    }
+
+    bool empty() const noexcept { return waiting_.empty(); }
+    std::size_t size() const noexcept { return waiting_.size(); }
+    std::size_t admitted() const noexcept { return admitted_; }
+    std::size_t used_bytes() const noexcept { return used_; }
+
+private:
+    void admit() {
+        while (admitted_ < waiting_.size()) {
+            const std::size_t bytes = waiting_[admitted_]->bytes;
+            if (used_ != 0 && used_ + bytes > limits_.queued_bytes)
+                return;
+            used_ += bytes;
+            ++admitted_;
+        }
+    }
+
+    limits limits_;
+    std::deque<pointer> waiting_; // the first `admitted_` of them count in `used_`
+    std::size_t admitted_ = 0;
+    std::size_t used_ = 0;
+};
+
+/// When to cut the next flush.
+///
+/// One flush is under way at a time. When it returns, its writers must have had the chance to come back before the next
+/// one is cut, or two groups of half the size take turns for ever: the gate stays shut until as many appends have come
+/// as were released, or the wait is over, whatever comes first.
+class flush_gate {
+public:
+    /// An append was queued. True: cut now.
+    bool arrived() noexcept {
+        if (phase_ == phase::rejoining && ++rejoined_ >= released_)
+            phase_ = phase::open;
+        return phase_ == phase::open;
+    }
+
+    /// A flush was sent.
+    void sent() noexcept { phase_ = phase::shut; }
+
+    /// The flush has returned and its callers were resumed. True: have `waited` called when they had time to come back;
+    /// the number tells this wait from earlier ones.
+    bool returned(std::size_t released) noexcept {
+        phase_ = released > 0 ? phase::rejoining : phase::open;
+        released_ = released;
+        rejoined_ = 0;
+        ++round_;
+        return released > 0;
+    }
+    std::uint64_t round() const noexcept { return round_; }
+
+    /// The wait of that round is over. True: cut now, if anything is queued.
+    bool waited(std::uint64_t round) noexcept {
+        if (round != round_ || phase_ != phase::rejoining)
+            return false;
+        phase_ = phase::open;
+        return true;
+    }
+
+    bool is_open() const noexcept { return phase_ == phase::open; }
+    bool is_shut() const noexcept { return phase_ == phase::shut; }
+
+private:
+    enum class phase { open, shut, rejoining };
+    phase phase_ = phase::open;
+    std::size_t released_ = 0;
+    std::size_t rejoined_ = 0;
+    std::uint64_t round_ = 0;
+};
+
+} // namespace eventstore::log

@@ -1,0 +1,406 @@
+#include "log/appender.hpp"
+
+#include "base/text.hpp"
+#include "log/flush.hpp"
+#include "log/outcome_failure.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <random>
+#include <utility>
+
+namespace eventstore::log {
+
+namespace {
+
+constexpr int most_attempts = 8;    // of an append whose connection is lost again and again
+constexpr int hops_to_rejoin = 2;   // a writer that posts once between two appends still makes it into the next flush
+
+failure closed_failure() { return failure(errc::store_closed, "the store is closed: nothing was appended"); }
+
+append_queue<append_request>::limits limits_of(const store_options& options) {
+    append_queue<append_request>::limits limits;
+    limits.queued_bytes = options.max_queued_bytes();
+    return limits;
+}
+
+} // namespace
+
+appender::appender(const store_options& options, asio::any_io_executor executor,
+                   std::shared_ptr<const statements> statements, std::shared_ptr<detail::deadlines> timers)
+    : options_(options), executor_(std::move(executor)), statements_(std::move(statements)),
+      timers_(std::move(timers)), strand_(executor_), pause_(strand_), rejoin_(strand_), queue_(limits_of(options)) {}
+
+appender::~appender() = default;
+
+appender::connection_ptr appender::make_connection() {
+    return std::make_shared<postgres::connection>(strand_, !options_.is_pooled(), options_.on_log());
+}
+
+void appender::adopt(connection_ptr link) {
+    link->start_pipeline([weak = weak_from_this()](const failure& why) {
+        if (const auto self = weak.lock())
+            self->broken(why);
+    });
+    connection_ = std::move(link);
+    backoff_.succeeded();
+    const std::lock_guard lock(mutex_);
+    connect_failure_.reset();
+    ++counts_.connects;
+    counts_.is_connected = true;
+}
+
+asio::awaitable<result<append_result>> appender::append(std::shared_ptr<appender> self, std::string stream,
+                                                        std::int64_t expected, std::vector<event_data> events,
+                                                        detail::steady_time deadline) {
+    // `self` stays in this frame, and keeps the appender while its caller waits.
+    const auto waiting = std::make_shared<append_request>(self, std::move(stream), expected, std::move(events));
+    co_await detail::suspend(waiting, self->timers_.get(), deadline);
+    co_return std::move(waiting->outcome);
+}
+
+void appender::submit(request_ptr next) {
+    failure refused;
+    {
+        const std::lock_guard lock(mutex_);
+        if (closed_) {
+            refused = closed_failure();
+        } else if (options_.fails_when_full() && !queue_.has_room(next->bytes)) {
+            refused = overloaded(next->stream, queue_.used_bytes(), options_.max_queued_bytes());
+        } else {
+            queue_.push(std::move(next));
+            if (gate_.arrived())
+                cut_soon();
+            return;
+        }
+    }
+    next->fail(refused);
+}
+
+void appender::give_up(append_request& which, errc why) noexcept {
+    failure::facts facts;
+    facts.stream = which.stream;
+    facts.retry_helps = true;
+    bool tell_of_connection = false;
+    {
+        const std::lock_guard lock(mutex_);
+        // Once it was sent, by this attempt or an earlier one, only an answer could tell.
+        facts.outcome_unknown = which.is_under_way || which.is_retry;
+        tell_of_connection = !facts.outcome_unknown && connect_failure_ && why == errc::timeout;
+        if (tell_of_connection)
+            facts.message = connect_failure_->message();
+    }
+    if (tell_of_connection)
+        which.fail(not_connected(std::move(facts)));
+    else
+        which.fail(ended_early(why, std::move(facts)));
+    // A queue that holds nothing but claimed requests is emptied by the next cut; their bytes are freed by it, too.
+    const std::lock_guard lock(mutex_);
+    if (gate_.is_open())
+        cut_soon();
+}
+
+void appender::cut_soon() {
+    if (!std::exchange(cutting_, true))
+        asio::post(strand_, [self = shared_from_this()] { self->cut(); });
+}
+
+void appender::cut() {
+    std::vector<request_ptr> appends;
+    {
+        const std::lock_guard lock(mutex_);
+        cutting_ = false;
+        if (!gate_.is_open())
+            return;
+        if (connection_) {
+            appends = queue_.cut();
+            for (const request_ptr& each : appends)
+                each->is_under_way = true;
+            if (!appends.empty())
+                gate_.sent();
+        }
+    }
+    if (!connection_)
+        connect_soon();
+    else if (!appends.empty())
+        send(std::move(appends), false);
+    else
+        end_if_done();
+}
+
+void appender::send(std::vector<request_ptr> appends, bool careful) {
+    {
+        const std::lock_guard lock(mutex_);
+        ++counts_.flushes;
+    }
+    flush_ = std::make_shared<flush>(shared_from_this(), std::move(appends), careful);
+    // However patient its callers are, no flush may hold the log's lock for ever.
+    flush_->watch(*timers_, std::chrono::steady_clock::now() + options_.operation_timeout() + options_.close_timeout());
+    const std::shared_ptr<postgres::request> group[] = {flush_};
+    const auto link = connection_;
+    link->send(group);
+}
+
+void appender::connect_soon() {
+    bool is_needed = false;
+    {
+        const std::lock_guard lock(mutex_);
+        is_needed = !queue_.empty() && !dropped_;
+    }
+    if (!is_needed)
+        return end_if_done();
+    if (!std::exchange(connecting_, true))
+        asio::co_spawn(strand_, connect(), [self = shared_from_this()](std::exception_ptr) {});
+}
+
+asio::awaitable<void> appender::connect() {
+    const auto self = shared_from_this();
+    std::random_device random;
+    if (backoff_.failures() > 0) {
+        boost::system::error_code stopped;
+        pause_.expires_after(backoff_.next(random()));
+        co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, stopped));
+    }
+    result<void> outcome;
+    const auto link = make_connection();
+    auto settings = postgres::connect_settings::make(options_, postgres::session_kind::appending);
+    if (settings) {
+        const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
+        auto attempt = postgres::connection::connect(link, *settings, deadline);
+        outcome = co_await std::move(attempt);
+    } else {
+        outcome = settings.error();
+    }
+    connecting_ = false;
+    if (outcome) {
+        adopt(link);
+    } else {
+        (void)backoff_.next(random());
+        if (options_.on_log())
+            options_.on_log()(outcome.error().message());
+        const std::lock_guard lock(mutex_);
+        connect_failure_ = outcome.error();
+    }
+    cut();
+}
+
+void appender::broken(const failure& why) {
+    connection_.reset();
+    if (options_.on_log())
+        asio::post(strand_, [log = options_.on_log(), text = why.message()] { log(text); });
+    const std::lock_guard lock(mutex_);
+    counts_.is_connected = false;
+    if (!gate_.is_shut())
+        cut_soon(); // what waits needs a new connection
+}
+
+void appender::stored(flush& which, const std::vector<append_plan::outcome>& outcomes) {
+    const auto appends = which.take_appends();
+    {
+        const std::lock_guard lock(mutex_);
+        for (std::size_t i = 0; i < appends.size(); ++i) {
+            appends[i]->is_under_way = false;
+            queue_.release(appends[i]->bytes);
+            if (outcomes[i].what == append_plan::outcome::kind::appended) {
+                ++counts_.appends;
+                counts_.events += appends[i]->events.size();
+            }
+        }
+    }
+    for (std::size_t i = 0; i < appends.size(); ++i) {
+        switch (outcomes[i].what) {
+        case append_plan::outcome::kind::appended:
+        case append_plan::outcome::kind::already_appended: appends[i]->succeed(outcomes[i].result); break;
+        default: appends[i]->fail(to_failure(*appends[i], outcomes[i])); break;
+        }
+    }
+    next(appends);
+}
+
+void appender::failed(flush& which, const failure& why) {
+    auto appends = which.take_appends();
+    const bool is_duplicate = why->sqlstate == "23505";
+    if (is_duplicate && !which.is_careful() && connection_) {
+        // An id that is stored already (a lone append does not look), or twice in this flush.
+        {
+            const std::lock_guard lock(mutex_);
+            ++counts_.retried_flushes;
+        }
+        return send(std::move(appends), true);
+    }
+    if (appends.size() > 1 && why.code() == errc::database_error) {
+        // One of them is to blame: each by itself.
+        const std::lock_guard lock(mutex_);
+        ++counts_.retried_flushes;
+        for (const request_ptr& each : appends) {
+            each->is_under_way = false;
+            each->alone = true;
+        }
+        queue_.push_front(std::move(appends));
+        (void)gate_.returned(0);
+        return cut_soon();
+    }
+    if (why.code() == errc::lock_timeout && connection_)
+        return explain_lock(std::move(appends), why);
+    {
+        const std::lock_guard lock(mutex_);
+        for (const request_ptr& each : appends)
+            queue_.release(each->bytes);
+    }
+    for (const request_ptr& each : appends)
+        each->fail(about(*each, why));
+    next(appends);
+}
+
+void appender::lost(flush& which, const failure& why) {
+    auto appends = which.take_appends();
+    std::vector<request_ptr> hopeless;
+    {
+        const std::lock_guard lock(mutex_);
+        ++counts_.retried_flushes;
+        std::vector<request_ptr> again;
+        for (request_ptr& each : appends) {
+            each->is_under_way = false;
+            each->is_retry = each->is_retry || which.was_sent();
+            if (each->is_claimed() || dropped_ || ++each->attempts >= most_attempts) {
+                queue_.release(each->bytes);
+                hopeless.push_back(std::move(each));
+            } else {
+                again.push_back(std::move(each));
+            }
+        }
+        queue_.push_front(std::move(again));
+        (void)gate_.returned(0);
+        cut_soon();
+    }
+    for (const request_ptr& each : hopeless) {
+        failure::facts facts = *about(*each, why).operator->();
+        facts.outcome_unknown = each->is_retry;
+        facts.retry_helps = true;
+        each->fail(failure(errc::connection_lost, std::move(facts)));
+    }
+}
+
+void appender::explain_lock(std::vector<request_ptr> appends, const failure& why) {
+    auto look = std::make_shared<lock_report>(
+        statements_->lock_holders,
+        [weak = weak_from_this(), appends = std::move(appends), why](const std::string& holder) {
+            const auto self = weak.lock();
+            if (!self)
+                return;
+            {
+                const std::lock_guard lock(self->mutex_);
+                for (const request_ptr& each : appends)
+                    self->queue_.release(each->bytes);
+            }
+            for (const request_ptr& each : appends)
+                each->fail(lock_not_available(*each, why, holder));
+            self->next(appends);
+        });
+    const std::shared_ptr<postgres::request> group[] = {std::move(look)};
+    const auto link = connection_;
+    link->send(group);
+}
+
+void appender::next(const std::vector<request_ptr>& released) {
+    flush_.reset();
+    std::uint64_t round = 0;
+    bool wait = false;
+    {
+        const std::lock_guard lock(mutex_);
+        wait = gate_.returned(released.size());
+        round = gate_.round();
+        if (!wait || closed_) {
+            (void)gate_.waited(round);
+            return cut_soon();
+        }
+    }
+    wait_for_writers(released, round);
+}
+
+// The callers were posted to their executors. On the store's own context, what is posted now runs after them; for
+// others there is only the clock.
+void appender::wait_for_writers(const std::vector<request_ptr>& released, std::uint64_t round) {
+    const void* own = &asio::query(executor_, asio::execution::context);
+    for (const request_ptr& each : released) {
+        if (each->waiting_in() != own) {
+            rejoin_.expires_after(options_.rejoin_wait());
+            rejoin_.async_wait([self = shared_from_this(), round](const boost::system::error_code&) {
+                self->waited(round);
+            });
+            return;
+        }
+    }
+    hop(hops_to_rejoin, round);
+}
+
+void appender::hop(int left, std::uint64_t round) {
+    asio::post(executor_, [self = shared_from_this(), left, round] {
+        if (left > 1)
+            self->hop(left - 1, round);
+        else
+            self->waited(round);
+    });
+}
+
+void appender::waited(std::uint64_t round) {
+    const std::lock_guard lock(mutex_);
+    if (gate_.waited(round) && (!queue_.empty() || closed_))
+        cut_soon();
+}
+
+void appender::close(std::function<void()> closed) {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    when_closed_ = std::move(closed);
+    if (!gate_.is_shut())
+        cut_soon();
+}
+
+void appender::end_if_done() {
+    std::function<void()> tell;
+    {
+        const std::lock_guard lock(mutex_);
+        if (!closed_ || !queue_.empty() || gate_.is_shut())
+            return;
+        tell = std::exchange(when_closed_, nullptr);
+        counts_.is_connected = false;
+    }
+    connection_.reset();
+    if (tell)
+        asio::post(executor_, std::move(tell));
+}
+
+void appender::drop() {
+    asio::post(strand_, [self = shared_from_this()] {
+        std::deque<request_ptr> left;
+        {
+            const std::lock_guard lock(self->mutex_);
+            self->closed_ = true;
+            self->dropped_ = true;
+            left = self->queue_.take_all();
+        }
+        self->pause_.cancel();
+        if (const auto link = self->connection_)
+            link->drop(closed_failure());
+        for (const request_ptr& each : left) {
+            failure::facts facts = *closed_failure().operator->();
+            facts.outcome_unknown = each->is_retry;
+            each->fail(failure(errc::store_closed, std::move(facts)));
+        }
+        self->end_if_done();
+    });
+}
+
+appender::counts appender::count() const {
+    const std::lock_guard lock(mutex_);
+    counts now = counts_;
+    now.queued = queue_.size();
+    now.bytes = queue_.used_bytes();
+    return now;
+}
+
+} // namespace eventstore::log

@@ -1,0 +1,118 @@
+/// Group commit: the appends of all callers, in as few transactions as possible.
+#pragma once
+
+#include "base/backoff.hpp"
+#include "base/deadlines.hpp"
+#include "log/append_plan.hpp"
+#include "log/append_queue.hpp"
+#include "log/append_request.hpp"
+#include "log/statements.hpp"
+#include "postgres/connection.hpp"
+
+#include <eventstore/store_options.hpp>
+
+#include <boost/asio/steady_timer.hpp>
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace eventstore::log {
+
+namespace asio = boost::asio;
+
+class flush;
+
+/// Drives append_queue, flush_gate and append_plan over one connection. Thread safe; its I/O is on its own strand.
+///
+/// A flush whose connection is lost is sent again: the events' ids make that safe.
+class appender : public std::enable_shared_from_this<appender>, private detail::live_object {
+public:
+    appender(const store_options& options, asio::any_io_executor executor,
+             std::shared_ptr<const statements> statements, std::shared_ptr<detail::deadlines> timers);
+    ~appender();
+
+    using connection_ptr = std::shared_ptr<postgres::connection>;
+
+    /// Makes a connection that adopt() takes, on the appender's strand.
+    connection_ptr make_connection();
+    const postgres::connection::strand& strand() const noexcept { return strand_; }
+    /// Takes over a connected connection. On the strand.
+    void adopt(connection_ptr link);
+
+    /// Waits until the append has its outcome. Arguments are valid.
+    static asio::awaitable<result<append_result>> append(std::shared_ptr<appender> self, std::string stream,
+                                                         std::int64_t expected, std::vector<event_data> events,
+                                                         detail::steady_time deadline);
+
+    /// Refuses new appends; `closed` is called, on any thread, once what was queued is stored and the connection closed.
+    void close(std::function<void()> closed);
+    /// Ends the connection now, and fails what is queued.
+    void drop();
+
+    struct counts {
+        std::uint64_t appends = 0;
+        std::uint64_t events = 0;
+        std::uint64_t flushes = 0;
+        std::uint64_t retried_flushes = 0;
+        std::uint64_t connects = 0;
+        std::size_t queued = 0;
+        std::size_t bytes = 0;
+        bool is_connected = false;
+    };
+    counts count() const;
+
+private:
+    friend class append_request;
+    friend class flush;
+    using request_ptr = std::shared_ptr<append_request>;
+
+    void submit(request_ptr next);
+    void give_up(append_request& which, errc why) noexcept;
+    void cut_soon();                             // with the mutex held
+    void cut();                                  // on the strand
+    void send(std::vector<request_ptr> appends, bool careful);
+    void connect_soon();                         // on the strand
+    asio::awaitable<void> connect();
+    void broken(const failure& why);             // on the strand
+    void wait_for_writers(const std::vector<request_ptr>& released, std::uint64_t round);
+    void hop(int left, std::uint64_t round);
+    void waited(std::uint64_t round);
+
+    // What a flush reports, on the strand.
+    void stored(flush& which, const std::vector<append_plan::outcome>& outcomes);
+    void failed(flush& which, const failure& why);
+    void lost(flush& which, const failure& why);
+    void explain_lock(std::vector<request_ptr> appends, const failure& why);
+    void next(const std::vector<request_ptr>& released);
+    void end_if_done();                          // on the strand
+
+    const store_options options_;
+    const asio::any_io_executor executor_;
+    const std::shared_ptr<const statements> statements_;
+    const std::shared_ptr<detail::deadlines> timers_;
+    postgres::connection::strand strand_;
+
+    // On the strand only.
+    connection_ptr connection_;
+    std::shared_ptr<flush> flush_;
+    bool connecting_ = false;
+    detail::backoff backoff_;
+    asio::steady_timer pause_;   // before the next attempt to connect
+    asio::steady_timer rejoin_;  // for writers on other contexts
+
+    mutable std::mutex mutex_;
+    append_queue<append_request> queue_;
+    flush_gate gate_;
+    bool cutting_ = false; // a cut() is posted
+    bool closed_ = false;
+    bool dropped_ = false;
+    std::function<void()> when_closed_;
+    std::optional<failure> connect_failure_;
+    counts counts_;
+};
+
+} // namespace eventstore::log

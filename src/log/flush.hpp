@@ -1,0 +1,73 @@
+/// One transaction of the appender, as its connection sees it.
+#pragma once
+
+#include "base/operation.hpp"
+#include "log/append_plan.hpp"
+#include "postgres/connection.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace eventstore::log {
+
+class appender;
+
+/// A flush under way. It reports to its appender once its transaction has ended, not when the function has returned: the
+/// commit comes after that, and may fail.
+///
+/// It is an operation that nobody is suspended on, so that its deadline is watched like all others.
+class flush final : public postgres::request, public detail::operation {
+public:
+    flush(const std::shared_ptr<appender>& owner, std::vector<std::shared_ptr<append_request>> appends, bool careful);
+    ~flush() override;
+
+    const postgres::statement& what() const noexcept override { return *what_; }
+    const postgres::parameters& arguments() const noexcept override { return arguments_; }
+    void on_answer(postgres::result_handle answer) override;
+    void on_synced(const failure* why) override;
+    void on_skipped() override;
+    void on_lost(const failure& why, bool was_sent) override;
+
+    bool is_careful() const noexcept { return is_careful_; }
+    bool was_sent() const noexcept { return was_sent_; }
+    std::vector<std::shared_ptr<append_request>> take_appends() noexcept { return std::move(appends_); }
+
+private:
+    void start() override {}
+    void cancel() noexcept override {}
+    void expire() noexcept override;
+    void end() noexcept;
+
+    const std::weak_ptr<appender> owner_; // which holds this flush
+    std::vector<std::shared_ptr<append_request>> appends_;
+    const append_plan plan_; // refers to appends_
+    const bool is_lone_;
+    const bool is_careful_;
+    const postgres::statement* what_;
+    postgres::parameters arguments_;
+    postgres::result_handle answer_;
+    bool was_sent_ = false;
+};
+
+/// Asks who holds the log's lock, and passes it on in a few words; empty if nobody does any more.
+class lock_report final : public postgres::request {
+public:
+    lock_report(const postgres::statement& what, std::function<void(const std::string&)> tell);
+
+    const postgres::statement& what() const noexcept override { return what_; }
+    const postgres::parameters& arguments() const noexcept override { return arguments_; }
+    void on_answer(postgres::result_handle answer) override;
+    void on_synced(const failure* why) override;
+    void on_skipped() override {}
+    void on_lost(const failure& why, bool was_sent) override;
+
+private:
+    const postgres::statement& what_;
+    const postgres::parameters arguments_;
+    std::function<void(const std::string&)> tell_;
+    std::string holder_;
+};
+
+} // namespace eventstore::log

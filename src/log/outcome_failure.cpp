@@ -1,0 +1,105 @@
+#include "log/outcome_failure.hpp"
+
+#include "base/text.hpp"
+
+namespace eventstore::log {
+
+using detail::message;
+using detail::quoted_for_message;
+
+namespace {
+
+std::string expectation(std::int64_t expected) {
+    switch (expected) {
+    case -2: return "that it exists";
+    case -1: return "any version";
+    case 0: return "that it does not exist";
+    default: return message("version ", std::to_string(expected));
+    }
+}
+
+std::string appending_to(const append_request& append) {
+    return message("appending to stream ", quoted_for_message(append.stream));
+}
+
+} // namespace
+
+failure to_failure(const append_request& append, const append_plan::outcome& why) {
+    using kind = append_plan::outcome::kind;
+    failure::facts facts;
+    facts.stream = append.stream;
+    facts.expected = append.expected;
+    facts.actual = why.actual_version;
+    const std::string actual = std::to_string(why.actual_version);
+    std::string text = appending_to(append);
+    errc code = errc::wrong_expected_version;
+    switch (why.what) {
+    case kind::stream_exists:
+        code = errc::stream_exists;
+        text += message(": expected that it does not exist, but it is at version ", actual);
+        break;
+    case kind::stream_not_found:
+        code = errc::stream_not_found;
+        text += ": expected that it exists, but it has no events";
+        break;
+    case kind::stream_deleted:
+        code = errc::stream_deleted;
+        text += ": it was deleted";
+        break;
+    case kind::duplicate_event:
+        code = errc::duplicate_event;
+        text += ": an event with one of these ids is stored already, elsewhere, or with only a part of these events; "
+                "give new events new ids, and retry with exactly the same events";
+        break;
+    case kind::appended:
+    case kind::already_appended:
+    case kind::wrong_version:
+        text += message(": expected ", expectation(append.expected), ", but it is at version ", actual,
+                        "; read what was added, decide anew, and append at that version");
+        break;
+    }
+    facts.message = std::move(text);
+    return failure(code, std::move(facts));
+}
+
+failure about(const append_request& append, const failure& why) {
+    failure::facts facts = *why.operator->();
+    facts.stream = append.stream;
+    facts.message = message(appending_to(append), ": ", why.message());
+    return failure(why.code(), std::move(facts));
+}
+
+failure lock_not_available(const append_request& append, const failure& why, std::string_view holder) {
+    failure::facts facts = *why.operator->();
+    facts.stream = append.stream;
+    facts.retry_helps = true;
+    facts.message = message(appending_to(append), ": the lock of the log was not to be had in time",
+                            holder.empty() ? "" : "; it is ", holder, " (SQLSTATE ", facts.sqlstate, ")");
+    return failure(errc::lock_timeout, std::move(facts));
+}
+
+failure ended_early(errc why, failure::facts facts) {
+    facts.message = message("appending to stream ", quoted_for_message(facts.stream),
+                            why == errc::cancelled ? " was cancelled" : ": no answer in time",
+                            facts.outcome_unknown
+                                ? "; it was under way, and may be stored: a retry with the same events is safe"
+                                : "; nothing was stored");
+    return failure(why, std::move(facts));
+}
+
+failure not_connected(failure::facts facts) {
+    facts.message = message("appending to stream ", quoted_for_message(facts.stream),
+                            ": no connection could be had in time, nothing was stored; last: ", facts.message);
+    return failure(errc::connection_lost, std::move(facts));
+}
+
+failure overloaded(const std::string& stream, std::size_t used, std::size_t budget) {
+    failure::facts facts;
+    facts.stream = stream;
+    facts.retry_helps = true;
+    facts.message = message("appending to stream ", quoted_for_message(stream), ": ", std::to_string(used), " of ",
+                            std::to_string(budget), " bytes for queued appends are in use; try again later");
+    return failure(errc::overloaded, std::move(facts));
+}
+
+} // namespace eventstore::log

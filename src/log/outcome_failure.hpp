@@ -1,0 +1,25 @@
+/// The failures of appends, in words.
+#pragma once
+
+#include "log/append_plan.hpp"
+#include "log/append_request.hpp"
+
+#include <eventstore/error.hpp>
+
+#include <cstddef>
+#include <string_view>
+
+namespace eventstore::log {
+
+/// What the append functions found wrong with an append.
+failure to_failure(const append_request& append, const append_plan::outcome& why);
+/// The failure of a whole flush, for one of its appends.
+failure about(const append_request& append, const failure& why);
+failure lock_not_available(const append_request& append, const failure& why, std::string_view holder);
+/// Cancelled, or out of time; `facts` tell the stream and whether the outcome is known.
+failure ended_early(errc why, failure::facts facts);
+/// Out of time because there was no connection; the message of `facts` is libpq's.
+failure not_connected(failure::facts facts);
+failure overloaded(const std::string& stream, std::size_t used, std::size_t budget);
+
+} // namespace eventstore::log

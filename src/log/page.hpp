@@ -1,0 +1,56 @@
+/// The inside of an event_page.
+#pragma once
+
+#include "base/live_objects.hpp"
+
+#include <eventstore/event_page.hpp>
+#include <eventstore/recorded_event.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace eventstore::detail {
+
+/// Rows, the events that refer to them, and what the rows' views point into: the results of libpq as they came (payloads
+/// are not copied), and the streams' names.
+class page : private live_object {
+public:
+    using keep_alive = std::shared_ptr<const void>;
+
+    /// A shared page of these rows. Their views must point into `storage`.
+    static event_page make(std::vector<page_row> rows, std::vector<keep_alive> storage, bool complete,
+                           std::int64_t next_from);
+
+    /// The events of a page from this one on, as a page of their own that shares its storage.
+    static event_page rest_of(const event_page& whole, std::size_t first);
+
+    /// An event that owns a page of its own, with a copy of everything that the row's views see.
+    static recorded_event single(const page_row& row);
+
+    std::span<const recorded_event> events() const noexcept { return {events_, rows_.size()}; }
+    bool complete() const noexcept { return complete_; }
+    std::int64_t next_from() const noexcept { return next_from_; }
+
+    page(const page&) = delete;
+    page& operator=(const page&) = delete;
+
+private:
+    friend void retain(const page*) noexcept;
+    friend void release(const page*) noexcept;
+
+    page(std::vector<page_row> rows, std::vector<keep_alive> storage, bool complete, std::int64_t next_from);
+    ~page();
+
+    mutable std::atomic<std::size_t> references_{1};
+    const std::vector<page_row> rows_;
+    const std::vector<keep_alive> storage_;
+    recorded_event* events_; // built in place: a copy would hold a reference to its own page
+    const bool complete_;
+    const std::int64_t next_from_;
+};
+
+} // namespace eventstore::detail

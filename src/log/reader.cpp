@@ -1,0 +1,386 @@
+#include "log/reader.hpp"
+
+#include "base/text.hpp"
+#include "log/page.hpp"
+#include "postgres/result.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace eventstore::log {
+
+namespace {
+
+using detail::message;
+using detail::page;
+using detail::page_row;
+using postgres::result_handle;
+using postgres::type_oid;
+using shared_result = std::shared_ptr<const PGresult>;
+
+// The columns of every statement that returns events.
+namespace column {
+constexpr int head = 0, version = 1, position = 2, created_at = 3, id = 4, correlation_id = 5, causation_id = 6,
+              type = 7, data = 8, metadata = 9, stream = 10;
+}
+
+constexpr std::int64_t first_window = 20'000;    // versions or positions that a filter looks at in one statement,
+constexpr std::int64_t last_window = 1'000'000;  // growing while it finds little
+constexpr std::int64_t furthest = std::int64_t{1} << 62; // leaves the server room to add a window
+
+page_row decode(const postgres::rows& rows, int row) {
+    page_row event;
+    event.version = rows.int8(row, column::version);
+    event.position = rows.int8(row, column::position);
+    event.created_at = rows.time(row, column::created_at);
+    event.id = rows.id(row, column::id);
+    event.correlation_id = rows.optional_id(row, column::correlation_id);
+    event.causation_id = rows.optional_id(row, column::causation_id);
+    event.type = rows.bytes(row, column::type);
+    event.data = rows.bytes(row, column::data);
+    event.metadata = rows.bytes(row, column::metadata);
+    return event;
+}
+
+failure about_stream(errc code, const std::string& stream, std::string_view what) {
+    failure::facts facts;
+    facts.stream = stream;
+    facts.message = message("stream ", detail::quoted_for_message(stream), " ", what);
+    return failure(code, std::move(facts));
+}
+
+eventstore::stream_info decode_info(const postgres::rows& rows, int row) {
+    eventstore::stream_info info;
+    info.name = rows.bytes(row, 0);
+    info.version = rows.is_null(row, 1) ? 0 : rows.int8(row, 1);
+    info.created_at = rows.time(row, 2);
+    if (!rows.is_null(row, 3))
+        info.deleted_at = rows.time(row, 3);
+    return info;
+}
+
+/// The least text that comes after every text with this prefix, by bytes; null if there is none.
+std::optional<std::string> after_prefix(std::string prefix) {
+    // Counting up a byte could leave UTF-8; the greatest code point ends every name just as well.
+    if (prefix.empty())
+        return std::nullopt;
+    return prefix += "\xf4\x8f\xbf\xbf";
+}
+
+} // namespace
+
+/// A read on its way: what is wanted, and what has been found so far.
+struct reader::page_query {
+    std::string stream; // empty = the log of all streams
+    read_options options;
+    detail::steady_time deadline;
+
+    std::int64_t from = 0;
+    std::int64_t bytes = 0;
+    std::vector<page_row> rows;
+    std::vector<std::int64_t> stream_ids; // of each row, when reading the log
+    std::vector<page::keep_alive> storage;
+    bool complete = false;
+
+    bool is_log() const noexcept { return stream.empty(); }
+    bool is_backward() const noexcept { return options.is_backward(); }
+    std::int64_t room() const noexcept { return static_cast<std::int64_t>(options.count() - rows.size()); }
+    std::int64_t bytes_left() const noexcept { return static_cast<std::int64_t>(options.max_bytes()) - bytes; }
+    std::int64_t place(const page_row& row) const noexcept { return is_log() ? row.position : row.version; }
+
+    /// True if nothing can come after this place.
+    bool is_end(std::int64_t reached, std::int64_t head) const noexcept {
+        return is_backward() ? reached <= 1 : reached >= head;
+    }
+    void go_on_after(std::int64_t reached) noexcept { from = is_backward() ? reached - 1 : reached + 1; }
+
+    struct taken {
+        std::int64_t head = 0;
+        std::size_t rows = 0;
+        bool is_cut = false;    // by max_bytes
+        bool is_missing = false; // there is no such stream
+    };
+    taken take(result_handle answer);
+    event_page make_page() &&;
+};
+
+reader::page_query::taken reader::page_query::take(result_handle answer) {
+    const postgres::rows from_server(answer.get());
+    taken what;
+    const int count = from_server.count();
+    if (count == 0) {
+        what.is_missing = true;
+        return what;
+    }
+    what.head = from_server.is_null(0, column::head) ? 0 : from_server.int8(0, column::head);
+    if (from_server.is_null(0, column::version))
+        return what; // an empty page
+    rows.reserve(rows.size() + static_cast<std::size_t>(count));
+    for (int i = 0; i < count; ++i) {
+        if (from_server.is_null(i, column::data)) {
+            what.is_cut = true;
+            break;
+        }
+        page_row row = decode(from_server, i);
+        const auto size = static_cast<std::int64_t>(row.data.size() + row.metadata.size());
+        if (!rows.empty() && size > bytes_left()) {
+            what.is_cut = true;
+            break;
+        }
+        bytes += size;
+        if (is_log())
+            stream_ids.push_back(from_server.int8(i, column::stream));
+        rows.push_back(row);
+        ++what.rows;
+    }
+    if (what.rows > 0)
+        go_on_after(place(rows.back()));
+    storage.push_back(shared_result(answer.release(), postgres::result_deleter()));
+    return what;
+}
+
+event_page reader::page_query::make_page() && {
+    if (!is_log()) {
+        auto name = std::make_shared<const std::string>(std::move(stream));
+        for (page_row& each : rows)
+            each.stream = *name;
+        storage.push_back(std::move(name));
+    }
+    return page::make(std::move(rows), std::move(storage), complete, from);
+}
+
+reader::reader(std::shared_ptr<postgres::pool> pool, std::shared_ptr<const statements> statements)
+    : pool_(std::move(pool)), statements_(std::move(statements)) {}
+
+// read_stream and read_all bound a page by its rows: as many as max_bytes holds of the largest event of the log.
+bool reader::is_safe_without_sizes(const read_options& options) const noexcept {
+    const auto largest = static_cast<std::size_t>(largest_event_.load(std::memory_order_relaxed));
+    return !options.is_filtered() && options.count() <= options.max_bytes() / largest;
+}
+
+reader::task<event_page> reader::read(self_ptr self, std::string stream, read_options options,
+                                      detail::steady_time deadline) {
+    page_query query;
+    query.stream = stream == "$all" ? std::string() : std::move(stream);
+    query.from = options.from().value_or(options.is_backward() ? furthest : 1);
+    query.from = std::clamp<std::int64_t>(query.from, options.is_backward() ? 0 : 1, furthest);
+    query.options = std::move(options);
+    query.deadline = deadline;
+
+    if (self->is_safe_without_sizes(query.options))
+        co_return co_await read_plain(self, query);
+    co_return co_await read_bounded(self, query);
+}
+
+reader::task<event_page> reader::read_plain(self_ptr self, page_query& query) {
+    const statements& all = *self->statements_;
+    postgres::parameters arguments;
+    if (!query.is_log())
+        arguments.add(query.stream);
+    arguments.add(query.from);
+    arguments.add(query.room());
+    arguments.add(static_cast<std::int64_t>(query.options.max_bytes()));
+    const postgres::statement& what =
+        query.is_log() ? all.read_all[query.is_backward()] : all.read_stream[query.is_backward()];
+
+    auto answer = co_await postgres::pool::execute(self->pool_, what, std::move(arguments), query.deadline);
+    if (!answer)
+        co_return answer.error();
+    const auto taken = query.take(std::move(*answer));
+    if (taken.is_missing)
+        co_return about_stream(errc::stream_not_found, query.stream, "does not exist");
+    if (taken.head < 0)
+        co_return about_stream(errc::stream_deleted, query.stream, "was deleted");
+
+    query.complete = taken.rows == 0 || query.is_end(query.place(query.rows.back()), taken.head);
+    if (!query.complete && query.room() > 0) {
+        // Fewer than were asked for, though there is more: an event has come that is larger than this reader knew of.
+        const std::size_t before = query.rows.size();
+        auto more = co_await read_bounded(self, query);
+        if (more && more->size() > before) {
+            const auto limit = static_cast<std::int64_t>(query.options.max_bytes() / before);
+            self->largest_event_.store(std::max(limit, self->largest_event_.load()));
+        }
+        co_return more;
+    }
+    if (const failure why = co_await name_streams(self, query); why.code() != errc())
+        co_return why;
+    self->events_read_.fetch_add(query.rows.size(), std::memory_order_relaxed);
+    co_return std::move(query).make_page();
+}
+
+reader::task<event_page> reader::read_bounded(self_ptr self, page_query& query) {
+    const statements& all = *self->statements_;
+    const auto begun = std::chrono::steady_clock::now();
+    const auto patience = begun + (query.deadline - begun) / 2;
+    std::int64_t window = std::max(first_window, static_cast<std::int64_t>(query.options.count()));
+    const postgres::statement& what =
+        query.is_log() ? all.read_all_bounded[query.is_backward()] : all.read_stream_bounded[query.is_backward()];
+
+    for (;;) {
+        postgres::parameters arguments;
+        if (!query.is_log())
+            arguments.add(query.stream);
+        arguments.add(query.from);
+        arguments.add(query.room());
+        arguments.add(std::max<std::int64_t>(query.bytes_left(), 1));
+        const auto& types = query.options.types();
+        if (types.empty()) {
+            arguments.add_null();
+        } else {
+            arguments.begin_array(type_oid::text, types.size());
+            for (const std::string& each : types)
+                arguments.add(each);
+        }
+        if (query.is_log()) {
+            if (query.options.stream_prefix().empty())
+                arguments.add_null();
+            else
+                arguments.add(query.options.stream_prefix());
+        }
+        arguments.add(window);
+
+        const std::int64_t asked_from = query.from;
+        const std::int64_t asked_for = query.room();
+        auto answer = co_await postgres::pool::execute(self->pool_, what, std::move(arguments), query.deadline);
+        if (!answer)
+            co_return answer.error();
+        const auto taken = query.take(std::move(*answer));
+        if (taken.is_missing)
+            co_return about_stream(errc::stream_not_found, query.stream, "does not exist");
+        if (taken.head < 0)
+            co_return about_stream(errc::stream_deleted, query.stream, "was deleted");
+        if (taken.is_cut)
+            break;
+        if (static_cast<std::int64_t>(taken.rows) == asked_for) {
+            query.complete = query.is_end(query.place(query.rows.back()), taken.head);
+            break;
+        }
+        // Everything in the window was looked at.
+        const std::int64_t reached =
+            query.is_backward() ? std::min(asked_from, taken.head) - window + 1 : asked_from + window - 1;
+        query.complete = query.is_end(reached, taken.head);
+        query.go_on_after(query.is_backward() ? std::max<std::int64_t>(reached, 1) : std::min(reached, taken.head));
+        if (!query.is_backward())
+            query.from = std::max(query.from, asked_from);
+        if (query.complete || std::chrono::steady_clock::now() > patience)
+            break;
+        window = std::min(window * 4, last_window);
+    }
+    if (const failure why = co_await name_streams(self, query); why.code() != errc())
+        co_return why;
+    self->events_read_.fetch_add(query.rows.size(), std::memory_order_relaxed);
+    co_return std::move(query).make_page();
+}
+
+asio::awaitable<failure> reader::name_streams(self_ptr self, page_query& query) {
+    if (!query.is_log() || query.rows.empty())
+        co_return failure();
+    std::vector<std::int64_t> unknown;
+    std::shared_ptr<std::vector<stream_names::name>> names = std::make_shared<std::vector<stream_names::name>>();
+    const auto fill_in = [&](std::size_t at) {
+        auto name = self->names_.find(query.stream_ids[at]);
+        if (!name)
+            return false;
+        query.rows[at].stream = *name;
+        names->push_back(std::move(name));
+        return true;
+    };
+    for (std::size_t i = 0; i < query.rows.size(); ++i) {
+        if (i > 0 && query.stream_ids[i] == query.stream_ids[i - 1])
+            query.rows[i].stream = query.rows[i - 1].stream;
+        else if (!fill_in(i))
+            unknown.push_back(query.stream_ids[i]);
+    }
+    if (!unknown.empty()) {
+        std::ranges::sort(unknown);
+        const auto repeated = std::ranges::unique(unknown);
+        unknown.erase(repeated.begin(), repeated.end());
+        postgres::parameters arguments;
+        arguments.begin_array(type_oid::int8, unknown.size());
+        for (const std::int64_t each : unknown)
+            arguments.add(each);
+        auto answer = co_await postgres::pool::execute(self->pool_, self->statements_->stream_names,
+                                                       std::move(arguments), query.deadline);
+        if (!answer)
+            co_return answer.error();
+        const postgres::rows found(answer->get());
+        std::unordered_map<std::int64_t, stream_names::name> fresh; // the memory may be smaller than this page
+        for (int i = 0; i < found.count(); ++i)
+            fresh[found.int8(i, 0)] = self->names_.remember(found.int8(i, 0), found.bytes(i, 1));
+        std::size_t kept = 0;
+        for (std::size_t i = 0; i < query.rows.size(); ++i) {
+            if (query.rows[i].stream.empty()) {
+                const auto name = fresh.find(query.stream_ids[i]);
+                if (name == fresh.end())
+                    continue; // deleted for good while this page was read
+                query.rows[i].stream = *name->second;
+            }
+            query.rows[kept++] = query.rows[i];
+        }
+        query.rows.resize(kept);
+        for (auto& [id, name] : fresh)
+            names->push_back(std::move(name));
+    }
+    query.storage.push_back(std::move(names));
+    co_return failure();
+}
+
+reader::task<recorded_event> reader::find_event(self_ptr self, uuid id, detail::steady_time deadline) {
+    postgres::parameters arguments;
+    arguments.add(id);
+    auto answer =
+        co_await postgres::pool::execute(self->pool_, self->statements_->find_event, std::move(arguments), deadline);
+    if (!answer)
+        co_return answer.error();
+    const postgres::rows rows(answer->get());
+    if (rows.count() == 0)
+        co_return failure(errc::event_not_found, message("no event has the id ", to_string(id)));
+    page_row row = decode(rows, 0);
+    row.stream = rows.bytes(0, column::stream);
+    self->events_read_.fetch_add(1, std::memory_order_relaxed);
+    co_return page::single(row);
+}
+
+reader::task<eventstore::stream_info> reader::info(self_ptr self, std::string stream, detail::steady_time deadline) {
+    const bool is_log = stream == "$all";
+    postgres::parameters arguments;
+    if (!is_log)
+        arguments.add(stream);
+    const postgres::statement& what = is_log ? self->statements_->log_info : self->statements_->stream_info;
+    auto answer = co_await postgres::pool::execute(self->pool_, what, std::move(arguments), deadline);
+    if (!answer)
+        co_return answer.error();
+    const postgres::rows rows(answer->get());
+    if (rows.count() == 0)
+        co_return about_stream(errc::stream_not_found, stream, "does not exist");
+    auto info = decode_info(rows, 0);
+    if (info.deleted_at)
+        co_return about_stream(errc::stream_deleted, stream, "was deleted");
+    co_return info;
+}
+
+reader::task<std::vector<eventstore::stream_info>> reader::streams(self_ptr self, stream_query query,
+                                                                   detail::steady_time deadline) {
+    postgres::parameters arguments;
+    arguments.add(query.after());
+    arguments.add(query.prefix());
+    if (const auto bound = after_prefix(query.prefix()))
+        arguments.add(*bound);
+    else
+        arguments.add_null();
+    arguments.add(static_cast<std::int64_t>(query.count()));
+    auto answer =
+        co_await postgres::pool::execute(self->pool_, self->statements_->streams, std::move(arguments), deadline);
+    if (!answer)
+        co_return answer.error();
+    const postgres::rows rows(answer->get());
+    std::vector<eventstore::stream_info> list;
+    list.reserve(static_cast<std::size_t>(rows.count()));
+    for (int i = 0; i < rows.count(); ++i)
+        list.push_back(decode_info(rows, i));
+    co_return list;
+}
+
+} // namespace eventstore::log

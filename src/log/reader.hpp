@@ -1,0 +1,56 @@
+/// Reading the log.
+#pragma once
+
+#include "log/statements.hpp"
+#include "log/stream_names.hpp"
+#include "postgres/pool.hpp"
+
+#include <eventstore/error.hpp>
+#include <eventstore/event_page.hpp>
+#include <eventstore/read_options.hpp>
+#include <eventstore/stream_info.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace eventstore::log {
+
+namespace asio = boost::asio;
+
+/// Reads pages, by one statement each where that is possible. Arguments are valid. Thread safe.
+class reader : public std::enable_shared_from_this<reader> {
+public:
+    reader(std::shared_ptr<postgres::pool> pool, std::shared_ptr<const statements> statements);
+
+    using self_ptr = std::shared_ptr<reader>;
+    template <class T>
+    using task = asio::awaitable<result<T>>;
+
+    /// A page of a stream; of the log, if the name is "$all".
+    static task<event_page> read(self_ptr self, std::string stream, read_options options, detail::steady_time deadline);
+
+    static task<recorded_event> find_event(self_ptr self, uuid id, detail::steady_time deadline);
+    static task<eventstore::stream_info> info(self_ptr self, std::string stream, detail::steady_time deadline);
+    static task<std::vector<eventstore::stream_info>> streams(self_ptr self, stream_query query,
+                                                              detail::steady_time deadline);
+
+    std::uint64_t events_read() const noexcept { return events_read_.load(std::memory_order_relaxed); }
+
+private:
+    struct page_query;
+    static task<event_page> read_plain(self_ptr self, page_query& query);
+    static task<event_page> read_bounded(self_ptr self, page_query& query);
+    static asio::awaitable<failure> name_streams(self_ptr self, page_query& query);
+    bool is_safe_without_sizes(const read_options& options) const noexcept;
+
+    const std::shared_ptr<postgres::pool> pool_;
+    const std::shared_ptr<const statements> statements_;
+    stream_names names_;
+    std::atomic<std::uint64_t> events_read_{0};
+    std::atomic<std::int64_t> largest_event_{4096}; // as far as this reader has found out
+};
+
+} // namespace eventstore::log

@@ -1,0 +1,110 @@
+#include "log/statements.hpp"
+
+#include "log/sql.hpp"
+
+namespace eventstore::log {
+
+using enum postgres::type_oid;
+
+std::string quoted_identifier(std::string_view name) {
+    std::string quoted = "\"";
+    for (const char c : name) {
+        quoted += c;
+        if (c == '"')
+            quoted += c;
+    }
+    return quoted += '"';
+}
+
+std::string for_schema(std::string_view sql, std::string_view schema) {
+    constexpr std::string_view written = "eventstore";
+    const std::string identifier = quoted_identifier(schema);
+    std::string in_literal; // the same inside single quotes
+    for (const char c : identifier) {
+        in_literal += c;
+        if (c == '\'')
+            in_literal += c;
+    }
+
+    std::string result;
+    for (;;) {
+        const auto at = sql.find(written);
+        if (at == std::string_view::npos)
+            return result += sql;
+        const char before = at == 0 ? ' ' : sql[at - 1];
+        const std::string_view after = sql.substr(at + written.size());
+        result += sql.substr(0, at);
+        // The schema is named as a prefix, or in a search_path. A setting of its own name ('eventstore.hard_delete') is
+        // told apart by what follows.
+        const bool is_setting = after.starts_with(".hard_delete");
+        if (before == '\'' && after.starts_with(".") && !is_setting)
+            result += in_literal;
+        else if ((after.starts_with(".") && !is_setting) || after.starts_with(", pg_temp"))
+            result += identifier;
+        else
+            result += written;
+        sql = after;
+    }
+}
+
+std::string for_direction(std::string_view sql, bool backward) {
+    const std::string_view kept = backward ? " -- backward" : " -- forward";
+    const std::string_view dropped = backward ? " -- forward" : " -- backward";
+    std::string result;
+    while (!sql.empty()) {
+        const auto end = sql.find('\n');
+        std::string_view line = sql.substr(0, end);
+        sql.remove_prefix(end == std::string_view::npos ? sql.size() : end + 1);
+        if (line.ends_with(dropped))
+            continue;
+        if (line.ends_with(kept))
+            line.remove_suffix(kept.size());
+        result += line;
+        result += '\n';
+    }
+    return result;
+}
+
+postgres::statement statements::make(std::string_view schema, std::string_view name, std::string_view sql,
+                                     std::vector<postgres::type_oid> types, std::string_view doing) {
+    postgres::statement made;
+    made.index = count_++;
+    made.name = name;
+    made.text = for_schema(sql, schema);
+    made.types = std::move(types);
+    made.doing = doing;
+    return made;
+}
+
+statements::statements(std::string_view schema) {
+    append_event = make(schema, "append_event", sql::append_event,
+                        {text, int8, uuid, text, bytea, bytea, uuid, uuid, timestamptz, boolean}, "appending");
+    append_events =
+        make(schema, "append_events", sql::append_events,
+             {text_array,  int8_array,  int4_array,  timestamptz_array, int4,             int4_array, int8_array,
+              int4_array,  boolean_array, int4_array, int4_array,       uuid_array,       text_array, bytea_array,
+              bytea_array, uuid_array,  uuid_array,  timestamptz_array, int8,             boolean},
+             "appending");
+    lock_holders = make(schema, "lock_holders", sql::lock_holders, {}, "looking for the holder of the log's lock");
+    for (const bool backward : {false, true}) {
+        const std::string suffix = backward ? "_backward" : "";
+        const auto page = [&](std::string_view name, std::string_view sql, std::vector<postgres::type_oid> types,
+                              std::string_view doing) {
+            return make(schema, std::string(name) + suffix, for_direction(sql, backward), std::move(types), doing);
+        };
+        read_stream[backward] = page("read_stream", sql::read_stream, {text, int8, int8, int8}, "reading a stream");
+        read_stream_bounded[backward] =
+            page("read_stream_bounded", sql::read_stream_bounded, {text, int8, int8, int8, text_array, int8},
+                 "reading a stream");
+        read_all[backward] = page("read_all", sql::read_all, {int8, int8, int8}, "reading the log");
+        read_all_bounded[backward] = page("read_all_bounded", sql::read_all_bounded,
+                                          {int8, int8, int8, text_array, text, int8}, "reading the log");
+    }
+    stream_names = make(schema, "stream_names", sql::stream_names, {int8_array}, "reading the names of streams");
+    find_event = make(schema, "find_event", sql::find_event, {uuid}, "looking for an event");
+    stream_info = make(schema, "stream_info", sql::stream_info, {text}, "reading what is known of a stream");
+    log_info = make(schema, "log_info", sql::log_info, {}, "reading what is known of the log");
+    streams = make(schema, "streams", sql::streams, {text, text, text, int8}, "listing streams");
+}
+
+} // namespace eventstore::log

@@ -1,0 +1,35 @@
+/// The statements of one store: the SQL files, for the store's own schema.
+#pragma once
+
+#include "postgres/statement.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace eventstore::log {
+
+/// A name as SQL writes it: in double quotes, with those inside doubled.
+std::string quoted_identifier(std::string_view name);
+
+/// SQL that was written for a schema named eventstore, for this schema instead.
+std::string for_schema(std::string_view sql, std::string_view schema);
+
+/// Keeps the lines marked `-- forward` and drops those marked `-- backward`, or the other way round.
+std::string for_direction(std::string_view sql, bool backward);
+
+/// All statements of a store. Made once, and kept as long as its connections.
+struct statements {
+    explicit statements(std::string_view schema);
+
+    postgres::statement append_event, append_events, lock_holders;
+    /// Each by direction: [0] forward, [1] backward.
+    postgres::statement read_stream[2], read_stream_bounded[2], read_all[2], read_all_bounded[2];
+    postgres::statement stream_names, find_event, stream_info, log_info, streams;
+
+private:
+    std::size_t count_ = 0;
+    postgres::statement make(std::string_view schema, std::string_view name, std::string_view sql,
+                             std::vector<postgres::type_oid> types, std::string_view doing);
+};
+
+} // namespace eventstore::log

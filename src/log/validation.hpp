@@ -1,0 +1,25 @@
+/// What the store refuses before it reaches the database.
+#pragma once
+
+#include <eventstore/error.hpp>
+#include <eventstore/event_data.hpp>
+#include <eventstore/expected_version.hpp>
+#include <eventstore/read_options.hpp>
+#include <eventstore/store_options.hpp>
+#include <eventstore/stream_info.hpp>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace eventstore::log {
+
+/// Each returns why the argument is refused, or nothing.
+std::optional<failure> check_append(const std::string& stream, expected_version expected,
+                                    const std::vector<event_data>& events, const store_options& options);
+std::optional<failure> check_read(const std::string& stream, const read_options& options);
+std::optional<failure> check_stream_to_read(const std::string& stream);
+std::optional<failure> check_query(const stream_query& query);
+std::optional<failure> check_options(const store_options& options);
+
+} // namespace eventstore::log

@@ -1,0 +1,130 @@
+#include "postgres/connect_settings.hpp"
+
+#include "base/text.hpp"
+#include "postgres/sql_error.hpp"
+
+#include <libpq-fe.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+
+namespace eventstore::postgres {
+
+namespace {
+
+// libpq quotes the part that it does not understand, which may be a password.
+std::string without_quotations(std::string_view text) {
+    std::string clean;
+    bool quoted = false;
+    for (const char c : text) {
+        if (c == '"') {
+            quoted = !quoted;
+            clean += quoted ? "\"...\"" : "";
+        } else if (!quoted) {
+            clean += c;
+        }
+    }
+    return clean;
+}
+
+std::string session_settings(const store_options& options, session_kind kind) {
+    const auto limit = options.operation_timeout().count();
+    std::string settings = "-c jit=off -c plan_cache_mode=force_generic_plan -c client_connection_check_interval=1s "
+                           "-c default_transaction_isolation=read\\ committed";
+    switch (kind) {
+    case session_kind::reading:
+        settings += detail::message(" -c statement_timeout=", std::to_string(limit));
+        break;
+    case session_kind::appending:
+        settings += detail::message(" -c statement_timeout=0 -c lock_timeout=",
+                                    std::to_string(std::max<std::int64_t>(limit * 3 / 4, 1)));
+        break;
+    case session_kind::administration: settings += " -c lock_timeout=0 -c statement_timeout=0"; break;
+    }
+    return settings;
+}
+
+} // namespace
+
+result<connect_settings> connect_settings::make(const store_options& options, session_kind kind) {
+    char* raw_message = nullptr;
+    const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parsed(
+        PQconninfoParse(options.url().c_str(), &raw_message), &PQconninfoFree);
+    const std::unique_ptr<char, decltype(&PQfreemem)> message(raw_message, &PQfreemem);
+    if (!parsed) {
+        return failure(errc::invalid_argument,
+                       detail::message("the url of the store is not valid: ",
+                                       one_line(without_quotations(message ? message.get() : "out of memory")),
+                                       "; write postgresql://user@host:5432/database, or keyword=value pairs"));
+    }
+
+    connect_settings settings;
+    for (const PQconninfoOption* each = parsed.get(); each->keyword; ++each) {
+        if (each->val)
+            settings.given_.emplace_back(each->keyword, each->val);
+    }
+
+    settings.add_default("fallback_application_name", "eventstore");
+    settings.add_default("client_encoding", "UTF8");
+    settings.add_default("keepalives_idle", "30");
+    settings.add_default("keepalives_interval", "10");
+    settings.add_default("keepalives_count", "3");
+    settings.add_default("tcp_user_timeout", std::to_string(options.operation_timeout().count()));
+    const bool many_hosts = settings.value("host").find(',') != std::string_view::npos ||
+                            settings.value("hostaddr").find(',') != std::string_view::npos;
+    if (many_hosts)
+        settings.add_default("target_session_attrs", "read-write"); // follows a fail-over
+
+    if (!options.is_pooled()) { // a pooler refuses startup options
+        std::string all = session_settings(options, kind);
+        if (const char* environment = std::getenv("PGOPTIONS"); environment && settings.value("options").empty())
+            all += detail::message(" ", environment);
+        const auto given = std::ranges::find(settings.given_, "options", &std::pair<std::string, std::string>::first);
+        if (given != settings.given_.end())
+            given->second = detail::message(all, " ", given->second); // the last one wins
+        else
+            settings.given_.emplace_back("options", all);
+    }
+    return settings;
+}
+
+void connect_settings::add_default(std::string_view keyword, std::string value_) {
+    if (value(keyword).empty())
+        given_.emplace_back(keyword, std::move(value_));
+}
+
+std::string_view connect_settings::value(std::string_view keyword) const noexcept {
+    for (const auto& [name, text] : given_) {
+        if (name == keyword)
+            return text;
+    }
+    return {};
+}
+
+std::vector<const char*> connect_settings::keywords() const {
+    std::vector<const char*> list;
+    for (const auto& each : given_)
+        list.push_back(each.first.c_str());
+    list.push_back(nullptr);
+    return list;
+}
+
+std::vector<const char*> connect_settings::values() const {
+    std::vector<const char*> list;
+    for (const auto& each : given_)
+        list.push_back(each.second.c_str());
+    list.push_back(nullptr);
+    return list;
+}
+
+std::string connect_settings::without_password(std::string text) const {
+    const std::string_view password = value("password");
+    if (password.empty())
+        return text;
+    for (auto at = text.find(password); at != std::string::npos; at = text.find(password, at + 3))
+        text.replace(at, password.size(), "***");
+    return text;
+}
+
+} // namespace eventstore::postgres

@@ -1,0 +1,42 @@
+/// Where and how to connect.
+#pragma once
+
+#include <eventstore/error.hpp>
+#include <eventstore/store_options.hpp>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace eventstore::postgres {
+
+/// What a session is for; it decides what the server is asked to watch over.
+enum class session_kind {
+    reading,   ///< statement_timeout ends what nobody waits for any more
+    appending, ///< lock_timeout: waits for the log's lock no longer than a caller would
+    administration, ///< migrations: no limits
+};
+
+/// Keywords and values for libpq, from the caller's url and what the store adds to it. What the caller says wins.
+class connect_settings {
+public:
+    /// Fails with invalid_argument, without a word of the url that may hold a password.
+    static result<connect_settings> make(const store_options& options, session_kind kind);
+
+    /// Null-terminated, for PQconnectStartParams; valid until the object changes or goes.
+    std::vector<const char*> keywords() const;
+    std::vector<const char*> values() const;
+
+    /// The value of a keyword; empty if not given.
+    std::string_view value(std::string_view keyword) const noexcept;
+
+    /// Replaces the password, should a message hold it.
+    std::string without_password(std::string text) const;
+
+private:
+    void add_default(std::string_view keyword, std::string value);
+
+    std::vector<std::pair<std::string, std::string>> given_;
+};
+
+} // namespace eventstore::postgres

@@ -1,0 +1,251 @@
+#include "postgres/connection.hpp"
+
+#include "base/text.hpp"
+#include "postgres/sql_error.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <utility>
+
+namespace eventstore::postgres {
+
+connection::connection(strand on, bool prepares, log_handler log)
+    : strand_(std::move(on)), prepares_(prepares), log_(std::move(log)) {}
+
+connection::~connection() { close(); }
+
+void connection::close() noexcept {
+    descriptor_.reset(); // before libpq closes the socket: epoll knows the open file, not its number
+    if (handle_) {
+        if (PQstatus(handle_) == CONNECTION_BAD && PQsocket(handle_) >= 0)
+            ::shutdown(PQsocket(handle_), SHUT_RDWR); // nothing to say goodbye to, nothing to wait for
+        PQfinish(std::exchange(handle_, nullptr));
+    }
+}
+
+void connection::receive_notice(void* self, const PGresult* notice) {
+    auto& connection = *static_cast<postgres::connection*>(self);
+    const char* function = PQresultErrorField(notice, PG_DIAG_SOURCE_FUNCTION);
+    if (function && std::strcmp(function, "SyncRepWaitForLSN") == 0)
+        connection.unreplicated_ = true;
+    if (connection.log_ && connection.notices_.size() < 100)
+        connection.notices_.push_back(one_line(PQresultErrorMessage(notice)));
+}
+
+void connection::pass_on_notices() {
+    if (notices_.empty())
+        return;
+    // A handler of the caller's does not run inside libpq, nor while this object is in the middle of something.
+    asio::post(strand_, [notices = std::exchange(notices_, {}), log = log_] {
+        for (const std::string& each : notices)
+            log(each);
+    });
+}
+
+void connection::start_pipeline(std::function<void(const failure&)> on_broken) {
+    on_broken_ = std::move(on_broken);
+    PQenterPipelineMode(handle_);
+    last_used_ = std::chrono::steady_clock::now();
+}
+
+void connection::send(std::span<const std::shared_ptr<request>> group) {
+    constexpr std::chrono::seconds quiet(1);
+    if (handle_ && in_flight_.empty() && std::chrono::steady_clock::now() - last_used_ > quiet) {
+        // A server that went away in the meantime is found out before anything is sent.
+        if (PQconsumeInput(handle_) == 0 || PQstatus(handle_) == CONNECTION_BAD)
+            break_off(connection_failure(handle_, "the connection to PostgreSQL was closed"));
+    }
+    if (!handle_) {
+        const failure closed(errc::connection_lost, "the connection to PostgreSQL is closed");
+        for (const auto& each : group)
+            each->on_lost(closed, false);
+        return;
+    }
+    const auto self = shared_from_this();
+    for (std::size_t i = 0; i < group.size(); ++i) {
+        if (!send_one(group[i])) {
+            const failure why = connection_failure(handle_, "sending to PostgreSQL");
+            for (std::size_t rest = i; rest < group.size(); ++rest)
+                group[rest]->on_lost(why, false);
+            return break_off(why);
+        }
+    }
+    in_flight_.push_back({step::end_of_group, group.size() == 1 ? group.front() : nullptr});
+    if (PQpipelineSync(handle_) == 0)
+        return break_off(connection_failure(handle_, "sending to PostgreSQL"));
+    flush();
+}
+
+bool connection::send_one(const std::shared_ptr<request>& next) {
+    const statement& what = next->what();
+    const parameters::view arguments = next->arguments().for_libpq();
+    const int count = static_cast<int>(arguments.values.size());
+    constexpr int binary = 1;
+
+    if (!prepares_) {
+        const bool sent = PQsendQueryParams(handle_, what.text.c_str(), count,
+                                            reinterpret_cast<const Oid*>(what.types.data()), arguments.values.data(),
+                                            arguments.lengths, arguments.formats, binary) == 1;
+        if (sent)
+            in_flight_.push_back({step::statement, next});
+        return sent;
+    }
+    if (prepared_.size() <= what.index)
+        prepared_.resize(what.index + 1);
+    if (!prepared_[what.index]) {
+        if (PQsendPrepare(handle_, what.name.c_str(), what.text.c_str(), static_cast<int>(what.types.size()),
+                          reinterpret_cast<const Oid*>(what.types.data())) == 0)
+            return false;
+        in_flight_.push_back({step::preparation, next});
+        prepared_[what.index] = true;
+    }
+    if (PQsendQueryPrepared(handle_, what.name.c_str(), count, arguments.values.data(), arguments.lengths,
+                            arguments.formats, binary) == 0)
+        return false;
+    in_flight_.push_back({step::statement, next});
+    return true;
+}
+
+void connection::flush() {
+    const int left = PQflush(handle_);
+    if (left < 0)
+        return break_off(connection_failure(handle_, "sending to PostgreSQL"));
+    if (left > 0 && !writing_) {
+        writing_ = true;
+        descriptor_->async_wait(asio::posix::stream_descriptor::wait_write,
+                                [self = shared_from_this()](const boost::system::error_code& ec) {
+                                    self->writing_ = false;
+                                    if (!ec && self->handle_)
+                                        self->flush();
+                                });
+    }
+    // Even while there is more to write: a server that cannot get rid of its answers stops reading.
+    wait_readable();
+}
+
+void connection::wait_readable() {
+    if (reading_ || in_flight_.empty() || !handle_)
+        return;
+    reading_ = true;
+    descriptor_->async_wait(asio::posix::stream_descriptor::wait_read,
+                            [self = shared_from_this()](const boost::system::error_code& ec) {
+                                self->reading_ = false;
+                                if (!ec && self->handle_)
+                                    self->on_readable();
+                            });
+}
+
+void connection::on_readable() {
+    const bool alive = PQconsumeInput(handle_) == 1;
+    if (!receive()) // has broken off already
+        return;
+    pass_on_notices();
+    if (!alive || PQstatus(handle_) == CONNECTION_BAD)
+        return break_off(connection_failure(handle_, "the connection to PostgreSQL was lost"));
+    last_used_ = std::chrono::steady_clock::now();
+    if (!in_flight_.empty())
+        flush(); // consuming input may have made room for output
+}
+
+bool connection::receive() {
+    while (handle_ && !in_flight_.empty() && PQisBusy(handle_) == 0) {
+        result_handle answer(PQgetResult(handle_));
+        if (!answer) {
+            if (PQstatus(handle_) == CONNECTION_BAD)
+                return true;
+            finish_statement();
+            continue;
+        }
+        // The server is going, and an answer that says so leaves the outcome open.
+        const char* severity = PQresultErrorField(answer.get(), PG_DIAG_SEVERITY_NONLOCALIZED);
+        if (severity && (std::strcmp(severity, "FATAL") == 0 || std::strcmp(severity, "PANIC") == 0)) {
+            failure why = to_failure(answer.get(), "the connection to PostgreSQL was ended");
+            failure::facts facts = *why.operator->();
+            facts.retry_helps = true;
+            break_off(failure(errc::connection_lost, std::move(facts)));
+            return false;
+        }
+        take_result(std::move(answer));
+    }
+    return handle_ != nullptr;
+}
+
+// The null that libpq returns after the results of each statement.
+void connection::finish_statement() {
+    if (in_flight_.front().kind != step::end_of_group && in_flight_.front().answered)
+        in_flight_.pop_front();
+}
+
+void connection::take_result(result_handle answer) {
+    expected_result& front = in_flight_.front();
+    const ExecStatusType status = PQresultStatus(answer.get());
+    const auto whose = front.whose; // the calls below may send, and so change the queue
+
+    switch (front.kind) {
+    case step::preparation:
+        front.answered = true;
+        if (status != PGRES_COMMAND_OK)
+            prepared_[whose->what().index] = false;
+        if (status == PGRES_FATAL_ERROR) {
+            in_flight_[1].whose = nullptr; // its statement, which is skipped
+            whose->on_answer(std::move(answer));
+        }
+        break;
+    case step::statement:
+        front.answered = true;
+        if (!whose)
+            break;
+        if (status == PGRES_PIPELINE_ABORTED) {
+            front.whose = nullptr;
+            whose->on_skipped();
+        } else {
+            whose->on_answer(std::move(answer));
+        }
+        break;
+    case step::end_of_group:
+        if (status == PGRES_PIPELINE_SYNC) {
+            const bool failed = front.answered;
+            in_flight_.pop_front();
+            if (whose && !failed)
+                whose->on_synced(nullptr);
+        } else if (!front.answered) { // the commit failed
+            front.answered = true;
+            const failure why = to_failure(answer.get(), "committing");
+            if (whose)
+                whose->on_synced(&why);
+        }
+        break;
+    }
+}
+
+bool connection::is_working_on(const request* what) const noexcept {
+    return !in_flight_.empty() && in_flight_.front().whose.get() == what;
+}
+
+void connection::drop(const failure& why) { break_off(why); }
+
+void connection::break_off(const failure& why) {
+    if (!handle_)
+        return;
+    const auto self = shared_from_this();
+    pass_on_notices();
+    close();
+    const auto lost = std::exchange(in_flight_, {});
+    // First the owner, so that what is sent again goes elsewhere.
+    if (const auto tell = std::exchange(on_broken_, nullptr))
+        tell(why);
+    const request* last = nullptr;
+    for (const expected_result& each : lost) {
+        // A request stands here up to three times in a row: its preparation, itself, the end of its transaction.
+        if (each.whose && each.whose.get() != last) {
+            last = each.whose.get();
+            each.whose->on_lost(why, true);
+        }
+    }
+}
+
+} // namespace eventstore::postgres

@@ -1,0 +1,126 @@
+/// One connection to PostgreSQL: non-blocking libpq in pipeline mode, under Asio.
+#pragma once
+
+#include "base/live_objects.hpp"
+#include "base/operation.hpp"
+#include "postgres/connect_settings.hpp"
+#include "postgres/result.hpp"
+#include "postgres/statement.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/strand.hpp>
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace eventstore::postgres {
+
+namespace asio = boost::asio;
+using detail::steady_time;
+
+/// A statement on its way. All calls come on the connection's strand.
+class request {
+public:
+    virtual ~request() = default;
+
+    virtual const statement& what() const noexcept = 0;
+    virtual const parameters& arguments() const noexcept = 0;
+
+    /// The statement was carried out, or failed by itself (an error result). Its transaction is still open.
+    virtual void on_answer(result_handle answer) = 0;
+    /// The transaction that its group shared has ended; `why` tells if that failed.
+    virtual void on_synced(const failure* /*why*/) {}
+    /// It was not carried out, because another one of its group failed. It may be sent again.
+    virtual void on_skipped() = 0;
+    /// The connection ended before its transaction did. If it was sent, it may have been carried out.
+    virtual void on_lost(const failure& why, bool was_sent) = 0;
+};
+
+/// A connection. Its work is done on its strand; all calls but the constructor and the destructor come on it.
+///
+/// While nothing is in flight it waits for nothing, so that it does not keep an io_context from ending. That a server has
+/// gone is found out by the next send.
+class connection : public std::enable_shared_from_this<connection>, private detail::live_object {
+public:
+    using strand = asio::strand<asio::any_io_executor>;
+    using log_handler = std::function<void(std::string_view)>;
+
+    /// \param prepares false behind a transaction pooler: statements are sent whole each time
+    connection(strand on, bool prepares, log_handler log);
+    ~connection();
+
+    /// Connects. Name look-ups and files are read on a thread of their own. A coroutine of the strand awaits it.
+    static asio::awaitable<result<void>> connect(std::shared_ptr<connection> self, connect_settings settings,
+                                                 steady_time deadline);
+
+    /// Runs a script of statements without parameters, and returns its last result or the first failure. Before
+    /// start_pipeline() only.
+    static asio::awaitable<result<result_handle>> run_script(std::shared_ptr<connection> self, std::string text,
+                                                             steady_time deadline);
+
+    /// From here on requests are sent, and `on_broken` is called once, when the connection has ended by itself.
+    void start_pipeline(std::function<void(const failure&)> on_broken);
+
+    /// Sends the requests as one group: one write, one transaction, one flush of the answers.
+    void send(std::span<const std::shared_ptr<request>> group);
+
+    /// True if this request is the one that the server is working on.
+    bool is_working_on(const request* what) const noexcept;
+
+    /// Ends the connection at once; what is in flight is lost.
+    void drop(const failure& why);
+
+    bool is_open() const noexcept { return handle_ != nullptr; }
+    bool is_idle() const noexcept { return in_flight_.empty(); }
+    int backend() const noexcept { return handle_ ? PQbackendPID(handle_) : 0; }
+
+    /// True if, since the last call, the server said that it stopped waiting for a synchronous standby: what it
+    /// acknowledged is not replicated.
+    bool take_unreplicated() noexcept { return std::exchange(unreplicated_, false); }
+
+private:
+    enum class step { preparation, statement, end_of_group };
+    struct expected_result {
+        step kind;
+        std::shared_ptr<request> whose; // null for the end of a group that nobody waits for
+        bool answered = false;
+    };
+
+    static void receive_notice(void* self, const PGresult* notice);
+    asio::awaitable<boost::system::error_code> wait(bool for_writing, steady_time deadline);
+    bool renew_descriptor();
+    bool send_one(const std::shared_ptr<request>& next);
+    void flush();
+    void wait_readable();
+    void on_readable();
+    bool receive();
+    void take_result(result_handle answer);
+    void finish_statement();
+    void break_off(const failure& why);
+    void close() noexcept;
+    void pass_on_notices();
+
+    strand strand_;
+    bool prepares_;
+    log_handler log_;
+    std::function<void(const failure&)> on_broken_;
+
+    PGconn* handle_ = nullptr;
+    std::optional<asio::posix::stream_descriptor> descriptor_; // a duplicate of libpq's socket
+    bool reading_ = false;
+    bool writing_ = false;
+    bool unreplicated_ = false;
+    steady_time last_used_{};
+    std::deque<expected_result> in_flight_;
+    std::vector<bool> prepared_; // by statement::index
+    std::vector<std::string> notices_;
+};
+
+} // namespace eventstore::postgres

@@ -1,0 +1,324 @@
+#include "postgres/pool.hpp"
+
+#include "base/text.hpp"
+#include "postgres/sql_error.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+namespace eventstore::postgres {
+
+namespace {
+
+constexpr int most_attempts = 5; // a statement that takes each connection down with it is not sent for ever
+
+std::uint64_t random_number() {
+    thread_local std::mt19937_64 generator{std::random_device{}()};
+    return generator();
+}
+
+failure closed_failure() { return failure(errc::store_closed, "the store is closed"); }
+
+} // namespace
+
+/// One execute(): what its caller waits for, and what its connection sends.
+class pool_request final : public detail::operation, public request {
+public:
+    pool_request(std::weak_ptr<pool> owner, const statement& what, parameters arguments)
+        : owner_(std::move(owner)), what_(what), arguments_(std::move(arguments)) {}
+
+    const statement& what() const noexcept override { return what_; }
+    const parameters& arguments() const noexcept override { return arguments_; }
+
+    void on_answer(result_handle answer) override {
+        free_place();
+        if (!claim())
+            return;
+        if (PQresultStatus(answer.get()) == PGRES_FATAL_ERROR)
+            outcome = to_failure(answer.get(), what_.doing);
+        else
+            outcome = std::move(answer);
+        finish();
+    }
+    void on_skipped() override {
+        free_place();
+        again();
+    }
+    void on_lost(const failure& why, bool was_sent) override {
+        if (was_sent && ++attempts_ >= most_attempts)
+            fail(why);
+        else
+            again();
+    }
+
+    void fail(const failure& why) {
+        if (!claim())
+            return;
+        outcome = why;
+        finish();
+    }
+
+    std::size_t slot = 0;
+    result<result_handle> outcome{result_handle()};
+
+private:
+    void start() override { again(); }
+    void again() {
+        if (const auto owner = owner_.lock(); owner && !is_claimed())
+            owner->submit(std::static_pointer_cast<pool_request>(shared_from_this()));
+    }
+    void free_place() {
+        if (const auto owner = owner_.lock())
+            owner->answered(slot);
+    }
+    void cancel() noexcept override {
+        fail(failure(errc::cancelled, detail::message(what_.doing, " was cancelled")));
+    }
+    void expire() noexcept override {
+        const auto owner = owner_.lock();
+        if (!owner || !claim())
+            return;
+        outcome = owner->last_failure(what_.doing);
+        owner->overdue(std::static_pointer_cast<pool_request>(shared_from_this()));
+        finish();
+    }
+
+    const std::weak_ptr<pool> owner_; // which holds this request in its queues
+    const statement& what_;
+    const parameters arguments_;
+    int attempts_ = 0;
+};
+
+pool::pool(const store_options& options, asio::any_io_executor executor, std::shared_ptr<detail::deadlines> timers)
+    : options_(options), executor_(std::move(executor)), timers_(std::move(timers)), state_(options.pool_size()),
+      slots_(options.pool_size()) {
+    for (slot& each : slots_)
+        each.strand = std::make_unique<connection::strand>(executor_);
+}
+
+pool::~pool() = default;
+
+asio::awaitable<result<result_handle>> pool::execute(std::shared_ptr<pool> self, const statement& what,
+                                                     parameters arguments, steady_time deadline) {
+    // `self` stays in this frame, and keeps the pool while its caller waits.
+    const auto waiting = std::make_shared<pool_request>(self, what, std::move(arguments));
+    co_await detail::suspend(waiting, self->timers_.get(), deadline);
+    co_return std::move(waiting->outcome);
+}
+
+void pool::submit(std::shared_ptr<pool_request> next) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (!closed_) {
+            waiting_.push_back(std::move(next));
+            assign();
+            return;
+        }
+    }
+    next->fail(closed_failure());
+}
+
+void pool::assign() {
+    while (!waiting_.empty()) {
+        if (waiting_.front()->is_claimed()) { // cancelled, or out of time
+            waiting_.pop_front();
+            continue;
+        }
+        const auto index = state_.take();
+        if (!index)
+            break;
+        slot& chosen = slots_[*index];
+        waiting_.front()->slot = *index;
+        chosen.outbox.push_back(std::move(waiting_.front()));
+        waiting_.pop_front();
+        if (!std::exchange(chosen.sending, true))
+            asio::post(*chosen.strand, [self = shared_from_this(), at = *index] { self->send(at); });
+    }
+    open_more();
+}
+
+void pool::send(std::size_t index) {
+    std::shared_ptr<connection> link;
+    std::vector<std::shared_ptr<pool_request>> outbox;
+    {
+        const std::lock_guard lock(mutex_);
+        slots_[index].sending = false;
+        outbox = std::exchange(slots_[index].outbox, {});
+        link = slots_[index].link;
+    }
+    std::vector<std::shared_ptr<request>> group;
+    group.reserve(outbox.size());
+    for (auto& each : outbox) {
+        if (each->is_claimed())
+            answered(index);
+        else
+            group.push_back(std::move(each));
+    }
+    if (group.empty())
+        return;
+    if (link) {
+        statements_.fetch_add(group.size(), std::memory_order_relaxed);
+        link->send(group);
+        return;
+    }
+    const failure gone(errc::connection_lost, "the connection to PostgreSQL was lost");
+    for (const auto& each : group)
+        each->on_lost(gone, false);
+}
+
+void pool::open_more() {
+    if (closed_)
+        return;
+    const auto now = std::chrono::steady_clock::now();
+    if (const auto index = state_.open(waiting_.size(), now)) {
+        auto self = shared_from_this();
+        asio::co_spawn(*slots_[*index].strand, connect(*index), [self](std::exception_ptr) {});
+    } else if (const auto at = state_.retry_at(waiting_.size(), now); at && !retry_timer_) {
+        retry_timer_ = std::make_shared<asio::steady_timer>(executor_, *at);
+        retry_timer_->async_wait([weak = weak_from_this()](const boost::system::error_code&) {
+            const auto self = weak.lock();
+            if (!self)
+                return;
+            const std::lock_guard lock(self->mutex_);
+            self->retry_timer_ = nullptr;
+            self->assign();
+        });
+    }
+}
+
+asio::awaitable<void> pool::connect(std::size_t index) {
+    const auto self = shared_from_this();
+    const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
+    auto link = std::make_shared<connection>(*slots_[index].strand, !options_.is_pooled(), options_.on_log());
+
+    result<void> outcome;
+    auto settings = connect_settings::make(options_, session_kind::reading);
+    if (settings) {
+        auto attempt = connection::connect(link, *settings, deadline);
+        outcome = co_await std::move(attempt);
+    } else {
+        outcome = settings.error();
+    }
+
+    const auto now = std::chrono::steady_clock::now();
+    const std::lock_guard lock(mutex_);
+    if (!outcome) {
+        connect_failure_ = outcome.error();
+        state_.connect_failed(index, now, random_number());
+        if (options_.on_log())
+            asio::post(executor_, [log = options_.on_log(), text = outcome.error().message()] { log(text); });
+        std::erase_if(waiting_, [](const auto& each) { return each->is_claimed(); });
+    } else {
+        connect_failure_.reset();
+        connects_.fetch_add(1, std::memory_order_relaxed);
+        link->start_pipeline([weak = weak_from_this(), index](const failure& why) {
+            if (const auto owner = weak.lock())
+                owner->broken(index, why);
+        });
+        slots_[index].link = std::move(link);
+        state_.connected(index);
+    }
+    if (closed_) {
+        slots_[index].link.reset();
+        check_closed();
+    } else {
+        assign();
+    }
+}
+
+void pool::answered(std::size_t index) {
+    const std::lock_guard lock(mutex_);
+    state_.answered(index);
+    if (closed_ && state_.in_flight(index) == 0) {
+        // Not from within the connection's own loop.
+        asio::post(*slots_[index].strand, [self = shared_from_this(), index] {
+            const std::lock_guard inner(self->mutex_);
+            self->slots_[index].link.reset();
+            self->check_closed();
+        });
+    }
+}
+
+void pool::overdue(const std::shared_ptr<pool_request>& late) {
+    // A statement that the server does not finish holds up those behind it: they move to another connection. What waits
+    // behind another one is merely dropped, its turn in the pipeline included.
+    const std::lock_guard lock(mutex_);
+    if (const auto link = slots_[late->slot].link) {
+        asio::post(*slots_[late->slot].strand, [link, late] {
+            if (link->is_working_on(late.get()))
+                link->drop(failure(errc::connection_lost, "dropped a connection whose statement took too long"));
+        });
+    }
+}
+
+void pool::broken(std::size_t index, const failure& why) {
+    const std::lock_guard lock(mutex_);
+    slots_[index].link.reset();
+    state_.lost(index, std::chrono::steady_clock::now(), random_number());
+    if (options_.on_log() && !closed_)
+        asio::post(executor_, [log = options_.on_log(), text = why.message()] { log(text); });
+    if (closed_)
+        check_closed();
+    else
+        assign();
+}
+
+failure pool::last_failure(std::string_view doing) const {
+    const std::lock_guard lock(mutex_);
+    failure::facts facts;
+    facts.retry_helps = true;
+    if (connect_failure_ && state_.ready() == 0) {
+        facts.message = detail::message(doing, ": no connection could be had in time; last: ",
+                                        connect_failure_->message());
+        return failure(errc::connection_lost, std::move(facts));
+    }
+    facts.message = detail::message(doing, ": no answer in time");
+    return failure(errc::timeout, std::move(facts));
+}
+
+void pool::close(std::function<void()> closed) {
+    std::deque<std::shared_ptr<pool_request>> refused;
+    {
+        const std::lock_guard lock(mutex_);
+        closed_ = true;
+        when_closed_ = std::move(closed);
+        refused = std::exchange(waiting_, {});
+        if (retry_timer_)
+            retry_timer_->cancel();
+        for (std::size_t i = 0; i < slots_.size(); ++i) {
+            if (state_.in_flight(i) == 0)
+                slots_[i].link.reset();
+        }
+        check_closed();
+    }
+    for (const auto& each : refused)
+        each->fail(closed_failure());
+}
+
+void pool::check_closed() {
+    if (!closed_ || !when_closed_)
+        return;
+    if (std::ranges::all_of(slots_, [](const slot& each) { return !each.link; }))
+        asio::post(executor_, std::exchange(when_closed_, nullptr));
+}
+
+void pool::drop() {
+    const std::lock_guard lock(mutex_);
+    for (slot& each : slots_) {
+        if (each.link)
+            asio::post(*each.strand, [link = each.link] { link->drop(closed_failure()); });
+    }
+}
+
+pool::counts pool::count() const {
+    const std::lock_guard lock(mutex_);
+    return {statements_.load(), connects_.load(), state_.ready(), state_.in_flight()};
+}
+
+} // namespace eventstore::postgres

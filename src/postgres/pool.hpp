@@ -1,0 +1,89 @@
+/// A few connections, shared by many callers' reads.
+#pragma once
+
+#include "base/deadlines.hpp"
+#include "base/operation.hpp"
+#include "postgres/connection.hpp"
+#include "postgres/pool_state.hpp"
+
+#include <eventstore/error.hpp>
+#include <eventstore/store_options.hpp>
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace eventstore::postgres {
+
+class pool_request;
+
+/// Runs statements that change nothing, or may be run twice: one whose connection breaks is sent again on another.
+/// Thread safe.
+class pool : public std::enable_shared_from_this<pool>, private detail::live_object {
+public:
+    pool(const store_options& options, asio::any_io_executor executor, std::shared_ptr<detail::deadlines> timers);
+    ~pool();
+
+    /// Runs a statement and returns its rows, or the failure. Resumes on the caller's executor.
+    ///
+    /// Cancelled or out of time it ends at once; the statement's answer is dropped when it comes.
+    static asio::awaitable<result<result_handle>> execute(std::shared_ptr<pool> self, const statement& what,
+                                                          parameters arguments, steady_time deadline);
+
+    /// Fails what waits for a connection, and closes each connection when its last answer has come. `closed` is called
+    /// once all are, on any thread.
+    void close(std::function<void()> closed);
+
+    /// Ends all connections now.
+    void drop();
+
+    struct counts {
+        std::uint64_t statements = 0;
+        std::uint64_t connects = 0;
+        std::size_t connections = 0;
+        std::size_t in_flight = 0;
+    };
+    counts count() const;
+
+private:
+    friend class pool_request;
+
+    struct slot {
+        std::shared_ptr<connection> link;
+        std::unique_ptr<connection::strand> strand;
+        std::vector<std::shared_ptr<pool_request>> outbox;
+        bool sending = false; // a send is posted
+    };
+
+    void submit(std::shared_ptr<pool_request> next);
+    void assign();                          // with the mutex held
+    void send(std::size_t index);           // on the slot's strand
+    void open_more();                       // with the mutex held
+    asio::awaitable<void> connect(std::size_t index);
+    void answered(std::size_t index);
+    void overdue(const std::shared_ptr<pool_request>& late);
+    void broken(std::size_t index, const failure& why);
+    void check_closed(); // with the mutex held
+    failure last_failure(std::string_view doing) const;
+
+    const store_options options_;
+    const asio::any_io_executor executor_;
+    const std::shared_ptr<detail::deadlines> timers_;
+    std::atomic<std::uint64_t> statements_{0};
+    std::atomic<std::uint64_t> connects_{0};
+
+    mutable std::mutex mutex_;
+    pool_state state_;
+    std::vector<slot> slots_;
+    std::deque<std::shared_ptr<pool_request>> waiting_;
+    std::shared_ptr<asio::steady_timer> retry_timer_;
+    std::optional<failure> connect_failure_;
+    bool closed_ = false;
+    std::function<void()> when_closed_;
+};
+
+} // namespace eventstore::postgres

@@ -1,0 +1,22 @@
+/// What libpq and the server say, as a failure.
+#pragma once
+
+#include <eventstore/error.hpp>
+
+#include <libpq-fe.h>
+
+#include <string>
+#include <string_view>
+
+namespace eventstore::postgres {
+
+/// The failure that an error result stands for. `doing` begins the message: "reading stream 'x'".
+failure to_failure(const PGresult* error, std::string_view doing);
+
+/// connection_lost, with what libpq has to say of its connection.
+failure connection_failure(const PGconn* connection, std::string_view doing);
+
+/// libpq's message on one line, without trailing blanks.
+std::string one_line(std::string_view text);
+
+} // namespace eventstore::postgres

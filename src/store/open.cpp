@@ -1,0 +1,135 @@
+#include "log/schema.hpp"
+#include "log/validation.hpp"
+#include "store/store_core.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace eventstore {
+
+namespace {
+
+using detail::steady_time;
+using detail::store_core;
+using postgres::connection;
+using postgres::session_kind;
+
+/// A connection for administration, closed with its last handle.
+asio::awaitable<result<int>> migrate_once(store_options options, connection::strand strand, steady_time deadline) {
+    const auto settings = postgres::connect_settings::make(options, session_kind::administration);
+    if (!settings)
+        co_return settings.error();
+    const auto link = std::make_shared<connection>(strand, !options.is_pooled(), options.on_log());
+    const auto connected = co_await connection::connect(link, *settings, deadline);
+    if (!connected)
+        co_return connected.error();
+    const std::string schema = options.schema();
+    const auto found = co_await log::inspect(link, schema, deadline);
+    if (!found)
+        co_return found.error();
+    store_options creating = options;
+    creating.create();
+    if (const auto why = log::check(*found, creating))
+        co_return *why;
+    if (found->schema_version == log::needed_schema_version())
+        co_return found->schema_version;
+    co_return co_await log::migrate(link, schema, deadline);
+}
+
+/// On the appender's strand: its first connection is the one that looks around.
+asio::awaitable<result<void>> set_up(std::shared_ptr<store_core> core, steady_time deadline) {
+    const store_options& options = core->options;
+    const auto settings = postgres::connect_settings::make(options, session_kind::appending);
+    if (!settings)
+        co_return settings.error();
+    const auto link = core->appender->make_connection();
+    const auto connected = co_await connection::connect(link, *settings, deadline);
+    if (!connected)
+        co_return connected.error();
+    const std::string schema = options.schema();
+    const auto found = co_await log::inspect(link, schema, deadline);
+    if (!found)
+        co_return found.error();
+    if (const auto why = log::check(*found, options))
+        co_return *why;
+    if (found->schema_version < log::needed_schema_version()) {
+        const auto migrated = co_await migrate_once(options, core->appender->strand(), deadline);
+        if (!migrated)
+            co_return migrated.error();
+    }
+    core->appender->adopt(link);
+    co_return result<void>();
+}
+
+/// The context of a coroutine, without the strand that it may run on: the store has strands of its own.
+asio::any_io_executor without_strand(const asio::any_io_executor& executor) {
+    if (const auto* of_io = executor.target<asio::strand<asio::io_context::executor_type>>())
+        return of_io->get_inner_executor();
+    if (const auto* of_pool = executor.target<asio::strand<asio::thread_pool::executor_type>>())
+        return of_pool->get_inner_executor();
+    if (const auto* of_any = executor.target<asio::strand<asio::any_io_executor>>())
+        return without_strand(of_any->get_inner_executor());
+    return executor;
+}
+
+/// What Asio throws at a coroutine that was cancelled is told like everything else.
+failure cancelled(std::string_view doing) { return failure(errc::cancelled, std::string(doing) + " was cancelled"); }
+
+asio::awaitable<store> open_throwing(store_options options) {
+    if (const auto why = log::check_options(options))
+        throw error(*why);
+    asio::any_io_executor executor = options.executor();
+    if (!executor)
+        executor = without_strand(co_await asio::this_coro::executor);
+    const steady_time deadline = std::chrono::steady_clock::now() + options.operation_timeout();
+
+    const auto core = std::make_shared<store_core>(options, executor);
+    auto impl = std::make_shared<detail::store_impl>(core);
+    result<void> outcome;
+    bool was_cancelled = false;
+    try {
+        outcome = co_await asio::co_spawn(core->appender->strand(), set_up(core, deadline), asio::use_awaitable);
+    } catch (const boost::system::system_error& thrown) {
+        if (thrown.code() != asio::error::operation_aborted)
+            throw;
+        was_cancelled = true;
+    }
+    if (was_cancelled)
+        throw error(cancelled("opening the store"));
+    outcome.value();
+    co_return store(std::move(impl));
+}
+
+asio::awaitable<int> migrate_throwing(store_options options) {
+    if (const auto why = log::check_options(options))
+        throw error(*why);
+    asio::any_io_executor executor = options.executor();
+    if (!executor)
+        executor = without_strand(co_await asio::this_coro::executor);
+    const connection::strand strand(executor);
+    // A large schema may take its time; what limits it is the connection.
+    const steady_time deadline = std::chrono::steady_clock::now() + std::chrono::hours(24);
+    result<int> version = 0;
+    bool was_cancelled = false;
+    try {
+        version = co_await asio::co_spawn(strand, migrate_once(options, strand, deadline), asio::use_awaitable);
+    } catch (const boost::system::system_error& thrown) {
+        if (thrown.code() != asio::error::operation_aborted)
+            throw;
+        was_cancelled = true;
+    }
+    if (was_cancelled)
+        throw error(cancelled("migrating the schema"));
+    co_return version.value();
+}
+
+} // namespace
+
+asio::awaitable<store> open(store_options options) { return open_throwing(std::move(options)); }
+asio::awaitable<int> migrate(store_options options) { return migrate_throwing(std::move(options)); }
+
+} // namespace eventstore

@@ -1,0 +1,47 @@
+/// The inside of an event_scan.
+#pragma once
+
+#include "base/live_objects.hpp"
+#include "store/store_core.hpp"
+
+#include <eventstore/event_scan.hpp>
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+namespace eventstore::detail {
+
+class page_fetch;
+
+/// A page being handed out, and the next one being fetched.
+class scan_impl : public std::enable_shared_from_this<scan_impl>, private live_object {
+public:
+    scan_impl(std::shared_ptr<store_impl> store, std::string stream, read_options options,
+              std::chrono::milliseconds limit);
+    ~scan_impl();
+
+    static asio::awaitable<std::optional<recorded_event>> next(std::shared_ptr<scan_impl> self);
+    static asio::awaitable<std::optional<event_page>> next_page(std::shared_ptr<scan_impl> self);
+
+private:
+    /// Makes current_ a page with events left. False at the end.
+    static asio::awaitable<result<bool>> advance(std::shared_ptr<scan_impl> self);
+    void fetch();
+
+    class busy_mark;
+
+    const std::shared_ptr<store_impl> store_;
+    const std::string stream_;
+    read_options options_; // `from` moves on
+    const std::chrono::milliseconds limit_;
+
+    event_page current_;
+    std::size_t index_ = 0; // of the next event of current_
+    bool last_page_ = false;
+    bool busy_ = false;
+    std::shared_ptr<page_fetch> fetch_; // of the page after current_
+};
+
+} // namespace eventstore::detail

@@ -1,0 +1,180 @@
+#include <eventstore/store.hpp>
+
+#include "log/validation.hpp"
+#include "store/scan.hpp"
+#include "store/store_core.hpp"
+
+namespace eventstore {
+
+namespace {
+
+using detail::store_impl;
+using impl_ptr = std::shared_ptr<store_impl>;
+
+// Public calls copy their arguments and hand them to one of these, which keeps the store open while it runs. They return
+// values; what throws is the outermost coroutine, once.
+
+detail::steady_time deadline_of(const store_impl& impl, milliseconds limit) {
+    const milliseconds wait = limit.count() != 0 ? limit : impl.core->options.operation_timeout();
+    return std::chrono::steady_clock::now() + wait;
+}
+
+std::optional<failure> check_limit(milliseconds limit) {
+    if (limit.count() < 0)
+        return failure(errc::invalid_argument, "store::within was given a negative time");
+    return std::nullopt;
+}
+
+asio::awaitable<result<append_result>> append_value(impl_ptr impl, milliseconds limit, std::string stream,
+                                                    expected_version expected, std::vector<event_data> events) {
+    if (const auto why = check_limit(limit))
+        co_return *why;
+    if (const auto why = log::check_append(stream, expected, events, impl->core->options))
+        co_return *why;
+    if (events.empty())
+        co_return append_result();
+    const auto deadline = deadline_of(*impl, limit);
+    co_return co_await log::appender::append(impl->core->appender, std::move(stream), expected.value(),
+                                             std::move(events), deadline);
+}
+
+asio::awaitable<append_result> append_throwing(impl_ptr impl, milliseconds limit, std::string stream,
+                                               expected_version expected, std::vector<event_data> events) {
+    const auto outcome =
+        co_await append_value(std::move(impl), limit, std::move(stream), expected, std::move(events));
+    co_return outcome.value();
+}
+
+std::vector<event_data> one(event_data event) {
+    std::vector<event_data> list;
+    list.push_back(std::move(event));
+    return list;
+}
+
+asio::awaitable<event_page> read_throwing(impl_ptr impl, milliseconds limit, std::string stream,
+                                          read_options options) {
+    auto why = check_limit(limit);
+    if (!why)
+        why = log::check_read(stream, options);
+    if (why)
+        throw error(*why);
+    const auto deadline = deadline_of(*impl, limit);
+    auto page = co_await log::reader::read(impl->core->reader, std::move(stream), std::move(options), deadline);
+    co_return std::move(page).value();
+}
+
+asio::awaitable<recorded_event> find_throwing(impl_ptr impl, milliseconds limit, uuid id) {
+    if (const auto why = check_limit(limit))
+        throw error(*why);
+    auto found = co_await log::reader::find_event(impl->core->reader, id, deadline_of(*impl, limit));
+    co_return std::move(found).value();
+}
+
+asio::awaitable<stream_info> info_throwing(impl_ptr impl, milliseconds limit, std::string stream) {
+    auto why = check_limit(limit);
+    if (!why)
+        why = log::check_stream_to_read(stream);
+    if (why)
+        throw error(*why);
+    auto info = co_await log::reader::info(impl->core->reader, std::move(stream), deadline_of(*impl, limit));
+    co_return std::move(info).value();
+}
+
+asio::awaitable<std::vector<stream_info>> streams_throwing(impl_ptr impl, milliseconds limit, stream_query query) {
+    auto why = check_limit(limit);
+    if (!why)
+        why = log::check_query(query);
+    if (why)
+        throw error(*why);
+    auto list = co_await log::reader::streams(impl->core->reader, std::move(query), deadline_of(*impl, limit));
+    co_return std::move(list).value();
+}
+
+asio::awaitable<void> close_throwing(impl_ptr impl) {
+    impl->core->close();
+    const auto outcome = co_await detail::store_core::wait_closed(impl->core);
+    outcome.value();
+}
+
+} // namespace
+
+store::store(impl_ptr impl) noexcept : impl_(std::move(impl)) {}
+store::store(const store&) noexcept = default;
+store::store(store&&) noexcept = default;
+store& store::operator=(const store&) noexcept = default;
+store& store::operator=(store&&) noexcept = default;
+store::~store() = default;
+
+store store::within(milliseconds limit) const {
+    store copy(*this);
+    copy.limit_ = limit.count() == 0 ? milliseconds(-1) : limit; // no time at all is refused, not taken for the default
+    return copy;
+}
+
+asio::awaitable<append_result> store::append(std::string_view stream, expected_version expected,
+                                             event_data event) const {
+    return append_throwing(impl_, limit_, std::string(stream), expected, one(std::move(event)));
+}
+
+asio::awaitable<append_result> store::append(std::string_view stream, expected_version expected,
+                                             std::vector<event_data> events) const {
+    return append_throwing(impl_, limit_, std::string(stream), expected, std::move(events));
+}
+
+asio::awaitable<result<append_result>> store::try_append(std::string_view stream, expected_version expected,
+                                                         event_data event) const {
+    return append_value(impl_, limit_, std::string(stream), expected, one(std::move(event)));
+}
+
+asio::awaitable<result<append_result>> store::try_append(std::string_view stream, expected_version expected,
+                                                         std::vector<event_data> events) const {
+    return append_value(impl_, limit_, std::string(stream), expected, std::move(events));
+}
+
+asio::awaitable<event_page> store::read(std::string_view stream, read_options options) const {
+    return read_throwing(impl_, limit_, std::string(stream), std::move(options));
+}
+
+asio::awaitable<event_page> store::read_all(read_options options) const {
+    return read_throwing(impl_, limit_, "$all", std::move(options));
+}
+
+event_scan store::scan(std::string_view stream, read_options options) const {
+    const milliseconds limit = limit_.count() > 0 ? limit_ : impl_->core->options.operation_timeout();
+    return event_scan(std::make_shared<detail::scan_impl>(impl_, std::string(stream), std::move(options), limit));
+}
+
+event_scan store::scan_all(read_options options) const { return scan("$all", std::move(options)); }
+
+asio::awaitable<recorded_event> store::find_event(uuid id) const { return find_throwing(impl_, limit_, id); }
+
+asio::awaitable<eventstore::stream_info> store::stream_info(std::string_view stream) const {
+    return info_throwing(impl_, limit_, std::string(stream));
+}
+
+asio::awaitable<std::vector<eventstore::stream_info>> store::streams(stream_query query) const {
+    return streams_throwing(impl_, limit_, std::move(query));
+}
+
+asio::awaitable<void> store::close() const { return close_throwing(impl_); }
+
+store_stats store::stats() const {
+    const auto& core = *impl_->core;
+    const auto appends = core.appender->count();
+    const auto reads = core.pool->count();
+    store_stats now;
+    now.appends = appends.appends;
+    now.events_appended = appends.events;
+    now.flushes = appends.flushes;
+    now.retried_flushes = appends.retried_flushes;
+    now.reads = reads.statements;
+    now.events_read = core.reader->events_read();
+    now.connects = appends.connects + reads.connects;
+    now.queued_appends = appends.queued;
+    now.queued_bytes = appends.bytes;
+    now.connections = reads.connections + (appends.is_connected ? 1 : 0);
+    now.reads_in_flight = reads.in_flight;
+    return now;
+}
+
+} // namespace eventstore

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Checks the text of the tree: the spellings that g++ 12 miscompiles, what each layer may include, and the format (when
+# clang-format 14 is there; other versions disagree with it).
+set -euo pipefail
+shopt -s nullglob
+cd "$(dirname "$0")/../.."
+
+status=0
+complain() {
+    echo "lint: $1" >&2
+    status=1
+}
+folders=()
+for folder in include src test examples benchmarks; do
+    if [ -d "$folder" ]; then folders+=("$folder"); fi
+done
+
+find *.md "${folders[@]}" \( -name '*.cpp' -o -name '*.hpp' -o -name '*.md' \) -not -path 'test/lint/*' -print0 |
+    xargs -0 perl test/lint/coroutines.pl || complain "g++ 12 miscompiles these; test/lint/coroutines.pl says what to write"
+
+# A layer includes only layers below it.
+above=
+for layer in cli store subscription feed log postgres embedded base; do
+    if [ -n "$above" ] && [ -d "src/$layer" ] &&
+        grep -rnE "^ *# *include [<\"]($above)/" "src/$layer"; then
+        complain "src/$layer includes a layer above it"
+    fi
+    above=${above:+$above|}$layer
+done
+
+if grep -nE 'include <(boost/asio\.hpp|boost/json|libpq)' include/eventstore/*.hpp | grep -v '^include/eventstore/json.hpp'; then
+    complain "a public header includes more than it should"
+fi
+
+format=$(command -v clang-format-14 || true)
+if [ "${1:-}" = --format ] && [ -z "$format" ]; then
+    complain "clang-format-14 is missing"
+elif [ -n "$format" ] && [ "${1:-}" != --no-format ]; then
+    find "${folders[@]}" \( -name '*.cpp' -o -name '*.hpp' \) -not -path 'test/lint/*' -print0 |
+        xargs -0 "$format" --dry-run --Werror || complain "run clang-format-14 -i on these"
+fi
+exit $status

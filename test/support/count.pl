@@ -1,0 +1,31 @@
+#!/usr/bin/perl
+# count.pl BUILD_FOLDER: prints `N passed, N failed` for the last run of CTest, which wrote junit.xml there. Test cases
+# count where the entry left a report of Boost.Test (reports/ENTRY.xml), else the entry itself counts as one.
+use strict;
+use warnings;
+
+my ($folder) = @ARGV;
+my ($passed, $failed) = (0, 0);
+
+sub content {
+    open my $in, '<', $_[0] or return '';
+    local $/;
+    return <$in> // '';
+}
+
+my $junit = content("$folder/junit.xml");
+while ($junit =~ /<testcase name="([^"]+)"[^>]*status="(\w+)"/g) {
+    my ($entry, $status) = ($1, $2);
+    next if $status eq 'disabled';
+    my %count;
+    my ($total) = content("$folder/reports/$entry.xml") =~ /<TestModule ([^>]*)>/;
+    %count = $total =~ /test_cases_(\w+)="(\d+)"/g if defined $total;
+    my $good = ($count{passed} // 0) + ($count{passed_with_warnings} // 0);
+    my $bad = ($count{failed} // 0) + ($count{aborted} // 0) + ($count{timed_out} // 0);
+    if ($status eq 'run') { $good ||= 1 }
+    else { $bad ||= 1 } # a crash or the end of its time leaves no report
+    $passed += $good;
+    $failed += $bad;
+}
+print "$passed passed, $failed failed\n";
+exit($passed > 0 && $failed == 0 ? 0 : 1);

@@ -1,0 +1,2 @@
+// What every test includes, compiled once.
+#include "support/coroutines.hpp"
