@@ -6,9 +6,9 @@ cd "$(dirname "$0")/.."
 
 name=${1:-quickstart}
 shift $(($# > 0))
-if [ ! -f "examples/$name.cpp" ]; then
+if [ ! -f "examples/$name.cpp" ] && [ ! -f "examples/$name/main.cpp" ]; then
     echo "there is no example '$name'; there are:" >&2
-    (cd examples && printf '  %s\n' *.cpp | sed 's/\.cpp$//') >&2
+    (cd examples && printf '  %s\n' *.cpp */main.cpp | sed 's/\.cpp$//; s/\/main$//') >&2
     exit 2
 fi
 

@@ -55,7 +55,7 @@ declare
     groups      integer := cardinality(stream_names);
     stream_ids  bigint[];
     bases       bigint[];
-    changed     integer[];
+    changed     bigint[];
 begin
     if current_setting('transaction_isolation') <> 'read committed' then
         raise exception 'appending needs a READ COMMITTED transaction: above it the head of the log cannot be seen'
@@ -87,11 +87,14 @@ begin
     -- The streams that should exist: all of them, or none of them stays changed.
     if not careful and new_streams < groups then
         with wanted as materialized (
-            select
-                unnest(stream_names[new_streams + 1:]) as name,
-                unnest(stream_expected[new_streams + 1:]) as expected,
-                unnest(stream_events[new_streams + 1:]) as events,
-                generate_series(new_streams + 1, groups) as place
+            -- Numbered by a window function: a series would be taken for a thousand rows, and joined as such.
+            select g.name, g.expected, g.events, new_streams + row_number() over () as place
+            from (
+                select
+                    unnest(stream_names[new_streams + 1:]) as name,
+                    unnest(stream_expected[new_streams + 1:]) as expected,
+                    unnest(stream_events[new_streams + 1:]) as events
+            ) as g
         ),
         moved as (
             update streams as s

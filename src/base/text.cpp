@@ -1,5 +1,6 @@
 #include "base/text.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -38,13 +39,17 @@ std::size_t sequence_length(std::string_view text) noexcept {
 } // namespace
 
 bool is_storable_text(std::string_view text) noexcept {
-    while (!text.empty()) {
+    for (;;) {
+        const auto is_plain = [](char c) { return static_cast<signed char>(c) > 0; }; // ASCII without NUL
+        const auto rest = std::find_if_not(text.begin(), text.end(), is_plain);
+        text.remove_prefix(static_cast<std::size_t>(rest - text.begin()));
+        if (text.empty())
+            return true;
         const std::size_t length = sequence_length(text);
         if (length == 0)
             return false;
         text.remove_prefix(length);
     }
-    return true;
 }
 
 std::string quoted_for_message(std::string_view text) {

@@ -62,10 +62,11 @@ asio::awaitable<void> append_at_once(task work, std::string stream, expected_ver
             if (!next) continue;
             if (next->stream && *next->stream != stream)
                 throw usage_error("line " + std::to_string(input.number()) + ": the event is of another stream, '" +
-                                  *next->stream + "'; --bulk appends to many");
+                    *next->stream + "'; --bulk appends to many");
             bytes += next->event.data().size() + next->event.metadata().size();
             if (bytes > largest_append)
-                throw usage_error("the input is larger than one append may be, 64 MB; --bulk makes an append of each line");
+                throw usage_error(
+                    "the input is larger than one append may be, 64 MB; --bulk makes an append of each line");
             list.push_back(std::move(next->event));
         }
     }
@@ -78,9 +79,9 @@ asio::awaitable<void> append_at_once(task work, std::string stream, expected_ver
         work.out.put(to_json(stream, result) + '\n');
     } else {
         work.out.put(counted(count, "event") + (result.already_appended ? " were there already: " : " appended: ") +
-                     "versions " + std::to_string(result.first_version) + " to " + std::to_string(result.last_version) +
-                     ", positions " + std::to_string(result.first_position) + " to " +
-                     std::to_string(result.last_position) + '\n');
+            "versions " + std::to_string(result.first_version) + " to " + std::to_string(result.last_version) +
+            ", positions " + std::to_string(result.first_position) + " to " + std::to_string(result.last_position) +
+            '\n');
     }
 }
 
@@ -93,7 +94,10 @@ asio::awaitable<void> append_in_bulk(task work, std::optional<std::string> strea
     std::size_t appended = 0;
     std::size_t already_there = 0;
     auto report = [&](const bulk_append::appended& done) {
-        done.result.already_appended ? ++already_there : ++appended;
+        if (done.result.already_appended)
+            ++already_there;
+        else
+            ++appended;
         if (work.given.how == style::json) work.out.put(to_json(done.stream, done.result) + '\n');
     };
     const auto appends = std::make_shared<bulk_append>(std::move(target), executor, report);
@@ -114,7 +118,7 @@ asio::awaitable<void> append_in_bulk(task work, std::optional<std::string> strea
             next = next_event(input);
             if (next && !next->stream && !stream)
                 throw usage_error("line " + std::to_string(input.number()) +
-                                  ": the member \"stream\" is missing, and the command line names no stream either");
+                    ": the member \"stream\" is missing, and the command line names no stream either");
         } catch (const usage_error& e) {
             bad_line = e;
         }

@@ -23,6 +23,8 @@ namespace po = boost::program_options;
 
 namespace {
 
+constexpr unsigned line_length = 110; // of the help
+
 const command* const commands[] = {
     &init_command, &migrate_command, &append_command, &read_command, &streams_command, &info_command};
 
@@ -35,11 +37,11 @@ Exit codes:
 )";
 
 po::options_description common_options() {
-    po::options_description options("Options of every command");
+    po::options_description options("Options of every command", line_length);
     auto add = options.add_options();
     add("url", po::value<std::string>()->value_name("URL"),
-        "where the database is: postgresql://user@host/database, or any connection string of libpq; by default the "
-        "environment variable EVENTSTORE_URL. Keep passwords out of it: PGPASSWORD and ~/.pgpass are for that");
+        "where the database is: a connection string of libpq, such as postgresql://user@host/shop; by default the "
+        "environment variable EVENTSTORE_URL. Passwords are safer in PGPASSWORD or ~/.pgpass");
     add("embedded", po::value<std::string>()->value_name("FOLDER"),
         "instead of a URL: run a private PostgreSQL on the data in this folder, for the time of the command; makes the "
         "folder and the schema where they are missing");
@@ -66,7 +68,7 @@ void print_help(const command& what, output& out) {
     text << "usage: eventstore " << what.name;
     if (!what.argument.empty()) text << " [" << what.argument << ']';
     text << " [OPTION...]\n\n" << what.help << '\n';
-    po::options_description own("Options");
+    po::options_description own("Options", line_length);
     what.add_options(own);
     if (!own.options().empty()) text << own << '\n';
     text << common_options() << exit_codes;
@@ -83,9 +85,10 @@ const command* find_command(std::vector<std::string>& words) {
                 std::begin(commands), std::end(commands), [&](const command* each) { return each->name == *word; });
             if (found == std::end(commands)) {
                 // Not repeated if it might be a URL that lost its option.
-                const bool is_word = std::all_of(word->begin(), word->end(), [](unsigned char c) { return std::isalpha(c); });
-                throw usage_error(
-                    (is_word ? "there is no command '" + *word + "'" : "there is no such command") + "; see eventstore --help");
+                const bool is_word =
+                    std::all_of(word->begin(), word->end(), [](unsigned char c) { return std::isalpha(c); });
+                throw usage_error((is_word ? "there is no command '" + *word + "'" : "there is no such command") +
+                    "; see eventstore --help");
             }
             words.erase(word);
             return *found;
@@ -127,8 +130,10 @@ std::optional<arguments> parse_arguments(int count, const char* const* words, ou
     given.values = parse_words(rest, given.what);
 
     if (given.has("help")) {
-        if (given.what != nullptr) print_help(*given.what, out);
-        else print_program_help(out);
+        if (given.what != nullptr)
+            print_help(*given.what, out);
+        else
+            print_program_help(out);
         return std::nullopt;
     }
     if (given.what == nullptr) {
@@ -149,7 +154,8 @@ std::optional<arguments> parse_arguments(int count, const char* const* words, ou
     } else {
         const char* const from_environment = std::getenv("EVENTSTORE_URL");
         given.url = given.get("url", from_environment != nullptr ? from_environment : "");
-        if (given.url.empty()) throw usage_error("where is the store? Say --url URL, EVENTSTORE_URL=URL or --embedded FOLDER");
+        if (given.url.empty())
+            throw usage_error("where is the store? Say --url URL, EVENTSTORE_URL=URL or --embedded FOLDER");
     }
     return given;
 }

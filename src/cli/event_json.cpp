@@ -59,7 +59,8 @@ void add(std::string& line, std::string_view name, std::string_view value) {
 void add_bytes(std::string& line, const std::string& name, std::string_view bytes) {
     if (is_embeddable(bytes)) {
         std::string value(bytes);
-        std::replace_if(value.begin(), value.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+        std::replace_if(
+            value.begin(), value.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
         add(line, name, value);
     } else if (std::string text = json_string(bytes); is_json(text)) {
         add(line, name, text);
@@ -81,17 +82,28 @@ input_event parse_event(std::string_view line) {
         // "data" and "data_base64" are two spellings of one thing.
         if (!seen.insert(name.ends_with("_base64") ? name.substr(0, name.size() - 7) : name).second)
             refuse(name, "is there twice");
-        if (name == "stream") stream = required_text(member);
-        else if (name == "type") type = required_text(member);
-        else if (name == "data") data = bytes_of(member);
-        else if (name == "data_base64") data = decoded(member);
-        else if (name == "metadata") metadata = bytes_of(member);
-        else if (name == "metadata_base64") metadata = decoded(member);
-        else if (name == "id") id = required_uuid(member);
-        else if (name == "correlation_id") correlation_id = required_uuid(member);
-        else if (name == "causation_id") causation_id = required_uuid(member);
-        else if (name == "created_at") created_at = required_time(member);
-        else if (name != "version" && name != "position") refuse(name, "is not known");
+        if (name == "stream")
+            stream = required_text(member);
+        else if (name == "type")
+            type = required_text(member);
+        else if (name == "data")
+            data = bytes_of(member);
+        else if (name == "data_base64")
+            data = decoded(member);
+        else if (name == "metadata")
+            metadata = bytes_of(member);
+        else if (name == "metadata_base64")
+            metadata = decoded(member);
+        else if (name == "id")
+            id = required_uuid(member);
+        else if (name == "correlation_id")
+            correlation_id = required_uuid(member);
+        else if (name == "causation_id")
+            causation_id = required_uuid(member);
+        else if (name == "created_at")
+            created_at = required_time(member);
+        else if (name != "version" && name != "position")
+            refuse(name, "is not known");
     }
     if (!type) throw usage_error("the member \"type\" is missing");
     if (!data) throw usage_error("the member \"data\" is missing");

@@ -54,11 +54,16 @@ public:
         int depth = 0;
         do {
             const char c = text_[at_];
-            if (c == '"') skip_string();
-            else if (c == '{' || c == '[') ++depth, ++at_;
-            else if (c == '}' || c == ']') --depth, ++at_;
-            else if (depth > 0) ++at_;
-            else at_ = std::min(text_.find_first_of(",}] \t\r\n", at_), text_.size());
+            if (c == '"')
+                skip_string();
+            else if (c == '{' || c == '[')
+                ++depth, ++at_;
+            else if (c == '}' || c == ']')
+                --depth, ++at_;
+            else if (depth > 0)
+                ++at_;
+            else
+                at_ = std::min(text_.find_first_of(",}] \t\r\n", at_), text_.size());
         } while (depth > 0);
         return text_.substr(begin, at_ - begin);
     }

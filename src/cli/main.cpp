@@ -58,6 +58,7 @@ void run_command(arguments given, output& out) {
     context.run();
     background.join(); // the store has ended in order
     out.flush();
+    if (server) server->stop(); // in order, which the next start is quicker after
     if (failure) std::rethrow_exception(failure);
 }
 

@@ -20,8 +20,10 @@ void output::flush() {
     std::string_view rest = buffer_;
     while (!rest.empty() && !gone_) {
         const ssize_t size = write(STDOUT_FILENO, rest.data(), rest.size());
-        if (size >= 0) rest.remove_prefix(std::size_t(size));
-        else if (errno == EPIPE) gone_ = true;
+        if (size >= 0)
+            rest.remove_prefix(std::size_t(size));
+        else if (errno == EPIPE)
+            gone_ = true;
         else if (errno != EINTR) {
             const int code = errno;
             buffer_.clear(); // or it would be written again

@@ -50,7 +50,8 @@ request parse(const arguments& given) {
 class event_printer {
 public:
     explicit event_printer(const task& work)
-        : out_(work.out), how_(work.given.how),
+        : out_(work.out),
+          how_(work.given.how),
           table_(work.out, {{"POSITION", true}, {"VERSION", true}, {"CREATED AT"}, {"STREAM"}, {"TYPE"}, {"DATA"}}) {}
 
     void print(const recorded_event& event) {
@@ -80,7 +81,8 @@ private:
 
 asio::awaitable<void> print_events(task work, request wanted) {
     const store from = co_await open(work.given.options(work.background));
-    event_scan scan = wanted.stream == "$all" ? from.scan_all(wanted.options) : from.scan(wanted.stream, wanted.options);
+    event_scan scan =
+        wanted.stream == "$all" ? from.scan_all(wanted.options) : from.scan(wanted.stream, wanted.options);
     event_printer printer(work);
     std::size_t left = wanted.count;
     while (auto page = co_await scan.next_page()) {
@@ -103,7 +105,8 @@ asio::awaitable<void> run(task work) {
 void add_options(po::options_description& options) {
     auto add = options.add_options();
     add("from", po::value<std::int64_t>()->value_name("N"),
-        "begin with this version of the stream, or position of $all; by default with the first, or the last if backward");
+        "begin with this version of the stream, or position of $all; by default with the first, or the last if "
+        "backward");
     add("count", po::value<std::int64_t>()->value_name("N"), "print this many at most");
     add("backward", "from the newest to the oldest");
     add("type", po::value<std::vector<std::string>>()->value_name("TYPE"), "only events of this type; may be repeated");
@@ -116,7 +119,8 @@ const command read_command = {
     .name = "read",
     .summary = "print the events of a stream, or of all streams",
     .argument = "STREAM",
-    .help = R"(Prints the events of a stream, in their order; without a stream, or with '$all', those of all streams, in the order in
+    .help =
+        R"(Prints the events of a stream, in their order; without a stream, or with '$all', those of all streams, in the order in
 which they were appended. Holds two pages of them in memory at most, however many there are.
 
 Data that is JSON is printed as such, other text as a string, and other bytes as base64 in "data_base64".

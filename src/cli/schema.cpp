@@ -12,7 +12,8 @@ asio::awaitable<void> make_schema(task work) {
     std::string line;
     if (work.given.how == style::table)
         line = "the schema " + work.given.schema + " is at version " + std::to_string(version) + '\n';
-    else line = R"({"schema_version":)" + std::to_string(version) + "}\n";
+    else
+        line = R"({"schema_version":)" + std::to_string(version) + "}\n";
     work.out.put(line);
 }
 
@@ -24,8 +25,9 @@ const command init_command = {
     .name = "init",
     .summary = "make the schema of a store",
     .argument = "",
-    .help = "Makes the schema with all that a store needs in it, and prints its version. Changes nothing if it is there\n"
-            "and up to date, so that it can be part of every deployment. The user needs the right to create a schema.\n",
+    .help =
+        "Makes the schema with all that a store needs in it, and prints its version. Changes nothing if it is there\n"
+        "and up to date, so that it can be part of every deployment. The user needs the right to create a schema.\n",
     .add_options = no_options,
     .run = make_schema,
 };
@@ -34,8 +36,10 @@ const command migrate_command = {
     .name = "migrate",
     .summary = "bring the schema up to the version of this program",
     .argument = "",
-    .help = "Brings an older schema up to the version of this program, in one transaction, and prints the version. Does\n"
-            "what `init` does: any number of processes may run either at once, and one that finds the work done does nothing.\n",
+    .help =
+        "Brings an older schema up to the version of this program, in one transaction, and prints the version. Does\n"
+        "what `init` does: any number of processes may run either at once, and one that finds the work done does "
+        "nothing.\n",
     .add_options = no_options,
     .run = make_schema,
 };

@@ -22,7 +22,7 @@ constexpr std::size_t page_size = 1000;
 
 std::string to_json(const stream_info& info) {
     std::string line = "{\"stream\":" + json_string(info.name) + ",\"version\":" + std::to_string(info.version) +
-                       ",\"created_at\":" + json_string(to_text(info.created_at));
+        ",\"created_at\":" + json_string(to_text(info.created_at));
     if (info.deleted_at) line += ",\"deleted_at\":" + json_string(to_text(*info.deleted_at));
     return line + "}\n";
 }
@@ -41,8 +41,10 @@ public:
         : out_(work.out), how_(work.given.how), table_(work.out, {{"VERSION", true}, {"CREATED AT"}, {"STREAM"}}) {}
 
     void print(const stream_info& info) {
-        if (how_ == style::json) out_.put(to_json(info));
-        else table_.add(cells_of(info));
+        if (how_ == style::json)
+            out_.put(to_json(info));
+        else
+            table_.add(cells_of(info));
     }
     void flush() {
         if (how_ == style::table) table_.flush();
@@ -100,7 +102,8 @@ const command streams_command = {
     .name = "streams",
     .summary = "list the streams",
     .argument = "",
-    .help = "Lists the streams that are not deleted, in the order of their names, with their versions (numbers of events).\n",
+    .help = "Lists the streams that are not deleted, in the order of their names, with their versions (numbers of "
+            "events).\n",
     .add_options = add_stream_options,
     .run = list_streams,
 };
@@ -109,8 +112,9 @@ const command info_command = {
     .name = "info",
     .summary = "tell what is known of a stream, or of the whole log",
     .argument = "STREAM",
-    .help = "Tells the version of a stream (its number of events) and when it was made; without a stream, or with '$all',\n"
-            "the position of the last event of all, and when the store was made.\n",
+    .help =
+        "Tells the version of a stream (its number of events) and when it was made; without a stream, or with '$all',\n"
+        "the position of the last event of all, and when the store was made.\n",
     .add_options = no_options,
     .run = print_info,
 };

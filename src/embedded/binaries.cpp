@@ -31,8 +31,7 @@ int major_of(const fs::path& folder) {
     constexpr std::string_view before = "(PostgreSQL) ";
     const auto at = text.find(before);
     int major = 0;
-    if (at != std::string::npos)
-        std::from_chars(text.data() + at + before.size(), text.data() + text.size(), major);
+    if (at != std::string::npos) std::from_chars(text.data() + at + before.size(), text.data() + text.size(), major);
     return major;
 }
 
@@ -41,8 +40,7 @@ int number_in(const fs::path& pattern_match) {
     const std::string name = pattern_match.filename();
     const auto digit = name.find_first_of("0123456789");
     int number = 0;
-    if (digit != std::string::npos)
-        std::from_chars(name.data() + digit, name.data() + name.size(), number);
+    if (digit != std::string::npos) std::from_chars(name.data() + digit, name.data() + name.size(), number);
     return number;
 }
 
@@ -51,13 +49,10 @@ std::vector<fs::path> numbered(const fs::path& parent, std::string_view prefix) 
     std::vector<fs::path> found;
     std::error_code ignored;
     for (fs::directory_iterator each(parent, ignored), end; !ignored && each != end; each.increment(ignored))
-        if (each->path().filename().string().starts_with(prefix))
-            found.push_back(each->path());
-    std::sort(found.begin(), found.end(), [](const fs::path& a, const fs::path& b) {
-        return number_in(a) > number_in(b);
-    });
-    for (fs::path& each : found)
-        each /= "bin";
+        if (each->path().filename().string().starts_with(prefix)) found.push_back(each->path());
+    std::sort(
+        found.begin(), found.end(), [](const fs::path& a, const fs::path& b) { return number_in(a) > number_in(b); });
+    for (fs::path& each : found) each /= "bin";
     return found;
 }
 
@@ -74,21 +69,20 @@ std::vector<place> usual_places() {
         while (!rest.empty()) {
             const std::string_view first = rest.substr(0, rest.find(':'));
             rest.remove_prefix(std::min(rest.size(), first.size() + 1));
-            if (first.starts_with('/'))
-                in_path.folders.emplace_back(first);
+            if (first.starts_with('/')) in_path.folders.emplace_back(first);
         }
     }
     all.push_back(std::move(in_path));
     const auto versions = [&](const char* pattern, const char* parent, const char* prefix) {
         all.push_back({pattern, numbered(parent, prefix)});
     };
-    versions("/usr/lib/postgresql/*/bin", "/usr/lib/postgresql", "");                       // Debian, Ubuntu
-    versions("/usr/pgsql-*/bin", "/usr", "pgsql-");                                         // postgresql.org's RPMs
-    all.push_back({"/usr/bin", {"/usr/bin"}});                                              // Fedora, Arch
-    all.push_back({"/usr/local/bin", {"/usr/local/bin"}});                                  // FreeBSD
-    all.push_back({"/usr/local/pgsql/bin", {"/usr/local/pgsql/bin"}});                      // from source
-    versions("/opt/homebrew/opt/postgresql*/bin", "/opt/homebrew/opt", "postgresql");       // Homebrew
-    versions("/usr/local/opt/postgresql*/bin", "/usr/local/opt", "postgresql");             // Homebrew on Intel
+    versions("/usr/lib/postgresql/*/bin", "/usr/lib/postgresql", "");                 // Debian, Ubuntu
+    versions("/usr/pgsql-*/bin", "/usr", "pgsql-");                                   // postgresql.org's RPMs
+    all.push_back({"/usr/bin", {"/usr/bin"}});                                        // Fedora, Arch
+    all.push_back({"/usr/local/bin", {"/usr/local/bin"}});                            // FreeBSD
+    all.push_back({"/usr/local/pgsql/bin", {"/usr/local/pgsql/bin"}});                // from source
+    versions("/opt/homebrew/opt/postgresql*/bin", "/opt/homebrew/opt", "postgresql"); // Homebrew
+    versions("/usr/local/opt/postgresql*/bin", "/usr/local/opt", "postgresql");       // Homebrew on Intel
     versions("/Applications/Postgres.app/Contents/Versions/*/bin", "/Applications/Postgres.app/Contents/Versions", "");
     return all;
 }
@@ -97,43 +91,44 @@ server_binaries check_given(const fs::path& given, int major) {
     const fs::path folder = fs::absolute(given).lexically_normal();
     if (!holds_server(folder))
         fail("the folder ", detail::quoted_for_message(folder.native()),
-            " holds no PostgreSQL server (the programs initdb and postgres): correct the option `binaries`, or leave it "
+            " holds no PostgreSQL server (the programs initdb and postgres): correct the option `binaries`, or leave "
+            "it "
             "out to have the usual places searched");
     const int found = major_of(folder);
     if (found < oldest_major)
-        fail("the PostgreSQL in ", detail::quoted_for_message(folder.native()), " is of version ", std::to_string(found),
-            "; 14 or later is needed");
+        fail("the PostgreSQL in ", detail::quoted_for_message(folder.native()), " is of version ",
+            std::to_string(found), "; 14 or later is needed");
     if (major != 0 && found != major)
         fail("the data folder was made by PostgreSQL ", std::to_string(major), ", but the server in ",
             detail::quoted_for_message(folder.native()), " is of version ", std::to_string(found),
-            ": give the binaries of version ", std::to_string(major), ", upgrade the data with pg_upgrade, or give another folder");
+            ": give the binaries of version ", std::to_string(major),
+            ", upgrade the data with pg_upgrade, or give another folder");
     return {folder, found};
 }
 
 } // namespace
 
 server_binaries find_binaries(const fs::path& given, int major) {
-    if (!given.empty())
-        return check_given(given, major);
+    if (!given.empty()) return check_given(given, major);
 
     std::string searched;
     std::string others;
     for (const place& each : usual_places()) {
         searched += (searched.empty() ? "" : ", ") + each.pattern;
         for (const fs::path& folder : each.folders) {
-            if (!holds_server(folder))
-                continue;
+            if (!holds_server(folder)) continue;
             const int found = major_of(folder);
-            if (found >= oldest_major && (major == 0 || found == major))
-                return {folder, found};
+            if (found >= oldest_major && (major == 0 || found == major)) return {folder, found};
             others += detail::message(others.empty() ? "" : ", ", std::to_string(found), " in ", folder.native());
         }
     }
     const std::string install = major == 0 ? std::string("postgresql") : "postgresql-" + std::to_string(major);
-    fail(major == 0 ? std::string("no PostgreSQL server of version 14 or later was found")
-                    : "the data folder was made by PostgreSQL " + std::to_string(major) + ", of which no server was found",
-        " (searched: ", searched, others.empty() ? "" : "; found only: ", others, "). Install it (Debian, Ubuntu: apt install ",
-        install, "; Fedora: dnf install postgresql-server; macOS: brew install postgresql",
+    fail(major == 0
+            ? std::string("no PostgreSQL server of version 14 or later was found")
+            : "the data folder was made by PostgreSQL " + std::to_string(major) + ", of which no server was found",
+        " (searched: ", searched, others.empty() ? "" : "; found only: ", others,
+        "). Install it (Debian, Ubuntu: apt install ", install,
+        "; Fedora: dnf install postgresql-server; macOS: brew install postgresql",
         major == 0 ? std::string() : "@" + std::to_string(major), "), or name its folder with the option `binaries`");
 }
 

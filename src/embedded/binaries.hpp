@@ -10,8 +10,8 @@ struct server_binaries {
     int major = 0;                ///< the server's version
 };
 
-/// Looks in `given`, or if that is empty wherever they usually are, for a server of version 14 or later; of exactly `major`
-/// unless that is 0. Throws `error` if there is none, which tells where it looked and what to install.
+/// Looks in `given`, or if that is empty wherever they usually are, for a server of version 14 or later; of exactly
+/// `major` unless that is 0. Throws `error` if there is none, which tells where it looked and what to install.
 server_binaries find_binaries(const std::filesystem::path& given, int major);
 
 } // namespace eventstore::embedded

@@ -19,12 +19,10 @@ namespace {
 
 std::vector<std::string> environment() {
     std::string path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
-    if (const char* own = std::getenv("PATH"))
-        path.append(":").append(own);
+    if (const char* own = std::getenv("PATH")) path.append(":").append(own);
     std::vector<std::string> all = {path, "LC_ALL=C", "HOME=/"};
     for (const char* name : {"TZ", "LD_LIBRARY_PATH"})
-        if (const char* value = std::getenv(name))
-            all.push_back(std::string(name) + "=" + value);
+        if (const char* value = std::getenv(name)) all.push_back(std::string(name) + "=" + value);
     return all;
 }
 
@@ -48,8 +46,7 @@ public:
         sigdelset(&signals, SIGKILL);
         sigdelset(&signals, SIGSTOP);
         posix_spawnattr_setsigdefault(&attributes_, &signals);
-        posix_spawnattr_setflags(
-            &attributes_, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+        posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
     }
     ~spawn_actions() {
         posix_spawn_file_actions_destroy(&actions_);
@@ -59,11 +56,9 @@ public:
     spawn_actions& operator=(const spawn_actions&) = delete;
 
     void descriptor(int source, int target) {
-        const int refused =
-            source < 0 ? posix_spawn_file_actions_addopen(&actions_, target, "/dev/null", O_RDWR, 0)
-                       : posix_spawn_file_actions_adddup2(&actions_, source, target);
-        if (refused != 0)
-            throw std::system_error(refused, std::generic_category(), "cannot start a program");
+        const int refused = source < 0 ? posix_spawn_file_actions_addopen(&actions_, target, "/dev/null", O_RDWR, 0)
+                                       : posix_spawn_file_actions_adddup2(&actions_, source, target);
+        if (refused != 0) throw std::system_error(refused, std::generic_category(), "cannot start a program");
     }
 
     const posix_spawn_file_actions_t* actions() const noexcept { return &actions_; }
@@ -82,11 +77,9 @@ pid_t spawn(const std::vector<std::string>& command, const std::vector<int>& des
         how.descriptor(descriptors[target], static_cast<int>(target));
     const std::vector<std::string> variables = environment();
     pid_t child = 0;
-    const int refused = posix_spawn(
-        &child, command.front().c_str(), how.actions(), how.attributes(), pointers(command).data(),
-        pointers(variables).data());
-    if (refused != 0)
-        throw std::system_error(refused, std::generic_category(), "cannot start " + command.front());
+    const int refused = posix_spawn(&child, command.front().c_str(), how.actions(), how.attributes(),
+        pointers(command).data(), pointers(variables).data());
+    if (refused != 0) throw std::system_error(refused, std::generic_category(), "cannot start " + command.front());
     return child;
 }
 

@@ -8,8 +8,8 @@
 
 namespace eventstore::embedded {
 
-/// Descriptor i of the list becomes i in the program, -1 is /dev/null there; all of them above 9, and nothing else
-/// is inherited but what lacks close-on-exec. The environment holds what the tools need and no setting of a locale or of
+/// Descriptor i of the list becomes i in the program, -1 is /dev/null there; all of them above 9, and nothing else is
+/// inherited but what lacks close-on-exec. The environment holds what the tools need and no setting of a locale or of
 /// PostgreSQL. Throws std::system_error when the program cannot be started.
 pid_t spawn(const std::vector<std::string>& command, const std::vector<int>& descriptors);
 

@@ -37,7 +37,7 @@ bool is_same(const fs::path& a, const fs::path& b) {
     struct stat first;
     struct stat second;
     return ::stat(a.c_str(), &first) == 0 && ::stat(b.c_str(), &second) == 0 && first.st_dev == second.st_dev &&
-           first.st_ino == second.st_ino;
+        first.st_ino == second.st_ino;
 }
 
 /// False also if that cannot be found out.
@@ -52,24 +52,21 @@ bool runs_elsewhere(long pid, const fs::path& folder) {
 folder_state inspect_data_folder(const fs::path& folder) {
     std::error_code failed;
     const fs::file_status status = fs::status(folder, failed);
-    if (status.type() == fs::file_type::not_found)
-        return {};
-    if (failed)
-        fail_folder(folder, "read", failed.value());
-    if (!fs::is_directory(status))
-        fail("the data folder ", quoted(folder), " is a file: give a folder");
+    if (status.type() == fs::file_type::not_found) return {};
+    if (failed) fail_folder(folder, "read", failed.value());
+    if (!fs::is_directory(status)) fail("the data folder ", quoted(folder), " is a file: give a folder");
 
     if (fs::exists(folder / "PG_VERSION", failed)) {
         folder_state state;
         state.initialised = true;
         std::ifstream(folder / "PG_VERSION") >> state.major;
         if (state.major <= 0)
-            fail("the data folder ", quoted(folder), " has a PG_VERSION that cannot be read: give another folder, or repair it");
+            fail("the data folder ", quoted(folder),
+                " has a PG_VERSION that cannot be read: give another folder, or repair it");
         return state;
     }
     fs::directory_iterator entries(folder, failed);
-    if (failed)
-        fail_folder(folder, "read", failed.value());
+    if (failed) fail_folder(folder, "read", failed.value());
     for (const fs::directory_entry& entry : entries)
         if (entry.path().filename() != ".eventstore-initdb") // what an interrupted start left
             fail("the data folder ", quoted(folder), " is not empty and holds no PostgreSQL data (it has ",
@@ -91,18 +88,17 @@ void make_data_folder(const fs::path& folder, const server_user& user) {
     }
     if (!can_enter(user, folder.parent_path()))
         fail("the data folder ", quoted(folder), " cannot be reached by the user '", user.name,
-            "', as whom the server runs: give a folder below one that is open to all, such as /var/lib, or make its parents so "
+            "', as whom the server runs: give a folder below one that is open to all, such as /var/lib, or make its "
+            "parents so "
             "(chmod o+x)");
 }
 
 descriptor lock_data_folder(const fs::path& folder, std::stop_token stop) {
     descriptor lock = open_folder(folder.c_str());
-    if (!lock)
-        fail_folder(folder, "opened", errno);
+    if (!lock) fail_folder(folder, "opened", errno);
     const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(2);
     while (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK && errno != EINTR)
-            break; // a file system without locks: postmaster.pid has to do
+        if (errno != EWOULDBLOCK && errno != EINTR) break; // a file system without locks: postmaster.pid has to do
         if (std::chrono::steady_clock::now() > patience || stop.stop_requested()) {
             const long pid = pid_in(folder);
             fail("the data folder ", quoted(folder), " is in use by another server",
@@ -116,11 +112,9 @@ descriptor lock_data_folder(const fs::path& folder, std::stop_token stop) {
 
 void remove_stale_pid_file(const fs::path& folder) {
     const long pid = pid_in(folder);
-    if (pid <= 0)
-        return;
+    if (pid <= 0) return;
     const bool runs = ::kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM;
-    if (!runs)
-        return; // PostgreSQL sees as much
+    if (!runs) return; // PostgreSQL sees as much
     if (runs_elsewhere(pid, folder))
         ::unlink((folder / "postmaster.pid").c_str());
     else if (is_same("/proc/" + std::to_string(pid) + "/cwd", folder))
@@ -131,8 +125,7 @@ void remove_stale_pid_file(const fs::path& folder) {
 void hand_over(const fs::path& folder, const descriptor& lock, const server_user& user) {
     if (!user.drop_program.empty() && ::fchown(lock.get(), user.uid, user.gid) != 0)
         fail_folder(folder, "given to the server's user", errno);
-    if (::fchmod(lock.get(), 0700) != 0)
-        fail_folder(folder, "closed to other users", errno);
+    if (::fchmod(lock.get(), 0700) != 0) fail_folder(folder, "closed to other users", errno);
 }
 
 } // namespace eventstore::embedded

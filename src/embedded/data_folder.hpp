@@ -21,12 +21,13 @@ folder_state inspect_data_folder(const std::filesystem::path& folder);
 /// Makes the folder and its parents where missing, and sees that the server's user can get there. Throws `error`.
 void make_data_folder(const std::filesystem::path& folder, const server_user& user);
 
-/// Takes the folder for one server: no other start gets it while the descriptor, or a copy of it, is open in any process.
-/// Waits a little for one that is just being stopped. Throws `error` if it is in use.
+/// Takes the folder for one server: no other start gets it while the descriptor, or a copy of it, is open in any
+/// process. Waits a little for one that is just being stopped. Throws `error` if it is in use.
 descriptor lock_data_folder(const std::filesystem::path& folder, std::stop_token stop);
 
-/// With the lock held: removes the postmaster.pid of a server that was killed, if its process id belongs to another program
-/// now, which PostgreSQL itself takes for a running server. Throws `error` if a server that someone else started runs there.
+/// With the lock held: removes the postmaster.pid of a server that was killed, if its process id belongs to another
+/// program now, which PostgreSQL itself takes for a running server. Throws `error` if a server that someone else
+/// started runs there.
 void remove_stale_pid_file(const std::filesystem::path& folder);
 
 /// With the lock held, for a folder that is empty: gives it to the server alone.

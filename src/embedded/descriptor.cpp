@@ -17,8 +17,7 @@ namespace {
 descriptor moved_up(int number) {
     const descriptor low(number);
     const int high = ::fcntl(number, F_DUPFD_CLOEXEC, 10);
-    if (high < 0)
-        fail("cannot duplicate a file descriptor");
+    if (high < 0) fail("cannot duplicate a file descriptor");
     return descriptor(high);
 }
 
@@ -27,8 +26,7 @@ std::array<descriptor, 2> moved_up(const int (&numbers)[2]) {
     descriptor second(numbers[1]);
     const auto move_up = [](descriptor& each) {
         const int high = ::fcntl(each.get(), F_DUPFD_CLOEXEC, 10);
-        if (high < 0)
-            fail("cannot duplicate a file descriptor");
+        if (high < 0) fail("cannot duplicate a file descriptor");
         each = descriptor(high);
     };
     move_up(first);
@@ -39,34 +37,29 @@ std::array<descriptor, 2> moved_up(const int (&numbers)[2]) {
 } // namespace
 
 void descriptor::close() noexcept {
-    if (number_ >= 0)
-        ::close(std::exchange(number_, -1));
+    if (number_ >= 0) ::close(std::exchange(number_, -1));
 }
 
 std::array<descriptor, 2> make_pipe() {
     int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0)
-        fail("cannot make a pipe");
+    if (::pipe2(ends, O_CLOEXEC) != 0) fail("cannot make a pipe");
     return moved_up(ends);
 }
 
 std::array<descriptor, 2> make_socket_pair() {
     int ends[2];
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
-        fail("cannot make a pair of sockets");
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) fail("cannot make a pair of sockets");
     return moved_up(ends);
 }
 
 descriptor make_nameless_file() {
     for (const char* folder : {"/tmp", "/var/tmp", "/dev/shm"}) {
         const int number = ::open(folder, O_TMPFILE | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
-        if (number >= 0)
-            return moved_up(number);
+        if (number >= 0) return moved_up(number);
     }
     char name[] = "/tmp/eventstore-log-XXXXXX"; // a file system without O_TMPFILE
     const int number = ::mkostemp(name, O_APPEND | O_CLOEXEC);
-    if (number < 0)
-        fail("cannot make a temporary file in /tmp");
+    if (number < 0) fail("cannot make a temporary file in /tmp");
     ::unlink(name);
     return moved_up(number);
 }

@@ -28,8 +28,8 @@ private:
     int number_ = -1;
 };
 
-/// All of these are close-on-exec and above 9, so that they can be moved to 0, 1, 2... of a child in any order, even if this
-/// process has its standard descriptors closed. They throw std::system_error.
+/// All of these are close-on-exec and above 9, so that they can be moved to 0, 1, 2... of a child in any order, even if
+/// this process has its standard descriptors closed. They throw std::system_error.
 std::array<descriptor, 2> make_pipe();        ///< read end, write end
 std::array<descriptor, 2> make_socket_pair(); ///< both ends alike
 descriptor make_nameless_file();              ///< for reading and appending, gone when nobody has it open

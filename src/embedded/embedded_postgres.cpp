@@ -9,6 +9,7 @@ namespace eventstore {
 
 embedded_postgres::embedded_postgres(std::unique_ptr<detail::embedded_server> server) noexcept
     : server_(std::move(server)) {}
+embedded_postgres::embedded_postgres() noexcept = default;
 embedded_postgres::~embedded_postgres() = default;
 embedded_postgres::embedded_postgres(embedded_postgres&&) noexcept = default;
 embedded_postgres& embedded_postgres::operator=(embedded_postgres&&) noexcept = default;
@@ -33,13 +34,11 @@ const std::filesystem::path& embedded_postgres::data_folder() const noexcept {
 }
 
 void embedded_postgres::stop() {
-    if (server_)
-        server_->stop();
+    if (server_) server_->stop();
 }
 
 void embedded_postgres::restart(shutdown how) {
-    if (server_)
-        server_->restart(how);
+    if (server_) server_->restart(how);
 }
 
 } // namespace eventstore

@@ -8,32 +8,39 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <fstream>
 #include <system_error>
 
 namespace eventstore::detail {
 
 namespace {
 
+/// Whether the server says that it is up. One that was killed said so, too: a hint, that costs no session.
+bool says_ready(const std::filesystem::path& data_folder) {
+    std::ifstream file(data_folder / "postmaster.pid");
+    std::string line;
+    for (int number = 1; number <= 8; ++number) std::getline(file, line);
+    return line.starts_with("ready");
+}
+
 /// The last whole lines of a file, some 4 kB at most.
 std::string tail_of(int file) {
     constexpr off_t longest = 4'096;
     struct stat status;
-    if (::fstat(file, &status) != 0)
-        return {};
+    if (::fstat(file, &status) != 0) return {};
     const off_t from = std::max<off_t>(0, status.st_size - longest);
     std::string text(static_cast<std::size_t>(status.st_size - from), '\0');
     const ssize_t size = ::pread(file, text.data(), text.size(), from);
     text.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
-    if (from > 0)
-        text.erase(0, text.find('\n') + 1);
-    while (!text.empty() && text.back() == '\n')
-        text.pop_back();
+    if (from > 0) text.erase(0, text.find('\n') + 1);
+    while (!text.empty() && text.back() == '\n') text.pop_back();
     return text;
 }
 
 } // namespace
 
-std::unique_ptr<embedded_server> embedded_server::start(const embedded_postgres_options& options, std::stop_token stop) {
+std::unique_ptr<embedded_server> embedded_server::start(
+    const embedded_postgres_options& options, std::stop_token stop) {
     try {
         return std::unique_ptr<embedded_server>(new embedded_server(options, std::move(stop)));
     } catch (const std::system_error& e) { // of this process's own making: no descriptors or memory left
@@ -42,39 +49,49 @@ std::unique_ptr<embedded_server> embedded_server::start(const embedded_postgres_
 }
 
 embedded_server::embedded_server(const embedded_postgres_options& options, std::stop_token stop)
-    : plan_(embedded::make_plan(options, stop)), log_(embedded::make_nameless_file()),
-      start_timeout_(options.start_timeout()), watchdog_(plan_, log_, false) {
+    : plan_(embedded::make_plan(options, stop)),
+      log_(embedded::make_nameless_file()),
+      start_timeout_(options.start_timeout()),
+      watchdog_(plan_, log_, false) {
     const auto deadline = std::chrono::steady_clock::now() + start_timeout_;
     watchdog_.begin();
     wait_until_ready(deadline, stop);
     embedded::make_database(plan_.administration_url, options.database());
 }
 
-void embedded_server::restart(embedded_postgres::shutdown how) {
+void embedded_server::stop() noexcept { end("fast\n"); }
+
+void embedded_server::end(std::string_view order) noexcept {
+    watchdog_.end(order);
+    plan_.lock.close();
+    stopped_ = true;
+}
+
+void embedded_server::restart(embedded_postgres::shutdown how) try {
+    if (stopped_) embedded::fail("the embedded PostgreSQL was stopped for good: start another one");
     // Made before the other one ends: there is no moment at which nobody would clean up.
     embedded::watchdog next(plan_, log_, true);
     watchdog_.end(how == embedded_postgres::shutdown::fast ? "fast keep\n" : "immediate keep\n");
     watchdog_ = std::move(next);
     watchdog_.begin();
-    try {
-        wait_until_ready(std::chrono::steady_clock::now() + start_timeout_, {});
-    } catch (...) {
-        watchdog_.end({});
-        throw;
-    }
+    wait_until_ready(std::chrono::steady_clock::now() + start_timeout_, {});
+} catch (const std::system_error& e) {
+    end({});
+    embedded::fail("the embedded PostgreSQL cannot be started again: ", e.what());
+} catch (...) {
+    end({});
+    throw;
 }
 
 void embedded_server::wait_until_ready(
     std::chrono::steady_clock::time_point deadline, const std::stop_token& stop) const {
-    // The first looks cost little: as long as there is no socket, nothing is sent.
-    while (!embedded::takes_sessions(plan_.administration_url)) {
-        if (!watchdog_.server_lives(milliseconds(5)))
-            fail_with_log("ended while it was starting");
+    while (!says_ready(plan_.data_folder) || !embedded::takes_sessions(plan_.administration_url)) {
+        if (!watchdog_.server_lives(milliseconds(3))) fail_with_log("ended while it was starting");
         if (stop.stop_requested())
             throw error(failure(errc::cancelled, "the start of the embedded PostgreSQL was cancelled"));
         if (std::chrono::steady_clock::now() >= deadline)
             fail_with_log("did not take connections within " + std::to_string(start_timeout_.count()) +
-                          " ms; give it more time with the option `start_timeout`");
+                " ms; give it more time with the option `start_timeout`");
     }
 }
 

@@ -10,15 +10,17 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 namespace eventstore::detail {
 
 class embedded_server : private live_object {
 public:
-    /// Blocks until the server takes connections. Throws `error`, with `errc::cancelled` soon after `stop` was requested.
+    /// Blocks until the server takes connections. Throws `error`, with `errc::cancelled` soon after `stop` was
+    /// requested.
     static std::unique_ptr<embedded_server> start(const embedded_postgres_options& options, std::stop_token stop);
 
-    void stop() noexcept { watchdog_.end("fast\n"); }
+    void stop() noexcept;
     void restart(embedded_postgres::shutdown how);
 
     const std::string& url() const noexcept { return plan_.url; }
@@ -28,11 +30,13 @@ private:
     embedded_server(const embedded_postgres_options& options, std::stop_token stop);
 
     void wait_until_ready(std::chrono::steady_clock::time_point deadline, const std::stop_token& stop) const;
+    void end(std::string_view order) noexcept;
     [[noreturn]] void fail_with_log(const std::string& what) const;
 
     embedded::server_plan plan_;
     embedded::descriptor log_;
     milliseconds start_timeout_;
+    bool stopped_ = false;
     embedded::watchdog watchdog_; // last: while it ends, the lock is still held
 };
 

@@ -36,8 +36,8 @@ void check(const embedded_postgres_options& options) {
             refuse_argument("the option `setting` has a NUL in the value of ", detail::quoted_for_message(name));
         std::string lower = name;
         std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
-        for (const std::string_view own : {"listen_addresses", "port", "unix_socket_directories", "unix_socket_permissions",
-                 "unix_socket_group", "hba_file", "data_directory", "config_file"})
+        for (const std::string_view own : {"listen_addresses", "port", "unix_socket_directories",
+                 "unix_socket_permissions", "unix_socket_group", "hba_file", "data_directory", "config_file"})
             if (lower == own)
                 refuse_argument("the option `setting` cannot change '", own,
                     "', on which the embedded server relies; see the options `port` and `data_folder`");
@@ -48,16 +48,14 @@ std::string random_name() {
     constexpr char digits[] = "0123456789abcdefghijklmnopqrstuv";
     std::random_device random;
     std::string name = "eventstore-";
-    for (int i = 0; i < 12; ++i)
-        name += digits[random() & 31];
+    for (int i = 0; i < 12; ++i) name += digits[random() & 31];
     return name;
 }
 
 fs::path place_for_socket(const std::vector<fs::path>& folders) {
     const fs::path name = random_name();
     for (const fs::path& each : folders)
-        if ((each / name / ".s.PGSQL.65535").native().size() <= longest_socket_path)
-            return each / name;
+        if ((each / name / ".s.PGSQL.65535").native().size() <= longest_socket_path) return each / name;
     fail("every folder for temporary files has too long a path for a Unix socket: make /tmp writable");
 }
 
@@ -78,8 +76,7 @@ std::string percent_encoded(std::string_view text) {
 /// For a setting that is a list of folders.
 std::string list_element(std::string_view text) {
     std::string element = "\"";
-    for (const char c : text)
-        element.append(c == '"' ? 2 : 1, c);
+    for (const char c : text) element.append(c == '"' ? 2 : 1, c);
     return element += '"';
 }
 
@@ -97,8 +94,7 @@ std::vector<std::string> server_command(const server_plan& plan, const embedded_
     std::error_code ignored;
     if (!fs::is_directory("/dev/shm", ignored)) // a folder that was filled elsewhere may ask for it
         set("dynamic_shared_memory_type", "mmap");
-    for (const auto& [name, value] : options.settings())
-        set(name, value);
+    for (const auto& [name, value] : options.settings()) set(name, value);
     set("listen_addresses", options.port() == 0 ? "" : "127.0.0.1");
     set("port", port);
     set("unix_socket_directories", list_element(sockets.native()));
@@ -110,7 +106,7 @@ std::vector<std::string> server_command(const server_plan& plan, const embedded_
 std::string url_of(const server_plan& plan, const embedded_postgres_options& options, std::string_view database) {
     // With the port, or PGPORT would be used.
     return "postgresql://postgres@" + percent_encoded(plan.socket_folder.native()) + ":" +
-           std::to_string(options.port() == 0 ? usual_port : options.port()) + "/" + percent_encoded(database);
+        std::to_string(options.port() == 0 ? usual_port : options.port()) + "/" + percent_encoded(database);
 }
 
 } // namespace

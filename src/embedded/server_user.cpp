@@ -21,8 +21,7 @@ std::optional<server_user> look_up(Ask ask) {
     std::vector<char> buffer(16'384);
     passwd entry;
     passwd* found = nullptr;
-    if (ask(&entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
-        return std::nullopt;
+    if (ask(&entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) return std::nullopt;
     return server_user{found->pw_uid, found->pw_gid, found->pw_name, {}};
 }
 
@@ -39,62 +38,54 @@ std::string find_drop_program() {
         if (::access(program, X_OK) == 0 && !fs::is_symlink(program)) // a link leads to busybox, which knows no --reuid
             return program;
     for (const char* program : {"/usr/sbin/chroot", "/usr/bin/chroot", "/sbin/chroot"})
-        if (::access(program, X_OK) == 0)
-            return program;
-    fail("started as root, the embedded PostgreSQL must change to another user, but neither setpriv (util-linux) nor chroot "
+        if (::access(program, X_OK) == 0) return program;
+    fail("started as root, the embedded PostgreSQL must change to another user, but neither setpriv (util-linux) nor "
+         "chroot "
          "(coreutils) is there: install one of them, or start as an ordinary user");
 }
 
 server_user unprivileged_user(const fs::path& data_folder) {
     struct stat folder;
     if (!data_folder.empty() && ::stat(data_folder.c_str(), &folder) == 0 && folder.st_uid != 0) {
-        if (auto owner = user_with_id(folder.st_uid))
-            return *owner;
+        if (auto owner = user_with_id(folder.st_uid)) return *owner;
         return {folder.st_uid, folder.st_gid, std::to_string(folder.st_uid), {}};
     }
     for (const char* name : {"postgres", "nobody"})
-        if (auto user = user_named(name))
-            return *user;
-    fail("PostgreSQL refuses to run as root, and there is neither a user `postgres` nor a user `nobody` to run it as: make one "
+        if (auto user = user_named(name)) return *user;
+    fail("PostgreSQL refuses to run as root, and there is neither a user `postgres` nor a user `nobody` to run it as: "
+         "make one "
          "(useradd --system postgres), or start as an ordinary user");
 }
 
 } // namespace
 
 server_user choose_server_user(const fs::path& data_folder) {
-    if (::geteuid() != 0)
-        return {::geteuid(), ::getegid(), std::to_string(::geteuid()), {}};
+    if (::geteuid() != 0) return {::geteuid(), ::getegid(), std::to_string(::geteuid()), {}};
     server_user user = unprivileged_user(data_folder);
     user.drop_program = find_drop_program();
     return user;
 }
 
 bool can_enter(const server_user& user, const fs::path& folder) {
-    if (user.drop_program.empty())
-        return ::access(folder.c_str(), X_OK) == 0;
+    if (user.drop_program.empty()) return ::access(folder.c_str(), X_OK) == 0;
     fs::path passed;
     for (const fs::path& part : folder) {
         passed /= part;
         struct stat status;
-        if (::stat(passed.c_str(), &status) != 0)
-            return false;
+        if (::stat(passed.c_str(), &status) != 0) return false;
         const mode_t needed = status.st_uid == user.uid ? S_IXUSR : status.st_gid == user.gid ? S_IXGRP : S_IXOTH;
-        if (S_ISDIR(status.st_mode) && (status.st_mode & needed) == 0)
-            return false;
+        if (S_ISDIR(status.st_mode) && (status.st_mode & needed) == 0) return false;
     }
     return true;
 }
 
 std::vector<fs::path> temporary_folders(const server_user& user) {
     std::vector<fs::path> wanted;
-    if (const char* own = std::getenv("TMPDIR"); own != nullptr && own[0] == '/')
-        wanted.emplace_back(own);
-    for (const char* usual : {"/tmp", "/var/tmp", "/dev/shm"})
-        wanted.emplace_back(usual);
+    if (const char* own = std::getenv("TMPDIR"); own != nullptr && own[0] == '/') wanted.emplace_back(own);
+    for (const char* usual : {"/tmp", "/var/tmp", "/dev/shm"}) wanted.emplace_back(usual);
     std::vector<fs::path> usable;
     for (const fs::path& each : wanted)
-        if (::access(each.c_str(), W_OK | X_OK) == 0 && can_enter(user, each))
-            usable.push_back(each);
+        if (::access(each.c_str(), W_OK | X_OK) == 0 && can_enter(user, each)) usable.push_back(each);
     if (usable.empty())
         fail("no folder for temporary files is writable: set TMPDIR to one, or make /tmp usable (chmod 1777 /tmp)");
     return usable;

@@ -16,8 +16,8 @@ struct server_user {
     std::string drop_program; ///< setpriv or chroot, which changes to the user; empty if this process is that user
 };
 
-/// This process's user, unless that is root: then the owner of the folder if it exists and is not root's, or `postgres`, or
-/// `nobody`. Throws `error` if root has no way to become that user.
+/// This process's user, unless that is root: then the owner of the folder if it exists and is not root's, or
+/// `postgres`, or `nobody`. Throws `error` if root has no way to become that user.
 server_user choose_server_user(const std::filesystem::path& data_folder);
 
 /// Whether the user may pass through every folder of the path (which exists).

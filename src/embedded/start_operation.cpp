@@ -46,8 +46,7 @@ private:
             ended_ = true;
             going.swap(workers_);
         }
-        for (worker& each : going)
-            each.thread.request_stop(); // all at once, then one waits for each
+        for (worker& each : going) each.thread.request_stop(); // all at once, then one waits for each
     }
 
     std::mutex mutex_;
@@ -72,16 +71,14 @@ public:
         } catch (...) {
             failed = std::current_exception();
         }
-        if (!claim())
-            return; // nobody waits any more: the server is stopped here
+        if (!claim()) return; // nobody waits any more: the server is stopped here
         server_ = std::move(server);
         failed_ = std::move(failed);
         finish();
     }
 
     std::unique_ptr<detail::embedded_server> take() {
-        if (failed_)
-            std::rethrow_exception(std::exchange(failed_, nullptr));
+        if (failed_) std::rethrow_exception(std::exchange(failed_, nullptr));
         return std::move(server_);
     }
 
@@ -90,8 +87,7 @@ private:
         try {
             threads_.run(std::static_pointer_cast<start_operation>(shared_from_this()));
         } catch (const std::system_error& e) {
-            if (!claim())
-                return;
+            if (!claim()) return;
             failed_ = std::make_exception_ptr(error(failure(errc::embedded_server_failed,
                 std::string("the embedded PostgreSQL cannot be started: no thread can be made: ") + e.what())));
             finish();
@@ -109,8 +105,7 @@ private:
 
 void start_threads::run(std::shared_ptr<start_operation> what) {
     const std::lock_guard lock(mutex_);
-    if (ended_)
-        return;
+    if (ended_) return;
     workers_.remove_if([](const worker& each) { return each.done.load(); });
     worker& fresh = workers_.emplace_back();
     try {

@@ -28,8 +28,8 @@ public:
     /// Returns early, and false, if all of the server's processes have ended.
     bool server_lives(std::chrono::milliseconds time) const noexcept;
 
-    /// Orders the end ("fast\n", "fast keep\n", "immediate keep\n"; nothing: at once), and waits until it has come. "keep"
-    /// leaves what is temporary to another watchdog. Does nothing when called again.
+    /// Orders the end ("fast\n", "fast keep\n", "immediate keep\n"; nothing: at once), and waits until it has come.
+    /// "keep" leaves what is temporary to another watchdog. Does nothing when called again.
     void end(std::string_view order) noexcept;
 
 private:

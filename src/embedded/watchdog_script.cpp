@@ -1,5 +1,5 @@
-// A script, since a shell is the one program that is there wherever PostgreSQL is, and a library can bring no program along.
-// POSIX, and only tools of a base system. Tested with dash, bash and busybox.
+// A script, since a shell is the one program that is there wherever PostgreSQL is, and a library can bring no program
+// along. POSIX, and only tools of a base system. Tested with dash, bash and busybox.
 #include "embedded/watchdog_script.hpp"
 
 namespace eventstore::embedded {
@@ -101,6 +101,7 @@ if [ "$order" = start ]; then
     esac
     if [ "$how" = immediate ]; then
         kill -TERM 0 # ends initdb, should it run; the server gives way to the next signal
+        kill -CONT "$job" 2>/dev/null
         ended_within QUIT 10 || kill -KILL "$job"
     fi
 fi

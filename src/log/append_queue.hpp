@@ -72,6 +72,22 @@ public:
         return flush;
     }
 
+    /// Takes out a request that its caller has given up, and frees its bytes. False if it is not here.
+    bool remove(const Request* which) {
+        for (std::size_t i = 0; i < waiting_.size(); ++i) {
+            if (waiting_[i].get() != which)
+                continue;
+            if (i < admitted_) {
+                used_ -= which->bytes;
+                --admitted_;
+            }
+            waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
+            admit();
+            return true;
+        }
+        return false;
+    }
+
     /// The bytes of a request that has left the queue are free again.
     void release(std::size_t bytes) {
         used_ -= bytes;

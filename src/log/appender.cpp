@@ -92,15 +92,9 @@ void appender::give_up(append_request& which, errc why) noexcept {
         tell_of_connection = !facts.outcome_unknown && connect_failure_ && why == errc::timeout;
         if (tell_of_connection)
             facts.message = connect_failure_->message();
+        (void)queue_.remove(&which);
     }
-    if (tell_of_connection)
-        which.fail(not_connected(std::move(facts)));
-    else
-        which.fail(ended_early(why, std::move(facts)));
-    // A queue that holds nothing but claimed requests is emptied by the next cut; their bytes are freed by it, too.
-    const std::lock_guard lock(mutex_);
-    if (gate_.is_open())
-        cut_soon();
+    which.fail(tell_of_connection ? not_connected(std::move(facts)) : ended_early(why, std::move(facts)));
 }
 
 void appender::cut_soon() {

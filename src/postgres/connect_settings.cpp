@@ -29,18 +29,14 @@ std::string without_quotations(std::string_view text) {
 }
 
 std::string session_settings(const store_options& options, session_kind kind) {
-    const auto limit = options.operation_timeout().count();
-    std::string settings = "-c jit=off -c plan_cache_mode=force_generic_plan -c client_connection_check_interval=1s "
+    std::string settings = "-c jit=off -c plan_cache_mode=force_generic_plan "
                            "-c default_transaction_isolation=read\\ committed";
-    switch (kind) {
-    case session_kind::reading:
-        settings += detail::message(" -c statement_timeout=", std::to_string(limit));
-        break;
-    case session_kind::appending:
-        settings += detail::message(" -c statement_timeout=0 -c lock_timeout=",
-                                    std::to_string(std::max<std::int64_t>(limit * 3 / 4, 1)));
-        break;
-    case session_kind::administration: settings += " -c lock_timeout=0 -c statement_timeout=0"; break;
+    if (kind == session_kind::appending) {
+        // A flush is never cancelled, since many callers share it; but it waits for the lock no longer than they would.
+        const auto patience = std::max<std::int64_t>(options.operation_timeout().count() * 3 / 4, 1);
+        settings += detail::message(" -c statement_timeout=0 -c lock_timeout=", std::to_string(patience));
+    } else if (kind == session_kind::administration) {
+        settings += " -c statement_timeout=0 -c lock_timeout=0";
     }
     return settings;
 }

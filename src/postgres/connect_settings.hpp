@@ -10,11 +10,11 @@
 
 namespace eventstore::postgres {
 
-/// What a session is for; it decides what the server is asked to watch over.
+/// What a session is for; it decides which time limits the server is asked to keep.
 enum class session_kind {
-    reading,   ///< statement_timeout ends what nobody waits for any more
-    appending, ///< lock_timeout: waits for the log's lock no longer than a caller would
-    administration, ///< migrations: no limits
+    reading,        ///< those of its role
+    appending,      ///< waits for the log's lock no longer than a caller would; never ends a flush by itself
+    administration, ///< none
 };
 
 /// Keywords and values for libpq, from the caller's url and what the store adds to it. What the caller says wins.

@@ -202,6 +202,12 @@ asio::awaitable<void> pool::connect(std::size_t index) {
     if (settings) {
         auto attempt = connection::connect(link, *settings, deadline);
         outcome = co_await std::move(attempt);
+        if (outcome && !options_.is_pooled()) {
+            // A statement that nobody waits for any more ends when its connection is dropped. Not every server can do
+            // that, and one that cannot says so.
+            const std::string watch = "set client_connection_check_interval = '1s'";
+            (void)co_await connection::run_script(link, watch, deadline);
+        }
     } else {
         outcome = settings.error();
     }

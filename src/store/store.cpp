@@ -4,6 +4,10 @@
 #include "store/scan.hpp"
 #include "store/store_core.hpp"
 
+#include <boost/asio/error.hpp>
+
+#include <algorithm>
+
 namespace eventstore {
 
 namespace {
@@ -16,12 +20,12 @@ using impl_ptr = std::shared_ptr<store_impl>;
 
 detail::steady_time deadline_of(const store_impl& impl, milliseconds limit) {
     const milliseconds wait = limit.count() != 0 ? limit : impl.core->options.operation_timeout();
-    return std::chrono::steady_clock::now() + wait;
+    return std::chrono::steady_clock::now() + std::min<milliseconds>(wait, std::chrono::hours(24 * 365));
 }
 
 std::optional<failure> check_limit(milliseconds limit) {
     if (limit.count() < 0)
-        return failure(errc::invalid_argument, "store::within was given a negative time");
+        return failure(errc::invalid_argument, "store::within was given no time: it must be 1 ms at least");
     return std::nullopt;
 }
 
@@ -51,6 +55,18 @@ std::vector<event_data> one(event_data event) {
     return list;
 }
 
+/// Between two statements of one read it is Asio that notices a cancellation, and throws.
+template <class T>
+asio::awaitable<result<T>> with_one_kind_of_error(asio::awaitable<result<T>> work) {
+    try {
+        co_return co_await std::move(work);
+    } catch (const boost::system::system_error& thrown) {
+        if (thrown.code() != asio::error::operation_aborted)
+            throw;
+    }
+    co_return failure(errc::cancelled, "reading was cancelled");
+}
+
 asio::awaitable<event_page> read_throwing(impl_ptr impl, milliseconds limit, std::string stream,
                                           read_options options) {
     auto why = check_limit(limit);
@@ -59,7 +75,8 @@ asio::awaitable<event_page> read_throwing(impl_ptr impl, milliseconds limit, std
     if (why)
         throw error(*why);
     const auto deadline = deadline_of(*impl, limit);
-    auto page = co_await log::reader::read(impl->core->reader, std::move(stream), std::move(options), deadline);
+    auto work = log::reader::read(impl->core->reader, std::move(stream), std::move(options), deadline);
+    auto page = co_await with_one_kind_of_error(std::move(work));
     co_return std::move(page).value();
 }
 

@@ -13,9 +13,11 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <exception>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -93,21 +95,29 @@ inline asio::awaitable<void> concurrently(std::vector<asio::awaitable<void>> wor
     co_await concurrently(std::move(list));
 }
 
-/// A coroutine that was started, and how it ended.
+/// A coroutine that was started, and how it ended. For coroutines of one thread.
 template <class T>
 class started {
 public:
-    started(const asio::any_io_executor& on, asio::awaitable<T> work) : state_(std::make_shared<state>()) {
-        asio::co_spawn(on, detail::as_optional(std::move(work)), [kept = state_](std::exception_ptr e, std::optional<T> v) {
+    using value_type = std::conditional_t<std::is_void_v<T>, detail::nothing, T>;
+
+    /// `token` may bind a cancellation slot.
+    template <class Bind = std::identity>
+    started(const asio::any_io_executor& on, asio::awaitable<T> work, Bind bind = Bind())
+        : state_(std::make_shared<state>()) {
+        auto keep = [kept = state_](std::exception_ptr e, std::optional<value_type> v) {
             kept->done = true;
             kept->exception = e;
             kept->value = std::move(v);
-        });
+        };
+        if constexpr (std::is_void_v<T>)
+            asio::co_spawn(on, detail::as_optional(detail::as_value(std::move(work))), bind(std::move(keep)));
+        else asio::co_spawn(on, detail::as_optional(std::move(work)), bind(std::move(keep)));
     }
 
     bool done() const noexcept { return state_->done; }
     /// Once done. \throws what the coroutine threw
-    T& value() {
+    value_type& value() {
         if (state_->exception) std::rethrow_exception(state_->exception);
         return *state_->value;
     }
@@ -116,7 +126,7 @@ private:
     struct state {
         bool done = false;
         std::exception_ptr exception;
-        std::optional<T> value;
+        std::optional<value_type> value;
     };
     std::shared_ptr<state> state_;
 };

@@ -14,11 +14,11 @@ sub content {
 }
 
 my $junit = content("$folder/junit.xml");
-while ($junit =~ /<testcase name="([^"]+)"[^>]*status="(\w+)"/g) {
+while ($junit =~ /<testcase name="([^"]+)"[^>]*status="(\w+)"[^>]*>\s*(<skipped message="SKIP_)?/g) {
     my ($entry, $status) = ($1, $2);
-    next if $status eq 'disabled';
+    next if $status eq 'disabled' || defined $3; # it said that it cannot be run here
     my %count;
-    my ($total) = content("$folder/reports/$entry.xml") =~ /<TestModule ([^>]*)>/;
+    my ($total) = content("$folder/reports/$entry.xml") =~ /<TestSuite ([^>]*)>/;
     %count = $total =~ /test_cases_(\w+)="(\d+)"/g if defined $total;
     my $good = ($count{passed} // 0) + ($count{passed_with_warnings} // 0);
     my $bad = ($count{failed} // 0) + ($count{aborted} // 0) + ($count{timed_out} // 0);

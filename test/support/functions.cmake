@@ -17,7 +17,8 @@ function(eventstore_tests layer)
         endif()
         set(name ${layer}.${suite})
         add_test(NAME ${name}
-            COMMAND test_${layer} --run_test=${suite} --log_level=test_suite --report_level=short --report_format=XML
+            COMMAND test_${layer} --run_test=${suite} --log_level=test_suite --color_output=no
+                    --report_level=short --report_format=XML
                     --report_sink=${PROJECT_BINARY_DIR}/reports/${name}.xml)
         set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS ${layer}
             ENVIRONMENT UBSAN_OPTIONS=print_stacktrace=1)

@@ -1,0 +1,147 @@
+// A1, A100, AH: appends.
+#include "cell.hpp"
+
+#include "events.hpp"
+#include "pgbench.hpp"
+#include "tables.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <stdexcept>
+#include <utility>
+
+namespace eventstore::benchmarks {
+
+namespace {
+
+const std::string schema = "appends";
+
+void expect_version(const append_result& stored, std::int64_t version) {
+    if (stored.last_version != version || stored.already_appended)
+        throw std::runtime_error("WRONG RESULT: an append answered with a wrong version");
+}
+
+/// A1: each writer has a stream of its own and keeps its version.
+asio::awaitable<void> append_single(store into, worker& self) {
+    const std::string stream = stream_name(self.index());
+    std::int64_t version = 0;
+    while (self.goes_on()) {
+        event_data event = make_event(self.random());
+        const clock::time_point started = clock::now();
+        const append_result stored = co_await into.append(stream, version, std::move(event));
+        self.completed(started, 1);
+        expect_version(stored, ++version);
+    }
+}
+
+/// A100: each append makes a stream.
+asio::awaitable<void> append_hundreds(store into, worker& self) {
+    const std::string prefix = stream_name(self.index()) + "-";
+    for (int n = 0; self.goes_on(); ++n) {
+        std::vector<event_data> events = make_events(self.random(), 100);
+        const std::string stream = prefix + std::to_string(n);
+        const clock::time_point started = clock::now();
+        const append_result stored = co_await into.append(stream, no_stream, std::move(events));
+        self.completed(started, 100);
+        expect_version(stored, 100);
+    }
+}
+
+/// AH: one stream for all.
+asio::awaitable<void> append_to_one(store into, worker& self) {
+    const std::string stream = stream_name(0);
+    std::int64_t version = 0;
+    while (self.goes_on()) {
+        event_data event = make_event(self.random());
+        const clock::time_point started = clock::now();
+        const append_result stored = co_await into.append(stream, any_version, std::move(event));
+        self.completed(started, 1);
+        if (std::exchange(version, stored.last_version) >= stored.last_version || stored.already_appended)
+            throw std::runtime_error("WRONG RESULT: a stream's version went back");
+    }
+}
+
+client_run run_appends(bench& b, int workers, asio::awaitable<void> (*work)(store, worker&)) {
+    client_settings settings;
+    settings.threads = b.wanted.threads;
+    settings.workers = workers;
+    settings.warm_up = b.wanted.warm_up;
+    settings.seconds = b.wanted.seconds;
+    return run_client(in_schema(b, schema), settings, work);
+}
+
+/// An array of a hundred, as PostgreSQL reads it.
+std::string hundred_times(const std::string& element) {
+    std::string array = "{";
+    for (int i = 0; i < 100; ++i) {
+        array += i == 0 ? "\"" : ",\"";
+        for (const char c : element) {
+            if (c == '"') array += '\\';
+            array += c;
+        }
+        array += '"';
+    }
+    return array += '}';
+}
+
+/// Appends are counted in events, by pgbench in transactions.
+double run_limit(bench& b, const char* script, int clients, int events_each) {
+    std::mt19937_64 random(1);
+    const std::string data = data_json(random);
+    pgbench_variables variables = {{"version", "0"}, {"append", "0"}};
+    if (events_each == 1) {
+        variables.emplace_back("type", event_type);
+        variables.emplace_back("data", data);
+        variables.emplace_back("metadata", metadata_json);
+    } else {
+        variables.emplace_back("types", hundred_times(event_type));
+        variables.emplace_back("datas", hundred_times(data));
+        variables.emplace_back("metadatas", hundred_times(metadata_json));
+    }
+    const std::string path = std::string(EVENTSTORE_SOURCE_FOLDER "/benchmarks/limits/") + script;
+    return events_each * run_pgbench(b.on, b.wanted, path, clients, variables);
+}
+
+cell append_cell(std::string name, int concurrency, std::string about) {
+    cell made;
+    made.name = std::move(name);
+    made.concurrency = concurrency;
+    made.unit = "events/s";
+    made.about = std::move(about);
+    made.prepare = [](bench& b) { make_fresh_tables(b, schema); };
+    return made;
+}
+
+} // namespace
+
+std::vector<cell> append_cells() {
+    std::vector<cell> cells;
+    for (const int writers : {1, 10, 100, 1000}) {
+        cell& a1 = cells.emplace_back(append_cell("A1", writers, "one event an append, a stream for each writer"));
+        a1.library = [=](bench& b) {
+            client_run run = run_appends(b, writers, append_single);
+            check_tables(b, schema, run.total, static_cast<std::uint64_t>(writers));
+            return run;
+        };
+        a1.limit = [=](bench& b) { return run_limit(b, "insert_one.sql", std::min(writers, 100), 1); };
+    }
+    for (const int writers : {1, 10, 50, 100}) {
+        cell& a100 = cells.emplace_back(append_cell("A100", writers, "100 events an append, a new stream each"));
+        a100.library = [=](bench& b) {
+            client_run run = run_appends(b, writers, append_hundreds);
+            check_tables(b, schema, run.total, run.total / 100);
+            return run;
+        };
+        a100.limit = [](bench& b) { return run_limit(b, "insert_hundred.sql", 10, 100); };
+    }
+    cell& ah = cells.emplace_back(append_cell("AH", 10, "one event an append, one stream for all, any version"));
+    ah.library = [](bench& b) {
+        client_run run = run_appends(b, 10, append_to_one);
+        check_tables(b, schema, run.total, 1);
+        return run;
+    };
+    ah.limit = [](bench& b) { return run_limit(b, "count_and_insert.sql", 10, 1); };
+    return cells;
+}
+
+} // namespace eventstore::benchmarks

@@ -1,0 +1,42 @@
+// A cell of the workload: one thing to measure, with one concurrency.
+#pragma once
+
+#include "client.hpp"
+#include "options.hpp"
+#include "server.hpp"
+
+#include <functional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace eventstore::benchmarks {
+
+/// What the cells work on.
+struct bench {
+    const options& wanted;
+    server& on;
+    std::set<std::string> loaded; // schemas that hold their events already
+};
+
+struct cell {
+    std::string name;
+    int concurrency = 1;
+    std::string unit;
+    std::string about; // a line for --list
+    /// Makes what a round needs: fresh tables, or events to read.
+    std::function<void(bench&)> prepare;
+    /// Measures the library once, and checks what it did. \throws if it did anything wrong
+    std::function<client_run(bench&)> library;
+    /// Measures the limit once, in the same unit; none if empty.
+    std::function<double(bench&)> limit;
+};
+
+/// A1, A100 and AH.
+std::vector<cell> append_cells();
+/// R100 and RALL.
+std::vector<cell> read_cells();
+/// M.
+std::vector<cell> memory_cells();
+
+} // namespace eventstore::benchmarks

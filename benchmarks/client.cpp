@@ -1,0 +1,114 @@
+#include "client.hpp"
+
+#include "process.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+
+namespace eventstore::benchmarks {
+
+namespace {
+
+/// The first failure of any coroutine.
+class failures {
+public:
+    explicit failures(window& when) : window_(when) {}
+
+    void operator()(std::exception_ptr failed) {
+        if (!failed) return;
+        const std::scoped_lock lock(mutex_);
+        if (!first_) first_ = failed;
+        window_.is_broken = true;
+    }
+    void rethrow() const {
+        if (first_) std::rethrow_exception(first_);
+    }
+
+private:
+    window& window_;
+    std::mutex mutex_;
+    std::exception_ptr first_;
+};
+
+std::chrono::nanoseconds in_seconds(double seconds) {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(seconds));
+}
+
+struct crew {
+    const client_settings& settings;
+    const job& work;
+    window& when;
+    std::deque<worker>& workers; // worker is neither copied nor moved
+    failures& failed;
+};
+
+/// Ends as soon as the workers are on their way: they hold the store then, and it ends with the last of them.
+asio::awaitable<void> send_out(store_options where, crew& all) {
+    store opened = co_await open(std::move(where));
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    all.when.from = clock::now() + in_seconds(all.settings.warm_up);
+    all.when.to = all.when.from + in_seconds(all.settings.seconds);
+    for (worker& each : all.workers) {
+        const auto on_end = [&failed = all.failed](std::exception_ptr error) { failed(error); };
+        if (all.settings.threads == 1)
+            asio::co_spawn(executor, all.work(opened, each), on_end);
+        else
+            asio::co_spawn(asio::make_strand(executor), all.work(opened, each), on_end);
+    }
+}
+
+void run(const store_options& where, const client_settings& settings, const job& work, window& when,
+    std::deque<worker>& workers) {
+    failures failed(when);
+    crew all{settings, work, when, workers, failed};
+    for (int i = 0; i < settings.workers; ++i) workers.emplace_back(i, when);
+
+    asio::io_context io(settings.threads);
+    asio::co_spawn(io, send_out(where, all), [&](std::exception_ptr error) { failed(error); });
+    std::vector<std::jthread> others;
+    for (int i = 1; i < settings.threads; ++i) others.emplace_back([&] { io.run(); });
+    io.run();
+    others.clear();
+    failed.rethrow();
+}
+
+} // namespace
+
+client_run run_client(const store_options& where, const client_settings& settings, const job& work) {
+    reset_peak_rss();
+    window when;
+    std::deque<worker> workers;
+    run(where, settings, work, when, workers);
+
+    client_run result;
+    std::uint64_t counted = 0;
+    for (const worker& each : workers) {
+        counted += each.counted();
+        result.total += each.total();
+        result.latencies_ms.insert(result.latencies_ms.end(), each.latencies_ms().begin(), each.latencies_ms().end());
+    }
+    if (counted == 0) throw std::runtime_error("nothing was completed within the time of the measurement");
+    result.rate = static_cast<double>(counted) / settings.seconds;
+    result.peak_rss_mb = peak_rss_mb();
+    return result;
+}
+
+void run_once(const store_options& where, int workers, const job& work) {
+    client_settings settings;
+    settings.workers = workers;
+    window when;
+    std::deque<worker> all;
+    run(where, settings, work, when, all);
+}
+
+} // namespace eventstore::benchmarks

@@ -1,0 +1,199 @@
+// R100 and RALL: reads.
+#include "cell.hpp"
+
+#include "events.hpp"
+#include "pgbench.hpp"
+#include "process.hpp"
+#include "tables.hpp"
+#include "touch.hpp"
+
+#include <boost/endian/conversion.hpp>
+
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace eventstore::benchmarks {
+
+namespace {
+
+const std::string schema = "reads";
+constexpr int events_of_a_stream = 100;
+constexpr std::int64_t page_size = 1000;     // the default of read_options
+constexpr std::int64_t page_bytes = 4 << 20; // likewise
+
+int streams_of(const bench& b) { return b.wanted.quick ? 200 : 2000; }
+
+void load(bench& b) { load_events(b, schema, streams_of(b), events_of_a_stream, 1); }
+
+client_run run_reads(bench& b, int readers, const job& work) {
+    client_settings settings;
+    settings.threads = b.wanted.threads;
+    settings.workers = readers;
+    settings.warm_up = b.wanted.warm_up;
+    settings.seconds = b.wanted.seconds;
+    return run_client(in_schema(b, schema), settings, work);
+}
+
+/// R100: a stream at random, again and again.
+asio::awaitable<void> read_streams(store from, worker& self, int streams) {
+    std::uniform_int_distribution<int> any(0, streams - 1);
+    while (self.goes_on()) {
+        const std::string stream = stream_name(any(self.random()));
+        const clock::time_point started = clock::now();
+        const event_page page = co_await from.read(stream);
+        self.completed(started, 1);
+        std::int64_t version = 0;
+        for (const recorded_event& event : page)
+            if (event.version() != ++version || event.data().empty())
+                throw std::runtime_error("WRONG RESULT: a stream was read with a gap");
+        if (version != events_of_a_stream || !page.complete() || page.front().stream() != stream)
+            throw std::runtime_error("WRONG RESULT: a stream was not read whole");
+    }
+}
+
+/// The library's own SELECT with the same values, but for the stream, which pgbench picks at random.
+std::string read_script(int streams) {
+    std::string statement = library_statement("read_stream", schema);
+    const std::pair<std::string, std::string> parameters[] = {
+        {"$1", std::string("'") + stream_prefix + "' || :n::text"},
+        {"$2", "1"},
+        {"$3", std::to_string(page_size)},
+        {"$4", std::to_string(page_bytes)},
+    };
+    for (const auto& [parameter, value] : parameters)
+        for (std::size_t at = 0; (at = statement.find(parameter, at)) != std::string::npos; at += value.size())
+            statement.replace(at, parameter.size(), value);
+    return "\\set n random(0, " + std::to_string(streams - 1) + ")\n" + statement + ";\n";
+}
+
+/// RALL: everything from the first event to the last, again and again.
+asio::awaitable<void> read_everything(store from, worker& self, std::shared_ptr<field_sum> last_pass) {
+    while (self.goes_on()) {
+        field_sum sum;
+        event_scan scan = from.scan_all();
+        clock::time_point started = clock::now();
+        std::optional<event_page> page = co_await scan.next_page();
+        while (page) {
+            for (const recorded_event& event : *page) sum.add(event);
+            self.completed(started, static_cast<int>(page->size()));
+            started = clock::now();
+            page = co_await scan.next_page();
+        }
+        *last_pass = sum;
+    }
+}
+
+/// The least that a client can do: one session, binary, a page after the other.
+class bare_reader {
+public:
+    explicit bare_reader(const std::string& url) : session_(url) {
+        constexpr Oid int8 = 20;
+        const Oid types[] = {int8, int8, int8};
+        session_.checked(PQprepare(session_.native(), "page", library_statement("read_all", schema).c_str(), 3, types));
+    }
+
+    /// Adds a page to the sum. \returns its number of events
+    int read_page(field_sum& sum) {
+        using boost::endian::native_to_big;
+        const std::int64_t numbers[] = {
+            native_to_big(sum.last_position() + 1), native_to_big(page_size), native_to_big(page_bytes)};
+        const char* values[3];
+        for (int i = 0; i < 3; ++i) values[i] = reinterpret_cast<const char*>(&numbers[i]);
+        const int lengths[] = {8, 8, 8};
+        const int binary[] = {1, 1, 1};
+        const auto rows = session_.checked(PQexecPrepared(session_.native(), "page", 3, values, lengths, binary, 1));
+        const bool is_empty = PQgetisnull(rows.get(), 0, 1) == 1; // there is always a row, for the head of the log
+        const int count = is_empty ? 0 : PQntuples(rows.get());
+        for (int row = 0; row < count; ++row) sum.add(rows.get(), row);
+        return count;
+    }
+
+private:
+    session session_;
+};
+
+double run_bare_reads(bench& b, field_sum& last_pass) {
+    bare_reader reader(b.on.url());
+    const auto seconds = [](double count) {
+        return std::chrono::duration_cast<clock::duration>(std::chrono::duration<double>(count));
+    };
+    window when;
+    when.from = clock::now() + seconds(b.wanted.warm_up);
+    when.to = when.from + seconds(b.wanted.seconds);
+    worker self(0, when);
+    while (self.goes_on()) {
+        field_sum sum;
+        int count = 0;
+        do {
+            const clock::time_point started = clock::now();
+            count = reader.read_page(sum);
+            self.completed(started, count);
+        } while (count > 0);
+        last_pass = sum;
+    }
+    if (self.counted() == 0) throw std::runtime_error("nothing was read within the time of the measurement");
+    return static_cast<double>(self.counted()) / b.wanted.seconds;
+}
+
+void check_pass(const bench& b, const field_sum& pass) {
+    if (pass.events() != static_cast<std::uint64_t>(streams_of(b)) * events_of_a_stream)
+        throw std::runtime_error("WRONG RESULT: " + std::to_string(pass.events()) + " events were read");
+}
+
+cell read_all_cell() {
+    cell rall;
+    rall.name = "RALL";
+    rall.unit = "events/s";
+    rall.about = "read everything in pages of 1000, every field touched";
+    rall.prepare = load;
+    const auto by_library = std::make_shared<field_sum>();
+    const auto by_limit = std::make_shared<field_sum>();
+    const auto compare = [=] {
+        if (by_library->events() > 0 && by_limit->events() > 0 && by_library->sum() != by_limit->sum())
+            throw std::runtime_error("WRONG RESULT: library and libpq have read different things");
+    };
+    rall.library = [=](bench& b) {
+        const auto work = [=](store from, worker& self) { return read_everything(std::move(from), self, by_library); };
+        client_run run = run_reads(b, 1, work);
+        check_pass(b, *by_library);
+        compare();
+        return run;
+    };
+    rall.limit = [=](bench& b) {
+        const double rate = run_bare_reads(b, *by_limit);
+        check_pass(b, *by_limit);
+        compare();
+        return rate;
+    };
+    return rall;
+}
+
+} // namespace
+
+std::vector<cell> read_cells() {
+    std::vector<cell> cells;
+    for (const int readers : {1, 10, 100}) {
+        cell& r100 = cells.emplace_back();
+        r100.name = "R100";
+        r100.concurrency = readers;
+        r100.unit = "reads/s";
+        r100.about = "read a stream of 100 events";
+        r100.prepare = load;
+        r100.library = [=](bench& b) {
+            const int streams = streams_of(b);
+            const auto work = [=](store from, worker& self) { return read_streams(std::move(from), self, streams); };
+            return run_reads(b, readers, work);
+        };
+        r100.limit = [=](bench& b) {
+            const temporary_file script(read_script(streams_of(b)));
+            return run_pgbench(b.on, b.wanted, script.path(), readers, {});
+        };
+    }
+    cells.push_back(read_all_cell());
+    return cells;
+}
+
+} // namespace eventstore::benchmarks

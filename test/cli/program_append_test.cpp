@@ -1,0 +1,157 @@
+#include "cli/program.hpp"
+
+#include "support/store_fixture.hpp"
+
+#include <cstdio>
+
+using namespace eventstore::test;
+
+namespace {
+
+const std::string three_lines = R"({"type":"Opened","data":{"owner": "Ada"}}
+
+{"type":"Deposited","data":"text","metadata":{"by":"test"}}
+{"type":"Withdrawn","data_base64":"/wA="}
+)";
+
+std::string line_of(const std::string& stream, int number) {
+    return R"({"stream":")" + stream + R"(","type":"T","data":)" + std::to_string(number) + "}\n";
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(program_append_test)
+
+BOOST_FIXTURE_TEST_CASE(the_lines_become_one_append, program_fixture) {
+    const outcome done = run({"append", "account-1", "--expect", "no-stream"}, three_lines);
+    BOOST_TEST(done.exit_code == 0);
+    BOOST_TEST(done.err == "");
+    BOOST_TEST(done.out.starts_with(R"({"stream":"account-1","first_version":1,"last_version":3,"first_position":1,)"));
+    BOOST_TEST(done.out.ends_with("\"already_appended\":false}\n"));
+
+    const words events = run({"read", "account-1"}).lines();
+    BOOST_REQUIRE(events.size() == 3U);
+    BOOST_TEST(events[0].ends_with(R"("data":{"owner": "Ada"}})"));
+    BOOST_TEST(events[1].ends_with(R"("metadata":{"by":"test"},"data":"text"})"));
+    BOOST_TEST(events[2].ends_with(R"("data_base64":"/wA="})"));
+}
+
+BOOST_FIXTURE_TEST_CASE(an_unexpected_version_has_an_exit_code_of_its_own, program_fixture) {
+    run({"append", "a"}, line_of("a", 1));
+    for (const char* const expected : {"no-stream", "0", "2"}) {
+        const outcome refused = run({"append", "a", "--expect", expected}, line_of("a", 2));
+        BOOST_TEST(refused.exit_code == 3);
+        BOOST_TEST(refused.out == "");
+        BOOST_TEST(refused.err.starts_with("eventstore: "));
+        BOOST_TEST(refused.err.find('\n') == refused.err.size() - 1);
+    }
+    BOOST_TEST(run({"append", "b", "--expect", "exists"}, line_of("b", 1)).exit_code == 3);
+    BOOST_TEST(run({"append", "a", "--expect", "exists"}, line_of("a", 2)).exit_code == 0);
+    BOOST_TEST(run({"append", "a", "--expect", "2"}, line_of("a", 3)).exit_code == 0);
+    BOOST_TEST(run({"read", "$all"}).lines().size() == 3U);
+}
+
+BOOST_FIXTURE_TEST_CASE(ids_make_a_second_attempt_harmless, program_fixture) {
+    const std::string line = R"({"id":"01890a5d-ac96-774b-bcce-b302099a8057","type":"T","data":1})";
+    BOOST_TEST(run({"append", "a", "--expect", "no-stream"}, line).out.ends_with("\"already_appended\":false}\n"));
+    BOOST_TEST(run({"append", "a", "--expect", "no-stream"}, line).out.ends_with("\"already_appended\":true}\n"));
+    BOOST_TEST(run({"append", "b"}, line).exit_code == 3);
+    BOOST_TEST(run({"read"}).lines().size() == 1U);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_bad_line_stores_nothing, program_fixture) {
+    const outcome refused = run({"append", "a"}, line_of("a", 1) + "\nhello\n");
+    BOOST_TEST(refused.exit_code == 2);
+    BOOST_TEST(refused.err.starts_with("eventstore: line 3: this is not JSON"));
+    BOOST_TEST(run({"append", "a"}, line_of("a", 1) + line_of("b", 1)).exit_code == 2);
+    BOOST_TEST(run({"append", "$all"}, line_of("$all", 1)).exit_code == 2);
+    BOOST_TEST(run({"append", ""}, R"({"type":"T","data":1})").exit_code == 2);
+    BOOST_TEST(run({"append", "a"}, R"({"type":"","data":1})").exit_code == 2);
+    BOOST_TEST(run({"read"}).out == "");
+}
+
+BOOST_FIXTURE_TEST_CASE(no_lines_are_no_append, program_fixture) {
+    for (const words& command : {words{"append", "a"}, words{"append", "--bulk"}}) {
+        const outcome nothing = run(command, "\n\n");
+        BOOST_TEST(nothing.exit_code == 0);
+        BOOST_TEST(nothing.out == "");
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(the_input_may_be_a_file, program_fixture) {
+    const std::string file = "/tmp/" + schema() + ".jsonl";
+    std::FILE* const out = std::fopen(file.c_str(), "w");
+    std::fputs(R"({"type":"T","data":"without a line break"})", out);
+    std::fclose(out);
+    BOOST_TEST(run({"append", "a", "--file", file}).exit_code == 0);
+    std::remove(file.c_str());
+    BOOST_TEST(run({"read", "a"}).lines().size() == 1U);
+
+    const outcome missing = run({"append", "a", "--file", file});
+    BOOST_TEST(missing.exit_code == 2);
+    BOOST_TEST(missing.err == "eventstore: cannot open " + file + ": No such file or directory\n");
+}
+
+BOOST_FIXTURE_TEST_CASE(in_bulk_each_line_is_an_append_to_its_stream, program_fixture) {
+    std::string input;
+    for (int i = 0; i < 5000; ++i) input += line_of("s-" + std::to_string(i % 7), i / 7);
+    const outcome done = run({"append", "--bulk"}, input);
+    BOOST_TEST(done.exit_code == 0);
+    const words results = done.lines();
+    BOOST_REQUIRE(results.size() == 5000U);
+    BOOST_TEST(results[0].starts_with(R"({"stream":"s-0","first_version":1,"last_version":1,)"));
+    BOOST_TEST(results[4999].starts_with(R"({"stream":"s-1","first_version":715,"last_version":715,)"));
+
+    const words events = run({"read", "s-3"}).lines(); // in the order of the input
+    BOOST_REQUIRE(events.size() == 714U);
+    for (std::size_t i = 0; i < events.size(); ++i)
+        BOOST_TEST(events[i].ends_with("\"data\":" + std::to_string(i) + "}"));
+}
+
+BOOST_FIXTURE_TEST_CASE(what_read_prints_can_be_appended_elsewhere, program_fixture) {
+    run({"append", "a"}, three_lines);
+    run({"append", "b"}, three_lines);
+    const outcome original = run({"read"});
+    program_fixture other;
+    BOOST_TEST(other.run({"append", "--bulk"}, original.out).exit_code == 0);
+    BOOST_TEST(other.run({"read"}).out == original.out);
+    BOOST_TEST(
+        other.run({"append", "--bulk", "--table"}, original.out).out == "0 events appended, 6 were there already\n");
+}
+
+BOOST_FIXTURE_TEST_CASE(in_bulk_the_first_failure_ends_the_work, program_fixture) {
+    const outcome bad_line = run({"append", "--bulk"}, line_of("a", 1) + "{}\n" + line_of("a", 2));
+    BOOST_TEST(bad_line.exit_code == 2);
+    BOOST_TEST(bad_line.err == "eventstore: line 2: the member \"type\" is missing\n");
+    BOOST_TEST(bad_line.lines().size() == 1U);
+    BOOST_TEST(run({"read"}).lines().size() == 1U);
+
+    const outcome no_stream = run({"append", "--bulk"}, R"({"type":"T","data":1})");
+    BOOST_TEST(no_stream.exit_code == 2);
+    BOOST_TEST(no_stream.err.find("names no stream") != std::string::npos);
+    BOOST_TEST(run({"append", "--bulk", "b"}, R"({"type":"T","data":1})").exit_code == 0);
+
+    const outcome missing = run({"append", "--bulk", "--expect", "exists"}, line_of("a", 3) + line_of("nowhere", 1));
+    BOOST_TEST(missing.exit_code == 3);
+    BOOST_TEST(missing.err.starts_with("eventstore: line 2: "));
+    BOOST_TEST(missing.lines().size() == 1U);
+}
+
+BOOST_FIXTURE_TEST_CASE(in_bulk_an_answer_comes_before_the_next_question, program_fixture) {
+    // A writer that waits for each answer, over named pipes, would hang if input were read ahead of it.
+    const outcome done = run_in_shell(R"(
+        cd "$(mktemp -d)" && mkfifo in out
+        "$eventstore" append --bulk s --url ')" + test_server::url() + "' --schema " + schema() + R"( <in >out & exec 8>in 9<out
+        for i in 1 2 3; do
+            echo '{"type":"T","data":'$i'}' >&8
+            read -t 20 -u 9 answer && echo "$answer"
+        done
+        exec 8>&-
+        wait $! && rm -r "$PWD")");
+    BOOST_TEST(done.exit_code == 0);
+    BOOST_TEST(done.err == "");
+    BOOST_REQUIRE(done.lines().size() == 3U);
+    BOOST_TEST(done.lines()[2].starts_with(R"({"stream":"s","first_version":3,)"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,51 @@
+#include "cli/time_text.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <chrono>
+
+using namespace eventstore::cli;
+
+namespace {
+
+constexpr auto noon =
+    std::chrono::sys_days(std::chrono::year(2024) / 2 / 29) + std::chrono::hours(12) + std::chrono::microseconds(42);
+
+bool means(const char* text, eventstore::timestamp when) {
+    const auto parsed = parse_time(text);
+    return parsed && *parsed == when;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(time_text_test)
+
+BOOST_AUTO_TEST_CASE(times_have_six_digits_after_the_second) {
+    BOOST_TEST(to_text(noon) == "2024-02-29T12:00:00.000042Z");
+    BOOST_TEST(to_text(eventstore::timestamp()) == "1970-01-01T00:00:00.000000Z");
+    BOOST_TEST(to_text(eventstore::timestamp(std::chrono::microseconds(-1))) == "1969-12-31T23:59:59.999999Z");
+}
+
+BOOST_AUTO_TEST_CASE(a_time_comes_back_as_it_was) {
+    for (const auto offset : {std::chrono::hours(0), std::chrono::hours(1'000'000), std::chrono::hours(-1'000'000)})
+        BOOST_TEST(means(to_text(noon + offset).c_str(), noon + offset));
+}
+
+BOOST_AUTO_TEST_CASE(fractions_and_zones_may_be_written_in_every_usual_way) {
+    BOOST_TEST(means("2024-02-29T12:00:00.000042Z", noon));
+    BOOST_TEST(means("2024-02-29 12:00:00.0000429Z", noon));
+    BOOST_TEST(means("2024-02-29T14:00:00.000042+02:00", noon));
+    BOOST_TEST(means("2024-02-29T06:30:00.000042-0530", noon));
+    BOOST_TEST(means("2024-02-29T12:00:00Z", noon - std::chrono::microseconds(42)));
+    BOOST_TEST(means("2024-02-29T12:00:00.5Z", noon + std::chrono::microseconds(499'958)));
+}
+
+BOOST_AUTO_TEST_CASE(anything_else_is_refused) {
+    for (const char* const bad : {"", "now", "2024-02-29", "2024-02-29T12:00:00", "2024-02-30T12:00:00Z",
+             "2024-13-01T12:00:00Z", "2024-02-29T24:00:00Z", "2024-02-29T12:60:00Z", "2024-02-29T12:00:00.Z",
+             "2024-02-29T12:00:00Zx", "24-02-29T12:00:00Z", "2024-02-29T12:00:00+2", "-024-02-29T12:00:00Z",
+             "2024-02-29T12:00:00Z ", "2024-2-29T12:00:00Z"})
+        BOOST_TEST(!parse_time(bad), bad);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,54 @@
+// An io_context run handler by handler: how a test reaches each point at which an operation can be interrupted.
+#pragma once
+
+#include "support/concurrently.hpp"
+#include "support/coroutines.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <utility>
+
+namespace eventstore::test {
+
+/// Runs up to `count` handlers, fewer if `done()` says so before. Returns how many.
+template <class Done>
+std::size_t step(asio::io_context& context, std::size_t count, Done done) {
+    const auto end = std::chrono::steady_clock::now() + default_deadline;
+    context.restart();
+    std::size_t ran = 0;
+    while (ran < count && !done() && context.run_one_until(end) == 1) ++ran;
+    return ran;
+}
+
+/// Runs handlers until `done()`. Ends the test if that does not come.
+template <class Done>
+void step_until(asio::io_context& context, Done done, std::source_location where = std::source_location::current()) {
+    const auto end = std::chrono::steady_clock::now() + default_deadline;
+    context.restart();
+    while (!done())
+        if (context.run_one_until(end) == 0) detail::fail("what should have come did not come", where);
+}
+
+/// An operation that was started on a context, and can be cancelled.
+template <class T>
+class cancellable {
+public:
+    cancellable(asio::io_context& context, asio::awaitable<T> work)
+        : state_(context.get_executor(), std::move(work),
+              [this](auto handler) { return asio::bind_cancellation_slot(signal_.slot(), std::move(handler)); }) {}
+    cancellable(const cancellable&) = delete;
+    cancellable& operator=(const cancellable&) = delete;
+
+    void cancel(asio::cancellation_type how = asio::cancellation_type::terminal) { signal_.emit(how); }
+    bool done() const noexcept { return state_.done(); }
+    auto& value() { return state_.value(); }
+
+private:
+    asio::cancellation_signal signal_;
+    started<T> state_;
+};
+
+} // namespace eventstore::test
