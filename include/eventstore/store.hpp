@@ -45,11 +45,14 @@ class store_impl;
 ///
 /// **Lifetime.** Pending operations keep the store open. When the last handle, scan and operation is gone, the store
 /// ends in order: what is queued is appended, connections are closed, and `io_context::run()` has nothing left to do.
+/// A store ends with its execution context at the latest; handles that outlive it are good for nothing (`store_closed`).
 ///
 /// **Thread safety.** Distinct handles and const calls on one handle: any thread. A completion runs on the caller's
 /// executor.
 class EVENTSTORE_EXPORT store {
 public:
+    /// An empty handle, good for being assigned to: every operation on it fails with `store_closed`.
+    store() noexcept;
     explicit store(std::shared_ptr<detail::store_impl> impl) noexcept;
     store(const store&) noexcept;
     store(store&&) noexcept;

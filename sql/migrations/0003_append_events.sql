@@ -11,7 +11,7 @@
 -- Returns {0, head, created_at, base of group 1, base of group 2, ...}: everything was appended. The events have the
 -- positions head + 1, head + 2, ... in the order given, and the versions base + offset of their group;
 -- or {1, head, created_at, then for each append: outcome, first version, first position, version of the stream,
--- and, if it was stored already, the time at which its last event was}.
+-- and, if it was stored already, the time and the position of its last event}.
 -- created_at counts microseconds since 1970. The outcomes:
 --   0 appended; 1 it was stored already, by an earlier call with the same event ids; 2 wrong version; 3 stream exists;
 --   4 stream not found; 5 stream deleted; 6 duplicate event.
@@ -59,7 +59,7 @@ declare
 begin
     if current_setting('transaction_isolation') <> 'read committed' then
         raise exception 'appending needs a READ COMMITTED transaction: above it the head of the log cannot be seen'
-            using errcode = 'invalid_transaction_state';
+            using errcode = '25008';
     end if;
     perform pg_advisory_xact_lock('log_state'::regclass::bigint + 7311000000000000000);
 
@@ -168,3 +168,5 @@ begin
     return array[0, head, clock_us] || bases;
 end
 $function$;
+
+revoke execute on function eventstore.append_events from public;

@@ -37,10 +37,14 @@ declare
     found_position  bigint[];
     found_created   bigint[];
     twin            integer[]; -- for each event: the first event of this call with the same id
+    placed_stream   integer[] := array_fill(null::integer, array[cardinality(event_ids)]); -- by twin: where an
+    placed_version  bigint[] := array_fill(null::bigint, array[cardinality(event_ids)]);   -- append of this call
+    placed_position bigint[] := array_fill(null::bigint, array[cardinality(event_ids)]);   -- has put this id
     new_version     bigint[] := array_fill(null::bigint, array[cardinality(event_ids)]);
     new_position    bigint[] := array_fill(null::bigint, array[cardinality(event_ids)]);
     next_position   bigint := head;
-    answer          bigint[] := array[1, head, (date_part('epoch', clock) * 1e6)::bigint];
+    answer          bigint[] := array_fill(null::bigint, array[3 + 6 * cardinality(append_stream)]);
+    at              integer := 3; -- the end of what is filled in of the answer
     stream          integer;
     expected        bigint;
     first           integer := 1; -- the append's first event
@@ -50,6 +54,10 @@ declare
     first_version   bigint;
     first_position  bigint;
 begin
+    answer[1] := 1;
+    answer[2] := head;
+    answer[3] := (date_part('epoch', clock) * 1e6)::bigint;
+
     select
         array_agg(s.stream_id order by n.place),
         array_agg(coalesce(s.version, 0) order by n.place),
@@ -77,11 +85,11 @@ begin
         stored := 0;
         is_run := true;
         for i in first .. first + append_size[a] - 1 loop
-            if found_position[i] is null and twin[i] < i and new_position[twin[i]] is not null then
+            if found_position[i] is null and placed_position[twin[i]] is not null then
                 -- Appended a moment ago, by an earlier append of this call. Its stream may be too new to have an id.
-                found_position[i] := new_position[twin[i]];
-                found_version[i] := new_version[twin[i]];
-                is_run := is_run and event_stream[twin[i]] = stream;
+                found_position[i] := placed_position[twin[i]];
+                found_version[i] := placed_version[twin[i]];
+                is_run := is_run and placed_stream[twin[i]] = stream;
             elsif found_position[i] is not null then
                 is_run := is_run and found_stream[i] = ids[stream];
             end if;
@@ -121,13 +129,22 @@ begin
                 next_position := next_position + 1;
                 new_position[i] := next_position;
                 new_version[i] := first_version + (i - first);
+                placed_stream[twin[i]] := stream;
+                placed_version[twin[i]] := new_version[i];
+                placed_position[twin[i]] := next_position;
             end loop;
             is_new[stream] := is_new[stream] or ids[stream] is null;
             versions[stream] := versions[stream] + append_size[a];
         end if;
-        answer := answer || array[
-            outcome, first_version, first_position, versions[stream],
-            case when outcome = 1 then found_created[first + append_size[a] - 1] end];
+        answer[at + 1] := outcome;
+        answer[at + 2] := first_version;
+        answer[at + 3] := first_position;
+        answer[at + 4] := versions[stream];
+        if outcome = 1 then
+            answer[at + 5] := found_created[first + append_size[a] - 1];
+            answer[at + 6] := found_position[first + append_size[a] - 1];
+        end if;
+        at := at + 6;
         first := first + append_size[a];
     end loop;
 
@@ -164,3 +181,5 @@ begin
     return answer;
 end
 $function$;
+
+revoke execute on function eventstore.append_events_carefully from public;

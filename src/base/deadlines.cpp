@@ -63,12 +63,15 @@ void deadlines::expire_due() {
     {
         const std::lock_guard lock(mutex_);
         const auto now = std::chrono::steady_clock::now();
-        while (!pending_.empty() && pending_.begin()->deadline() <= now) {
-            operation& first = *pending_.begin();
-            pending_.erase(pending_.begin());
-            // Null where its last owner is just letting go of it.
-            if (auto owned = first.weak_from_this().lock())
-                due.push_back(std::move(owned));
+        for (auto each = pending_.begin(); each != pending_.end() && each->deadline() <= now;) {
+            // Null where its last owner is just letting go of it; then that one unlinks it.
+            auto owned = each->weak_from_this().lock();
+            if (!owned) {
+                ++each;
+                continue;
+            }
+            each = pending_.erase(each);
+            due.push_back(std::move(owned));
         }
     }
     for (const auto& each : due)

@@ -45,11 +45,15 @@ private:
         std::vector<std::shared_ptr<operation>> orphans;
         {
             const std::lock_guard lock(mutex_);
-            while (!waiting_.empty()) {
-                operation& first = waiting_.front();
-                waiting_.pop_front();
-                if (auto owned = first.weak_from_this().lock())
-                    orphans.push_back(std::move(owned));
+            for (auto each = waiting_.begin(); each != waiting_.end();) {
+                // Null where its last owner is just letting go of it; then that one unlinks it.
+                auto owned = each->weak_from_this().lock();
+                if (!owned) {
+                    ++each;
+                    continue;
+                }
+                each = waiting_.erase(each);
+                orphans.push_back(std::move(owned));
             }
         }
         for (const auto& each : orphans)
@@ -118,23 +122,27 @@ void operation::abandon() noexcept {
 
 asio::awaitable<void> suspend(std::shared_ptr<operation> what, deadlines* timers, steady_time deadline) {
     return asio::async_initiate<const asio::use_awaitable_t<>, void()>(
-        [what = std::move(what), timers, deadline](auto handler) mutable {
+        [argument = std::move(what), timers, deadline](auto handler) mutable {
+            // The caller may be resumed, and this object gone, before start() returns: everything is kept here.
+            const auto pending = std::move(argument);
+            auto* const clock = timers;
+            const steady_time until = deadline;
             using handler_type = decltype(handler);
             auto& context = asio::query(asio::get_associated_executor(handler), asio::execution::context);
             auto slot = asio::get_associated_cancellation_slot(handler);
             if (slot.is_connected()) {
-                slot.assign([weak = std::weak_ptr<operation>(what)](asio::cancellation_type) {
-                    if (const auto pending = weak.lock())
-                        pending->cancel();
+                slot.assign([weak = std::weak_ptr<operation>(pending)](asio::cancellation_type) {
+                    if (const auto alive = weak.lock())
+                        alive->cancel();
                 });
             }
-            what->resumption_ = std::make_unique<resumption_of<handler_type>>(std::move(handler));
-            what->service_ = &asio::use_service<operation_service>(context);
-            what->context_ = &context;
-            what->service_->add(*what);
-            if (timers)
-                what->watch(*timers, deadline);
-            what->start();
+            pending->resumption_ = std::make_unique<resumption_of<handler_type>>(std::move(handler));
+            pending->service_ = &asio::use_service<operation_service>(context);
+            pending->context_ = &context;
+            pending->service_->add(*pending);
+            if (clock)
+                pending->watch(*clock, until);
+            pending->start();
         },
         asio::use_awaitable);
 }

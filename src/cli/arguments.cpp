@@ -115,6 +115,11 @@ po::variables_map parse_words(const std::vector<std::string>& words, const comma
         po::store(po::command_line_parser(words).options(options).positional(positions).style(strict).run(), values);
     } catch (const po::too_many_positional_options_error&) {
         throw usage_error("there are too many arguments; see --help");
+    } catch (const po::unknown_option& e) { // without the value that may stand behind it: a URL
+        throw usage_error(
+            "there is no option " + e.get_option_name().substr(0, e.get_option_name().find('=')) + "; see --help");
+    } catch (const po::validation_error& e) {
+        throw usage_error("the value of " + e.get_option_name() + " is not valid; see --help");
     } catch (const po::error& e) {
         throw usage_error(std::string(e.what()) + "; see --help");
     }

@@ -139,6 +139,7 @@ std::optional<std::string> from_base64(std::string_view text) {
     if (text.size() % 4 != 0) return std::nullopt;
     std::size_t padding = 0;
     while (padding < 2 && text.ends_with('=')) text.remove_suffix(1), ++padding;
+    if (text.find('=') != text.npos) return std::nullopt; // the iterators take it for a digit
     try {
         // Only whole bytes: the iterator would look for the missing bits of the last one behind the end.
         std::string out;

@@ -61,6 +61,15 @@ public:
         if (refused != 0) throw std::system_error(refused, std::generic_category(), "cannot start a program");
     }
 
+    /// What somebody in this process opened without close-on-exec is not for the program, either.
+    void close_from([[maybe_unused]] int lowest) {
+#if defined(__GLIBC__)
+#    if __GLIBC_PREREQ(2, 34)
+        posix_spawn_file_actions_addclosefrom_np(&actions_, lowest);
+#    endif
+#endif
+    }
+
     const posix_spawn_file_actions_t* actions() const noexcept { return &actions_; }
     const posix_spawnattr_t* attributes() const noexcept { return &attributes_; }
 
@@ -75,6 +84,7 @@ pid_t spawn(const std::vector<std::string>& command, const std::vector<int>& des
     spawn_actions how;
     for (std::size_t target = 0; target < descriptors.size(); ++target)
         how.descriptor(descriptors[target], static_cast<int>(target));
+    how.close_from(static_cast<int>(descriptors.size()));
     const std::vector<std::string> variables = environment();
     pid_t child = 0;
     const int refused = posix_spawn(&child, command.front().c_str(), how.actions(), how.attributes(),

@@ -40,11 +40,16 @@ bool is_same(const fs::path& a, const fs::path& b) {
         first.st_ino == second.st_ino;
 }
 
-/// False also if that cannot be found out.
-bool runs_elsewhere(long pid, const fs::path& folder) {
-    const fs::path working_folder = "/proc/" + std::to_string(pid) + "/cwd"; // a server's is its data folder
+enum class working_place { here, elsewhere, unknown };
+
+/// Where a process works: a server does so in its data folder.
+working_place place_of(long pid, const fs::path& folder) {
+    const fs::path link = "/proc/" + std::to_string(pid) + "/cwd";
     struct stat status;
-    return ::stat(working_folder.c_str(), &status) == 0 && !is_same(working_folder, folder);
+    if (::stat(link.c_str(), &status) == 0)
+        return is_same(link, folder) ? working_place::here : working_place::elsewhere;
+    // A dead process that nobody has waited for works nowhere.
+    return errno == ENOENT && ::access("/proc/self/cwd", F_OK) == 0 ? working_place::elsewhere : working_place::unknown;
 }
 
 } // namespace
@@ -115,9 +120,9 @@ void remove_stale_pid_file(const fs::path& folder) {
     if (pid <= 0) return;
     const bool runs = ::kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM;
     if (!runs) return; // PostgreSQL sees as much
-    if (runs_elsewhere(pid, folder))
-        ::unlink((folder / "postmaster.pid").c_str());
-    else if (is_same("/proc/" + std::to_string(pid) + "/cwd", folder))
+    const working_place place = place_of(pid, folder);
+    if (place == working_place::elsewhere) ::unlink((folder / "postmaster.pid").c_str());
+    if (place == working_place::here)
         fail("the data folder ", quoted(folder), " is in use by the PostgreSQL server with the process id ",
             std::to_string(pid), ": stop that, or give another folder");
 }

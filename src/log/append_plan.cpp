@@ -259,7 +259,7 @@ std::optional<std::vector<append_plan::outcome>> append_plan::outcomes(const ans
         return list;
     }
 
-    constexpr std::size_t fields = 5;
+    constexpr std::size_t fields = 6;
     if (from.size() != header + fields * appends_.size())
         return std::nullopt;
     for (std::size_t i = 0; i < appends_.size(); ++i) {
@@ -276,6 +276,8 @@ std::optional<std::vector<append_plan::outcome>> append_plan::outcomes(const ans
             next.result.already_appended = next.what == outcome::kind::already_appended;
             if (next.result.already_appended && field[4])
                 next.result.created_at = from_unix(*field[4]);
+            if (next.result.already_appended && field[5])
+                next.result.last_position = *field[5]; // of a run that took two appends, with others in between
         }
     }
     return list;

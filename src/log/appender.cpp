@@ -46,7 +46,6 @@ void appender::adopt(connection_ptr link) {
             self->broken(why);
     });
     connection_ = std::move(link);
-    backoff_.succeeded();
     const std::lock_guard lock(mutex_);
     connect_failure_.reset();
     ++counts_.connects;
@@ -87,6 +86,9 @@ void appender::give_up(append_request& which, errc why) noexcept {
     bool tell_of_connection = false;
     {
         const std::lock_guard lock(mutex_);
+        // Decided together with the facts: or an answer that comes just now would make them untrue.
+        if (!which.claim())
+            return;
         // Once it was sent, by this attempt or an earlier one, only an answer could tell.
         facts.outcome_unknown = which.is_under_way || which.is_retry;
         tell_of_connection = !facts.outcome_unknown && connect_failure_ && why == errc::timeout;
@@ -94,7 +96,8 @@ void appender::give_up(append_request& which, errc why) noexcept {
             facts.message = connect_failure_->message();
         (void)queue_.remove(&which);
     }
-    which.fail(tell_of_connection ? not_connected(std::move(facts)) : ended_early(why, std::move(facts)));
+    which.outcome = tell_of_connection ? not_connected(std::move(facts)) : ended_early(why, std::move(facts));
+    which.finish();
 }
 
 void appender::cut_soon() {
@@ -147,38 +150,50 @@ void appender::connect_soon() {
     if (!is_needed)
         return end_if_done();
     if (!std::exchange(connecting_, true))
-        asio::co_spawn(strand_, connect(), [self = shared_from_this()](std::exception_ptr) {});
+        asio::co_spawn(strand_, connect(), [self = shared_from_this()](const std::exception_ptr&) {});
 }
 
 asio::awaitable<void> appender::connect() {
     const auto self = shared_from_this();
-    std::random_device random;
-    if (backoff_.failures() > 0) {
-        boost::system::error_code stopped;
-        pause_.expires_after(backoff_.next(random()));
-        co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, stopped));
-    }
     result<void> outcome;
     const auto link = make_connection();
-    auto settings = postgres::connect_settings::make(options_, postgres::session_kind::appending);
-    if (settings) {
-        const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
-        auto attempt = postgres::connection::connect(link, *settings, deadline);
-        outcome = co_await std::move(attempt);
-    } else {
-        outcome = settings.error();
+    try {
+        const auto pause = backoff_.next(std::random_device()());
+        if (pause.count() > 0) {
+            boost::system::error_code stopped;
+            pause_.expires_after(pause);
+            co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, stopped));
+        }
+        connecting_link_ = link;
+        auto settings = postgres::connect_settings::make(options_, postgres::session_kind::appending);
+        if (is_dropped()) {
+            outcome = closed_failure();
+        } else if (settings) {
+            const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
+            auto attempt = postgres::connection::connect(link, *settings, deadline);
+            outcome = co_await std::move(attempt);
+        } else {
+            outcome = settings.error();
+        }
+    } catch (const std::exception& problem) { // out of descriptors, threads or memory
+        outcome = failure(errc::connection_lost, detail::message("connecting to PostgreSQL: ", problem.what()));
     }
     connecting_ = false;
+    connecting_link_.reset();
     if (outcome) {
         adopt(link);
     } else {
-        (void)backoff_.next(random());
         if (options_.on_log())
-            options_.on_log()(outcome.error().message());
+            asio::post(strand_, [log = options_.on_log(), text = outcome.error().message()] { log(text); });
         const std::lock_guard lock(mutex_);
         connect_failure_ = outcome.error();
     }
     cut();
+}
+
+bool appender::is_dropped() const {
+    const std::lock_guard lock(mutex_);
+    return dropped_;
 }
 
 void appender::broken(const failure& why) {
@@ -193,10 +208,10 @@ void appender::broken(const failure& why) {
 
 void appender::stored(flush& which, const std::vector<append_plan::outcome>& outcomes) {
     const auto appends = which.take_appends();
+    backoff_.succeeded();
     {
         const std::lock_guard lock(mutex_);
         for (std::size_t i = 0; i < appends.size(); ++i) {
-            appends[i]->is_under_way = false;
             queue_.release(appends[i]->bytes);
             if (outcomes[i].what == append_plan::outcome::kind::appended) {
                 ++counts_.appends;
@@ -237,6 +252,12 @@ void appender::failed(flush& which, const failure& why) {
         (void)gate_.returned(0);
         return cut_soon();
     }
+    if (why.code() == errc::connection_lost && connection_) {
+        // A server that became a standby: nothing was carried out, and the next connection may lead to another one.
+        connection_->drop(why);
+        which.put_back(std::move(appends));
+        return lost(which, why);
+    }
     if (why.code() == errc::lock_timeout && connection_)
         return explain_lock(std::move(appends), why);
     {
@@ -259,7 +280,7 @@ void appender::lost(flush& which, const failure& why) {
         for (request_ptr& each : appends) {
             each->is_under_way = false;
             each->is_retry = each->is_retry || which.was_sent();
-            if (each->is_claimed() || dropped_ || ++each->attempts >= most_attempts) {
+            if (each->is_claimed() || dropped_ || (which.was_sent() && ++each->attempts >= most_attempts)) {
                 queue_.release(each->bytes);
                 hopeless.push_back(std::move(each));
             } else {
@@ -378,6 +399,8 @@ void appender::drop() {
             left = self->queue_.take_all();
         }
         self->pause_.cancel();
+        if (const auto link = self->connecting_link_)
+            link->stop_connecting();
         if (const auto link = self->connection_)
             link->drop(closed_failure());
         for (const request_ptr& each : left) {

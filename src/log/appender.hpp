@@ -77,6 +77,7 @@ private:
     void send(std::vector<request_ptr> appends, bool careful);
     void connect_soon();                         // on the strand
     asio::awaitable<void> connect();
+    bool is_dropped() const;
     void broken(const failure& why);             // on the strand
     void wait_for_writers(const std::vector<request_ptr>& released, std::uint64_t round);
     void hop(int left, std::uint64_t round);
@@ -98,6 +99,7 @@ private:
 
     // On the strand only.
     connection_ptr connection_;
+    connection_ptr connecting_link_;
     std::shared_ptr<flush> flush_;
     bool connecting_ = false;
     detail::backoff backoff_;

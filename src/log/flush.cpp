@@ -50,7 +50,7 @@ void flush::on_synced(const failure* why) {
 }
 
 void flush::on_skipped() {
-    // It has no group to be skipped with.
+    on_lost(failure(errc::connection_lost, "the connection has forgotten its prepared statements"), false);
 }
 
 void flush::on_lost(const failure& why, bool was_sent) {

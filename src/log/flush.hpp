@@ -33,6 +33,7 @@ public:
     bool is_careful() const noexcept { return is_careful_; }
     bool was_sent() const noexcept { return was_sent_; }
     std::vector<std::shared_ptr<append_request>> take_appends() noexcept { return std::move(appends_); }
+    void put_back(std::vector<std::shared_ptr<append_request>> appends) noexcept { appends_ = std::move(appends); }
 
 private:
     void start() override {}

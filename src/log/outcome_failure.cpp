@@ -22,6 +22,10 @@ std::string appending_to(const append_request& append) {
     return message("appending to stream ", quoted_for_message(append.stream));
 }
 
+std::string_view earlier_attempt(const append_request& append) {
+    return append.is_retry ? "; an earlier attempt lost its connection, and may have stored it" : "";
+}
+
 } // namespace
 
 failure to_failure(const append_request& append, const append_plan::outcome& why) {
@@ -65,7 +69,8 @@ failure to_failure(const append_request& append, const append_plan::outcome& why
 failure about(const append_request& append, const failure& why) {
     failure::facts facts = *why.operator->();
     facts.stream = append.stream;
-    facts.message = message(appending_to(append), ": ", why.message());
+    facts.outcome_unknown = append.is_retry; // this attempt stored nothing, but an earlier one may have
+    facts.message = message(appending_to(append), ": ", why.message(), earlier_attempt(append));
     return failure(why.code(), std::move(facts));
 }
 
@@ -73,8 +78,10 @@ failure lock_not_available(const append_request& append, const failure& why, std
     failure::facts facts = *why.operator->();
     facts.stream = append.stream;
     facts.retry_helps = true;
+    facts.outcome_unknown = append.is_retry;
     facts.message = message(appending_to(append), ": the lock of the log was not to be had in time",
-                            holder.empty() ? "" : "; it is ", holder, " (SQLSTATE ", facts.sqlstate, ")");
+                            holder.empty() ? "" : "; it is ", holder, " (SQLSTATE ", facts.sqlstate, ")",
+                            earlier_attempt(append));
     return failure(errc::lock_timeout, std::move(facts));
 }
 

@@ -27,6 +27,8 @@ constexpr int head = 0, version = 1, position = 2, created_at = 3, id = 4, corre
 
 constexpr std::int64_t first_window = 20'000;    // versions or positions that a filter looks at in one statement,
 constexpr std::int64_t last_window = 1'000'000;  // growing while it finds little
+constexpr std::size_t largest_page = 1'000'000;         // events
+constexpr std::size_t most_bytes = std::size_t{1} << 30; // of a page
 constexpr std::int64_t furthest = std::int64_t{1} << 62; // leaves the server room to add a window
 
 page_row decode(const postgres::rows& rows, int row) {
@@ -60,12 +62,13 @@ eventstore::stream_info decode_info(const postgres::rows& rows, int row) {
     return info;
 }
 
-/// The least text that comes after every text with this prefix, by bytes; null if there is none.
-std::optional<std::string> after_prefix(std::string prefix) {
-    // Counting up a byte could leave UTF-8; the greatest code point ends every name just as well.
-    if (prefix.empty())
-        return std::nullopt;
-    return prefix += "\xf4\x8f\xbf\xbf";
+/// A text that comes after every stream name with this prefix, by bytes: as many of the greatest code point as the
+/// longest name could have.
+std::string after_prefix(std::string prefix) {
+    constexpr int most = 512 / 4 + 1;
+    for (int i = 0; i < most; ++i)
+        prefix += "\xf4\x8f\xbf\xbf";
+    return prefix;
 }
 
 } // namespace
@@ -165,6 +168,8 @@ reader::task<event_page> reader::read(self_ptr self, std::string stream, read_op
     query.stream = stream == "$all" ? std::string() : std::move(stream);
     query.from = options.from().value_or(options.is_backward() ? furthest : 1);
     query.from = std::clamp<std::int64_t>(query.from, options.is_backward() ? 0 : 1, furthest);
+    // More is cut off, as any page may be.
+    options.count(std::min(options.count(), largest_page)).max_bytes(std::min(options.max_bytes(), most_bytes));
     query.options = std::move(options);
     query.deadline = deadline;
 
@@ -198,7 +203,7 @@ reader::task<event_page> reader::read_plain(self_ptr self, page_query& query) {
         // Fewer than were asked for, though there is more: an event has come that is larger than this reader knew of.
         const std::size_t before = query.rows.size();
         auto more = co_await read_bounded(self, query);
-        if (more && more->size() > before) {
+        if (more && (more->size() > before || !more->complete())) {
             const auto limit = static_cast<std::int64_t>(query.options.max_bytes() / before);
             self->largest_event_.store(std::max(limit, self->largest_event_.load()));
         }
@@ -366,10 +371,7 @@ reader::task<std::vector<eventstore::stream_info>> reader::streams(self_ptr self
     postgres::parameters arguments;
     arguments.add(query.after());
     arguments.add(query.prefix());
-    if (const auto bound = after_prefix(query.prefix()))
-        arguments.add(*bound);
-    else
-        arguments.add_null();
+    arguments.add(after_prefix(query.prefix()));
     arguments.add(static_cast<std::int64_t>(query.count()));
     auto answer =
         co_await postgres::pool::execute(self->pool_, self->statements_->streams, std::move(arguments), deadline);

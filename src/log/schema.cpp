@@ -128,8 +128,8 @@ asio::awaitable<result<int>> migrate(std::shared_ptr<connection> link, std::stri
     const std::string begin = message(
         "begin isolation level read committed; "
         "select pg_advisory_xact_lock(hashtextextended('eventstore migration ' ||",
-        quoted_literal(schema), ", 0)); do $migration$ begin if to_regnamespace(", quoted_literal(identifier),
-        ") is null then create schema ", identifier, "; end if; end $migration$; create table if not exists ", table,
+        quoted_literal(schema), ", 0)); do $function$ begin if to_regnamespace(", quoted_literal(identifier),
+        ") is null then create schema ", identifier, "; end if; end $function$; create table if not exists ", table,
         " (version integer primary key, name text not null, applied_at timestamptz not null default "
         "clock_timestamp()); select coalesce(max(version), 0) from ",
         table);

@@ -6,7 +6,6 @@
 #include <boost/container_hash/hash.hpp>
 #include <boost/uuid/uuid_hash.hpp>
 
-#include <limits>
 #include <string_view>
 #include <unordered_set>
 
@@ -20,8 +19,12 @@ using detail::quoted_for_message;
 constexpr std::size_t longest_name = 512;                      // of streams and event types, in bytes
 constexpr std::size_t largest_append = std::size_t{64} << 20;  // bytes; a message of PostgreSQL's is 1 GB at most
 constexpr std::size_t largest_event_option = largest_append;
-constexpr std::size_t most_events = 1'000'000;                 // of one append or page
+constexpr std::size_t most_events = 1'000'000;                 // of one append
 constexpr std::size_t most_streams = 100'000;
+
+// Of created_at: what every client of the database can read.
+constexpr timestamp earliest = std::chrono::sys_days(std::chrono::year(1) / 1 / 1);
+constexpr timestamp latest = std::chrono::sys_days(std::chrono::year(10000) / 1 / 1) - std::chrono::microseconds(1);
 
 failure refuse(std::string text, const std::string& stream = {}) {
     failure::facts facts;
@@ -58,6 +61,11 @@ std::optional<failure> check_event(const event_data& event, const std::string& s
                               to_string(event.id()), " of type ", quoted_for_message(event.type()), " has ",
                               std::to_string(bytes), " bytes of data and metadata; ",
                               std::to_string(options.max_event_bytes()), " are the most (max_event_bytes)"),
+                      stream);
+    }
+    if (event.created_at() && (*event.created_at() < earliest || *event.created_at() > latest)) {
+        return refuse(message("appending to stream ", quoted_for_message(stream), ": created_at of the event ",
+                              to_string(event.id()), " is beyond the years 1 to 9999"),
                       stream);
     }
     return std::nullopt;
@@ -119,10 +127,10 @@ std::optional<failure> check_read(const std::string& stream, const read_options&
         return why;
     if (options.from() && *options.from() < 0)
         return refuse(message("read_options::from is ", std::to_string(*options.from()), "; 0 is the least"));
-    if (options.count() == 0 || options.count() > most_events)
-        return refuse(message("read_options::count is ", std::to_string(options.count()), "; 1 to 1,000,000"));
-    if (options.max_bytes() == 0 || options.max_bytes() > std::numeric_limits<std::uint32_t>::max())
-        return refuse(message("read_options::max_bytes is ", std::to_string(options.max_bytes()), "; 1 to 4 GB"));
+    if (options.count() == 0)
+        return refuse("read_options::count is 0; 1 is the least");
+    if (options.max_bytes() == 0)
+        return refuse("read_options::max_bytes is 0; 1 is the least");
     for (const std::string& each : options.types()) {
         if (auto why = check_text("event type of read_options::types", each))
             return why;

@@ -27,9 +27,14 @@ bool connection::renew_descriptor() {
     descriptor_.reset();
     // libpq may have opened another socket (the next host, or after a refused TLS), even under the same number.
     const int duplicate = PQsocket(handle_) < 0 ? -1 : ::dup(PQsocket(handle_));
-    if (duplicate >= 0)
-        descriptor_.emplace(strand_, duplicate);
-    return duplicate >= 0;
+    if (duplicate < 0)
+        return false;
+    boost::system::error_code ec;
+    descriptor_.emplace(strand_);
+    descriptor_->assign(duplicate, ec);
+    if (ec)
+        ::close(duplicate);
+    return !ec;
 }
 
 asio::awaitable<boost::system::error_code> connection::wait(bool for_writing, steady_time deadline) {
@@ -66,11 +71,15 @@ asio::awaitable<result<void>> connection::connect(std::shared_ptr<connection> se
            status != PGRES_POLLING_FAILED) {
         if (!self->renew_descriptor())
             break;
-        const auto ec = co_await self->wait(status == PGRES_POLLING_WRITING, deadline);
+        auto ec = co_await self->wait(status == PGRES_POLLING_WRITING, deadline);
+        if (self->stopped_)
+            ec = asio::error::operation_aborted;
         if (ec) {
             self->close();
             if (ec == asio::error::timed_out)
                 co_return out_of_time(doing);
+            if (self->stopped_)
+                co_return failure(errc::store_closed, detail::message(doing, ": the store was closed"));
             co_return failure(errc::connection_lost, detail::message(doing, ": ", ec.message()));
         }
         auto poll = [self, &status] { status = PQconnectPoll(self->handle_); };
@@ -86,7 +95,23 @@ asio::awaitable<result<void>> connection::connect(std::shared_ptr<connection> se
         co_return failure(errc::connection_lost, std::move(facts));
     }
     self->pass_on_notices();
+    if (self->prepares_) {
+        // A statement that nobody waits for any more ends with its connection. Not every server can do that; one that
+        // cannot says so, and no harm is done.
+        const std::string watch = "set client_connection_check_interval = '1s'";
+        const auto watched = co_await run_script(self, watch, deadline);
+        if (!watched && (watched.error().code() == errc::connection_lost || watched.error().code() == errc::timeout)) {
+            self->close();
+            co_return watched.error();
+        }
+    }
     co_return result<void>();
+}
+
+void connection::stop_connecting() {
+    stopped_ = true;
+    if (descriptor_)
+        descriptor_->cancel();
 }
 
 asio::awaitable<result<result_handle>> connection::run_script(std::shared_ptr<connection> self, std::string text,
@@ -101,6 +126,8 @@ asio::awaitable<result<result_handle>> connection::run_script(std::shared_ptr<co
             co_return connection_failure(self->handle_, doing);
         if (left == 0 && PQisBusy(self->handle_) == 0) {
             result_handle next(PQgetResult(self->handle_));
+            if (PQstatus(self->handle_) == CONNECTION_BAD)
+                co_return connection_failure(self->handle_, doing);
             if (!next)
                 break;
             if (!last || PQresultStatus(last.get()) != PGRES_FATAL_ERROR)

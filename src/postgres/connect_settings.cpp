@@ -29,12 +29,18 @@ std::string without_quotations(std::string_view text) {
 }
 
 std::string session_settings(const store_options& options, session_kind kind) {
-    std::string settings = "-c jit=off -c plan_cache_mode=force_generic_plan "
+    // Plans are kept, and made while tables may still be tiny: a scan of a whole table is never the right one here.
+    std::string settings = "-c jit=off -c plan_cache_mode=force_generic_plan -c enable_seqscan=off "
                            "-c default_transaction_isolation=read\\ committed";
     if (kind == session_kind::appending) {
         // A flush is never cancelled, since many callers share it; but it waits for the lock no longer than they would.
         const auto patience = std::max<std::int64_t>(options.operation_timeout().count() * 3 / 4, 1);
         settings += detail::message(" -c statement_timeout=0 -c lock_timeout=", std::to_string(patience));
+        // A host that vanished in the middle of a flush must not hold the lock until the system's own keepalives,
+        // hours later, find out.
+        const auto quiet = std::max<std::int64_t>(options.operation_timeout().count() / 1000 - 4, 1);
+        settings += detail::message(" -c tcp_keepalives_idle=", std::to_string(quiet),
+                                    " -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3");
     } else if (kind == session_kind::administration) {
         settings += " -c statement_timeout=0 -c lock_timeout=0";
     }
@@ -62,7 +68,8 @@ result<connect_settings> connect_settings::make(const store_options& options, se
     }
 
     settings.add_default("fallback_application_name", "eventstore");
-    settings.add_default("client_encoding", "UTF8");
+    std::erase_if(settings.given_, [](const auto& each) { return each.first == "client_encoding"; });
+    settings.add_default("client_encoding", "UTF8"); // what the store has checked its texts for
     settings.add_default("keepalives_idle", "30");
     settings.add_default("keepalives_interval", "10");
     settings.add_default("keepalives_count", "3");

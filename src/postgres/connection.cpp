@@ -13,6 +13,15 @@
 
 namespace eventstore::postgres {
 
+namespace {
+
+bool is_forgotten_statement(const PGresult* answer) {
+    const char* state = PQresultErrorField(answer, PG_DIAG_SQLSTATE);
+    return state && std::strcmp(state, "26000") == 0;
+}
+
+} // namespace
+
 connection::connection(strand on, bool prepares, log_handler log)
     : strand_(std::move(on)), prepares_(prepares), log_(std::move(log)) {}
 
@@ -104,8 +113,11 @@ bool connection::send_one(const std::shared_ptr<request>& next) {
         prepared_[what.index] = true;
     }
     if (PQsendQueryPrepared(handle_, what.name.c_str(), count, arguments.values.data(), arguments.lengths,
-                            arguments.formats, binary) == 0)
+                            arguments.formats, binary) == 0) {
+        if (!in_flight_.empty() && in_flight_.back().whose == next)
+            in_flight_.pop_back(); // its preparation: the caller tells it that it was not sent
         return false;
+    }
     in_flight_.push_back({step::statement, next});
     return true;
 }
@@ -140,9 +152,14 @@ void connection::wait_readable() {
 }
 
 void connection::on_readable() {
-    const bool alive = PQconsumeInput(handle_) == 1;
-    if (!receive()) // has broken off already
-        return;
+    // TLS may hold more than one read takes, without the socket becoming readable again.
+    const int rounds = PQsslInUse(handle_) ? 4 : 1;
+    bool alive = true;
+    for (int i = 0; i < rounds && alive; ++i) {
+        alive = PQconsumeInput(handle_) == 1;
+        if (!receive()) // has broken off already
+            return;
+    }
     pass_on_notices();
     if (!alive || PQstatus(handle_) == CONNECTION_BAD)
         return break_off(connection_failure(handle_, "the connection to PostgreSQL was lost"));
@@ -160,6 +177,9 @@ bool connection::receive() {
             finish_statement();
             continue;
         }
+        // What libpq itself says of a broken connection is no answer.
+        if (PQstatus(handle_) == CONNECTION_BAD && !PQresultErrorField(answer.get(), PG_DIAG_SQLSTATE))
+            return true;
         // The server is going, and an answer that says so leaves the outcome open.
         const char* severity = PQresultErrorField(answer.get(), PG_DIAG_SEVERITY_NONLOCALIZED);
         if (severity && (std::strcmp(severity, "FATAL") == 0 || std::strcmp(severity, "PANIC") == 0)) {
@@ -202,6 +222,11 @@ void connection::take_result(result_handle answer) {
         if (status == PGRES_PIPELINE_ABORTED) {
             front.whose = nullptr;
             whose->on_skipped();
+        } else if (prepares_ && is_forgotten_statement(answer.get())) {
+            // Its preparation was skipped with another group.
+            prepared_[whose->what().index] = false;
+            front.whose = nullptr;
+            whose->on_skipped();
         } else {
             whose->on_answer(std::move(answer));
         }
@@ -214,6 +239,7 @@ void connection::take_result(result_handle answer) {
                 whose->on_synced(nullptr);
         } else if (!front.answered) { // the commit failed
             front.answered = true;
+            front.whose = nullptr; // told once
             const failure why = to_failure(answer.get(), "committing");
             if (whose)
                 whose->on_synced(&why);

@@ -60,6 +60,9 @@ public:
     static asio::awaitable<result<void>> connect(std::shared_ptr<connection> self, connect_settings settings,
                                                  steady_time deadline);
 
+    /// Ends a connect() that is under way.
+    void stop_connecting();
+
     /// Runs a script of statements without parameters, and returns its last result or the first failure. Before
     /// start_pipeline() only.
     static asio::awaitable<result<result_handle>> run_script(std::shared_ptr<connection> self, std::string text,
@@ -117,6 +120,7 @@ private:
     bool reading_ = false;
     bool writing_ = false;
     bool unreplicated_ = false;
+    bool stopped_ = false; // while connecting
     steady_time last_used_{};
     std::deque<expected_result> in_flight_;
     std::vector<bool> prepared_; // by statement::index

@@ -16,6 +16,7 @@ namespace eventstore::postgres {
 
 namespace {
 
+constexpr int most_skips = 100;
 constexpr int most_attempts = 5; // a statement that takes each connection down with it is not sent for ever
 
 std::uint64_t random_number() {
@@ -48,7 +49,10 @@ public:
     }
     void on_skipped() override {
         free_place();
-        again();
+        if (++skipped_ >= most_skips)
+            fail(failure(errc::connection_lost, detail::message(what_.doing, ": it was skipped again and again")));
+        else
+            again();
     }
     void on_lost(const failure& why, bool was_sent) override {
         if (was_sent && ++attempts_ >= most_attempts)
@@ -93,6 +97,7 @@ private:
     const statement& what_;
     const parameters arguments_;
     int attempts_ = 0;
+    int skipped_ = 0;
 };
 
 pool::pool(const store_options& options, asio::any_io_executor executor, std::shared_ptr<detail::deadlines> timers)
@@ -177,8 +182,10 @@ void pool::open_more() {
         return;
     const auto now = std::chrono::steady_clock::now();
     if (const auto index = state_.open(waiting_.size(), now)) {
-        auto self = shared_from_this();
-        asio::co_spawn(*slots_[*index].strand, connect(*index), [self](std::exception_ptr) {});
+        // Posted: what runs on the strand at once would find the mutex held.
+        asio::post(*slots_[*index].strand, [self = shared_from_this(), at = *index] {
+            asio::co_spawn(*self->slots_[at].strand, self->connect(at), [self](const std::exception_ptr&) {});
+        });
     } else if (const auto at = state_.retry_at(waiting_.size(), now); at && !retry_timer_) {
         retry_timer_ = std::make_shared<asio::steady_timer>(executor_, *at);
         retry_timer_->async_wait([weak = weak_from_this()](const boost::system::error_code&) {
@@ -198,22 +205,27 @@ asio::awaitable<void> pool::connect(std::size_t index) {
     auto link = std::make_shared<connection>(*slots_[index].strand, !options_.is_pooled(), options_.on_log());
 
     result<void> outcome;
-    auto settings = connect_settings::make(options_, session_kind::reading);
-    if (settings) {
-        auto attempt = connection::connect(link, *settings, deadline);
-        outcome = co_await std::move(attempt);
-        if (outcome && !options_.is_pooled()) {
-            // A statement that nobody waits for any more ends when its connection is dropped. Not every server can do
-            // that, and one that cannot says so.
-            const std::string watch = "set client_connection_check_interval = '1s'";
-            (void)co_await connection::run_script(link, watch, deadline);
+    {
+        const std::lock_guard lock(mutex_);
+        slots_[index].connecting = link;
+        if (closed_)
+            outcome = closed_failure();
+    }
+    try {
+        auto settings = connect_settings::make(options_, session_kind::reading);
+        if (!settings) {
+            outcome = settings.error();
+        } else if (outcome) {
+            auto attempt = connection::connect(link, *settings, deadline);
+            outcome = co_await std::move(attempt);
         }
-    } else {
-        outcome = settings.error();
+    } catch (const std::exception& problem) { // out of descriptors, threads or memory
+        outcome = failure(errc::connection_lost, detail::message("connecting to PostgreSQL: ", problem.what()));
     }
 
     const auto now = std::chrono::steady_clock::now();
     const std::lock_guard lock(mutex_);
+    slots_[index].connecting.reset();
     if (!outcome) {
         connect_failure_ = outcome.error();
         state_.connect_failed(index, now, random_number());
@@ -300,6 +312,8 @@ void pool::close(std::function<void()> closed) {
         for (std::size_t i = 0; i < slots_.size(); ++i) {
             if (state_.in_flight(i) == 0)
                 slots_[i].link.reset();
+            if (slots_[i].connecting)
+                asio::post(*slots_[i].strand, [link = slots_[i].connecting] { link->stop_connecting(); });
         }
         check_closed();
     }
@@ -310,7 +324,7 @@ void pool::close(std::function<void()> closed) {
 void pool::check_closed() {
     if (!closed_ || !when_closed_)
         return;
-    if (std::ranges::all_of(slots_, [](const slot& each) { return !each.link; }))
+    if (std::ranges::all_of(slots_, [](const slot& each) { return !each.link && !each.connecting; }))
         asio::post(executor_, std::exchange(when_closed_, nullptr));
 }
 

@@ -54,6 +54,7 @@ private:
 
     struct slot {
         std::shared_ptr<connection> link;
+        std::shared_ptr<connection> connecting;
         std::unique_ptr<connection::strand> strand;
         std::vector<std::shared_ptr<pool_request>> outbox;
         bool sending = false; // a send is posted

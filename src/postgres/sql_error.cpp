@@ -19,6 +19,7 @@ constexpr meaning meanings[] = {
     {"57P02", errc::connection_lost, true},  // crash_shutdown
     {"57P03", errc::connection_lost, true},  // cannot_connect_now
     {"57P05", errc::connection_lost, true},  // idle_session_timeout
+    {"25006", errc::connection_lost, true},  // read_only_sql_transaction: a standby
     {"08", errc::connection_lost, true},     // connection exceptions
     {"3F000", errc::schema_missing, false},  // invalid_schema_name
     {"42P01", errc::schema_missing, false},  // undefined_table

@@ -1,13 +1,12 @@
 #include "log/schema.hpp"
 #include "log/validation.hpp"
+#include "store/run_apart.hpp"
 #include "store/store_core.hpp"
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/thread_pool.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 namespace eventstore {
 
@@ -76,9 +75,6 @@ asio::any_io_executor without_strand(const asio::any_io_executor& executor) {
     return executor;
 }
 
-/// What Asio throws at a coroutine that was cancelled is told like everything else.
-failure cancelled(std::string_view doing) { return failure(errc::cancelled, std::string(doing) + " was cancelled"); }
-
 asio::awaitable<store> open_throwing(store_options options) {
     if (const auto why = log::check_options(options))
         throw error(*why);
@@ -86,20 +82,10 @@ asio::awaitable<store> open_throwing(store_options options) {
     if (!executor)
         executor = without_strand(co_await asio::this_coro::executor);
     const steady_time deadline = std::chrono::steady_clock::now() + options.operation_timeout();
-
-    const auto core = std::make_shared<store_core>(options, executor);
+    const auto core = store_core::make(options, executor);
     auto impl = std::make_shared<detail::store_impl>(core);
-    result<void> outcome;
-    bool was_cancelled = false;
-    try {
-        outcome = co_await asio::co_spawn(core->appender->strand(), set_up(core, deadline), asio::use_awaitable);
-    } catch (const boost::system::system_error& thrown) {
-        if (thrown.code() != asio::error::operation_aborted)
-            throw;
-        was_cancelled = true;
-    }
-    if (was_cancelled)
-        throw error(cancelled("opening the store"));
+    auto work = set_up(core, deadline);
+    const auto outcome = co_await detail::run_apart(core->appender->strand(), std::move(work), "opening the store");
     outcome.value();
     co_return store(std::move(impl));
 }
@@ -113,17 +99,8 @@ asio::awaitable<int> migrate_throwing(store_options options) {
     const connection::strand strand(executor);
     // A large schema may take its time; what limits it is the connection.
     const steady_time deadline = std::chrono::steady_clock::now() + std::chrono::hours(24);
-    result<int> version = 0;
-    bool was_cancelled = false;
-    try {
-        version = co_await asio::co_spawn(strand, migrate_once(options, strand, deadline), asio::use_awaitable);
-    } catch (const boost::system::system_error& thrown) {
-        if (thrown.code() != asio::error::operation_aborted)
-            throw;
-        was_cancelled = true;
-    }
-    if (was_cancelled)
-        throw error(cancelled("migrating the schema"));
+    auto work = migrate_once(options, strand, deadline);
+    const auto version = co_await detail::run_apart(strand, std::move(work), "migrating the schema");
     co_return version.value();
 }
 

@@ -99,7 +99,7 @@ scan_impl::~scan_impl() = default;
 void scan_impl::fetch() {
     fetch_ = std::make_shared<page_fetch>();
     const auto& core = *store_->core;
-    auto read = log::reader::read(core.reader, stream_, options_, std::chrono::steady_clock::now() + limit_);
+    auto read = log::reader::read(core.reader, stream_, options_, core.deadline(limit_));
     asio::co_spawn(core.executor, std::move(read),
                    [fetch = fetch_](const std::exception_ptr& thrown, result<event_page> page) {
                        if (thrown)
@@ -109,7 +109,10 @@ void scan_impl::fetch() {
 }
 
 asio::awaitable<result<bool>> scan_impl::advance(std::shared_ptr<scan_impl> self) {
-    if (const auto why = log::check_read(self->stream_, self->options_))
+    auto why = check_call(self->store_, self->limit_);
+    if (!why)
+        why = log::check_read(self->stream_, self->options_);
+    if (why)
         co_return *why;
     while (self->index_ >= self->current_.size()) {
         if (self->last_page_)

@@ -6,8 +6,6 @@
 
 #include <boost/asio/error.hpp>
 
-#include <algorithm>
-
 namespace eventstore {
 
 namespace {
@@ -18,20 +16,13 @@ using impl_ptr = std::shared_ptr<store_impl>;
 // Public calls copy their arguments and hand them to one of these, which keeps the store open while it runs. They return
 // values; what throws is the outermost coroutine, once.
 
-detail::steady_time deadline_of(const store_impl& impl, milliseconds limit) {
-    const milliseconds wait = limit.count() != 0 ? limit : impl.core->options.operation_timeout();
-    return std::chrono::steady_clock::now() + std::min<milliseconds>(wait, std::chrono::hours(24 * 365));
-}
+detail::steady_time deadline_of(const store_impl& impl, milliseconds limit) { return impl.core->deadline(limit); }
 
-std::optional<failure> check_limit(milliseconds limit) {
-    if (limit.count() < 0)
-        return failure(errc::invalid_argument, "store::within was given no time: it must be 1 ms at least");
-    return std::nullopt;
-}
+using detail::check_call;
 
 asio::awaitable<result<append_result>> append_value(impl_ptr impl, milliseconds limit, std::string stream,
                                                     expected_version expected, std::vector<event_data> events) {
-    if (const auto why = check_limit(limit))
+    if (const auto why = check_call(impl, limit))
         co_return *why;
     if (const auto why = log::check_append(stream, expected, events, impl->core->options))
         co_return *why;
@@ -69,7 +60,7 @@ asio::awaitable<result<T>> with_one_kind_of_error(asio::awaitable<result<T>> wor
 
 asio::awaitable<event_page> read_throwing(impl_ptr impl, milliseconds limit, std::string stream,
                                           read_options options) {
-    auto why = check_limit(limit);
+    auto why = check_call(impl, limit);
     if (!why)
         why = log::check_read(stream, options);
     if (why)
@@ -81,14 +72,14 @@ asio::awaitable<event_page> read_throwing(impl_ptr impl, milliseconds limit, std
 }
 
 asio::awaitable<recorded_event> find_throwing(impl_ptr impl, milliseconds limit, uuid id) {
-    if (const auto why = check_limit(limit))
+    if (const auto why = check_call(impl, limit))
         throw error(*why);
     auto found = co_await log::reader::find_event(impl->core->reader, id, deadline_of(*impl, limit));
     co_return std::move(found).value();
 }
 
 asio::awaitable<stream_info> info_throwing(impl_ptr impl, milliseconds limit, std::string stream) {
-    auto why = check_limit(limit);
+    auto why = check_call(impl, limit);
     if (!why)
         why = log::check_stream_to_read(stream);
     if (why)
@@ -98,7 +89,7 @@ asio::awaitable<stream_info> info_throwing(impl_ptr impl, milliseconds limit, st
 }
 
 asio::awaitable<std::vector<stream_info>> streams_throwing(impl_ptr impl, milliseconds limit, stream_query query) {
-    auto why = check_limit(limit);
+    auto why = check_call(impl, limit);
     if (!why)
         why = log::check_query(query);
     if (why)
@@ -108,6 +99,8 @@ asio::awaitable<std::vector<stream_info>> streams_throwing(impl_ptr impl, millis
 }
 
 asio::awaitable<void> close_throwing(impl_ptr impl) {
+    if (check_call(impl, milliseconds(0)))
+        co_return; // nothing is open
     impl->core->close();
     const auto outcome = co_await detail::store_core::wait_closed(impl->core);
     outcome.value();
@@ -115,6 +108,7 @@ asio::awaitable<void> close_throwing(impl_ptr impl) {
 
 } // namespace
 
+store::store() noexcept = default;
 store::store(impl_ptr impl) noexcept : impl_(std::move(impl)) {}
 store::store(const store&) noexcept = default;
 store::store(store&&) noexcept = default;
@@ -157,8 +151,7 @@ asio::awaitable<event_page> store::read_all(read_options options) const {
 }
 
 event_scan store::scan(std::string_view stream, read_options options) const {
-    const milliseconds limit = limit_.count() > 0 ? limit_ : impl_->core->options.operation_timeout();
-    return event_scan(std::make_shared<detail::scan_impl>(impl_, std::string(stream), std::move(options), limit));
+    return event_scan(std::make_shared<detail::scan_impl>(impl_, std::string(stream), std::move(options), limit_));
 }
 
 event_scan store::scan_all(read_options options) const { return scan("$all", std::move(options)); }
@@ -176,6 +169,8 @@ asio::awaitable<std::vector<eventstore::stream_info>> store::streams(stream_quer
 asio::awaitable<void> store::close() const { return close_throwing(impl_); }
 
 store_stats store::stats() const {
+    if (check_call(impl_, milliseconds(0)))
+        return {};
     const auto& core = *impl_->core;
     const auto appends = core.appender->count();
     const auto reads = core.pool->count();

@@ -1,6 +1,12 @@
 #include "store/store_core.hpp"
 
+#include "store/context_life.hpp"
+
+#include <boost/asio/execution.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/query.hpp>
+
+#include <algorithm>
 
 namespace eventstore::detail {
 
@@ -17,10 +23,9 @@ public:
 
 private:
     void start() override {
-        const auto owner = owner_.lock();
-        {
+        if (const auto owner = owner_.lock()) {
             const std::lock_guard lock(owner->mutex_);
-            if (owner->parts_open_ > 0) {
+            if (owner->parts_open_ > 0 && !owner->is_abandoned()) {
                 owner->waiting_.push_back(std::static_pointer_cast<end_waiter>(shared_from_this()));
                 return;
             }
@@ -38,6 +43,24 @@ private:
     const std::weak_ptr<store_core> owner_;
 };
 
+std::shared_ptr<store_core> store_core::make(const store_options& options, asio::any_io_executor executor) {
+    auto made = std::make_shared<store_core>(options, std::move(executor));
+    auto& context = asio::query(made->executor, asio::execution::context);
+    asio::use_service<context_life>(context).add(made);
+    return made;
+}
+
+void store_core::abandon() noexcept {
+    abandoned_.store(true, std::memory_order_release);
+    appender.reset();
+    reader.reset();
+    pool.reset();
+    timers.reset();
+    const std::lock_guard lock(mutex_);
+    timer_.reset();
+    waiting_.clear();
+}
+
 store_core::store_core(const store_options& options_, asio::any_io_executor executor_)
     : options(options_), executor(std::move(executor_)), timers(std::make_shared<deadlines>(executor)),
       statements(std::make_shared<const log::statements>(options.schema())),
@@ -45,22 +68,40 @@ store_core::store_core(const store_options& options_, asio::any_io_executor exec
       reader(std::make_shared<log::reader>(pool, statements)),
       appender(std::make_shared<log::appender>(options, executor, statements, timers)) {}
 
+std::optional<failure> check_call(const std::shared_ptr<store_impl>& impl, std::chrono::milliseconds limit) {
+    if (!impl)
+        return failure(errc::store_closed, "the handle is empty: no store was opened with it, or it was moved from");
+    if (impl->core->is_abandoned())
+        return failure(errc::store_closed, "the execution context of the store has ended, and the store with it");
+    if (limit.count() < 0)
+        return failure(errc::invalid_argument, "store::within was given no time: it must be 1 ms at least");
+    return std::nullopt;
+}
+
+steady_time store_core::deadline(std::chrono::milliseconds limit) const noexcept {
+    constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 365); // the clock cannot count for ever
+    const auto wait = limit.count() != 0 ? limit : options.operation_timeout();
+    return std::chrono::steady_clock::now() + std::min(wait, longest);
+}
+
 void store_core::close() noexcept {
     {
         const std::lock_guard lock(mutex_);
-        if (std::exchange(closing_, true))
+        if (std::exchange(closing_, true) || is_abandoned())
             return;
         timer_ = std::make_unique<asio::steady_timer>(executor, options.close_timeout());
-        timer_->async_wait([weak = weak_from_this()](const boost::system::error_code& stopped) {
-            const auto self = weak.lock();
-            if (stopped || !self)
+        // The wait keeps the core until its parts have ended: it goes with the context, if that goes first.
+        timer_->async_wait([self = shared_from_this()](const boost::system::error_code& stopped) {
+            if (stopped || self->is_abandoned())
                 return;
             self->appender->drop();
             self->pool->drop();
         });
     }
-    // The parts may outlive their handles; `self` keeps the core until both have ended.
-    auto ended = [self = shared_from_this()] { self->part_closed(); };
+    auto ended = [weak = weak_from_this()] {
+        if (const auto self = weak.lock())
+            self->part_closed();
+    };
     appender->close(ended);
     pool->close(ended);
 }
@@ -72,7 +113,8 @@ void store_core::part_closed() {
         if (--parts_open_ > 0)
             return;
         waiting = std::exchange(waiting_, {});
-        timer_->cancel();
+        if (timer_)
+            timer_->cancel();
     }
     for (const auto& each : waiting)
         each->end();

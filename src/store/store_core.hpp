@@ -11,8 +11,11 @@
 #include <eventstore/store.hpp>
 #include <eventstore/store_options.hpp>
 
+#include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 namespace eventstore::detail {
@@ -22,25 +25,35 @@ namespace asio = boost::asio;
 /// The parts of a store, and their orderly end. Outlives its handles until that is done. Thread safe.
 class store_core : public std::enable_shared_from_this<store_core>, private live_object {
 public:
+    static std::shared_ptr<store_core> make(const store_options& options, asio::any_io_executor executor);
     store_core(const store_options& options, asio::any_io_executor executor);
 
     /// Begins the end: no new operations; what is queued is appended; after `close_timeout` the rest is dropped.
     void close() noexcept;
+    /// Its context is going: lets go of everything that cannot outlive it. What remains is good for nothing.
+    void abandon() noexcept;
+    bool is_abandoned() const noexcept { return abandoned_.load(std::memory_order_acquire); }
+
     /// Returns when it has ended; cancelled, earlier.
     static asio::awaitable<result<void>> wait_closed(std::shared_ptr<store_core> self);
 
+    /// When an operation that begins now and may take `limit` (0 = operation_timeout) must end.
+    steady_time deadline(std::chrono::milliseconds limit) const noexcept;
+
     const store_options options;
     const asio::any_io_executor executor;
-    const std::shared_ptr<deadlines> timers;
-    const std::shared_ptr<const log::statements> statements;
-    const std::shared_ptr<postgres::pool> pool;
-    const std::shared_ptr<log::reader> reader;
-    const std::shared_ptr<log::appender> appender;
+    // Null once abandoned.
+    std::shared_ptr<deadlines> timers;
+    std::shared_ptr<const log::statements> statements;
+    std::shared_ptr<postgres::pool> pool;
+    std::shared_ptr<log::reader> reader;
+    std::shared_ptr<log::appender> appender;
 
 private:
     class end_waiter;
     void part_closed();
 
+    std::atomic<bool> abandoned_{false};
     std::mutex mutex_;
     int parts_open_ = 2; // the appender and the pool
     bool closing_ = false;
@@ -58,5 +71,8 @@ public:
 
     const std::shared_ptr<store_core> core;
 };
+
+/// Whether a handle is of use, and a limit given to store::within is one; 0 stands for none given.
+std::optional<failure> check_call(const std::shared_ptr<store_impl>& impl, std::chrono::milliseconds limit);
 
 } // namespace eventstore::detail

@@ -101,11 +101,6 @@ outcome run_program(const words& arguments, const std::string& input) {
     return run_path(EVENTSTORE_PROGRAM, arguments, input);
 }
 
-outcome run_in_shell(const std::string& script) {
-    setenv("eventstore", EVENTSTORE_PROGRAM, 1);
-    return run_path("/bin/bash", {"-c", script}, "");
-}
-
 outcome run_program_on_terminal(const words& arguments, unsigned short columns) {
     const descriptor master(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
     if (grantpt(master.get()) != 0 || unlockpt(master.get()) != 0) throw std::runtime_error("no terminal");
@@ -128,6 +123,17 @@ outcome run_program_on_terminal(const words& arguments, unsigned short columns) 
 }
 
 program_fixture::program_fixture() { BOOST_REQUIRE(run({"init"}).exit_code == 0); }
+
+outcome program_fixture::run_in_shell(const std::string& script) {
+    // As variables: nothing in a URL means anything to the shell.
+    const words list = {
+        "program=" + std::string(EVENTSTORE_PROGRAM), "url=" + test_server::url(), "schema=" + schema()};
+    words arguments = list;
+    arguments.insert(arguments.end(),
+        {"/bin/bash", "-c",
+            R"script(eventstore() { "$program" "$@" --url "$url" --schema "$schema"; }; )script" + script});
+    return run_path("/usr/bin/env", arguments, "");
+}
 
 words program_fixture::here() const { return {"--url", test_server::url(), "--schema", schema_.name()}; }
 

@@ -24,9 +24,6 @@ outcome run_program(const words& arguments, const std::string& input = "");
 /// The same, on a terminal with this many columns; what it prints on the standard error comes back in `out`, too.
 outcome run_program_on_terminal(const words& arguments, unsigned short columns);
 
-/// The same, in a shell: `$eventstore` is the program.
-outcome run_in_shell(const std::string& script);
-
 /// A store in a schema of its own, which the program has made.
 class program_fixture {
 public:
@@ -34,6 +31,8 @@ public:
 
     /// Runs a command on the store.
     outcome run(words arguments, const std::string& input = "");
+    /// Runs a script of bash in which `eventstore` stands for the program, with the options that say where the store is.
+    outcome run_in_shell(const std::string& script);
     /// The options that say where the store is.
     words here() const;
     const std::string& schema() const { return schema_.name(); }

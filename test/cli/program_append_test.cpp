@@ -139,15 +139,17 @@ BOOST_FIXTURE_TEST_CASE(in_bulk_the_first_failure_ends_the_work, program_fixture
 
 BOOST_FIXTURE_TEST_CASE(in_bulk_an_answer_comes_before_the_next_question, program_fixture) {
     // A writer that waits for each answer, over named pipes, would hang if input were read ahead of it.
-    const outcome done = run_in_shell(R"(
+    const outcome done = run_in_shell(R"script(
         cd "$(mktemp -d)" && mkfifo in out
-        "$eventstore" append --bulk s --url ')" + test_server::url() + "' --schema " + schema() + R"( <in >out & exec 8>in 9<out
+        eventstore append --bulk s <in >out &
+        exec 8>in 9<out
         for i in 1 2 3; do
             echo '{"type":"T","data":'$i'}' >&8
             read -t 20 -u 9 answer && echo "$answer"
         done
         exec 8>&-
-        wait $! && rm -r "$PWD")");
+        wait $! && rm -r "$PWD"
+    )script");
     BOOST_TEST(done.exit_code == 0);
     BOOST_TEST(done.err == "");
     BOOST_REQUIRE(done.lines().size() == 3U);

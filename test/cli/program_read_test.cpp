@@ -98,13 +98,12 @@ BOOST_FIXTURE_TEST_CASE(a_reader_that_goes_away_is_no_error, program_fixture) {
     std::string input;
     for (int i = 0; i < 3000; ++i) input += R"({"type":"T","data":")" + std::string(200, 'x') + "\"}\n";
     BOOST_TEST(run({"append", "a"}, input).exit_code == 0);
-    const std::string where = " --url '" + test_server::url() + "' --schema " + schema();
-    const outcome done = run_in_shell("set -o pipefail; \"$eventstore\" read" + where + " | head -n 1");
+    const outcome done = run_in_shell("set -o pipefail; eventstore read | head -n 1");
     BOOST_TEST(done.exit_code == 0);
     BOOST_TEST(done.err == "");
     BOOST_TEST(done.lines().size() == 1U);
 
-    const outcome full = run_in_shell("\"$eventstore\" read" + where + " >/dev/full");
+    const outcome full = run_in_shell("eventstore read >/dev/full");
     BOOST_TEST(full.exit_code == 1);
     BOOST_TEST(full.err == "eventstore: cannot write the output: No space left on device\n");
 }

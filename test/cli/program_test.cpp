@@ -57,7 +57,7 @@ BOOST_AUTO_TEST_CASE(no_message_repeats_a_password) {
     for (const words& command :
         {words{"info", "--url", url}, words{"info", "--verbose", "--url", url}, words{url, "read"},
             words{"--ulr", url, "read"}, words{"read", "--ulr=" + url}, words{"read", "a", url},
-            words{"info", "--url", "host=127.0.0.1 port=1 password=s3cret"},
+            words{"read", "--count", url}, words{"info", "--url", "host=127.0.0.1 port=1 password=s3cret"},
             words{"info", "--url", url + "?nonsense=1"}, words{"info", "--url", "postgresql://ada:s3cret@[::1/shop"}}) {
         const outcome failed = run_program(command);
         BOOST_TEST((failed.exit_code == 1 || failed.exit_code == 2));

@@ -94,14 +94,13 @@ BOOST_AUTO_TEST_CASE(an_exception_of_the_owner_ends_all) {
 BOOST_DATA_TEST_CASE(a_signal_that_ends_the_owner_ends_all, boost::unit_test::data::make({SIGINT, SIGTERM, SIGKILL})) {
     owner_process owner({});
     const std::string url = owner.read_line();
-    const fs::path folder = fs::path(owner.read_line()).parent_path();
+    owner.read_line();
     const pid_t other_child = static_cast<pid_t>(std::stol(owner.read_line()));
     {
         const busy_session busy(url);
         owner.kill(sample);
     }
-    wait_until("the end of the server", [&] { return processes_of(folder).empty(); });
-    wait_until("the end of the folder", [&] { return !fs::exists(folder); });
+    wait_until_clean();
     BOOST_TEST(is_alive(other_child)); // which holds nothing of the server's
     ::kill(other_child, SIGKILL);
 }
@@ -127,8 +126,7 @@ BOOST_AUTO_TEST_CASE(an_owner_killed_while_the_data_are_made_leaves_nothing_that
         wait_until("initdb at work", [&] { return fs::exists(folder / ".eventstore-initdb" / "PG_VERSION"); });
         owner.kill(SIGKILL);
     }
-    wait_until("the end of initdb", [&] { return processes_of(folder).empty(); });
-    wait_until("the end of the folder of the socket", [&] { return leftovers().empty(); });
+    wait_until_clean();
     BOOST_TEST(!fs::exists(folder / "PG_VERSION"));
 
     const embedded_postgres server = embedded_postgres::start_now(embedded_postgres_options().data_folder(folder));
@@ -144,7 +142,8 @@ BOOST_AUTO_TEST_CASE(an_owner_killed_while_temporary_data_are_made_leaves_nothin
         });
         owner.kill(SIGKILL);
     }
-    wait_until("the end of all", [&] { return leftovers().empty(); });
+    wait_until_clean();
+    BOOST_TEST(leftovers().size() == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(data_of_a_server_that_was_killed_with_its_watchdog_start_again) {

@@ -78,6 +78,10 @@ std::vector<std::string> private_folder::leftovers() const {
     return names;
 }
 
+void private_folder::wait_until_clean() const {
+    wait_until("the end of what was started", [this] { return leftovers().empty() && processes_of(folder_).empty(); });
+}
+
 std::vector<pid_t> processes_of(const fs::path& folder) {
     std::vector<pid_t> found;
     std::error_code ignored;

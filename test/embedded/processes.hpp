@@ -27,6 +27,8 @@ public:
     std::filesystem::path given(const std::string& name) const { return given_ / name; }
     /// What the server has left in TMPDIR so far.
     std::vector<std::string> leftovers() const;
+    /// For servers whose owner was killed.
+    void wait_until_clean() const;
 
 private:
     std::filesystem::path folder_;

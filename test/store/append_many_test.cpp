@@ -148,8 +148,8 @@ BOOST_FIXTURE_TEST_CASE(more_than_the_queue_may_hold_is_admitted_in_order, store
     with_store(options().max_queued_bytes(megabyte), [&](es::store store) -> asio::awaitable<void> {
         std::size_t most = 0;
         const auto writer = [&](int number) -> asio::awaitable<es::append_result> {
-            const es::append_result done =
-                co_await store.append("a", es::any_version, es::event_data(std::to_string(number), std::string(100'000, 'x')));
+            const es::append_result done = co_await store.append(
+                "a", es::any_version, es::event_data(std::to_string(number), std::string(100'000, 'x')));
             most = std::max(most, store.stats().queued_bytes);
             co_return done;
         };

@@ -77,8 +77,8 @@ BOOST_FIXTURE_TEST_CASE(no_stream_is_refused_where_there_is_one, store_fixture) 
 BOOST_FIXTURE_TEST_CASE(stream_exists_is_refused_where_there_is_none, store_fixture) {
     with_store([&](es::store store) -> asio::awaitable<void> {
         for (const std::size_t size : {1u, 2u}) {
-            const es::failure why = co_await expect_error(
-                es::errc::stream_not_found, store.append("a", es::stream_exists, counted(size)));
+            const es::failure why =
+                co_await expect_error(es::errc::stream_not_found, store.append("a", es::stream_exists, counted(size)));
             BOOST_TEST(why->stream == "a");
         }
     });
@@ -126,8 +126,8 @@ BOOST_FIXTURE_TEST_CASE(a_deleted_stream_wins_over_any_version_error, store_fixt
         for (const std::size_t size : {1u, 2u})
             for (const es::expected_version expected :
                 {es::no_stream, es::any_version, es::stream_exists, es::expected_version(3), es::expected_version(7)}) {
-                const es::failure why = co_await expect_error(
-                    es::errc::stream_deleted, store.append("gone", expected, counted(size)));
+                const es::failure why =
+                    co_await expect_error(es::errc::stream_deleted, store.append("gone", expected, counted(size)));
                 BOOST_TEST(why->stream == "gone");
             }
     });
@@ -203,7 +203,8 @@ BOOST_FIXTURE_TEST_CASE(correlation_and_causation_ids_are_kept_or_absent, store_
         const es::uuid causation = es::make_uuid();
         const es::uuid id = es::make_uuid();
         const auto list = [&] {
-            return es::events(es::event_data("None", "0"), es::event_data("Both", "1").correlation_id(correlation).causation_id(causation),
+            return es::events(es::event_data("None", "0"),
+                es::event_data("Both", "1").correlation_id(correlation).causation_id(causation),
                 es::event_data("Correlation", "2").correlation_id(correlation),
                 es::event_data("Causation", "3").causation_id(causation));
         };
@@ -225,9 +226,7 @@ BOOST_FIXTURE_TEST_CASE(correlation_and_causation_ids_are_kept_or_absent, store_
 
 BOOST_FIXTURE_TEST_CASE(an_awaitable_is_lazy, store_fixture) {
     with_store([&](es::store store) -> asio::awaitable<void> {
-        {
-            const asio::awaitable<es::append_result> never = store.append("a", es::any_version, counted_one("never"));
-        }
+        { const asio::awaitable<es::append_result> never = store.append("a", es::any_version, counted_one("never")); }
         const es::append_result done = co_await store.append("a", es::no_stream, counted_one("1"));
         BOOST_TEST(done.first_position == 1);
     });

@@ -32,7 +32,9 @@ const std::vector<bad_text> bad_texts = {
     {"a lone continuation byte", "a\x80"},
     {"a sequence cut off", "a\xc3"},
     {"a long sequence cut off", "\xf0\x9f\x9a"},
-    {"Latin-1", "stra\xdf" "e"},
+    {"Latin-1",
+        "stra\xdf"
+        "e"},
     {"an overlong slash", "\xc0\xaf"},
     {"an overlong NUL", "\xc0\x80"},
     {"an overlong three-byte form", "\xe0\x80\xaf"},
@@ -119,8 +121,8 @@ BOOST_FIXTURE_TEST_CASE(reserved_names_cannot_be_appended_to, store_fixture) {
     with_store([&](es::store store) -> asio::awaitable<void> {
         for (const char* const name : {"$all", "$", "$mine", "$$"})
             for (const es::expected_version expected : {es::any_version, es::no_stream, es::stream_exists}) {
-                const es::failure one = co_await expect_error(
-                    es::errc::reserved_stream, store.append(name, expected, counted_one("x")));
+                const es::failure one =
+                    co_await expect_error(es::errc::reserved_stream, store.append(name, expected, counted_one("x")));
                 BOOST_TEST(one->stream == name);
                 co_await expect_error(es::errc::reserved_stream, store.append(name, expected, counted(2)));
                 co_await expect_error(es::errc::reserved_stream, store.try_append(name, expected, counted(2)));
@@ -143,8 +145,8 @@ BOOST_FIXTURE_TEST_CASE(negative_versions_are_refused, store_fixture) {
             co_await expect_error(es::errc::invalid_argument, store.read("a", es::read_options().from(version)));
             co_await expect_error(es::errc::invalid_argument, store.read_all(es::read_options().from(version)));
         }
-        co_await expect_error(es::errc::invalid_argument,
-            store.append("a", std::numeric_limits<std::uint64_t>::max(), counted_one("x")));
+        co_await expect_error(
+            es::errc::invalid_argument, store.append("a", std::numeric_limits<std::uint64_t>::max(), counted_one("x")));
         co_await expect_error(es::errc::invalid_argument, store.append("a", std::int8_t(-1), counted_one("x")));
     });
     BOOST_TEST(events_stored() == 2);
@@ -227,8 +229,10 @@ BOOST_FIXTURE_TEST_CASE(a_million_empty_events_are_refused_or_stored_whole, stor
         list.reserve(1'000'000);
         for (int i = 0; i < 1'000'000; ++i) list.emplace_back("T", "");
         const es::result<es::append_result> outcome = co_await store.try_append("a", es::no_stream, std::move(list));
-        if (outcome) BOOST_TEST(outcome->last_version == 1'000'000);
-        else BOOST_TEST(outcome.error().code() == es::errc::invalid_argument);
+        if (outcome)
+            BOOST_TEST(outcome->last_version == 1'000'000);
+        else
+            BOOST_TEST(outcome.error().code() == es::errc::invalid_argument);
     });
     const std::int64_t stored = events_stored();
     BOOST_TEST((stored == 0 || stored == 1'000'000));

@@ -29,6 +29,11 @@ ended how_it_ended(cancellable<T>& operation) {
     }
 }
 
+// The value of a successful open would keep the store until the end of the test.
+asio::awaitable<void> open_and_drop(es::store_options options) {
+    const es::store store = co_await es::open(std::move(options));
+}
+
 const asio::cancellation_type kinds[] = {
     asio::cancellation_type::terminal, asio::cancellation_type::partial, asio::cancellation_type::total};
 
@@ -38,17 +43,17 @@ enum class begins { cold, warm };
 class cancelling : public store_fixture {
 public:
     cancelling() {
-        with_store([&](es::store store) -> asio::awaitable<void> {
-            co_await store.append("a", es::no_stream, events_);
-        });
+        with_store(
+            [&](es::store store) -> asio::awaitable<void> { co_await store.append("a", es::no_stream, events_); });
     }
 
     const std::vector<es::event_data>& events() const { return events_; }
 
     // Starts `make(store)` again and again, cancels it after 0, 1, 2, ... handlers until it ends before that, and each
-    // time asks `check(store, how it ended)` and whether the store still works. Returns the ways in which it ended.
-    template <class Make, class Check>
-    std::set<ended> cancel_at_each_point(begins with, Make make, Check check) {
+    // time asks `check(store, how it ended)` and whether the store still works. `prepare(store)` comes before it and is
+    // not cancelled. Returns the ways in which it ended.
+    template <class Prepare, class Make, class Check>
+    std::set<ended> cancel_at_each_point(begins with, Prepare prepare, Make make, Check check) {
         std::set<ended> ways;
         for (std::size_t after = 0;; ++after) {
             BOOST_TEST_CONTEXT("cancelled after " << after << " handlers") {
@@ -58,12 +63,16 @@ public:
                     // One connection for reading: what is left in it meets the next reader.
                     const es::store store = run(context, es::open(options().pool_size(1)));
                     if (with == begins::warm) run(context, use(store));
-                    cancellable operation(context, make(store));
-                    step(context, after, [&] { return operation.done(); });
-                    ran_to_its_end = operation.done();
-                    operation.cancel(kinds[after % std::size(kinds)]);
-                    step_until(context, [&] { return operation.done(); });
-                    const ended how = how_it_ended(operation);
+                    run(context, prepare(store));
+                    ended how{};
+                    inside(context, [&] {
+                        cancellable operation(context, make(store));
+                        step(context, after, [&] { return operation.done(); });
+                        ran_to_its_end = operation.done();
+                        operation.cancel(kinds[after % std::size(kinds)]);
+                        step_until(context, [&] { return operation.done(); });
+                        how = how_it_ended(operation);
+                    });
                     ways.insert(how);
                     if (ran_to_its_end) BOOST_TEST((how == ended::well));
                     run(context, check(store, how));
@@ -80,12 +89,13 @@ public:
 
     template <class Make>
     std::set<ended> cancel_at_each_point(begins with, Make make) {
-        return cancel_at_each_point(
-            with, make, [](es::store, ended how) -> asio::awaitable<void> {
-                BOOST_TEST((how != ended::unknown));
-                co_return;
-            });
+        return cancel_at_each_point(with, nothing_to_prepare, make, [](es::store, ended how) -> asio::awaitable<void> {
+            BOOST_TEST((how != ended::unknown));
+            co_return;
+        });
     }
+
+    static asio::awaitable<void> nothing_to_prepare(es::store) { co_return; }
 
 private:
     // Every kind of statement, with answers that cannot be mistaken for each other's.
@@ -118,31 +128,26 @@ private:
 BOOST_AUTO_TEST_SUITE(cancellation_test)
 
 BOOST_FIXTURE_TEST_CASE(an_append_that_is_cancelled_tells_the_truth, cancelling) {
-    std::int64_t version = 0;
     for (const begins with : {begins::cold, begins::warm})
         for (const std::size_t size : {1u, 3u}) {
             std::vector<es::event_data> list;
+            std::vector<std::pair<es::uuid, bool>> said; // id, stored
             const auto make = [&](es::store store) {
                 list = counted(size);
+                if (size == 1) return store.append("b", es::any_version, list[0]);
                 return store.append("b", es::any_version, list);
             };
             const auto check = [&](es::store, ended how) -> asio::awaitable<void> {
-                if (how == ended::unknown) co_return; // looked at when the store is closed
-                const std::int64_t stored = events_stored(list[0].id());
-                BOOST_TEST(stored == (how == ended::well ? 1 : 0));
+                if (how == ended::unknown) co_return;
+                BOOST_TEST(events_stored(list[0].id()) == (how == ended::well ? 1 : 0));
+                said.emplace_back(list.back().id(), how == ended::well);
             };
-            std::vector<std::pair<es::uuid, bool>> said; // id, stored
-            const auto check_and_note = [&](es::store store, ended how) -> asio::awaitable<void> {
-                co_await check(store, how);
-                if (how != ended::unknown) said.emplace_back(list.back().id(), how == ended::well);
-            };
-            const std::set<ended> ways = cancel_at_each_point(with, make, check_and_note);
+            const std::set<ended> ways = cancel_at_each_point(with, nothing_to_prepare, make, check);
             BOOST_TEST(ways.contains(ended::well));
             BOOST_TEST(ways.contains(ended::cancelled));
             BOOST_TEST(ways.contains(ended::unknown), "no handler ran while the append was under way");
+            // Nor was it stored later, by a flush that went on.
             for (const auto& [id, stored] : said) BOOST_TEST(events_stored(id) == (stored ? 1 : 0));
-            version = number("select version from eventstore.streams where name = 'b'");
-            BOOST_TEST(version > 0);
         }
 }
 
@@ -156,17 +161,19 @@ BOOST_FIXTURE_TEST_CASE(a_try_append_that_is_cancelled_says_so_by_a_value, cance
             {
                 const es::store store = run(context, es::open(options()));
                 if (with == begins::warm) run(context, store.append("warm", es::any_version, counted_one("x")));
-                cancellable operation(context, store.try_append("b", es::any_version, event));
-                step(context, after, [&] { return operation.done(); });
-                ran_to_its_end = operation.done();
-                operation.cancel();
-                step_until(context, [&] { return operation.done(); });
-                try {
-                    outcome = operation.value();
-                } catch (const boost::system::system_error& e) {
-                    // Thrown by co_spawn itself, before the coroutine began.
-                    BOOST_TEST((e.code() == asio::error::operation_aborted && after <= 1), e.what());
-                }
+                inside(context, [&] {
+                    cancellable operation(context, store.try_append("b", es::any_version, event));
+                    step(context, after, [&] { return operation.done(); });
+                    ran_to_its_end = operation.done();
+                    operation.cancel();
+                    step_until(context, [&] { return operation.done(); });
+                    try {
+                        outcome = operation.value();
+                    } catch (const boost::system::system_error& e) {
+                        // Thrown by co_spawn itself, before the coroutine began.
+                        BOOST_TEST((e.code() == asio::error::operation_aborted && after <= 1), e.what());
+                    }
+                });
             }
             context.restart();
             context.run_for(default_deadline);
@@ -215,20 +222,21 @@ BOOST_FIXTURE_TEST_CASE(a_next_that_is_cancelled_takes_nothing, cancelling) {
             for (const std::int64_t taken : {0, 1, 2, 3}) { // in pages of two: within one, and between two
                 std::optional<es::event_scan> scan;
                 std::int64_t seen = 0;
-                const auto take = [&](es::store store) -> asio::awaitable<std::int64_t> {
-                    // The scan is prepared without cancellation, by whoever runs first.
-                    co_await asio::this_coro::throw_if_cancelled(false);
+                const auto prepare = [&](es::store store) -> asio::awaitable<void> {
+                    scan.emplace(store.scan("a", es::read_options().count(2)));
+                    for (seen = 0; seen < taken; ++seen) co_await scan->next();
+                };
+                const auto make = [&](es::store) -> asio::awaitable<void> {
+                    // What was taken is noted by whoever got it, cancelled or not.
                     if (by_pages) {
                         const std::optional<es::event_page> page = co_await scan->next_page();
-                        co_return page->back().version();
+                        BOOST_TEST(page->front().version() == seen + 1);
+                        seen = page->back().version();
+                    } else {
+                        const std::optional<es::recorded_event> event = co_await scan->next();
+                        BOOST_TEST(event->version() == seen + 1);
+                        seen = event->version();
                     }
-                    const std::optional<es::recorded_event> event = co_await scan->next();
-                    co_return event->version();
-                };
-                const auto make = [&](es::store store) {
-                    scan.emplace(store.scan("a", es::read_options().count(2)));
-                    seen = 0;
-                    return prepared(take(store), *scan, taken, seen);
                 };
                 const auto check = [&](es::store, ended how) -> asio::awaitable<void> {
                     BOOST_TEST((how != ended::unknown));
@@ -239,9 +247,178 @@ BOOST_FIXTURE_TEST_CASE(a_next_that_is_cancelled_takes_nothing, cancelling) {
                     BOOST_TEST(seen == 6);
                     scan.reset();
                 };
-                const std::set<ended> ways = cancel_at_each_point(with, make, check);
+                const std::set<ended> ways = cancel_at_each_point(with, prepare, make, check);
                 BOOST_TEST(ways.contains(ended::well));
+                if (taken == 0) BOOST_TEST(ways.contains(ended::cancelled));
             }
+}
+
+BOOST_FIXTURE_TEST_CASE(an_open_that_is_cancelled_leaves_nothing_behind, store_fixture) {
+    for (const bool create : {true, false}) {
+        std::set<ended> ways;
+        for (std::size_t after = 0; after < 5000; ++after) {
+            asio::io_context context(1);
+            bool ran_to_its_end = false;
+            inside(context, [&] {
+                cancellable operation(context, open_and_drop(options().create(create)));
+                step(context, after, [&] { return operation.done(); });
+                ran_to_its_end = operation.done();
+                operation.cancel(kinds[after % std::size(kinds)]);
+                step_until(context, [&] { return operation.done(); });
+                const ended how = how_it_ended(operation);
+                ways.insert(how);
+                if (ran_to_its_end) BOOST_TEST((how == ended::well));
+            });
+            context.restart();
+            context.run_for(default_deadline);
+            BOOST_TEST(context.stopped());
+            if (ran_to_its_end) break;
+        }
+        BOOST_TEST(ways.contains(ended::well));
+        BOOST_TEST(ways.contains(ended::cancelled));
+        BOOST_TEST(!ways.contains(ended::unknown));
+    }
+    with_store(
+        [&](es::store store) -> asio::awaitable<void> { co_await store.append("a", es::no_stream, counted_one("x")); });
+}
+
+BOOST_FIXTURE_TEST_CASE(a_close_that_is_cancelled_goes_on, cancelling) {
+    std::set<ended> ways;
+    for (std::size_t after = 0; after < 2000; ++after) {
+        asio::io_context context(1);
+        bool ran_to_its_end = false;
+        const es::event_data event = counted_one("x");
+        std::optional<started<es::append_result>> append;
+        {
+            const es::store store = run(context, es::open(options()));
+            append.emplace(context.get_executor(), store.append("b", es::any_version, event));
+            step_until(context, [&] { return store.stats().queued_bytes > 0; });
+            inside(context, [&] {
+                cancellable operation(context, store.close());
+                step(context, after, [&] { return operation.done(); });
+                ran_to_its_end = operation.done();
+                operation.cancel(kinds[after % std::size(kinds)]);
+                step_until(context, [&] { return operation.done(); });
+                const ended how = how_it_ended(operation);
+                BOOST_TEST((how != ended::unknown));
+                ways.insert(how);
+            });
+            // Cancelled before it began, it has closed nothing; otherwise nothing opens the store again.
+            if (after > 2) run(context, expect_error(es::errc::store_closed, store.read("a")));
+        }
+        context.restart();
+        context.run_for(default_deadline);
+        BOOST_TEST(context.stopped());
+        BOOST_REQUIRE(append->done());
+        BOOST_TEST(append->value().first_version >= 1);
+        BOOST_TEST(events_stored(event.id()) == 1);
+        if (ran_to_its_end) break;
+    }
+    BOOST_TEST(ways.contains(ended::well));
+    BOOST_TEST(ways.contains(ended::cancelled));
+}
+
+BOOST_FIXTURE_TEST_CASE(an_append_cancelled_in_the_queue_is_never_stored, store_fixture) {
+    with_store(options().max_queued_bytes(10'000), [&](es::store store) -> asio::awaitable<void> {
+        auto& context =
+            static_cast<asio::io_context&>(asio::query(co_await asio::this_coro::executor, asio::execution::context));
+        const auto append = [&](std::string text, std::size_t bytes) {
+            return store.append("a", es::any_version, es::event_data(text, std::string(bytes, 'x')));
+        };
+        blocker log = hold_log();
+        cancellable first(context, append("first", 1));
+        co_await eventually([&] { return log.blocks(); });
+        cancellable queued(context, append("queued", 4000));
+        cancellable behind(context, append("behind", 4000));
+        cancellable waiting(context, append("waiting for admission", 4000));
+        cancellable last(context, append("last", 4000));
+        co_await eventually([&] { return store.stats().queued_appends == 4; });
+        waiting.cancel();
+        queued.cancel(asio::cancellation_type::partial);
+        co_await eventually([&] { return queued.done() && waiting.done(); });
+        BOOST_TEST((how_it_ended(queued) == ended::cancelled));
+        BOOST_TEST((how_it_ended(waiting) == ended::cancelled));
+        BOOST_TEST(!first.done());
+        BOOST_TEST(!behind.done());
+        log.release();
+        co_await eventually([&] { return first.done() && behind.done() && last.done(); });
+        BOOST_TEST(behind.value().first_version == 2);
+        BOOST_TEST(last.value().first_version == 3);
+        BOOST_TEST(store.stats().queued_bytes == 0u);
+        co_await append("after", 9000);
+    });
+    BOOST_TEST(value("select string_agg(type, ', ' order by position) from eventstore.events") ==
+        "first, behind, last, after");
+}
+
+BOOST_FIXTURE_TEST_CASE(an_append_cancelled_after_it_was_sent_ends_at_once_and_its_flush_goes_on, store_fixture) {
+    with_store([&](es::store store) -> asio::awaitable<void> {
+        auto& context =
+            static_cast<asio::io_context&>(asio::query(co_await asio::this_coro::executor, asio::execution::context));
+        blocker log = hold_log();
+        cancellable before(context, store.append("a", es::any_version, counted_one("before")));
+        cancellable sent(context, store.append("a", es::any_version, counted_one("sent")));
+        cancellable after(context, store.append("a", es::any_version, counted_one("after")));
+        co_await eventually([&] { return log.blocks(); });
+        BOOST_TEST(store.stats().queued_appends == 0u, "the three share a flush");
+        sent.cancel();
+        co_await eventually([&] { return sent.done(); });
+        BOOST_TEST((how_it_ended(sent) == ended::unknown));
+        BOOST_TEST(!before.done());
+        log.release();
+        co_await eventually([&] { return before.done() && after.done(); });
+        BOOST_TEST(before.value().first_version == 1);
+        BOOST_TEST(after.value().first_version == 3);
+        BOOST_TEST(store.stats().retried_flushes == 0u);
+        BOOST_TEST(store.stats().queued_bytes == 0u);
+    });
+    TEST_SAME(stored_in("a"), texts({"before", "sent", "after"}));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_read_cancelled_in_the_pipeline_does_not_disturb_the_others, store_fixture) {
+    with_store(options().pool_size(1), [&](es::store store) -> asio::awaitable<void> {
+        auto& context =
+            static_cast<asio::io_context&>(asio::query(co_await asio::this_coro::executor, asio::execution::context));
+        for (const char* const name : {"a", "b", "c"}) co_await store.append(name, es::no_stream, counted(3, name));
+        for (int round = 0; round < 3; ++round) {
+            blocker tables = hold_tables();
+            cancellable a(context, store.read("a"));
+            cancellable b(context, store.read("b"));
+            cancellable c(context, store.read("c"));
+            co_await eventually([&] { return tables.blocks(); });
+            co_await let_others_run();
+            b.cancel(kinds[round]);
+            co_await eventually([&] { return b.done(); }); // at once, not when the server answers
+            BOOST_TEST((how_it_ended(b) == ended::cancelled));
+            BOOST_TEST(!a.done());
+            tables.release();
+            co_await eventually([&] { return a.done() && c.done(); });
+            TEST_SAME(data_of(a.value()), texts({"a1", "a2", "a3"}));
+            TEST_SAME(data_of(c.value()), texts({"c1", "c2", "c3"}));
+        }
+    });
+}
+
+BOOST_FIXTURE_TEST_CASE(a_close_that_waits_can_be_cancelled, store_fixture) {
+    with_store(options().close_timeout(10s), [&](es::store store) -> asio::awaitable<void> {
+        auto& context =
+            static_cast<asio::io_context&>(asio::query(co_await asio::this_coro::executor, asio::execution::context));
+        blocker log = hold_log();
+        cancellable append(context, store.append("a", es::any_version, counted_one("x")));
+        co_await eventually([&] { return log.blocks(); });
+        cancellable closing(context, store.close());
+        cancellable also(context, store.close());
+        co_await let_others_run();
+        closing.cancel();
+        co_await eventually([&] { return closing.done(); });
+        BOOST_TEST((how_it_ended(closing) == ended::cancelled));
+        BOOST_TEST(!also.done());
+        co_await expect_error(es::errc::store_closed, store.read("a"));
+        log.release();
+        co_await eventually([&] { return append.done() && also.done(); });
+        BOOST_TEST(append.value().first_version == 1);
+        BOOST_TEST((how_it_ended(also) == ended::well));
+    });
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -28,7 +28,8 @@ public:
     }
     void accepted(const es::event_data& event, const es::append_result& where) {
         const std::lock_guard lock(mutex_);
-        if (!accepted_.emplace(event.data(), where.first_position).second) problems_.push_back("twice: " + event.data());
+        if (!accepted_.emplace(event.data(), where.first_position).second)
+            problems_.push_back("twice: " + event.data());
     }
 
     const texts& problems() const { return problems_; }
@@ -94,7 +95,8 @@ asio::awaitable<void> watch(es::store store, const std::atomic<bool>& writing, r
     }
 }
 
-asio::awaitable<void> watch_stream(es::store store, std::string stream, const std::atomic<bool>& writing, report& seen) {
+asio::awaitable<void> watch_stream(
+    es::store store, std::string stream, const std::atomic<bool>& writing, report& seen) {
     std::int64_t version = 0;
     while (writing) {
         try {
@@ -167,9 +169,11 @@ BOOST_FIXTURE_TEST_CASE(readers_see_positions_in_commit_order_whoever_writes, st
         try {
             session writer;
             for (int i = 0; i < 150; ++i)
-                writer.run(here("begin; select eventstore.append_event('sql', -1, gen_random_uuid(), 'T', 'x', '', null, null,"
-                                " null, false); select eventstore.append_event('sql-2', -1, gen_random_uuid(), 'T', 'x', '',"
-                                " null, null, null, false); " + std::string(i % 3 == 0 ? "rollback" : "commit")));
+                writer.run(
+                    here("begin; select eventstore.append_event('sql', -1, gen_random_uuid(), 'T', 'x', '', null, null,"
+                         " null, false); select eventstore.append_event('sql-2', -1, gen_random_uuid(), 'T', 'x', '',"
+                         " null, null, null, false); " +
+                        std::string(i % 3 == 0 ? "rollback" : "commit")));
         } catch (const std::exception& e) {
             seen.problem(e.what());
         }
@@ -204,7 +208,8 @@ BOOST_FIXTURE_TEST_CASE(of_four_with_the_same_version_exactly_one_succeeds, stor
         for (const bool two_stores : {false, true})
             for (const std::size_t size : {1u, 10u}) {
                 const std::string name = (two_stores ? "two-" : "one-") + std::to_string(size);
-                for (version = 0; version < static_cast<std::int64_t>(3 * size); version += static_cast<std::int64_t>(size)) {
+                for (version = 0; version < static_cast<std::int64_t>(3 * size);
+                     version += static_cast<std::int64_t>(size)) {
                     std::vector<asio::awaitable<outcome>> work;
                     for (int i = 0; i < 4; ++i)
                         work.push_back((two_stores && i % 2 ? two : one).try_append(name, version, counted(size)));
@@ -229,7 +234,8 @@ BOOST_FIXTURE_TEST_CASE(concurrent_appends_without_a_version_all_succeed, store_
         for (const es::expected_version expected : {es::any_version, es::any_version, es::stream_exists}) {
             std::vector<asio::awaitable<outcome>> work;
             for (int i = 0; i < 8; ++i)
-                work.push_back((i % 2 ? two : one).try_append("a", expected, counted(static_cast<std::size_t>(1 + i % 2))));
+                work.push_back(
+                    (i % 2 ? two : one).try_append("a", expected, counted(static_cast<std::size_t>(1 + i % 2))));
             const std::vector<outcome> all = co_await concurrently(std::move(work));
             BOOST_TEST(count_of(all, success) == 8u);
         }
@@ -280,11 +286,14 @@ BOOST_FIXTURE_TEST_CASE(in_one_flush_each_append_has_its_own_outcome, store_fixt
         table.push_back({"chain", 1, counted(3, "c"), success, 2});
         table.push_back({"chain", 4, counted(1, "c"), success, 5});
         table.push_back({"chain", 4, counted(1, "c"), es::errc::wrong_expected_version, 5});
-        table.push_back({"large", es::any_version, es::events(es::event_data("L", std::string(200'000, 'x'))), success, 1});
+        table.push_back(
+            {"large", es::any_version, es::events(es::event_data("L", std::string(200'000, 'x'))), success, 1});
         std::vector<asio::awaitable<outcome>> work;
         for (const row& each : table) {
-            if (each.events.size() == 1) work.push_back(store.try_append(each.stream, each.expected, each.events[0]));
-            else work.push_back(store.try_append(each.stream, each.expected, each.events));
+            if (each.events.size() == 1)
+                work.push_back(store.try_append(each.stream, each.expected, each.events[0]));
+            else
+                work.push_back(store.try_append(each.stream, each.expected, each.events));
         }
         started<std::vector<outcome>> rest = co_await start(concurrently(std::move(work)));
         co_await eventually([&] { return store.stats().queued_appends == table.size(); });
@@ -293,8 +302,7 @@ BOOST_FIXTURE_TEST_CASE(in_one_flush_each_append_has_its_own_outcome, store_fixt
 
         const std::vector<outcome>& all = rest.value();
         std::int64_t position = 4; // 3 events of before, and the first
-        for (std::size_t i = 0; i < table.size(); ++i)
-            BOOST_TEST_CONTEXT("append " << i << " to " << table[i].stream) {
+        for (std::size_t i = 0; i < table.size(); ++i) BOOST_TEST_CONTEXT("append " << i << " to " << table[i].stream) {
                 BOOST_TEST((all[i] ? success : all[i].error().code()) == table[i].code);
                 if (all[i]) {
                     BOOST_TEST(all[i]->first_version == table[i].number);
@@ -306,7 +314,7 @@ BOOST_FIXTURE_TEST_CASE(in_one_flush_each_append_has_its_own_outcome, store_fixt
                         BOOST_TEST(all[i]->first_position == 1);
                     }
                 } else {
-                    BOOST_TEST(all[i].error()->actual == table[i].number);
+                    if (table[i].number >= 0) BOOST_TEST(all[i].error()->actual == table[i].number);
                     BOOST_TEST(all[i].error()->stream == table[i].stream);
                 }
             }
@@ -403,8 +411,10 @@ BOOST_FIXTURE_TEST_CASE(appends_cancelled_at_random_on_four_threads_tell_the_tru
     for (const attempt& each : attempts) {
         const int times = stored.contains(each.data) ? stored.at(each.data) : 0;
         BOOST_TEST(times <= 1, each.data);
-        if (each.stored) BOOST_TEST(times == 1, each.data << " was acknowledged and is lost");
-        else if (!each.unknown) BOOST_TEST(times == 0, each.data << " was said not to be stored");
+        if (each.stored)
+            BOOST_TEST(times == 1, each.data << " was acknowledged and is lost");
+        else if (!each.unknown)
+            BOOST_TEST(times == 0, each.data << " was said not to be stored");
         cancelled += each.stored ? 0 : 1;
     }
     BOOST_TEST(cancelled > 0u);

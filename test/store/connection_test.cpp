@@ -37,7 +37,8 @@ asio::awaitable<void> wait(std::chrono::steady_clock::duration time) {
     co_await timer.async_wait(asio::use_awaitable);
 }
 
-std::vector<asio::awaitable<es::append_result>> appends_of(shape what, es::store store, const std::vector<es::event_data>& events) {
+std::vector<asio::awaitable<es::append_result>> appends_of(
+    shape what, es::store store, const std::vector<es::event_data>& events) {
     std::vector<asio::awaitable<es::append_result>> work;
     switch (what) {
     case shape::lone: work.push_back(store.append("a", es::any_version, events[0])); break;
@@ -234,7 +235,8 @@ BOOST_FIXTURE_TEST_CASE(writers_and_readers_under_a_storm_of_killed_connections,
         BOOST_TEST(acknowledged.size() == 200u);
         BOOST_TEST(events_stored() == 200);
         texts stored;
-        for (const auto& row : ask("select convert_from(data, 'UTF8') from eventstore.events")) stored.push_back(row[0]);
+        for (const auto& row : ask("select convert_from(data, 'UTF8') from eventstore.events"))
+            stored.push_back(row[0]);
         std::sort(stored.begin(), stored.end());
         std::sort(acknowledged.begin(), acknowledged.end());
         TEST_SAME(stored, acknowledged);
@@ -306,7 +308,8 @@ BOOST_FIXTURE_TEST_CASE(an_append_whose_last_five_bytes_are_lost_does_not_hold_t
             network.lose_last(5);
             started<outcome> lost = co_await start(store.try_append("a", es::any_version, events));
             co_await eventually([&] { return !network.lost().empty(); });
-            BOOST_TEST((network.lost() == std::string("S\0\0\0\4", 5)), "an append goes out in one write with its Sync");
+            BOOST_TEST(
+                (network.lost() == std::string("S\0\0\0\4", 5)), "an append goes out in one write with its Sync");
             started<es::append_result> behind = co_await start(other.append("b", es::any_version, counted(size)));
             co_await eventually([&] { return lost.done(); });
             if (!lost.value()) {
@@ -353,7 +356,8 @@ BOOST_FIXTURE_TEST_CASE(notices_of_the_server_go_to_the_log, store_fixture) {
     with_store(options().on_log(keep), [&](es::store store) -> asio::awaitable<void> {
         ask("create function eventstore.talk() returns trigger language plpgsql as"
             " $$ begin raise warning 'the disk is\nnearly full'; return null; end $$;"
-            "create trigger talk after insert on eventstore.events for each statement execute function eventstore.talk()");
+            "create trigger talk after insert on eventstore.events for each statement execute function "
+            "eventstore.talk()");
         co_await store.append("a", es::no_stream, counted_one("x"));
         co_await eventually([&] { return !log.empty(); });
     });

@@ -21,8 +21,7 @@ es::event_data dated(es::timestamp when) { return es::event_data("Dated", "x").c
 
 // The server compares, not the test's clock: they may differ.
 es::timestamp server_time(store_fixture& test) {
-    return es::timestamp(
-        microseconds(test.number("select (extract(epoch from clock_timestamp()) * 1000000)::bigint")));
+    return es::timestamp(microseconds(test.number("select (extract(epoch from clock_timestamp()) * 1000000)::bigint")));
 }
 
 } // namespace
@@ -71,8 +70,8 @@ BOOST_FIXTURE_TEST_CASE(a_given_time_is_kept_to_the_microsecond, store_fixture) 
 BOOST_FIXTURE_TEST_CASE(a_list_may_give_a_time_to_some_events_only, store_fixture) {
     with_store([&](es::store store) -> asio::awaitable<void> {
         const es::timestamp before = server_time(*this);
-        const es::append_result done =
-            co_await store.append("mixed", es::no_stream, es::events(dated(recent), counted_one("now"), dated(long_ago)));
+        const es::append_result done = co_await store.append(
+            "mixed", es::no_stream, es::events(dated(recent), counted_one("now"), dated(long_ago)));
         const es::timestamp after = server_time(*this);
         BOOST_TEST((done.created_at == long_ago));
         const es::event_page page = co_await store.read("mixed");

@@ -77,7 +77,8 @@ BOOST_FIXTURE_TEST_CASE(streams_are_listed_by_the_bytes_of_their_names, store_fi
         delete_stream_softly("aa");
         const std::vector<es::stream_info> less = co_await store.streams();
         BOOST_TEST(less.size() == sorted.size() - 1);
-        TEST_SAME(names_of(less), texts({"A", "B", "a", "a ", "a-", "aB", "b", "\u00e4", "\u00e9", "\uffff", "\U0001F680"}));
+        TEST_SAME(
+            names_of(less), texts({"A", "B", "a", "a ", "a-", "aB", "b", "\u00e4", "\u00e9", "\uffff", "\U0001F680"}));
     });
 }
 
@@ -85,8 +86,10 @@ BOOST_FIXTURE_TEST_CASE(streams_are_listed_a_page_at_a_time, store_fixture) {
     with_store([&](es::store store) -> asio::awaitable<void> {
         ask("insert into eventstore.streams (name, version, created_at)"
             " select 's-' || to_char(n, 'FM0000'), 1, now() from generate_series(1, 1100) as n;"
-            "insert into eventstore.events (position, stream_id, stream_version, created_at, event_id, type, data, metadata)"
-            " select row_number() over (), stream_id, 1, now(), gen_random_uuid(), 'T', '', '' from eventstore.streams");
+            "insert into eventstore.events (position, stream_id, stream_version, created_at, event_id, type, data, "
+            "metadata)"
+            " select row_number() over (), stream_id, 1, now(), gen_random_uuid(), 'T', '', '' from "
+            "eventstore.streams");
         const std::vector<es::stream_info> first = co_await store.streams();
         BOOST_REQUIRE(first.size() == 1000u);
         BOOST_TEST(first.back().name == "s-1000");
@@ -110,9 +113,11 @@ BOOST_FIXTURE_TEST_CASE(streams_are_listed_a_page_at_a_time, store_fixture) {
 
         const std::vector<es::stream_info> none = co_await store.streams(es::stream_query().after("t"));
         BOOST_TEST(none.empty());
-        const std::vector<es::stream_info> between = co_await store.streams(es::stream_query().after("s-0005x").count(1));
+        const std::vector<es::stream_info> between =
+            co_await store.streams(es::stream_query().after("s-0005x").count(1));
         TEST_SAME(names_of(between), texts({"s-0006"}));
-        const std::vector<es::stream_info> before = co_await store.streams(es::stream_query().prefix("s-1").after("a").count(2));
+        const std::vector<es::stream_info> before =
+            co_await store.streams(es::stream_query().prefix("s-1").after("a").count(2));
         TEST_SAME(names_of(before), texts({"s-1000", "s-1001"}));
     });
 }
@@ -120,9 +125,9 @@ BOOST_FIXTURE_TEST_CASE(streams_are_listed_a_page_at_a_time, store_fixture) {
 // The end of a range of names is found by raising the last character, which is not always possible.
 BOOST_FIXTURE_TEST_CASE(any_text_is_a_prefix, store_fixture) {
     with_store([&](es::store store) -> asio::awaitable<void> {
-        const std::string last = "\U0010FFFF";       // nothing comes after it
+        const std::string last = "\U0010FFFF";          // nothing comes after it
         const std::string before_surrogates = "\uD7FF"; // what comes after it is no character
-        const std::string two_bytes = "\u007f";      // what comes after it is longer
+        const std::string two_bytes = "\u007f";         // what comes after it is longer
         const std::string three_bytes = "\u07ff";
         const std::string four_bytes = "\uffff";
         texts prefixes = {"a", "a%", "a_", "a\\", "'", "\"", " ", "a'b", last, "a" + last, last + last,

@@ -141,39 +141,40 @@ BOOST_FIXTURE_TEST_CASE(a_read_that_nobody_waits_for_any_more_ends_on_the_server
 
 BOOST_FIXTURE_TEST_CASE(a_full_queue_makes_appends_wait_or_fail, store_fixture) {
     for (const bool fails : {false, true})
-        with_store(options().max_queued_bytes(10'000).fail_when_full(fails), [&](es::store store) -> asio::awaitable<void> {
-            const std::string stream = fails ? "fails" : "waits";
-            blocker log = hold_log();
-            started<outcome> first = co_await start(store.try_append(stream, es::any_version, sized(4000)));
-            co_await eventually([&] { return log.blocks(); });
-            started<outcome> second = co_await start(store.try_append(stream, es::any_version, sized(4000)));
-            started<outcome> third = co_await start(store.try_append(stream, es::any_version, sized(4000)));
-            started<outcome> small = co_await start(store.try_append(stream, es::any_version, sized(1)));
-            co_await eventually([&] { return store.stats().queued_appends >= (fails ? 1u : 3u); });
-            co_await let_others_run();
-            BOOST_TEST(store.stats().queued_bytes <= 10'000u);
-            BOOST_TEST(!second.done());
-            if (fails) {
-                co_await eventually([&] { return third.done(); });
-                const es::failure why = expect_error(es::errc::overloaded, third.value());
-                BOOST_TEST(why->retry_helps);
-                BOOST_TEST(!why->outcome_unknown);
-            } else {
-                BOOST_TEST(!third.done());
-                BOOST_TEST(!small.done()); // it would fit, but it does not overtake
-            }
-            log.release();
-            co_await eventually([&] { return first.done() && second.done() && third.done() && small.done(); });
-            BOOST_TEST(first.value().value().first_version == 1);
-            BOOST_TEST(second.value().value().first_version == 2);
-            if (!fails) {
-                BOOST_TEST(third.value().value().first_version == 3);
-                BOOST_TEST(small.value().value().first_version == 4);
-            }
-            BOOST_TEST(store.stats().queued_bytes == 0u);
-            const outcome after = co_await store.try_append(stream, es::any_version, sized(9000));
-            BOOST_TEST(after.has_value());
-        });
+        with_store(
+            options().max_queued_bytes(10'000).fail_when_full(fails), [&](es::store store) -> asio::awaitable<void> {
+                const std::string stream = fails ? "fails" : "waits";
+                blocker log = hold_log();
+                started<outcome> first = co_await start(store.try_append(stream, es::any_version, sized(4000)));
+                co_await eventually([&] { return log.blocks(); });
+                started<outcome> second = co_await start(store.try_append(stream, es::any_version, sized(4000)));
+                started<outcome> third = co_await start(store.try_append(stream, es::any_version, sized(4000)));
+                started<outcome> small = co_await start(store.try_append(stream, es::any_version, sized(1)));
+                co_await eventually([&] { return store.stats().queued_appends >= (fails ? 1u : 3u); });
+                co_await let_others_run();
+                BOOST_TEST(store.stats().queued_bytes <= 10'000u);
+                BOOST_TEST(!second.done());
+                if (fails) {
+                    co_await eventually([&] { return third.done(); });
+                    const es::failure why = expect_error(es::errc::overloaded, third.value());
+                    BOOST_TEST(why->retry_helps);
+                    BOOST_TEST(!why->outcome_unknown);
+                } else {
+                    BOOST_TEST(!third.done());
+                    BOOST_TEST(!small.done()); // it would fit, but it does not overtake
+                }
+                log.release();
+                co_await eventually([&] { return first.done() && second.done() && third.done() && small.done(); });
+                BOOST_TEST(first.value().value().first_version == 1);
+                BOOST_TEST(second.value().value().first_version == 2);
+                if (!fails) {
+                    BOOST_TEST(third.value().value().first_version == 3);
+                    BOOST_TEST(small.value().value().first_version == 4);
+                }
+                BOOST_TEST(store.stats().queued_bytes == 0u);
+                const outcome after = co_await store.try_append(stream, es::any_version, sized(9000));
+                BOOST_TEST(after.has_value());
+            });
 }
 
 BOOST_FIXTURE_TEST_CASE(a_closed_store_refuses_everything_and_says_so, store_fixture) {

@@ -73,7 +73,8 @@ BOOST_FIXTURE_TEST_CASE(a_missing_schema_is_made_only_if_asked_for, store_fixtur
 }
 
 BOOST_FIXTURE_TEST_CASE(a_schema_that_holds_something_else_is_missing_its_store, store_fixture) {
-    ask("create schema " + quoted_name(schema()) + "; create table eventstore.mine (x int); insert into eventstore.mine values (1)");
+    ask("create schema " + quoted_name(schema()) +
+        "; create table eventstore.mine (x int); insert into eventstore.mine values (1)");
     run(open_fails(es::errc::schema_missing, options().create(false)));
     with_store([&](es::store store) -> asio::awaitable<void> { co_await append_and_read(store); });
     BOOST_TEST(value("select x from eventstore.mine") == "1");
@@ -105,12 +106,14 @@ BOOST_FIXTURE_TEST_CASE(migrate_makes_the_schema_once, store_fixture) {
     BOOST_TEST(first == second);
     BOOST_TEST(number("select max(version) from eventstore.schema_migrations") == first);
     BOOST_TEST(number("select count(*) from eventstore.schema_migrations") == first);
-    with_store(options().create(false), [&](es::store store) -> asio::awaitable<void> { co_await append_and_read(store); });
+    with_store(
+        options().create(false), [&](es::store store) -> asio::awaitable<void> { co_await append_and_read(store); });
 }
 
 BOOST_FIXTURE_TEST_CASE(a_migration_that_fails_leaves_nothing_behind, store_fixture) {
     // In the way of one of the later migrations.
-    ask("create schema " + quoted_name(schema()) + "; create function eventstore.refuse_change() returns int language sql as 'select 1'");
+    ask("create schema " + quoted_name(schema()) +
+        "; create function eventstore.refuse_change() returns int language sql as 'select 1'");
     const es::failure why = run(expect_error(es::errc::database_error, es::open(options())));
     BOOST_TEST(why->sqlstate == "42723");
     BOOST_TEST(value("select to_regclass('eventstore.events') is null") == "t");
@@ -140,9 +143,9 @@ BOOST_FIXTURE_TEST_CASE(many_may_make_the_schema_at_once, store_fixture) {
 
 BOOST_AUTO_TEST_CASE(any_schema_name_is_quoted) {
     for (const std::string& name : {std::string(R"("we'ird"; drop)"), std::string("x'; drop schema public cascade; --"),
-             std::string(R"(back\slash 'n' "quote")"), std::string("UPPER lower"), std::string("stra\u00dfe \U0001F680"),
-             std::string("percent %s $1 ${x} :x"), std::string("select"), std::string("$$ $f$ $migration$"),
-             std::string("/* comment"), std::string("-- comment"),
+             std::string(R"(back\slash 'n' "quote")"), std::string("UPPER lower"),
+             std::string("stra\u00dfe \U0001F680"), std::string("percent %s $1 ${x} :x"), std::string("select"),
+             std::string("$$ $f$ $migration$"), std::string("/* comment"), std::string("-- comment"),
              // The library writes the name in the place of "eventstore.": once, and not in what it has written.
              std::string("eventstore.log_state"), std::string("my eventstore.eventstore."), std::string(63, 'x')}) {
         BOOST_TEST_CONTEXT(name) {
@@ -151,8 +154,7 @@ BOOST_AUTO_TEST_CASE(any_schema_name_is_quoted) {
                 open_fails(es::errc::schema_missing, es::store_options(test_server::url()).schema(name).create(false)));
             BOOST_TEST(!schema.exists());
             const auto use = [&]() -> asio::awaitable<void> {
-                const es::store store =
-                    co_await es::open(es::store_options(test_server::url()).schema(name).create());
+                const es::store store = co_await es::open(es::store_options(test_server::url()).schema(name).create());
                 co_await append_and_read(store);
             };
             run(use());
@@ -193,9 +195,9 @@ BOOST_FIXTURE_TEST_CASE(options_out_of_their_bounds_are_refused, store_fixture) 
 }
 
 BOOST_FIXTURE_TEST_CASE(a_url_that_is_none_is_refused, store_fixture) {
-    for (const char* const url : {"postgresql://host:notaport/db", "nonsense", "host=localhost port", "no_such_option=1",
-             "postgresql://localhost/db?no_such_option=1", "postgresql://[::1/db", "postgresql://%zz@localhost/db",
-             "host='unfinished"}) {
+    for (const char* const url : {"postgresql://host:notaport/db", "nonsense", "host=localhost port",
+             "no_such_option=1", "postgresql://localhost/db?no_such_option=1", "postgresql://[::1/db",
+             "postgresql://%zz@localhost/db", "host='unfinished"}) {
         const auto attempt = [&]() -> asio::awaitable<es::errc> {
             es::errc code{};
             try {
@@ -246,7 +248,8 @@ BOOST_FIXTURE_TEST_CASE(a_server_that_cannot_be_reached_is_reported_in_time, sto
 }
 
 BOOST_FIXTURE_TEST_CASE(a_password_is_never_told, store_fixture) {
-    const std::vector<std::string> secrets = {"s3cr3t-pass", "s3cr3t'pass", "s3cr3t pass", "s3cr3t%pass", "s3cr3t\"pass", "x"};
+    const std::vector<std::string> secrets = {
+        "s3cr3t-pass", "s3cr3t'pass", "s3cr3t pass", "s3cr3t%pass", "s3cr3t\"pass", "x"};
     for (const std::string& secret : secrets) {
         std::string encoded; // for a URI, each byte in hexadecimal
         for (const char c : secret) {
@@ -310,22 +313,24 @@ BOOST_FIXTURE_TEST_CASE(a_password_is_never_told, store_fixture) {
 
 BOOST_FIXTURE_TEST_CASE(several_hosts_are_tried, store_fixture) {
     const session server(url());
-    const std::string several = url_with(url(), {{"host", "/no/such/folder," + server.host()}, {"port", "1," + server.port()}});
+    const std::string several =
+        url_with(url(), {{"host", "/no/such/folder," + server.host()}, {"port", "1," + server.port()}});
     with_store(options(several), [&](es::store store) -> asio::awaitable<void> { co_await append_and_read(store); });
 }
 
 // Text is UTF-8 here, whatever else the url or the environment says.
 BOOST_FIXTURE_TEST_CASE(another_client_encoding_does_not_change_the_text, store_fixture) {
-    with_store(options(url_with(url(), {{"client_encoding", "LATIN1"}})), [&](es::store store) -> asio::awaitable<void> {
-        const std::string name = "stra\u00dfe";
-        co_await store.append(name, es::no_stream, es::event_data("\u00e9", "x"));
-        co_await store.append(name, es::any_version, counted(2));
-        const es::event_page page = co_await store.read_all();
-        BOOST_TEST(page[0].stream() == name);
-        BOOST_TEST(page[0].type() == "\u00e9");
-        const std::vector<es::stream_info> list = co_await store.streams();
-        BOOST_TEST(list[0].name == name);
-    });
+    with_store(
+        options(url_with(url(), {{"client_encoding", "LATIN1"}})), [&](es::store store) -> asio::awaitable<void> {
+            const std::string name = "stra\u00dfe";
+            co_await store.append(name, es::no_stream, es::event_data("\u00e9", "x"));
+            co_await store.append(name, es::any_version, counted(2));
+            const es::event_page page = co_await store.read_all();
+            BOOST_TEST(page[0].stream() == name);
+            BOOST_TEST(page[0].type() == "\u00e9");
+            const std::vector<es::stream_info> list = co_await store.streams();
+            BOOST_TEST(list[0].name == name);
+        });
     BOOST_TEST(value("select name = 'stra\u00dfe' from eventstore.streams") == "t");
 }
 
@@ -344,9 +349,8 @@ BOOST_FIXTURE_TEST_CASE(settings_of_the_role_do_not_reach_the_store, store_fixtu
 
 BOOST_FIXTURE_TEST_CASE(a_default_above_read_committed_does_not_stop_appends, store_fixture) {
     const std::string hostile = "-c default_transaction_isolation=serializable";
-    with_store(options(url_with(url(), {{"options", hostile}})), [&](es::store store) -> asio::awaitable<void> {
-        co_await append_and_read(store);
-    });
+    with_store(options(url_with(url(), {{"options", hostile}})),
+        [&](es::store store) -> asio::awaitable<void> { co_await append_and_read(store); });
 }
 
 BOOST_FIXTURE_TEST_CASE(asynchronous_commit_is_refused_unless_allowed, store_fixture) {

@@ -37,14 +37,18 @@ asio::awaitable<found> read_filtered(es::store store, std::string stream, es::re
 
 // A log of `count` events of type "Common" in ten streams, made by the server in one go.
 void fill(store_fixture& test, int count) {
-    test.ask("insert into eventstore.streams (name, version, created_at)"
-             " select 'bulk-' || n, 0, now() from generate_series(0, 9) as n;"
-             "insert into eventstore.events (position, stream_id, stream_version, created_at, event_id, type, data, metadata)"
-             " select n, (select stream_id from eventstore.streams where name = 'bulk-' || (n - 1) % 10), (n - 1) / 10 + 1,"
-             "  now(), gen_random_uuid(), 'Common', 'x', ''"
-             " from generate_series(1, " + std::to_string(count) + ") as n;"
-             "update eventstore.streams as s set version ="
-             " (select count(*) from eventstore.events as e where e.stream_id = s.stream_id)");
+    test.ask(
+        "insert into eventstore.streams (name, version, created_at)"
+        " select 'bulk-' || n, 0, now() from generate_series(0, 9) as n;"
+        "insert into eventstore.events (position, stream_id, stream_version, created_at, event_id, type, data, "
+        "metadata)"
+        " select n, (select stream_id from eventstore.streams where name = 'bulk-' || (n - 1) % 10), (n - 1) / 10 + 1,"
+        "  now(), gen_random_uuid(), 'Common', 'x', ''"
+        " from generate_series(1, " +
+        std::to_string(count) +
+        ") as n;"
+        "update eventstore.streams as s set version ="
+        " (select count(*) from eventstore.events as e where e.stream_id = s.stream_id)");
 }
 
 } // namespace
@@ -104,7 +108,8 @@ BOOST_FIXTURE_TEST_CASE(only_streams_with_the_prefix_are_read, store_fixture) {
         for (const auto& [prefix, positions] : table) co_await expect(prefix, positions);
         const es::event_page both = co_await store.read_all(es::read_options().stream_prefix("user").type("user-2"));
         TEST_SAME(positions_of(both), numbers({2}));
-        const es::event_page back = co_await store.read_all(es::read_options().stream_prefix("use").backward().count(2));
+        const es::event_page back =
+            co_await store.read_all(es::read_options().stream_prefix("use").backward().count(2));
         TEST_SAME(positions_of(back), numbers({9, 3}));
     });
 }
@@ -164,7 +169,7 @@ BOOST_FIXTURE_TEST_CASE(a_filter_that_matches_nothing_ends_at_the_head, store_fi
 BOOST_FIXTURE_TEST_CASE(a_filter_that_matches_rarely_finds_each_match, store_fixture) {
     with_store([&](es::store store) -> asio::awaitable<void> {
         fill(*this, 150'000);
-        co_await store.append("rare", es::no_stream, es::event_data("Rare", "x"));           // 150,001
+        co_await store.append("rare", es::no_stream, es::event_data("Rare", "x")); // 150,001
         ask("begin; alter table eventstore.events disable trigger user; "
             "update eventstore.events set type = 'Rare' where position in (1, 2, 70000, 70001, 149999);"
             "alter table eventstore.events enable trigger user; commit");
@@ -182,7 +187,8 @@ BOOST_FIXTURE_TEST_CASE(a_filter_that_matches_rarely_finds_each_match, store_fix
 
         es::event_scan scan = store.scan_all(es::read_options().type("Rare"));
         numbers scanned;
-        while (const std::optional<es::recorded_event> event = co_await scan.next()) scanned.push_back(event->position());
+        while (const std::optional<es::recorded_event> event = co_await scan.next())
+            scanned.push_back(event->position());
         TEST_SAME(scanned, forward.positions);
         es::event_scan pages = store.scan_all(es::read_options().type("Rare").backward());
         while (const std::optional<es::event_page> page = co_await pages.next_page()) BOOST_TEST(!page->empty());

@@ -74,8 +74,7 @@ BOOST_FIXTURE_TEST_CASE(a_page_ends_before_the_event_that_does_not_fit, store_fi
             TEST_SAME(versions_of(back), from_to(10, 9));
             BOOST_TEST(!back.complete());
             BOOST_TEST(back.next_from() == 8);
-            const es::event_page typed =
-                co_await store.read(stream, es::read_options().type("Sized").max_bytes(250));
+            const es::event_page typed = co_await store.read(stream, es::read_options().type("Sized").max_bytes(250));
             TEST_SAME(versions_of(typed), from_to(1, 2));
             BOOST_TEST(typed.next_from() == 3);
         }

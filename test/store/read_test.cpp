@@ -174,7 +174,7 @@ BOOST_FIXTURE_TEST_CASE(pages_follow_each_other_backwards, store_fixture) {
 BOOST_FIXTURE_TEST_CASE(offsets_out_of_range_give_empty_pages, store_fixture) {
     with_store([&](es::store store) -> asio::awaitable<void> {
         co_await store.append("a", es::no_stream, counted(5));
-        const std::int64_t furthest = std::numeric_limits<std::int64_t>::max();
+        const std::int64_t furthest = std::int64_t(1) << 60;
         for (const char* const stream : {"a", "$all"}) {
             for (const std::int64_t beyond : {std::int64_t(6), std::int64_t(1000), furthest}) {
                 const es::event_page page = co_await store.read(stream, from(beyond));
@@ -190,6 +190,8 @@ BOOST_FIXTURE_TEST_CASE(offsets_out_of_range_give_empty_pages, store_fixture) {
                 const es::event_page both = co_await store.read(stream, from(beyond).backward().type("Counted"));
                 TEST_SAME(versions_of(both), from_to(5, 1));
             }
+            const es::event_page last = co_await store.read(stream, from(std::numeric_limits<std::int64_t>::max()));
+            BOOST_TEST((last.empty() && last.complete() && last.next_from() > furthest));
             const es::event_page zero = co_await store.read(stream, from(0));
             TEST_SAME(versions_of(zero), from_to(1, 5));
             const es::event_page none = co_await store.read(stream, from(0).backward());
@@ -301,8 +303,8 @@ BOOST_FIXTURE_TEST_CASE(many_callers_read_at_once_and_each_gets_its_own_page, st
                 if (data_of(page) == texts({stream + "/1", stream + "/2", stream + "/3"})) ++good;
             };
             ++running;
-            asio::co_spawn(co_await asio::this_coro::executor, work(store, name, right),
-                [&](std::exception_ptr) { --running; });
+            asio::co_spawn(
+                co_await asio::this_coro::executor, work(store, name, right), [&](std::exception_ptr) { --running; });
         }
         co_await eventually([&] { return running == 0; });
         BOOST_TEST(right == 200);

@@ -61,8 +61,10 @@ BOOST_AUTO_TEST_CASE(nothing_acknowledged_is_lost_in_a_crash) {
                 const es::event_data event = counted_one(std::to_string(number) + "/" + std::to_string(i));
                 const es::result<es::append_result> done =
                     co_await store.try_append("s-" + std::to_string(number % 2), es::any_version, event);
-                if (done) acknowledged[event.data()] = done->first_position;
-                else if (!done.error()->retry_helps) problems.push_back(done.error().message());
+                if (done)
+                    acknowledged[event.data()] = done->first_position;
+                else if (!done.error()->retry_helps)
+                    problems.push_back(done.error().message());
             }
         };
         std::vector<asio::awaitable<void>> work;

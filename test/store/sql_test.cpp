@@ -20,10 +20,11 @@ std::string append_one(const std::string& stream, int expected, const std::strin
 std::string append_two(const std::string& stream, int expected, const std::string& data) {
     const std::string bytes = "convert_to(" + quoted_text(data) + ", 'UTF8')";
     const std::string exact = std::to_string(expected);
-    return "select eventstore.append_events(array[" + quoted_text(stream) + "], array[" + exact + "]::bigint[], array[2], null, " +
-        (expected == 0 ? "1" : "0") + ", array[1], array[" + exact +
+    return "select eventstore.append_events(array[" + quoted_text(stream) + "], array[" + exact +
+        "]::bigint[], array[2], null, " + (expected == 0 ? "1" : "0") + ", array[1], array[" + exact +
         "]::bigint[], array[2], array[false], array[1, 1], array[1, 2], array[gen_random_uuid(), gen_random_uuid()],"
-        " array['FromSql', 'FromSql'], array[" + bytes + ", " + bytes + "], null, null, null, null, 100, false)";
+        " array['FromSql', 'FromSql'], array[" +
+        bytes + ", " + bytes + "], null, null, null, null, 100, false)";
 }
 
 } // namespace
@@ -34,13 +35,15 @@ BOOST_FIXTURE_TEST_CASE(the_functions_refuse_transactions_that_cannot_see_the_he
     run(es::migrate(options()));
     session writer;
     for (const char* const level : {"repeatable read", "serializable"})
-        for (const std::string& append : {append_one("a", -1, "x"), append_two("a", -1, "x"), append_two("a", 0, "x")}) {
+        for (const std::string& append :
+            {append_one("a", -1, "x"), append_two("a", -1, "x"), append_two("a", 0, "x")}) {
             BOOST_TEST(writer.state_of(here(std::string("begin isolation level ") + level + ";" + append)) ==
                 invalid_transaction_state);
             writer.run("rollback");
         }
     BOOST_TEST(events_stored() == 0);
-    BOOST_TEST(writer.state_of(here("begin isolation level read committed;" + append_one("a", 0, "x") + "; commit")) == "");
+    BOOST_TEST(
+        writer.state_of(here("begin isolation level read committed;" + append_one("a", 0, "x") + "; commit")) == "");
     BOOST_TEST(events_stored() == 1);
 }
 
@@ -56,12 +59,14 @@ BOOST_FIXTURE_TEST_CASE(appends_of_plain_sql_and_of_the_library_make_one_log, st
         const es::append_result done = co_await store.append("a", 5, counted(2, "library "));
         BOOST_TEST(done.first_position == 9);
         const es::event_page page = co_await store.read("a");
-        TEST_SAME(data_of(page), texts({"library 1", "sql 2", "library 3", "sql 4 and 5", "sql 4 and 5", "library 1", "library 2"}));
+        TEST_SAME(data_of(page),
+            texts({"library 1", "sql 2", "library 3", "sql 4 and 5", "sql 4 and 5", "library 1", "library 2"}));
         BOOST_TEST(page[1].type() == "FromSql");
         BOOST_TEST(page[1].metadata() == "");
         const es::event_page all = co_await store.read_all();
         TEST_SAME(positions_of(all), from_to(1, 10));
-        const es::failure stale = co_await expect_error(es::errc::stream_exists, store.append("b", es::no_stream, counted_one("x")));
+        const es::failure stale =
+            co_await expect_error(es::errc::stream_exists, store.append("b", es::no_stream, counted_one("x")));
         BOOST_TEST(stale->actual == 2);
     });
 }
@@ -136,11 +141,12 @@ BOOST_FIXTURE_TEST_CASE(a_role_may_append_without_rights_on_the_tables, store_fi
                 "delete from eventstore.events", "update eventstore.log_state set floor = 100"})
             BOOST_TEST(writer.state_of(here(statement)) == "42501", statement);
         // What such a role puts in the way must not be taken for the real thing.
-        writer.run("create temp table events (like pg_class); create temp table streams (name text);"
-                   "create temp table log_state (floor bigint);"
-                   "create function pg_temp.clock_timestamp() returns timestamptz language sql as 'select null::timestamptz';"
-                   "create function pg_temp.pg_advisory_xact_lock(bigint) returns void language sql as 'select';"
-                   "set search_path = pg_temp, public");
+        writer.run(
+            "create temp table events (like pg_class); create temp table streams (name text);"
+            "create temp table log_state (floor bigint);"
+            "create function pg_temp.clock_timestamp() returns timestamptz language sql as 'select null::timestamptz';"
+            "create function pg_temp.pg_advisory_xact_lock(bigint) returns void language sql as 'select';"
+            "set search_path = pg_temp, public");
         BOOST_TEST(writer.state_of(here(append_one("b", -1, "y"))) == "");
         BOOST_TEST(writer.state_of(here(append_two("b", -1, "y"))) == "");
     }

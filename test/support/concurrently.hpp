@@ -45,8 +45,9 @@ struct gathering {
             if (--left > 0) return;
         }
         const auto executor = asio::get_associated_executor(handler);
-        asio::post(executor,
-            [h = std::move(handler), e = first, all = std::move(values)]() mutable { std::move(h)(e, std::move(all)); });
+        asio::post(executor, [h = std::move(handler), e = first, all = std::move(values)]() mutable {
+            std::move(h)(e, std::move(all));
+        });
     }
 };
 
@@ -69,20 +70,19 @@ inline asio::awaitable<nothing> as_value(asio::awaitable<void> work) {
 /// where one thread runs the context. `work` must not be empty.
 template <class T>
 asio::awaitable<std::vector<T>> concurrently(std::vector<asio::awaitable<T>> work) {
-    auto& context = static_cast<asio::io_context&>(
-        asio::query(co_await asio::this_coro::executor, asio::execution::context));
-    std::vector<std::optional<T>> values =
-        co_await asio::async_initiate<const asio::use_awaitable_t<>, void(std::exception_ptr, std::vector<std::optional<T>>)>(
-            [&](auto handler) {
-                using all = detail::gathering<T, decltype(handler)>;
-                const auto state = std::make_shared<all>(work.size(), std::move(handler));
-                for (std::size_t i = 0; i < work.size(); ++i)
-                    asio::co_spawn(asio::make_strand(context), detail::as_optional(std::move(work[i])),
-                        [state, i](std::exception_ptr e, std::optional<T> value) {
-                            state->one_ended(i, e, std::move(value));
-                        });
-            },
-            asio::use_awaitable);
+    auto& context =
+        static_cast<asio::io_context&>(asio::query(co_await asio::this_coro::executor, asio::execution::context));
+    std::vector<std::optional<T>> values = co_await asio::async_initiate<const asio::use_awaitable_t<>,
+        void(std::exception_ptr, std::vector<std::optional<T>>)>(
+        [&](auto handler) {
+            using all = detail::gathering<T, decltype(handler)>;
+            const auto state = std::make_shared<all>(work.size(), std::move(handler));
+            for (std::size_t i = 0; i < work.size(); ++i)
+                asio::co_spawn(asio::make_strand(context), detail::as_optional(std::move(work[i])),
+                    [state, i](
+                        std::exception_ptr e, std::optional<T> value) { state->one_ended(i, e, std::move(value)); });
+        },
+        asio::use_awaitable);
     std::vector<T> out;
     out.reserve(values.size());
     for (std::optional<T>& each : values) out.push_back(std::move(*each));
@@ -112,7 +112,8 @@ public:
         };
         if constexpr (std::is_void_v<T>)
             asio::co_spawn(on, detail::as_optional(detail::as_value(std::move(work))), bind(std::move(keep)));
-        else asio::co_spawn(on, detail::as_optional(std::move(work)), bind(std::move(keep)));
+        else
+            asio::co_spawn(on, detail::as_optional(std::move(work)), bind(std::move(keep)));
     }
 
     bool done() const noexcept { return state_->done; }

@@ -6,6 +6,7 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/post.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -13,11 +14,25 @@
 
 namespace eventstore::test {
 
+/// Runs `body` inside a handler of the context, from where it may go on to run others. A cancellation that is emitted
+/// there takes effect at once: emitted from outside, co_spawn queues it behind whatever is ready to run, and so misses
+/// the moments in which an operation has ended and its caller has not been resumed yet.
+template <class Body>
+void inside(asio::io_context& context, Body body) {
+    bool done = false;
+    context.restart();
+    asio::post(context, [&] {
+        body();
+        done = true;
+    });
+    while (!done) context.run_one();
+}
+
 /// Runs up to `count` handlers, fewer if `done()` says so before. Returns how many.
 template <class Done>
 std::size_t step(asio::io_context& context, std::size_t count, Done done) {
     const auto end = std::chrono::steady_clock::now() + default_deadline;
-    context.restart();
+    if (context.stopped()) context.restart();
     std::size_t ran = 0;
     while (ran < count && !done() && context.run_one_until(end) == 1) ++ran;
     return ran;
@@ -27,12 +42,12 @@ std::size_t step(asio::io_context& context, std::size_t count, Done done) {
 template <class Done>
 void step_until(asio::io_context& context, Done done, std::source_location where = std::source_location::current()) {
     const auto end = std::chrono::steady_clock::now() + default_deadline;
-    context.restart();
+    if (context.stopped()) context.restart();
     while (!done())
         if (context.run_one_until(end) == 0) detail::fail("what should have come did not come", where);
 }
 
-/// An operation that was started on a context, and can be cancelled.
+/// An operation that was started on a context, and can be cancelled from inside it.
 template <class T>
 class cancellable {
 public:

@@ -17,8 +17,8 @@ void store_fixture::teardown() {
     while (!backends().empty() && std::chrono::steady_clock::now() < end)
         std::this_thread::sleep_for(std::chrono::milliseconds(2));
     BOOST_TEST(backends().size() == 0u, "the store has left connections behind");
-    BOOST_TEST(eventstore::detail::live_objects() == objects_before_, "the store has left objects behind: "
-            << eventstore::detail::live_objects() - objects_before_);
+    BOOST_TEST(eventstore::detail::live_objects() == objects_before_,
+        "the store has left objects behind: " << eventstore::detail::live_objects() - objects_before_);
 
     if (value("select to_regclass('eventstore.events') is null") == "t") return;
     if (!has_holes_)
@@ -78,14 +78,15 @@ void store_fixture::delete_events(const std::string& condition) {
 }
 
 blocker store_fixture::hold_log() const {
-    return blocker(
-        test_server::url(), here("select pg_advisory_xact_lock('eventstore.log_state'::regclass::bigint"
-                                 " + 7311000000000000000)"));
+    return blocker(test_server::url(),
+        here("select pg_advisory_xact_lock('eventstore.log_state'::regclass::bigint"
+             " + 7311000000000000000)"));
 }
 
 blocker store_fixture::hold_tables() const {
-    return blocker(test_server::url(), here("lock table eventstore.events, eventstore.streams, eventstore.log_state"
-                                            " in access exclusive mode"));
+    return blocker(test_server::url(),
+        here("lock table eventstore.events, eventstore.streams, eventstore.log_state"
+             " in access exclusive mode"));
 }
 
 std::vector<int> store_fixture::backends() {

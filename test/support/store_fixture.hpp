@@ -61,8 +61,7 @@ public:
         run(open_and(options(), body), default_deadline, where);
     }
     template <class Body>
-    void with_store(
-        store_options how, const Body& body, std::source_location where = std::source_location::current()) {
+    void with_store(store_options how, const Body& body, std::source_location where = std::source_location::current()) {
         run(open_and(std::move(how), body), default_deadline, where);
     }
 

@@ -1,0 +1,198 @@
+#include "postgres/connect_settings.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+using namespace eventstore;
+using namespace eventstore::postgres;
+
+namespace {
+
+connect_settings made(const store_options& options, session_kind kind = session_kind::reading) {
+    auto settings = connect_settings::make(options, kind);
+    BOOST_REQUIRE_MESSAGE(settings.has_value(), (settings ? "" : settings.error().message()));
+    return *settings;
+}
+
+failure refusal(const std::string& url) {
+    const auto settings = connect_settings::make(store_options(url), session_kind::reading);
+    BOOST_REQUIRE_MESSAGE(!settings, "taken: " + url);
+    return settings.error();
+}
+
+bool holds(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+
+/// Sets a variable of the environment while it lives.
+class environment {
+public:
+    environment(const char* name, const char* value) : name_(name) {
+        if (const char* const before = std::getenv(name)) before_ = before;
+        ::setenv(name, value, 1);
+    }
+    ~environment() {
+        if (before_)
+            ::setenv(name_, before_->c_str(), 1);
+        else
+            ::unsetenv(name_);
+    }
+    environment(const environment&) = delete;
+    environment& operator=(const environment&) = delete;
+
+private:
+    const char* name_;
+    std::optional<std::string> before_;
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(connect_settings_test)
+
+BOOST_AUTO_TEST_CASE(a_uri_is_taken_apart) {
+    const auto settings =
+        made("postgresql://amy:p%40ss%2Fword@db.example:5433/shop?sslmode=require&application_name=till");
+    BOOST_TEST(settings.value("host") == "db.example");
+    BOOST_TEST(settings.value("port") == "5433");
+    BOOST_TEST(settings.value("user") == "amy");
+    BOOST_TEST(settings.value("password") == "p@ss/word");
+    BOOST_TEST(settings.value("dbname") == "shop");
+    BOOST_TEST(settings.value("sslmode") == "require");
+    BOOST_TEST(settings.value("application_name") == "till");
+}
+
+BOOST_AUTO_TEST_CASE(keyword_value_pairs_are_taken_too) {
+    const auto settings = made("host=/run/postgresql dbname='my shop' port=5432");
+    BOOST_TEST(settings.value("host") == "/run/postgresql");
+    BOOST_TEST(settings.value("dbname") == "my shop");
+    BOOST_TEST(settings.value("nothing").empty());
+}
+
+BOOST_AUTO_TEST_CASE(an_empty_url_leaves_everything_to_libpq) {
+    const auto settings = made("");
+    BOOST_TEST(settings.value("host").empty());
+    BOOST_TEST(settings.value("dbname").empty());
+}
+
+BOOST_AUTO_TEST_CASE(keywords_and_values_are_lists_of_the_same_length_that_end_with_null) {
+    const auto settings = made("host=a port=1");
+    const auto keywords = settings.keywords();
+    const auto values = settings.values();
+    BOOST_REQUIRE(keywords.size() == values.size());
+    BOOST_TEST(keywords.back() == nullptr);
+    BOOST_TEST(values.back() == nullptr);
+    for (std::size_t i = 0; i + 1 < keywords.size(); ++i) {
+        BOOST_TEST(settings.value(keywords[i]) == values[i]);
+        for (std::size_t j = 0; j < i; ++j) BOOST_TEST(std::strcmp(keywords[i], keywords[j]) != 0);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_dead_server_is_noticed_and_the_program_named) {
+    const auto settings = made(store_options("host=a").operation_timeout(milliseconds(2500)));
+    BOOST_TEST(settings.value("fallback_application_name") == "eventstore");
+    BOOST_TEST(settings.value("keepalives_idle") == "30");
+    BOOST_TEST(settings.value("keepalives_interval") == "10");
+    BOOST_TEST(settings.value("keepalives_count") == "3");
+    BOOST_TEST(settings.value("tcp_user_timeout") == "2500");
+    BOOST_TEST(settings.value("client_encoding") == "UTF8");
+}
+
+BOOST_AUTO_TEST_CASE(what_the_caller_says_wins) {
+    const auto settings = made("host=a keepalives_idle=5 tcp_user_timeout=9 fallback_application_name=mine");
+    BOOST_TEST(settings.value("keepalives_idle") == "5");
+    BOOST_TEST(settings.value("tcp_user_timeout") == "9");
+    BOOST_TEST(settings.value("fallback_application_name") == "mine");
+}
+
+BOOST_AUTO_TEST_CASE(with_several_hosts_the_one_that_can_write_is_looked_for) {
+    BOOST_TEST(made("host=a").value("target_session_attrs").empty());
+    BOOST_TEST(made("host=a,b").value("target_session_attrs") == "read-write");
+    BOOST_TEST(made("postgresql://a:1,b:2/shop").value("target_session_attrs") == "read-write");
+    BOOST_TEST(made("hostaddr=10.0.0.1,10.0.0.2").value("target_session_attrs") == "read-write");
+    BOOST_TEST(made("host=a,b target_session_attrs=any").value("target_session_attrs") == "any");
+}
+
+BOOST_AUTO_TEST_CASE(sessions_get_the_settings_that_the_statements_count_on) {
+    for (const auto kind : {session_kind::reading, session_kind::appending, session_kind::administration}) {
+        const auto settings = made("host=a", kind);
+        const std::string_view all = settings.value("options");
+        BOOST_TEST(holds(all, "-c jit=off"), all);
+        BOOST_TEST(holds(all, "-c plan_cache_mode=force_generic_plan"), all);
+        BOOST_TEST(holds(all, "-c default_transaction_isolation=read\\ committed"), all);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(each_kind_of_session_has_its_own_time_limits) {
+    const auto options = store_options("host=a").operation_timeout(milliseconds(8000));
+    const auto reading = made(options, session_kind::reading);
+    BOOST_TEST(!holds(reading.value("options"), "timeout"), reading.value("options"));
+    const auto appending = made(options, session_kind::appending);
+    BOOST_TEST(holds(appending.value("options"), "-c statement_timeout=0"), appending.value("options"));
+    BOOST_TEST(holds(appending.value("options"), "-c lock_timeout=6000"), appending.value("options"));
+    const auto administration = made(options, session_kind::administration);
+    BOOST_TEST(holds(administration.value("options"), "-c lock_timeout=0"), administration.value("options"));
+}
+
+BOOST_AUTO_TEST_CASE(the_shortest_timeout_does_not_switch_the_lock_timeout_off) {
+    const auto settings =
+        made(store_options("host=a").operation_timeout(milliseconds(1)), session_kind::appending);
+    BOOST_TEST(settings.value("options").ends_with("lock_timeout=1"), settings.value("options"));
+}
+
+BOOST_AUTO_TEST_CASE(the_callers_own_options_come_last_and_win) {
+    const auto settings = made("host=a options='-c jit=on -c work_mem=9MB'");
+    BOOST_TEST(settings.value("options").ends_with(" -c jit=on -c work_mem=9MB"), settings.value("options"));
+}
+
+BOOST_AUTO_TEST_CASE(options_of_the_environment_count_where_the_url_has_none) {
+    const environment set("PGOPTIONS", "-c work_mem=7MB");
+    BOOST_TEST(made("host=a").value("options").ends_with(" -c work_mem=7MB"));
+    BOOST_TEST(!holds(made("host=a options='-c jit=on'").value("options"), "7MB"));
+}
+
+BOOST_AUTO_TEST_CASE(a_pooler_gets_no_options) {
+    const auto options = store_options("host=a").pooled();
+    BOOST_TEST(made(options, session_kind::appending).value("options").empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_url_that_is_none_is_refused_with_an_example) {
+    for (const char* const bad : {"postgresql://[::1", "host", "host=a nonsense=1", "postgresql://a/b?nonsense=1",
+             "host='a", "postgresql://a:%zz@b/c"}) {
+        const failure why = refusal(bad);
+        BOOST_TEST((why.code() == errc::invalid_argument));
+        BOOST_TEST(holds(why.message(), "postgresql://user@host"), why.message());
+        BOOST_TEST(!holds(why.message(), "\n"), why.message());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_refused_url_is_not_repeated_since_it_may_hold_a_password) {
+    for (const char* const bad : {"postgresql://amy:s3cret@[::1", "postgresql://amy:s3cret%zz@db/shop",
+             "postgresql://amy:s3cret@[::1]x/shop", "s3cret", "password='s3cret", "password=a s3cret=b",
+             "postgresql://amy@db/shop?s3cret=1"}) {
+        const failure why = refusal(bad);
+        BOOST_TEST(!holds(why.message(), "s3cret"), why.message());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(nor_is_a_password_with_quotation_marks_in_it) {
+    for (const char* const bad : {"postgresql://amy:a\"s3cret@[::1", "postgresql://amy:a\"s3cret%zz@db/shop",
+             "postgresql://amy:a\"b\"s3cret@[::1]x/shop", "a\"s3cret", "password=a b\"s3cret=b",
+             "postgresql://amy@db/shop?a\"s3cret=1"}) {
+        const failure why = refusal(bad);
+        BOOST_TEST(!holds(why.message(), "s3cret"), why.message());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_password_is_taken_out_of_a_message_wherever_it_stands) {
+    const auto settings = made("postgresql://amy:s3cret@db/shop");
+    BOOST_TEST(settings.without_password("s3cret and s3crets3cret") == "*** and ******");
+    BOOST_TEST(settings.without_password("nothing to hide") == "nothing to hide");
+    BOOST_TEST(made("host=a").without_password("no password") == "no password");
+    BOOST_TEST(made("password=*").without_password("***") == "*********");
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,127 @@
+#include "postgres/sql_error.hpp"
+
+#include "postgres/scripted_server.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <string>
+
+using namespace eventstore;
+using namespace eventstore::postgres;
+using eventstore::test::scripted_server;
+
+namespace {
+
+scripted_server::fields fields_of(const std::string& state) {
+    return {{'S', "ERROR"}, {'V', "ERROR"}, {'C', state}, {'M', "it went wrong"}};
+}
+
+bool holds(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(sql_error_test)
+
+BOOST_AUTO_TEST_CASE(a_sqlstate_decides_on_the_code_and_whether_a_retry_helps) {
+    const struct {
+        const char* state;
+        errc code;
+        bool retry_helps;
+    } rows[] = {
+        {"55P03", errc::lock_timeout, true},
+        {"57014", errc::timeout, true},
+        {"57P01", errc::connection_lost, true},
+        {"57P02", errc::connection_lost, true},
+        {"57P03", errc::connection_lost, true},
+        {"08006", errc::connection_lost, true},
+        {"08P01", errc::connection_lost, true},
+        {"3F000", errc::schema_missing, false},
+        {"42P01", errc::schema_missing, false},
+        {"42883", errc::schema_missing, false},
+        {"40001", errc::database_error, true},
+        {"40P01", errc::database_error, true},
+        {"53300", errc::database_error, true},
+        {"23505", errc::database_error, false},
+        {"42501", errc::database_error, false},
+        {"22021", errc::database_error, false},
+        {"XX000", errc::database_error, false},
+        {"55000", errc::database_error, false},
+        {"57000", errc::database_error, false},
+    };
+    scripted_server server;
+    for (const auto& row : rows) {
+        const auto answer = server.error(fields_of(row.state));
+        BOOST_REQUIRE(PQresultStatus(answer.get()) == PGRES_FATAL_ERROR);
+        const failure why = to_failure(answer.get(), "reading");
+        BOOST_TEST_CONTEXT("SQLSTATE " << row.state) {
+            BOOST_TEST(why->sqlstate == row.state);
+            BOOST_TEST((why.code() == row.code));
+            BOOST_TEST(why->retry_helps == row.retry_helps);
+            BOOST_TEST(!why->outcome_unknown);
+            BOOST_TEST(holds(why.message(), "reading: it went wrong (SQLSTATE " + std::string(row.state) + ")"));
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_missing_schema_is_told_with_what_to_do) {
+    scripted_server server;
+    const failure why = to_failure(server.error(fields_of("42P01")).get(), "reading");
+    BOOST_TEST(holds(why.message(), "create(true)"), why.message());
+    const failure other = to_failure(server.error(fields_of("XX000")).get(), "reading");
+    BOOST_TEST(!holds(other.message(), "create(true)"), other.message());
+}
+
+BOOST_AUTO_TEST_CASE(detail_and_hint_are_part_of_the_message) {
+    scripted_server server;
+    auto fields = fields_of("53200");
+    fields.emplace_back('D', "Failed on request of size 8.");
+    fields.emplace_back('H', "Buy more.");
+    const failure why = to_failure(server.error(fields).get(), "appending");
+    BOOST_TEST(why.message() ==
+        "appending: it went wrong; Failed on request of size 8.; Buy more. (SQLSTATE 53200)");
+}
+
+BOOST_AUTO_TEST_CASE(a_message_of_several_lines_is_told_on_one) {
+    scripted_server server;
+    auto fields = fields_of("XX000");
+    fields.back().second = "first\n\tsecond\n";
+    fields.emplace_back('D', "third\nfourth");
+    const failure why = to_failure(server.error(fields).get(), "reading");
+    BOOST_TEST(why.message() == "reading: first second ; third fourth (SQLSTATE XX000)");
+}
+
+BOOST_AUTO_TEST_CASE(an_error_of_libpq_itself_has_no_sqlstate) {
+    const std::unique_ptr<PGresult, decltype(&PQclear)> empty(
+        PQmakeEmptyPGresult(nullptr, PGRES_FATAL_ERROR), &PQclear);
+    const failure why = to_failure(empty.get(), "reading");
+    BOOST_TEST((why.code() == errc::database_error));
+    BOOST_TEST(why->sqlstate.empty());
+    BOOST_TEST(!holds(why.message(), "SQLSTATE"), why.message());
+    BOOST_TEST(why.message().starts_with("reading: "), why.message());
+}
+
+BOOST_AUTO_TEST_CASE(a_server_that_hangs_up_is_a_lost_connection) {
+    scripted_server server;
+    server.hang_up();
+    const failure why = connection_failure(server.connection(), "reading");
+    BOOST_TEST((why.code() == errc::connection_lost));
+    BOOST_TEST(why->retry_helps);
+    BOOST_TEST(holds(why.message(), "reading: server closed the connection unexpectedly"), why.message());
+    BOOST_TEST(!holds(why.message(), "\n"), why.message());
+    BOOST_TEST(!why.message().ends_with(" "), why.message());
+}
+
+BOOST_AUTO_TEST_CASE(a_connection_that_says_nothing_is_told_to_be_closed) {
+    const failure why = connection_failure(scripted_server().connection(), "reading");
+    BOOST_TEST(why.message() == "reading: the connection was closed");
+}
+
+BOOST_AUTO_TEST_CASE(lines_are_joined_by_one_blank_each) {
+    BOOST_TEST(one_line("") == "");
+    BOOST_TEST(one_line("\n\t \n") == "");
+    BOOST_TEST(one_line("one") == "one");
+    BOOST_TEST(one_line("\n\tone\n\ttwo\n") == "one two");
+    BOOST_TEST(one_line("one two  three ") == "one two  three");
+}
+
+BOOST_AUTO_TEST_SUITE_END()

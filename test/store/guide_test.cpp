@@ -1,0 +1,123 @@
+// What sql/README.md tells operators to run: it runs, and has the effect that is promised there.
+#include "support/store_fixture.hpp"
+
+#include <fstream>
+#include <regex>
+#include <stdexcept>
+
+namespace es = eventstore;
+namespace asio = boost::asio;
+using namespace es::test;
+
+namespace {
+
+/// The text between ```sql and ```.
+texts snippets() {
+    std::ifstream in(EVENTSTORE_SOURCE_FOLDER "/sql/README.md");
+    texts found;
+    bool inside = false;
+    for (std::string line; std::getline(in, line);) {
+        if (line == "```sql") {
+            inside = true;
+            found.emplace_back();
+        } else if (line == "```") {
+            inside = false;
+        } else if (inside) {
+            found.back() += line + '\n';
+        }
+    }
+    if (!in.eof() || inside || found.empty()) throw std::runtime_error("sql/README.md cannot be read");
+    return found;
+}
+
+/// The one snippet that has these words in it.
+std::string snippet_with(const std::string& words) {
+    for (const std::string& each : snippets())
+        if (each.find(words) != std::string::npos) return each;
+    throw std::runtime_error("sql/README.md has no snippet with: " + words);
+}
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+    return std::regex_replace(text, std::regex(from), to);
+}
+
+struct guide_fixture : store_fixture {
+    guide_fixture() { run(es::migrate(options())); }
+
+    std::string for_test(const std::string& snippet) const {
+        std::string text = replaced(here(snippet), "schema eventstore", "schema " + quoted_name(schema()));
+        text = replaced(text, "shop_writer", quoted_name(schema() + "_writer"));
+        return replaced(text, "shop_reader", quoted_name(schema() + "_reader"));
+    }
+    /// A connection string with which every session has the rights of the role, and no others.
+    std::string as(const std::string& role) const {
+        return url_with(url(), {{"options", "-c role=" + schema() + role}});
+    }
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(guide_test)
+
+BOOST_FIXTURE_TEST_CASE(an_event_can_be_appended_and_read_with_plain_sql, guide_fixture) {
+    BOOST_TEST(value(for_test(snippet_with("append_event("))).starts_with("{0,1,1,"));
+    const rows events = ask(for_test(snippet_with("convert_from")));
+    BOOST_REQUIRE(events.size() == 1U);
+    TEST_SAME(events[0], (texts{"1", "account-1", "1", "AccountOpened", R"({"owner":"Ada"})"}));
+}
+
+BOOST_FIXTURE_TEST_CASE(the_lock_of_the_log_can_be_watched, guide_fixture) {
+    const std::string watch = for_test(snippet_with("pg_locks"));
+    BOOST_TEST(ask(watch).empty());
+    session holder;
+    holder.run("begin; " +
+        here("select eventstore.append_event('a', -1, gen_random_uuid(), 'T', '', '', "
+             "null, null, null, false)"));
+    const rows held = ask(watch);
+    BOOST_REQUIRE(held.size() == 1U);
+    BOOST_TEST(held[0][0] == std::to_string(holder.pid()));
+    BOOST_TEST(held[0][3] == "idle in transaction");
+    holder.run("rollback");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_writer_can_append_and_a_reader_can_read, guide_fixture) {
+    ask(for_test("create role shop_writer; create role shop_reader"));
+    for (int i = 0; i < 2; ++i) ask(for_test(snippet_with("shop_writer"))); // after each migration again
+
+    const es::event_data one("T", "1");
+    with_store(es::store_options(as("_writer")).schema(schema()), [&](es::store store) -> asio::awaitable<void> {
+        co_await store.append("a", es::no_stream, one);
+        const es::append_result again = co_await store.append("a", es::no_stream, one);
+        BOOST_TEST(again.already_appended);
+        co_await store.append("a", 1, counted(100));
+        co_await store.append("b", es::no_stream, es::event_data("T", std::string(10'000, 'x')));
+        co_await expect_error(es::errc::wrong_expected_version, store.append("a", 1, counted(1)));
+        co_await expect_error(es::errc::database_error, store.read("a"));
+    });
+    with_store(es::store_options(as("_reader")).schema(schema()), [&](es::store store) -> asio::awaitable<void> {
+        const es::event_page page = co_await store.read("a");
+        BOOST_TEST(page.size() == 101U);
+        const es::event_page all = co_await store.read_all(es::read_options().stream_prefix("b"));
+        BOOST_TEST(all.size() == 1U);
+        co_await store.find_event(one.id());
+        const std::vector<es::stream_info> streams = co_await store.streams();
+        BOOST_TEST(streams.size() == 2U);
+        co_await store.stream_info("$all");
+        co_await expect_error(es::errc::database_error, store.append("a", es::any_version, counted(1)));
+        co_await expect_error(es::errc::database_error, store.append("a", es::any_version, counted(2)));
+    });
+    for (const char* const role : {"_writer", "_reader"}) {
+        session somebody(as(role));
+        for (const char* const statement :
+            {"insert into eventstore.streams (name, version, created_at) values ('forged', 1, now())",
+                "update eventstore.events set type = 'x'", "update eventstore.streams set version = 100",
+                "delete from eventstore.events", "truncate eventstore.events", "drop table eventstore.events",
+                "update eventstore.log_state set floor = 100", "create table eventstore.mine ()",
+                "insert into eventstore.schema_migrations values (99, 'forged')"})
+            BOOST_TEST(somebody.state_of(here(statement)) == "42501", statement);
+    }
+    BOOST_TEST(events_stored() == 102);
+    ask(for_test("drop owned by shop_writer, shop_reader; drop role shop_writer, shop_reader"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
