@@ -49,7 +49,7 @@ double run_pgbench(
         "--client=" + std::to_string(clients), "--jobs=" + std::to_string(threads),
         "--time=" + std::to_string(warm_up + seconds), "--progress=1", "--file=" + script};
     for (const auto& [name, value] : variables) command.push_back("--define=" + name + "=" + value);
-    command.push_back(on.url());
+    command.push_back(on.limit_url());
 
     const std::string output = run_program(command);
     return warm_up == 0 ? mean_of_all(output) : mean_of_progress(output, warm_up);

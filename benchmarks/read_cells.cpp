@@ -116,7 +116,7 @@ private:
 };
 
 double run_bare_reads(bench& b, field_sum& last_pass) {
-    bare_reader reader(b.on.url());
+    bare_reader reader(b.on.limit_url());
     const auto seconds = [](double count) {
         return std::chrono::duration_cast<clock::duration>(std::chrono::duration<double>(count));
     };

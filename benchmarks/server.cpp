@@ -48,7 +48,7 @@ server::server(const options& wanted) : server_url_(wanted.url) {
     const std::string name = "eventstore_benchmarks_" + std::to_string(::getpid());
     session(server_url_).run("create database " + name);
     database_ = name;
-    url_ = with_database(server_url_, database_);
+    url_ = with_parameters(server_url_, {{"dbname", database_}});
     try {
         admin_.emplace(url_);
         check_settings(wanted);
@@ -84,6 +84,11 @@ void server::check_settings(const options& wanted) {
     if (file_system_ == "tmpfs" && !wanted.quick)
         throw std::runtime_error(
             "the server's data is on tmpfs, where fsync costs nothing: set TMPDIR to a folder on a disk");
+}
+
+std::string server::limit_url() const {
+    return with_parameters(
+        url_, {{"options", "-c jit=off -c plan_cache_mode=force_generic_plan -c enable_seqscan=off"}});
 }
 
 std::string server::description() {

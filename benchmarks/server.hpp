@@ -22,6 +22,9 @@ public:
 
     /// Of the database.
     const std::string& url() const { return url_; }
+    /// The same for whoever measures a limit: with the planner settings of the library's own sessions. Without them the
+    /// server compiles the plan of each page that it reads, which takes a hundred times as long as the page.
+    std::string limit_url() const;
     /// A session in the database, for the benchmarks' own statements.
     session& admin() { return *admin_; }
     /// Writes everything to disk, so that no measurement pays for what came before it.

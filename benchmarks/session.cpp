@@ -1,5 +1,6 @@
 #include "session.hpp"
 
+#include <map>
 #include <stdexcept>
 
 namespace eventstore::benchmarks {
@@ -34,7 +35,8 @@ std::string session::value(const std::string& statements) {
     return all[0][0];
 }
 
-std::string with_database(const std::string& url, const std::string& database) {
+std::string with_parameters(
+    const std::string& url, const std::vector<std::pair<std::string, std::string>>& parameters) {
     char* message = nullptr;
     const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parsed(
         PQconninfoParse(url.c_str(), &message), &PQconninfoFree);
@@ -43,18 +45,20 @@ std::string with_database(const std::string& url, const std::string& database) {
         throw std::runtime_error(message != nullptr ? message : "out of memory");
     }
 
+    std::map<std::string, std::string> all;
+    for (const PQconninfoOption* option = parsed.get(); option->keyword != nullptr; ++option)
+        if (option->val != nullptr) all[option->keyword] = option->val;
+    for (const auto& [keyword, value] : parameters) all[keyword] = value;
+
     std::string joined;
-    const auto add = [&](const std::string& keyword, const std::string& value) {
+    for (const auto& [keyword, value] : all) {
         joined += keyword + "='";
         for (const char c : value) {
             if (c == '\'' || c == '\\') joined += '\\';
             joined += c;
         }
         joined += "' ";
-    };
-    for (const PQconninfoOption* option = parsed.get(); option->keyword != nullptr; ++option)
-        if (option->val != nullptr && std::string(option->keyword) != "dbname") add(option->keyword, option->val);
-    add("dbname", database);
+    }
     return joined;
 }
 

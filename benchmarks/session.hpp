@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <libpq-fe.h>
@@ -35,7 +36,7 @@ private:
     std::unique_ptr<PGconn, finish> connection_;
 };
 
-/// The connection string with another database.
-std::string with_database(const std::string& url, const std::string& database);
+/// The connection string with some of its parameters set or replaced.
+std::string with_parameters(const std::string& url, const std::vector<std::pair<std::string, std::string>>& parameters);
 
 } // namespace eventstore::benchmarks

@@ -98,12 +98,14 @@ operation::~operation() {
 }
 
 void operation::finish() noexcept {
-    if (deadlines_)
-        deadlines_->remove(*this);
+    const auto waiting = std::exchange(resumption_, nullptr);
     if (service_)
         service_->remove(*this);
-    if (const auto waiting = std::exchange(resumption_, nullptr))
+    if (waiting)
         waiting->post();
+    // Last: a caller that comes back at once finds the timer still running, and need not start it anew.
+    if (deadlines_)
+        deadlines_->remove(*this);
 }
 
 void operation::watch(deadlines& timers, steady_time deadline) {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <random>
+#include <utility>
 #include <vector>
 
 using eventstore::log::flush_gate;
@@ -117,15 +118,11 @@ public:
         BOOST_TEST(under_way_ == 0u);
     }
 
-    std::size_t flushes() const { return flushes_; }
-    std::size_t appends() const { return appends_; }
-
 private:
     void append() {
         if (idle_ == 0) return;
         --idle_;
         ++queued_;
-        ++appends_;
         if (gate_.arrived()) cut_is_posted_ = true;
     }
 
@@ -136,7 +133,6 @@ private:
         BOOST_TEST(under_way_ == 0u); // never two flushes at once
         under_way_ = std::exchange(queued_, 0);
         gate_.sent();
-        ++flushes_;
     }
 
     void answer() {
@@ -178,8 +174,6 @@ private:
     std::size_t under_way_ = 0;
     bool cut_is_posted_ = false;
     std::vector<std::uint64_t> waits_;
-    std::size_t flushes_ = 0;
-    std::size_t appends_ = 0;
 };
 
 } // namespace

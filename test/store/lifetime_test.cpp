@@ -9,6 +9,7 @@
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_future.hpp>
 
+#include <atomic>
 #include <functional>
 #include <future>
 #include <map>
@@ -103,8 +104,26 @@ const std::map<std::string, work>& operations() {
 }
 
 es::store open_on(asio::thread_pool& pool, es::store_options how) {
-    auto opened = asio::co_spawn(pool, es::test::detail::as_optional(es::open(std::move(how))), asio::use_future);
-    return std::move(opened.get()).value();
+    return asio::co_spawn(pool, es::open(std::move(how)), asio::use_future).get();
+}
+
+// What nobody can use any more says so, by each of its operations.
+void expect_closed(const es::store& store) {
+    const es::errc closed = es::errc::store_closed;
+    asio::io_context context(1);
+    run(context, expect_error(closed, store.append("a", es::any_version, counted_one("x"))));
+    run(context, expect_error(closed, store.append("a", es::any_version, counted(2))));
+    run(context, expect_error(closed, store.try_append("a", es::any_version, counted_one("x"))));
+    run(context, expect_error(closed, store.within(1s).read("a")));
+    run(context, expect_error(closed, store.read_all()));
+    run(context, expect_error(closed, store.find_event(es::make_uuid())));
+    run(context, expect_error(closed, store.stream_info("a")));
+    run(context, expect_error(closed, store.streams()));
+    es::event_scan scan = store.scan("a");
+    run(context, expect_error(closed, scan.next()));
+    run(context, expect_error(closed, scan.next_page()));
+    run(context, store.close());
+    (void)store.stats();
 }
 
 class lifetime : public store_fixture {
@@ -232,23 +251,42 @@ BOOST_FIXTURE_TEST_CASE(a_thread_pool_may_be_destroyed_with_operations_pending, 
 }
 
 BOOST_FIXTURE_TEST_CASE(a_store_may_outlive_its_context, lifetime) {
-    std::optional<es::store> store;
+    es::store store;
     std::optional<es::event_scan> scan;
     std::optional<es::recorded_event> event;
     {
         asio::io_context context(1);
         store = run(context, es::open(options()));
-        scan = store->scan("a", es::read_options().count(2));
+        scan = store.scan("a", es::read_options().count(2));
         event = run(context, scan->next());
-        asio::co_spawn(context, operations().at("append")(*store), [](std::exception_ptr) {});
+        asio::co_spawn(context, operations().at("append")(store), [](std::exception_ptr) {});
         context.poll_one();
     }
-    BOOST_TEST(event->data() == "1");
-    BOOST_TEST(store->stats().events_read >= 2u);
+    BOOST_TEST(event->data() == "1"); // a page needs no store
+    expect_closed(store);
+    asio::io_context other(1);
+    std::size_t more = 0;
+    const auto rest = [&]() -> asio::awaitable<void> {
+        while (const std::optional<es::event_page> page = co_await scan->next_page()) more += page->size();
+    };
+    run(other, expect_error(es::errc::store_closed, rest()));
+    BOOST_TEST(more <= 3u); // what it had fetched already
     scan.reset();
     event.reset();
-    const es::store copy = *store;
-    store.reset();
+    es::store copy = store;
+    store = es::store();
+    expect_closed(copy);
+    copy = es::store();
+    expect_nothing_left("a store without its context");
+}
+
+BOOST_AUTO_TEST_CASE(an_empty_handle_is_a_closed_store) {
+    const es::store none;
+    expect_closed(none);
+    es::store moved_from;
+    const es::store into = std::move(moved_from);
+    expect_closed(moved_from);
+    expect_closed(into);
 }
 
 BOOST_FIXTURE_TEST_CASE(what_was_queued_is_appended_after_the_last_handle_is_gone, store_fixture) {

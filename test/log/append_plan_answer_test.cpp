@@ -1,0 +1,183 @@
+#include "log/append_plan.hpp"
+
+#include "log/appends.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <random>
+#include <vector>
+
+using namespace eventstore;
+using namespace eventstore::test;
+using eventstore::log::append_plan;
+using answer = append_plan::answer;
+using kind = append_plan::outcome::kind;
+
+namespace {
+
+constexpr auto null = std::nullopt;
+constexpr std::int64_t clock_us = 1'700'000'000'000'000;
+
+timestamp time_of(std::int64_t microseconds) { return timestamp(std::chrono::microseconds(microseconds)); }
+
+/// Two streams, three appends: "new" comes first among the groups.
+const std::vector<append_ptr>& three_appends() {
+    static const std::vector<append_ptr> all{append_of("old", any, 2), append_of("new", 0, 1), append_of("old", any, 3)};
+    return all;
+}
+
+const std::vector<append_ptr>& lone_append() {
+    static const std::vector<append_ptr> all{append_of("a", any, 1)};
+    return all;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(append_plan_answer_test)
+
+BOOST_AUTO_TEST_CASE(where_all_was_appended_versions_follow_from_the_bases_and_positions_from_the_head) {
+    const append_plan plan(three_appends());
+    const auto outcomes = plan.outcomes({0, 50, clock_us, 0, 7});
+    BOOST_REQUIRE(outcomes.has_value());
+    BOOST_REQUIRE(outcomes->size() == 3u);
+    const struct {
+        std::int64_t version, last_version, position, last_position;
+    } expected[] = {{8, 9, 51, 52}, {1, 1, 53, 53}, {10, 12, 54, 56}};
+    for (std::size_t i = 0; i < 3; ++i) {
+        const auto& each = (*outcomes)[i];
+        BOOST_TEST((each.what == kind::appended));
+        BOOST_TEST(each.result.first_version == expected[i].version);
+        BOOST_TEST(each.result.last_version == expected[i].last_version);
+        BOOST_TEST(each.result.first_position == expected[i].position);
+        BOOST_TEST(each.result.last_position == expected[i].last_position);
+        BOOST_TEST((each.result.created_at == time_of(clock_us)));
+        BOOST_TEST(!each.result.already_appended);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_event_with_a_time_of_its_own_keeps_it) {
+    const timestamp own = time_of(5);
+    const std::vector<append_ptr> all{
+        append_of("a", any, events(event_data("A", ""), event_data("A", "").created_at(own))),
+        append_of("a", any, events(event_data("A", "").created_at(own), event_data("A", "")))};
+    const append_plan plan(all);
+    const auto outcomes = plan.outcomes({0, 0, clock_us, 0});
+    BOOST_REQUIRE(outcomes.has_value());
+    BOOST_TEST(((*outcomes)[0].result.created_at == own)); // that of the last event
+    BOOST_TEST(((*outcomes)[1].result.created_at == time_of(clock_us)));
+}
+
+BOOST_AUTO_TEST_CASE(where_each_append_was_judged_by_itself_it_has_its_own_outcome) {
+    const append_plan plan(three_appends());
+    const auto outcomes = plan.outcomes({1, 50, clock_us, //
+        0, 8, 51, 9, null,                               //
+        3, null, null, 4, null,                          //
+        1, 3, 20, 9, 77});
+    BOOST_REQUIRE(outcomes.has_value());
+    BOOST_REQUIRE(outcomes->size() == 3u);
+    const auto& [appended, refused, stored] = std::tie((*outcomes)[0], (*outcomes)[1], (*outcomes)[2]);
+    BOOST_TEST((appended.what == kind::appended));
+    BOOST_TEST(appended.result.first_version == 8);
+    BOOST_TEST(appended.result.last_position == 52);
+    BOOST_TEST((refused.what == kind::stream_exists));
+    BOOST_TEST(refused.actual_version == 4);
+    BOOST_TEST((stored.what == kind::already_appended));
+    BOOST_TEST(stored.result.already_appended);
+    BOOST_TEST(stored.result.first_version == 3);
+    BOOST_TEST(stored.result.last_version == 5);
+    BOOST_TEST(stored.result.first_position == 20);
+    BOOST_TEST((stored.result.created_at == time_of(77))); // of then, not of now
+}
+
+BOOST_AUTO_TEST_CASE(every_kind_of_outcome_is_understood) {
+    const append_plan plan(lone_append());
+    for (std::int64_t number = 0; number <= 6; ++number) {
+        const auto outcomes = plan.outcomes({1, 50, clock_us, number, 1, 2, 3, 4});
+        BOOST_REQUIRE(outcomes.has_value());
+        BOOST_TEST(static_cast<std::int64_t>(outcomes->front().what) == number);
+        BOOST_TEST(outcomes->front().actual_version == 3);
+        BOOST_TEST(outcomes->front().result.already_appended == (number == 1));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_lone_append_has_a_short_answer) {
+    const append_plan plan(lone_append());
+    const auto outcomes = plan.lone_outcome({0, 4, 99, clock_us});
+    BOOST_REQUIRE(outcomes.has_value());
+    BOOST_REQUIRE(outcomes->size() == 1u);
+    const auto& only = outcomes->front();
+    BOOST_TEST((only.what == kind::appended));
+    BOOST_TEST(only.result.first_version == 4);
+    BOOST_TEST(only.result.last_version == 4);
+    BOOST_TEST(only.result.first_position == 99);
+    BOOST_TEST((only.result.created_at == time_of(clock_us)));
+}
+
+BOOST_AUTO_TEST_CASE(a_lone_append_out_of_the_ordinary_has_the_long_answer) {
+    const append_plan plan(lone_append());
+    const auto outcomes = plan.lone_outcome({1, 50, clock_us, 5, null, null, 3, null});
+    BOOST_REQUIRE(outcomes.has_value());
+    BOOST_TEST((outcomes->front().what == kind::stream_deleted));
+    BOOST_TEST(outcomes->front().actual_version == 3);
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_that_is_none_is_refused) {
+    const append_plan plan(three_appends());
+    const answer bad[] = {
+        {},
+        {0},
+        {0, 50},
+        {null, 50, clock_us, 0, 7},
+        {0, null, clock_us, 0, 7},
+        {0, 50, null, 0, 7},
+        {0, 50, clock_us},
+        {0, 50, clock_us, 0},
+        {0, 50, clock_us, 0, null},
+        {0, 50, clock_us, 0, 7, 8},
+        {1, 50, clock_us},
+        {1, 50, clock_us, 0, 8, 51, 9, null, 0, 1, 53, 1, null},                                // two of three
+        {1, 50, clock_us, 0, 8, 51, 9, null, 0, 1, 53, 1, null, 0, 10, 54, 12},                 // a field is missing
+        {1, 50, clock_us, null, 8, 51, 9, null, 0, 1, 53, 1, null, 0, 10, 54, 12, null},        // no outcome
+        {1, 50, clock_us, 7, 8, 51, 9, null, 0, 1, 53, 1, null, 0, 10, 54, 12, null},           // an unknown one
+        {1, 50, clock_us, -1, 8, 51, 9, null, 0, 1, 53, 1, null, 0, 10, 54, 12, null},          // another
+        {1, 50, clock_us, 0, null, 51, 9, null, 0, 1, 53, 1, null, 0, 10, 54, 12, null},        // no version
+        {1, 50, clock_us, 1, 8, null, 9, null, 0, 1, 53, 1, null, 0, 10, 54, 12, null},         // no position
+        {1, 50, clock_us, 0, 8, 51, 9, null, 0, 1, 53, 1, null, 0, 10, 54, 12, null, 0},        // too long
+    };
+    for (const answer& each : bad) BOOST_TEST(!plan.outcomes(each).has_value(), "answer " << &each - bad);
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_that_begins_with_an_unknown_number_is_refused) {
+    const append_plan plan(lone_append());
+    for (const std::int64_t number : {std::int64_t{2}, std::int64_t{-1}, std::int64_t{1} << 32}) {
+        BOOST_TEST(!plan.outcomes({number, 50, clock_us, 0, 1, 51, 1, null}).has_value(), number);
+        BOOST_TEST(!plan.lone_outcome({number, 50, clock_us, 0, 1, 51, 1, null}).has_value(), number);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_short_answer_that_is_none_is_refused) {
+    const append_plan plan(lone_append());
+    const answer bad[] = {{}, {null, 4, 99, clock_us}, {0}, {0, 4, 99}, {0, null, 99, clock_us}, {0, 4, null, clock_us},
+        {0, 4, 99, null}, {0, 4, 99, clock_us, 1}, {1, 4, 99, clock_us}};
+    for (const answer& each : bad) BOOST_TEST(!plan.lone_outcome(each).has_value(), "answer " << &each - bad);
+}
+
+BOOST_AUTO_TEST_CASE(random_answers_are_understood_whole_or_not_at_all) {
+    const append_plan three(three_appends());
+    const append_plan lone(lone_append());
+    for (unsigned seed = 1; seed <= 3; ++seed) {
+        std::mt19937 random(seed);
+        for (int i = 0; i < 20'000; ++i) {
+            answer some(random() % 20);
+            for (auto& each : some)
+                if (random() % 5 != 0) each = static_cast<std::int64_t>(random() % 10) - 1;
+            if (const auto outcomes = three.outcomes(some)) BOOST_REQUIRE(outcomes->size() == 3u);
+            if (const auto outcomes = lone.lone_outcome(some)) BOOST_REQUIRE(outcomes->size() == 1u);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
