@@ -63,8 +63,13 @@ begin
     end if;
     perform pg_advisory_xact_lock('log_state'::regclass::bigint + 7311000000000000000);
 
-    -- Everything from here on sees all that was committed before this lock was had.
-    select greatest(last.position, log.floor), last.created_at into head, last_clock
+    -- Everything from here on sees all that was committed before this lock was had. That an event is stored already is
+    -- asked in the same statement: the start of a statement costs more than this answer.
+    select
+        greatest(last.position, log.floor),
+        last.created_at,
+        careful or exists (select from events as e where e.event_id = any (event_ids))
+    into head, last_clock, careful
     from log_state as log
     left join lateral (select e.position, e.created_at from events as e order by e.position desc limit 1) as last on true;
 
@@ -75,10 +80,6 @@ begin
     end if;
     clock_us := (date_part('epoch', clock) * 1e6)::bigint;
 
-    if not careful then
-        perform 1 from events where event_id = any (event_ids) limit 1;
-        careful := found;
-    end if;
     if not careful and new_streams > 0 then
         perform 1 from streams where name = any (stream_names[1:new_streams]) limit 1;
         careful := found;

@@ -2,6 +2,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include <utility>
 #include <vector>
 
 namespace eventstore::detail {
@@ -23,7 +24,7 @@ void deadlines::remove(operation& what) noexcept {
         return;
     pending_.erase(pending_.iterator_to(what));
     if (pending_.empty())
-        arm_soon(); // rather: disarm; a caller that comes back at once finds the timer still running
+        arm_soon(); // to stop the timer
 }
 
 void deadlines::arm_soon() {
@@ -42,10 +43,17 @@ void deadlines::arm() {
             next = pending_.begin()->deadline();
     }
     if (next == steady_time::max()) {
-        armed_for_ = next;
-        timer_.cancel();
+        // Callers that come back at once find the timer still running: it is stopped a moment later.
+        if (std::exchange(is_idle_, true)) {
+            armed_for_ = next;
+            timer_.cancel();
+        } else {
+            const std::lock_guard lock(mutex_);
+            arm_soon();
+        }
         return;
     }
+    is_idle_ = false;
     if (next >= armed_for_) // fires early, finds nothing due, and is armed again
         return;
     armed_for_ = next;

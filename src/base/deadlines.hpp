@@ -42,6 +42,7 @@ private:
     asio::strand<asio::any_io_executor> strand_;
     asio::steady_timer timer_; // touched on the strand only
     steady_time armed_for_ = steady_time::max();
+    bool is_idle_ = false; // nothing was pending when it was last armed
 
     std::mutex mutex_;
     ordered pending_;

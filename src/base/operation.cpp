@@ -98,14 +98,13 @@ operation::~operation() {
 }
 
 void operation::finish() noexcept {
-    const auto waiting = std::exchange(resumption_, nullptr);
-    if (service_)
-        service_->remove(*this);
-    if (waiting)
-        waiting->post();
-    // Last: a caller that comes back at once finds the timer still running, and need not start it anew.
     if (deadlines_)
         deadlines_->remove(*this);
+    if (service_)
+        service_->remove(*this);
+    // Last: once the caller goes on, what this refers to may go.
+    if (const auto waiting = std::exchange(resumption_, nullptr))
+        waiting->post();
 }
 
 void operation::watch(deadlines& timers, steady_time deadline) {

@@ -295,7 +295,7 @@ void appender::lost(flush& which, const failure& why) {
         failure::facts facts = *about(*each, why).operator->();
         facts.outcome_unknown = each->is_retry;
         facts.retry_helps = true;
-        each->fail(failure(errc::connection_lost, std::move(facts)));
+        each->fail(failure(is_dropped() ? errc::store_closed : errc::connection_lost, std::move(facts)));
     }
 }
 

@@ -256,8 +256,10 @@ reader::task<event_page> reader::read_bounded(self_ptr self, page_query& query) 
             co_return about_stream(errc::stream_not_found, query.stream, "does not exist");
         if (taken.head < 0)
             co_return about_stream(errc::stream_deleted, query.stream, "was deleted");
-        if (taken.is_cut)
+        if (taken.is_cut || query.bytes_left() < 0) { // one event alone may be too large
+            query.complete = query.is_end(query.place(query.rows.back()), taken.head);
             break;
+        }
         if (static_cast<std::int64_t>(taken.rows) == asked_for) {
             query.complete = query.is_end(query.place(query.rows.back()), taken.head);
             break;

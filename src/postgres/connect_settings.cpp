@@ -13,25 +13,21 @@ namespace eventstore::postgres {
 
 namespace {
 
-// libpq quotes the part that it does not understand, which may be a password.
+// libpq quotes the part that it does not understand, which may be a password, with quotation marks of its own in it:
+// everything between the first mark and the last one goes.
 std::string without_quotations(std::string_view text) {
-    std::string clean;
-    bool quoted = false;
-    for (const char c : text) {
-        if (c == '"') {
-            quoted = !quoted;
-            clean += quoted ? "\"...\"" : "";
-        } else if (!quoted) {
-            clean += c;
-        }
-    }
-    return clean;
+    const auto first = text.find('"');
+    if (first == std::string_view::npos)
+        return std::string(text);
+    return detail::message(text.substr(0, first), "\"...\"", text.substr(text.rfind('"') + 1));
 }
+
+// Above it, the statements after the log's lock would not see what was committed before they had it. Not to be overruled.
+constexpr char isolation[] = " -c default_transaction_isolation=read\\ committed";
 
 std::string session_settings(const store_options& options, session_kind kind) {
     // Plans are kept, and made while tables may still be tiny: a scan of a whole table is never the right one here.
-    std::string settings = "-c jit=off -c plan_cache_mode=force_generic_plan -c enable_seqscan=off "
-                           "-c default_transaction_isolation=read\\ committed";
+    std::string settings = "-c jit=off -c plan_cache_mode=force_generic_plan -c enable_seqscan=off";
     if (kind == session_kind::appending) {
         // A flush is never cancelled, since many callers share it; but it waits for the lock no longer than they would.
         const auto patience = std::max<std::int64_t>(options.operation_timeout().count() * 3 / 4, 1);
@@ -85,9 +81,9 @@ result<connect_settings> connect_settings::make(const store_options& options, se
             all += detail::message(" ", environment);
         const auto given = std::ranges::find(settings.given_, "options", &std::pair<std::string, std::string>::first);
         if (given != settings.given_.end())
-            given->second = detail::message(all, " ", given->second); // the last one wins
+            given->second = detail::message(all, " ", given->second, isolation); // the last one wins
         else
-            settings.given_.emplace_back("options", all);
+            settings.given_.emplace_back("options", all + isolation);
     }
     return settings;
 }

@@ -338,7 +338,8 @@ void pool::drop() {
 
 pool::counts pool::count() const {
     const std::lock_guard lock(mutex_);
-    return {statements_.load(), connects_.load(), state_.ready(), state_.in_flight()};
+    const auto open = std::ranges::count_if(slots_, [](const slot& each) { return each.link != nullptr; });
+    return {statements_.load(), connects_.load(), static_cast<std::size_t>(open), state_.in_flight()};
 }
 
 } // namespace eventstore::postgres

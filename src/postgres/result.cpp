@@ -17,7 +17,7 @@ std::optional<std::vector<std::optional<std::int64_t>>> decode_int8_array(std::s
         return std::nullopt;
     std::vector<std::optional<std::int64_t>> elements;
     if (*dimensions == 0)
-        return elements;
+        return bytes.empty() ? std::optional(elements) : std::nullopt;
     const auto count = take4();
     const auto lower_bound = take4();
     if (*dimensions != 1 || !count || !lower_bound || *count < 0)
@@ -33,6 +33,8 @@ std::optional<std::vector<std::optional<std::int64_t>>> decode_int8_array(std::s
         elements.emplace_back(boost::endian::load_big_s64(reinterpret_cast<const unsigned char*>(bytes.data())));
         bytes.remove_prefix(8);
     }
+    if (!bytes.empty())
+        return std::nullopt;
     return elements;
 }
 

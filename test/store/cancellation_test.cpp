@@ -57,7 +57,7 @@ public:
         std::set<ended> ways;
         for (std::size_t after = 0;; ++after) {
             BOOST_TEST_CONTEXT("cancelled after " << after << " handlers") {
-                asio::io_context context(1);
+                asio::io_context context;
                 bool ran_to_its_end = false;
                 {
                     // One connection for reading: what is left in it meets the next reader.
@@ -155,7 +155,7 @@ BOOST_FIXTURE_TEST_CASE(a_try_append_that_is_cancelled_says_so_by_a_value, cance
     for (const begins with : {begins::cold, begins::warm})
         for (std::size_t after = 0;; ++after) {
             const es::event_data event = counted_one("x");
-            asio::io_context context(1);
+            asio::io_context context;
             bool ran_to_its_end = false;
             std::optional<es::result<es::append_result>> outcome;
             {
@@ -257,7 +257,7 @@ BOOST_FIXTURE_TEST_CASE(an_open_that_is_cancelled_leaves_nothing_behind, store_f
     for (const bool create : {true, false}) {
         std::set<ended> ways;
         for (std::size_t after = 0; after < 5000; ++after) {
-            asio::io_context context(1);
+            asio::io_context context;
             bool ran_to_its_end = false;
             inside(context, [&] {
                 cancellable operation(context, open_and_drop(options().create(create)));
@@ -285,7 +285,7 @@ BOOST_FIXTURE_TEST_CASE(an_open_that_is_cancelled_leaves_nothing_behind, store_f
 BOOST_FIXTURE_TEST_CASE(a_close_that_is_cancelled_goes_on, cancelling) {
     std::set<ended> ways;
     for (std::size_t after = 0; after < 2000; ++after) {
-        asio::io_context context(1);
+        asio::io_context context;
         bool ran_to_its_end = false;
         const es::event_data event = counted_one("x");
         std::optional<started<es::append_result>> append;
