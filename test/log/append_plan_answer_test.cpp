@@ -73,9 +73,9 @@ BOOST_AUTO_TEST_CASE(an_event_with_a_time_of_its_own_keeps_it) {
 BOOST_AUTO_TEST_CASE(where_each_append_was_judged_by_itself_it_has_its_own_outcome) {
     const append_plan plan(three_appends());
     const auto outcomes = plan.outcomes({1, 50, clock_us, //
-        0, 8, 51, 9, null,                               //
-        3, null, null, 4, null,                          //
-        1, 3, 20, 9, 77});
+        0, 8, 51, 9, null, null,                         //
+        3, null, null, 4, null, null,                    //
+        1, 3, 20, 9, 77, 29});
     BOOST_REQUIRE(outcomes.has_value());
     BOOST_REQUIRE(outcomes->size() == 3u);
     const auto& [appended, refused, stored] = std::tie((*outcomes)[0], (*outcomes)[1], (*outcomes)[2]);
@@ -89,13 +89,14 @@ BOOST_AUTO_TEST_CASE(where_each_append_was_judged_by_itself_it_has_its_own_outco
     BOOST_TEST(stored.result.first_version == 3);
     BOOST_TEST(stored.result.last_version == 5);
     BOOST_TEST(stored.result.first_position == 20);
+    BOOST_TEST(stored.result.last_position == 29); // two appends stored it, with others in between
     BOOST_TEST((stored.result.created_at == time_of(77))); // of then, not of now
 }
 
 BOOST_AUTO_TEST_CASE(every_kind_of_outcome_is_understood) {
     const append_plan plan(lone_append());
     for (std::int64_t number = 0; number <= 6; ++number) {
-        const auto outcomes = plan.outcomes({1, 50, clock_us, number, 1, 2, 3, 4});
+        const auto outcomes = plan.outcomes({1, 50, clock_us, number, 1, 2, 3, 4, 5});
         BOOST_REQUIRE(outcomes.has_value());
         BOOST_TEST(static_cast<std::int64_t>(outcomes->front().what) == number);
         BOOST_TEST(outcomes->front().actual_version == 3);
@@ -118,7 +119,7 @@ BOOST_AUTO_TEST_CASE(a_lone_append_has_a_short_answer) {
 
 BOOST_AUTO_TEST_CASE(a_lone_append_out_of_the_ordinary_has_the_long_answer) {
     const append_plan plan(lone_append());
-    const auto outcomes = plan.lone_outcome({1, 50, clock_us, 5, null, null, 3, null});
+    const auto outcomes = plan.lone_outcome({1, 50, clock_us, 5, null, null, 3, null, null});
     BOOST_REQUIRE(outcomes.has_value());
     BOOST_TEST((outcomes->front().what == kind::stream_deleted));
     BOOST_TEST(outcomes->front().actual_version == 3);
@@ -126,6 +127,18 @@ BOOST_AUTO_TEST_CASE(a_lone_append_out_of_the_ordinary_has_the_long_answer) {
 
 BOOST_AUTO_TEST_CASE(an_answer_that_is_none_is_refused) {
     const append_plan plan(three_appends());
+    using value = std::optional<std::int64_t>;
+    const auto judged = [](value outcome, value version, value position, std::size_t appends) {
+        answer made{1, 50, clock_us};
+        for (; appends > 1; --appends) made.insert(made.end(), {0, 1, 53, 1, null, null});
+        made.insert(made.end(), {outcome, version, position, 9, null, null});
+        return made;
+    };
+    const auto cut_short = [](answer whole) {
+        whole.pop_back();
+        return whole;
+    };
+    BOOST_TEST(plan.outcomes(judged(0, 8, 51, 3)).has_value());
     const answer bad[] = {
         {},
         {0},
@@ -138,14 +151,14 @@ BOOST_AUTO_TEST_CASE(an_answer_that_is_none_is_refused) {
         {0, 50, clock_us, 0, null},
         {0, 50, clock_us, 0, 7, 8},
         {1, 50, clock_us},
-        {1, 50, clock_us, 0, 8, 51, 9, null, 0, 1, 53, 1, null},                                // two of three
-        {1, 50, clock_us, 0, 8, 51, 9, null, 0, 1, 53, 1, null, 0, 10, 54, 12},                 // a field is missing
-        {1, 50, clock_us, null, 8, 51, 9, null, 0, 1, 53, 1, null, 0, 10, 54, 12, null},        // no outcome
-        {1, 50, clock_us, 7, 8, 51, 9, null, 0, 1, 53, 1, null, 0, 10, 54, 12, null},           // an unknown one
-        {1, 50, clock_us, -1, 8, 51, 9, null, 0, 1, 53, 1, null, 0, 10, 54, 12, null},          // another
-        {1, 50, clock_us, 0, null, 51, 9, null, 0, 1, 53, 1, null, 0, 10, 54, 12, null},        // no version
-        {1, 50, clock_us, 1, 8, null, 9, null, 0, 1, 53, 1, null, 0, 10, 54, 12, null},         // no position
-        {1, 50, clock_us, 0, 8, 51, 9, null, 0, 1, 53, 1, null, 0, 10, 54, 12, null, 0},        // too long
+        judged(0, 8, 51, 2),    // two of three
+        judged(0, 8, 51, 4),    // too many
+        judged(null, 8, 51, 3), // no outcome
+        judged(7, 8, 51, 3),    // an unknown one
+        judged(-1, 8, 51, 3),   // another
+        judged(0, null, 51, 3), // appended, but where?
+        judged(1, 8, null, 3),
+        cut_short(judged(0, 8, 51, 3)),
     };
     for (const answer& each : bad) BOOST_TEST(!plan.outcomes(each).has_value(), "answer " << &each - bad);
 }
@@ -153,8 +166,8 @@ BOOST_AUTO_TEST_CASE(an_answer_that_is_none_is_refused) {
 BOOST_AUTO_TEST_CASE(an_answer_that_begins_with_an_unknown_number_is_refused) {
     const append_plan plan(lone_append());
     for (const std::int64_t number : {std::int64_t{2}, std::int64_t{-1}, std::int64_t{1} << 32}) {
-        BOOST_TEST(!plan.outcomes({number, 50, clock_us, 0, 1, 51, 1, null}).has_value(), number);
-        BOOST_TEST(!plan.lone_outcome({number, 50, clock_us, 0, 1, 51, 1, null}).has_value(), number);
+        BOOST_TEST(!plan.outcomes({number, 50, clock_us, 0, 1, 51, 1, null, null}).has_value(), number);
+        BOOST_TEST(!plan.lone_outcome({number, 50, clock_us, 0, 1, 51, 1, null, null}).has_value(), number);
     }
 }
 

@@ -171,7 +171,7 @@ BOOST_AUTO_TEST_CASE(a_name_that_needs_quoting_opens_no_quotation_anywhere) {
     for (const std::string& text : all_rendered(hard_name)) {
         const std::string sql = bare(text);
         BOOST_TEST(is_well_quoted(sql, identifier), text);
-        BOOST_TEST(count_of(bare(text), "; drop") == count_of(sql, "we'ird") + count_of(sql, "we''ird"), text);
+        BOOST_TEST(count_of(sql, "; drop") == count_of(sql, "we'ird") + count_of(sql, "we''ird"), text);
     }
 }
 

@@ -33,6 +33,8 @@ BOOST_AUTO_TEST_CASE(a_sqlstate_decides_on_the_code_and_whether_a_retry_helps) {
         {"57P01", errc::connection_lost, true},
         {"57P02", errc::connection_lost, true},
         {"57P03", errc::connection_lost, true},
+        {"57P05", errc::connection_lost, true},
+        {"25006", errc::connection_lost, true},
         {"08006", errc::connection_lost, true},
         {"08P01", errc::connection_lost, true},
         {"3F000", errc::schema_missing, false},

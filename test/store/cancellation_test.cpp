@@ -34,9 +34,6 @@ asio::awaitable<void> open_and_drop(es::store_options options) {
     const es::store store = co_await es::open(std::move(options));
 }
 
-const asio::cancellation_type kinds[] = {
-    asio::cancellation_type::terminal, asio::cancellation_type::partial, asio::cancellation_type::total};
-
 // Whether the store has connections when the operation begins, or has to make them.
 enum class begins { cold, warm };
 
@@ -69,7 +66,7 @@ public:
                         cancellable operation(context, make(store));
                         step(context, after, [&] { return operation.done(); });
                         ran_to_its_end = operation.done();
-                        operation.cancel(kinds[after % std::size(kinds)]);
+                        operation.cancel();
                         step_until(context, [&] { return operation.done(); });
                         how = how_it_ended(operation);
                     });
@@ -263,7 +260,7 @@ BOOST_FIXTURE_TEST_CASE(an_open_that_is_cancelled_leaves_nothing_behind, store_f
                 cancellable operation(context, open_and_drop(options().create(create)));
                 step(context, after, [&] { return operation.done(); });
                 ran_to_its_end = operation.done();
-                operation.cancel(kinds[after % std::size(kinds)]);
+                operation.cancel();
                 step_until(context, [&] { return operation.done(); });
                 const ended how = how_it_ended(operation);
                 ways.insert(how);
@@ -297,7 +294,7 @@ BOOST_FIXTURE_TEST_CASE(a_close_that_is_cancelled_goes_on, cancelling) {
                 cancellable operation(context, store.close());
                 step(context, after, [&] { return operation.done(); });
                 ran_to_its_end = operation.done();
-                operation.cancel(kinds[after % std::size(kinds)]);
+                operation.cancel();
                 step_until(context, [&] { return operation.done(); });
                 const ended how = how_it_ended(operation);
                 BOOST_TEST((how != ended::unknown));
@@ -334,7 +331,7 @@ BOOST_FIXTURE_TEST_CASE(an_append_cancelled_in_the_queue_is_never_stored, store_
         cancellable last(context, append("last", 4000));
         co_await eventually([&] { return store.stats().queued_appends == 4; });
         waiting.cancel();
-        queued.cancel(asio::cancellation_type::partial);
+        queued.cancel();
         co_await eventually([&] { return queued.done() && waiting.done(); });
         BOOST_TEST((how_it_ended(queued) == ended::cancelled));
         BOOST_TEST((how_it_ended(waiting) == ended::cancelled));
@@ -387,7 +384,7 @@ BOOST_FIXTURE_TEST_CASE(a_read_cancelled_in_the_pipeline_does_not_disturb_the_ot
             cancellable c(context, store.read("c"));
             co_await eventually([&] { return tables.blocks(); });
             co_await let_others_run();
-            b.cancel(kinds[round]);
+            b.cancel();
             co_await eventually([&] { return b.done(); }); // at once, not when the server answers
             BOOST_TEST((how_it_ended(b) == ended::cancelled));
             BOOST_TEST(!a.done());
