@@ -54,13 +54,14 @@ inline boost::system::error_code make_error_code(errc code) noexcept { return {s
 class failure {
 public:
     struct facts {
-        std::string message;          ///< what happened, to which stream, and what to do; never holds a password
-        std::string stream;           ///< the stream concerned; empty if none
-        std::string sqlstate;         ///< PostgreSQL's five-letter code, if the server raised the error
-        std::int64_t expected = -1;   ///< the version expected, if the failure is about versions
-        std::int64_t actual = -1;     ///< the version found, if the failure is about versions
-        bool retry_helps = false;     ///< the same call may succeed later, unchanged
-        bool outcome_unknown = false; ///< the operation may or may not have been carried out; event ids make a retry safe
+        std::string message;        ///< what happened, to which stream, and what to do; never holds a password
+        std::string stream;         ///< the stream concerned; empty if none
+        std::string sqlstate;       ///< PostgreSQL's five-letter code, if the server raised the error
+        std::int64_t expected = -1; ///< the version expected, if the failure is about versions
+        std::int64_t actual = -1;   ///< the version found, if the failure is about versions
+        bool retry_helps = false;   ///< the same call may succeed later, unchanged
+        bool outcome_unknown =
+            false; ///< the operation may or may not have been carried out; event ids make a retry safe
     };
 
     failure() : failure(errc{}, facts()) {} // boost::system::result 1.81 asks for a default constructor

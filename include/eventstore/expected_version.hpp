@@ -17,8 +17,7 @@ public:
     template <std::integral Integer>
         requires(!std::same_as<Integer, bool>)
     constexpr expected_version(Integer exact) noexcept : value_(static_cast<std::int64_t>(exact)) {
-        if (value_ < 0)
-            value_ = invalid;
+        if (value_ < 0) value_ = invalid;
     }
 
     /// 0 or more: exact (0 = no stream); -1: any version; -2: the stream exists; -3: not valid.

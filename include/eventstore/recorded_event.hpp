@@ -58,8 +58,7 @@ public:
         return *this;
     }
     ~recorded_event() {
-        if (owner_)
-            detail::release(page_);
+        if (owner_) detail::release(page_);
     }
 
     /// Its place in its stream, from 1, without gaps.
@@ -86,8 +85,8 @@ public:
     EVENTSTORE_EXPORT recorded_event detached() const;
 
     /// An event made by hand, to test a handler with. `created_at` is the data's, or else now.
-    EVENTSTORE_EXPORT static recorded_event make(std::string stream, std::int64_t version, std::int64_t position,
-                                                 event_data data);
+    EVENTSTORE_EXPORT static recorded_event make(
+        std::string stream, std::int64_t version, std::int64_t position, event_data data);
 
 private:
     friend class detail::page;

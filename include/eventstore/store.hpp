@@ -81,14 +81,14 @@ public:
 
     /// Appends events to a stream, all or nothing, with versions and positions in a row. At most 64 MB in all; an empty
     /// list succeeds and stores nothing.
-    asio::awaitable<append_result> append(std::string_view stream, expected_version expected,
-                                          std::vector<event_data> events) const;
+    asio::awaitable<append_result> append(
+        std::string_view stream, expected_version expected, std::vector<event_data> events) const;
 
     /// As append, with every failure as a value; throws nothing. For callers that expect to lose races.
-    asio::awaitable<result<append_result>> try_append(std::string_view stream, expected_version expected,
-                                                      event_data event) const;
-    asio::awaitable<result<append_result>> try_append(std::string_view stream, expected_version expected,
-                                                      std::vector<event_data> events) const;
+    asio::awaitable<result<append_result>> try_append(
+        std::string_view stream, expected_version expected, event_data event) const;
+    asio::awaitable<result<append_result>> try_append(
+        std::string_view stream, expected_version expected, std::vector<event_data> events) const;
 
     /// Reads a page of a stream. `$all` reads the log of all streams, as read_all does.
     ///

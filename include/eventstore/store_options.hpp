@@ -24,8 +24,7 @@ using std::chrono::milliseconds;
 /// (`co_await f([text] { ... })` is a double free on g++ 12; here it does not compile: write
 /// `auto handler = [text] { ... };` and pass `handler`.)
 template <class Callable, class Signature>
-concept handler_for =
-    std::is_constructible_v<std::function<Signature>, Callable> &&
+concept handler_for = std::is_constructible_v<std::function<Signature>, Callable> &&
     (std::is_lvalue_reference_v<Callable> || std::is_trivially_destructible_v<std::remove_cvref_t<Callable>>);
 
 /// Where the store is, and how to treat it. Options out of their bounds fail the `open` with `errc::invalid_argument`.

@@ -7,7 +7,8 @@
 #define EVENTSTORE_VERSION_PATCH 0
 
 /// For the preprocessor: `#if EVENTSTORE_VERSION >= 100` asks for 0.1.0 or later.
-#define EVENTSTORE_VERSION (EVENTSTORE_VERSION_MAJOR * 10000 + EVENTSTORE_VERSION_MINOR * 100 + EVENTSTORE_VERSION_PATCH)
+#define EVENTSTORE_VERSION                                                                                             \
+    (EVENTSTORE_VERSION_MAJOR * 10000 + EVENTSTORE_VERSION_MINOR * 100 + EVENTSTORE_VERSION_PATCH)
 
 namespace eventstore {
 

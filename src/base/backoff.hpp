@@ -15,8 +15,7 @@ public:
 
     /// \param random any number; the jitter is taken from it
     duration next(std::uint64_t random) noexcept {
-        if (failures_++ == 0)
-            return duration(0);
+        if (failures_++ == 0) return duration(0);
         const auto step = std::min(longest, first * (std::int64_t{1} << std::min(failures_ - 2, 16)));
         const auto half = step / 2;
         return half + duration(static_cast<std::int64_t>(random % static_cast<std::uint64_t>(half.count() + 1)));

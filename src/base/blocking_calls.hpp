@@ -32,13 +32,10 @@ public:
     /// Runs `call` on the thread, then posts `handler` to its executor.
     template <class Call, class Handler>
     void run(Call call, Handler handler) {
-        auto executor =
-            asio::prefer(asio::get_associated_executor(handler), asio::execution::outstanding_work.tracked);
+        auto executor = asio::prefer(asio::get_associated_executor(handler), asio::execution::outstanding_work.tracked);
         const std::lock_guard lock(mutex_);
-        if (ended_)
-            return; // the context is going, and the handler with it
-        if (!thread_)
-            thread_ = std::make_unique<asio::thread_pool>(1);
+        if (ended_) return; // the context is going, and the handler with it
+        if (!thread_) thread_ = std::make_unique<asio::thread_pool>(1);
         asio::post(*thread_, [call = std::move(call), handler = std::move(handler), executor]() mutable {
             call();
             asio::post(executor, std::move(handler));

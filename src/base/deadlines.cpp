@@ -14,22 +14,18 @@ deadlines::~deadlines() { pending_.clear(); }
 void deadlines::add(operation& what) {
     const std::lock_guard lock(mutex_);
     const auto place = pending_.insert(what);
-    if (place == pending_.begin())
-        arm_soon();
+    if (place == pending_.begin()) arm_soon();
 }
 
 void deadlines::remove(operation& what) noexcept {
     const std::lock_guard lock(mutex_);
-    if (!what.deadline_hook.is_linked())
-        return;
+    if (!what.deadline_hook.is_linked()) return;
     pending_.erase(pending_.iterator_to(what));
-    if (pending_.empty())
-        arm_soon(); // to stop the timer
+    if (pending_.empty()) arm_soon(); // to stop the timer
 }
 
 void deadlines::arm_soon() {
-    if (arming_)
-        return;
+    if (arming_) return;
     arming_ = true;
     asio::post(strand_, [self = shared_from_this()] { self->arm(); });
 }
@@ -39,8 +35,7 @@ void deadlines::arm() {
     {
         const std::lock_guard lock(mutex_);
         arming_ = false;
-        if (!pending_.empty())
-            next = pending_.begin()->deadline();
+        if (!pending_.empty()) next = pending_.begin()->deadline();
     }
     if (next == steady_time::max()) {
         // Callers that come back at once find the timer still running: it is stopped a moment later.
@@ -60,8 +55,7 @@ void deadlines::arm() {
     timer_.expires_at(next);
     timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& ec) {
         const auto self = weak.lock();
-        if (!ec && self)
-            self->expire_due();
+        if (!ec && self) self->expire_due();
     });
 }
 
@@ -82,8 +76,7 @@ void deadlines::expire_due() {
             due.push_back(std::move(owned));
         }
     }
-    for (const auto& each : due)
-        each->expire();
+    for (const auto& each : due) each->expire();
     arm();
 }
 

@@ -30,13 +30,12 @@ private:
             return left.deadline() < right.deadline();
         }
     };
-    using ordered = boost::intrusive::multiset<
-        operation,
+    using ordered = boost::intrusive::multiset<operation,
         boost::intrusive::member_hook<operation, boost::intrusive::set_member_hook<>, &operation::deadline_hook>,
         boost::intrusive::compare<by_deadline>>;
 
-    void arm_soon();  // with the mutex held
-    void arm();       // on the strand
+    void arm_soon();   // with the mutex held
+    void arm();        // on the strand
     void expire_due(); // on the strand
 
     asio::strand<asio::any_io_executor> strand_;

@@ -36,8 +36,7 @@ public:
 
     void remove(operation& what) noexcept {
         const std::lock_guard lock(mutex_);
-        if (what.service_hook.is_linked())
-            waiting_.erase(waiting_.iterator_to(what));
+        if (what.service_hook.is_linked()) waiting_.erase(waiting_.iterator_to(what));
     }
 
 private:
@@ -56,13 +55,11 @@ private:
                 orphans.push_back(std::move(owned));
             }
         }
-        for (const auto& each : orphans)
-            each->abandon();
+        for (const auto& each : orphans) each->abandon();
     }
 
     std::mutex mutex_;
-    boost::intrusive::list<
-        operation,
+    boost::intrusive::list<operation,
         boost::intrusive::member_hook<operation, boost::intrusive::list_member_hook<>, &operation::service_hook>>
         waiting_;
 };
@@ -91,20 +88,15 @@ private:
 
 operation::~operation() {
     // Dropped by a queue that went with its store, and never finished.
-    if (deadline_hook.is_linked())
-        deadlines_->remove(*this);
-    if (service_hook.is_linked())
-        service_->remove(*this);
+    if (deadline_hook.is_linked()) deadlines_->remove(*this);
+    if (service_hook.is_linked()) service_->remove(*this);
 }
 
 void operation::finish() noexcept {
-    if (deadlines_)
-        deadlines_->remove(*this);
-    if (service_)
-        service_->remove(*this);
+    if (deadlines_) deadlines_->remove(*this);
+    if (service_) service_->remove(*this);
     // Last: once the caller goes on, what this refers to may go.
-    if (const auto waiting = std::exchange(resumption_, nullptr))
-        waiting->post();
+    if (const auto waiting = std::exchange(resumption_, nullptr)) waiting->post();
 }
 
 void operation::watch(deadlines& timers, steady_time deadline) {
@@ -114,10 +106,8 @@ void operation::watch(deadlines& timers, steady_time deadline) {
 }
 
 void operation::abandon() noexcept {
-    if (!claim())
-        return; // its result is on the way: the context destroys what was posted
-    if (deadlines_)
-        deadlines_->remove(*this);
+    if (!claim()) return; // its result is on the way: the context destroys what was posted
+    if (deadlines_) deadlines_->remove(*this);
     resumption_.reset();
 }
 
@@ -133,16 +123,14 @@ asio::awaitable<void> suspend(std::shared_ptr<operation> what, deadlines* timers
             auto slot = asio::get_associated_cancellation_slot(handler);
             if (slot.is_connected()) {
                 slot.assign([weak = std::weak_ptr<operation>(pending)](asio::cancellation_type) {
-                    if (const auto alive = weak.lock())
-                        alive->cancel();
+                    if (const auto alive = weak.lock()) alive->cancel();
                 });
             }
             pending->resumption_ = std::make_unique<resumption_of<handler_type>>(std::move(handler));
             pending->service_ = &asio::use_service<operation_service>(context);
             pending->context_ = &context;
             pending->service_->add(*pending);
-            if (clock)
-                pending->watch(*clock, until);
+            if (clock) pending->watch(*clock, until);
             pending->start();
         },
         asio::use_awaitable);

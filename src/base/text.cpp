@@ -13,22 +13,18 @@ std::size_t sequence_length(std::string_view text) noexcept {
     const auto byte = [&](std::size_t at) { return static_cast<std::uint8_t>(text[at]); };
     const auto continues = [&](std::size_t at) { return at < text.size() && (byte(at) & 0xc0) == 0x80; };
     const std::uint8_t first = byte(0);
-    if (first < 0x80)
-        return first == 0 ? 0 : 1;
+    if (first < 0x80) return first == 0 ? 0 : 1;
     if (first < 0xc2) // a continuation byte, or an overlong form
         return 0;
-    if (first < 0xe0)
-        return continues(1) ? 2 : 0;
+    if (first < 0xe0) return continues(1) ? 2 : 0;
     if (first < 0xf0) {
-        if (!continues(1) || !continues(2))
-            return 0;
+        if (!continues(1) || !continues(2)) return 0;
         const bool overlong = first == 0xe0 && byte(1) < 0xa0;
         const bool surrogate = first == 0xed && byte(1) >= 0xa0;
         return overlong || surrogate ? 0 : 3;
     }
     if (first < 0xf5) {
-        if (!continues(1) || !continues(2) || !continues(3))
-            return 0;
+        if (!continues(1) || !continues(2) || !continues(3)) return 0;
         const bool overlong = first == 0xf0 && byte(1) < 0x90;
         const bool beyond_unicode = first == 0xf4 && byte(1) >= 0x90;
         return overlong || beyond_unicode ? 0 : 4;
@@ -43,11 +39,9 @@ bool is_storable_text(std::string_view text) noexcept {
         const auto is_plain = [](char c) { return static_cast<signed char>(c) > 0; }; // ASCII without NUL
         const auto rest = std::find_if_not(text.begin(), text.end(), is_plain);
         text.remove_prefix(static_cast<std::size_t>(rest - text.begin()));
-        if (text.empty())
-            return true;
+        if (text.empty()) return true;
         const std::size_t length = sequence_length(text);
-        if (length == 0)
-            return false;
+        if (length == 0) return false;
         text.remove_prefix(length);
     }
 }

@@ -26,8 +26,7 @@ public:
     std::uint64_t next() {
         if (const unsigned now = fork_generation.load(std::memory_order_relaxed); now != generation_) {
             std::random_device system;
-            for (std::uint64_t& word : state_)
-                word = (std::uint64_t{system()} << 32) | system();
+            for (std::uint64_t& word : state_) word = (std::uint64_t{system()} << 32) | system();
             generation_ = now;
         }
         const std::uint64_t result = rotate(state_[1] * 5, 7) * 9;
@@ -52,8 +51,8 @@ private:
 std::uint64_t next_tick() {
     static std::atomic<std::uint64_t> last{0};
     const auto now = std::chrono::system_clock::now().time_since_epoch();
-    const auto clock =
-        static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count()) << 12;
+    const auto clock = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count())
+        << 12;
     std::uint64_t seen = last.load(std::memory_order_relaxed);
     std::uint64_t next = 0;
     do {

@@ -24,8 +24,7 @@ append_plan::append_plan(std::span<const std::shared_ptr<append_request>> append
     std::unordered_map<std::string_view, std::int32_t> group_of;
     places_.reserve(appends.size());
     for (const auto& append : appends) {
-        const auto [found, is_first] =
-            group_of.try_emplace(append->stream, static_cast<std::int32_t>(groups_.size()));
+        const auto [found, is_first] = group_of.try_emplace(append->stream, static_cast<std::int32_t>(groups_.size()));
         if (is_first) {
             groups_.emplace_back();
             groups_.back().stream = append->stream;
@@ -43,11 +42,9 @@ append_plan::append_plan(std::span<const std::shared_ptr<append_request>> append
 
 // What this append, coming after of.events others, demands of the stream's version before the flush.
 void append_plan::demand(group& of, const append_request& append) {
-    if (append.expected == any)
-        return;
+    if (append.expected == any) return;
     if (append.expected == exists) {
-        if (of.events == 0)
-            of.expected = exists;
+        if (of.events == 0) of.expected = exists;
         return;
     }
     const std::int64_t base = append.expected - of.events;
@@ -60,13 +57,11 @@ void append_plan::demand(group& of, const append_request& append) {
 
 void append_plan::put_new_streams_first() {
     std::vector<std::int32_t> order(groups_.size());
-    for (std::size_t i = 0; i < order.size(); ++i)
-        order[i] = static_cast<std::int32_t>(i);
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int32_t>(i);
     const auto is_new = [&](std::int32_t at) { return groups_[static_cast<std::size_t>(at)].expected == 0; };
     const auto rest = std::stable_partition(order.begin(), order.end(), is_new);
     new_streams_ = static_cast<std::size_t>(rest - order.begin());
-    if (new_streams_ == 0 || new_streams_ == groups_.size())
-        return;
+    if (new_streams_ == 0 || new_streams_ == groups_.size()) return;
 
     std::vector<group> sorted;
     sorted.reserve(groups_.size());
@@ -76,8 +71,7 @@ void append_plan::put_new_streams_first() {
         sorted.push_back(groups_[static_cast<std::size_t>(from)]);
     }
     groups_ = std::move(sorted);
-    for (place& each : places_)
-        each.group = moved_to[static_cast<std::size_t>(each.group)];
+    for (place& each : places_) each.group = moved_to[static_cast<std::size_t>(each.group)];
 }
 
 bool append_plan::is_lone() const noexcept { return appends_.size() == 1 && appends_.front()->events.size() == 1; }
@@ -111,14 +105,11 @@ postgres::parameters append_plan::arguments(bool careful) const {
     arguments.reserve(bytes_ + 80 * events_ + 60 * groups_.size() + 40 * appends_.size() + 500);
 
     arguments.begin_array(type_oid::text, groups_.size());
-    for (const group& each : groups_)
-        arguments.add(each.stream);
+    for (const group& each : groups_) arguments.add(each.stream);
     arguments.begin_array(type_oid::int8, groups_.size());
-    for (const group& each : groups_)
-        arguments.add(each.expected);
+    for (const group& each : groups_) arguments.add(each.expected);
     arguments.begin_array(type_oid::int4, groups_.size());
-    for (const group& each : groups_)
-        arguments.add(each.events);
+    for (const group& each : groups_) arguments.add(each.events);
 
     const auto add_optional = [&](const auto& value) {
         if (value)
@@ -128,30 +119,24 @@ postgres::parameters append_plan::arguments(bool careful) const {
     };
     if (std::ranges::any_of(groups_, [](const group& each) { return each.created_at.has_value(); })) {
         arguments.begin_array(type_oid::timestamptz, groups_.size(), true);
-        for (const group& each : groups_)
-            add_optional(each.created_at);
+        for (const group& each : groups_) add_optional(each.created_at);
     } else {
         arguments.add_null();
     }
     arguments.add(static_cast<std::int32_t>(new_streams_));
 
     arguments.begin_array(type_oid::int4, appends_.size());
-    for (const place& each : places_)
-        arguments.add(each.group + 1);
+    for (const place& each : places_) arguments.add(each.group + 1);
     arguments.begin_array(type_oid::int8, appends_.size());
-    for (const auto& each : appends_)
-        arguments.add(each->expected);
+    for (const auto& each : appends_) arguments.add(each->expected);
     arguments.begin_array(type_oid::int4, appends_.size());
-    for (const auto& each : appends_)
-        arguments.add(static_cast<std::int32_t>(each->events.size()));
+    for (const auto& each : appends_) arguments.add(static_cast<std::int32_t>(each->events.size()));
     arguments.begin_array(type_oid::boolean, appends_.size());
-    for (const auto& each : appends_)
-        arguments.add(each->is_retry);
+    for (const auto& each : appends_) arguments.add(each->is_retry);
 
     const auto for_each_event = [&](auto&& visit) {
         for (const auto& append : appends_) {
-            for (const event_data& event : append->events)
-                visit(event);
+            for (const event_data& event : append->events) visit(event);
         }
     };
     const auto begin_events = [&](type_oid type, bool has_nulls = false) {
@@ -160,8 +145,7 @@ postgres::parameters append_plan::arguments(bool careful) const {
 
     begin_events(type_oid::int4);
     for (std::size_t i = 0; i < appends_.size(); ++i) {
-        for (std::size_t n = 0; n < appends_[i]->events.size(); ++n)
-            arguments.add(places_[i].group + 1);
+        for (std::size_t n = 0; n < appends_[i]->events.size(); ++n) arguments.add(places_[i].group + 1);
     }
     begin_events(type_oid::int4);
     for (std::size_t i = 0; i < appends_.size(); ++i) {
@@ -196,8 +180,7 @@ postgres::parameters append_plan::arguments(bool careful) const {
     }
     // Ids and times that hardly any event has are not sent as nulls.
     const auto add_column = [&](bool has_any, type_oid type, auto&& field) {
-        if (!has_any)
-            return arguments.add_null();
+        if (!has_any) return arguments.add_null();
         begin_events(type, true);
         for_each_event([&](const event_data& event) { add_optional(field(event)); });
     };
@@ -212,7 +195,7 @@ postgres::parameters append_plan::arguments(bool careful) const {
 namespace {
 
 append_result placed(const append_request& append, std::int64_t first_version, std::int64_t first_position,
-                     std::optional<timestamp> clock) {
+    std::optional<timestamp> clock) {
     const auto count = static_cast<std::int64_t>(append.events.size());
     append_result result;
     result.first_version = first_version;
@@ -228,8 +211,7 @@ append_result placed(const append_request& append, std::int64_t first_version, s
 std::optional<std::vector<append_plan::outcome>> append_plan::lone_outcome(const answer& from) const {
     if (from.empty() || from.front() != 0)
         return outcomes(from); // something was out of the ordinary, and append_events has answered
-    if (from.size() != 4 || !from[1] || !from[2] || !from[3])
-        return std::nullopt;
+    if (from.size() != 4 || !from[1] || !from[2] || !from[3]) return std::nullopt;
     outcome only;
     only.result = placed(*appends_.front(), *from[1], *from[2], from_unix(*from[3]));
     return std::vector<outcome>(1, only);
@@ -237,21 +219,18 @@ std::optional<std::vector<append_plan::outcome>> append_plan::lone_outcome(const
 
 std::optional<std::vector<append_plan::outcome>> append_plan::outcomes(const answer& from) const {
     constexpr std::size_t header = 3;
-    if (from.size() < header || !from[0] || !from[1] || !from[2])
-        return std::nullopt;
+    if (from.size() < header || !from[0] || !from[1] || !from[2]) return std::nullopt;
     const std::int64_t head = *from[1];
     const timestamp clock = from_unix(*from[2]);
     std::vector<outcome> list;
     list.reserve(appends_.size());
 
     if (*from[0] == 0) {
-        if (from.size() != header + groups_.size())
-            return std::nullopt;
+        if (from.size() != header + groups_.size()) return std::nullopt;
         std::int64_t position = head + 1;
         for (std::size_t i = 0; i < appends_.size(); ++i) {
             const auto base = from[header + static_cast<std::size_t>(places_[i].group)];
-            if (!base)
-                return std::nullopt;
+            if (!base) return std::nullopt;
             outcome& next = list.emplace_back();
             next.result = placed(*appends_[i], *base + places_[i].offset + 1, position, clock);
             position += static_cast<std::int64_t>(appends_[i]->events.size());
@@ -260,22 +239,18 @@ std::optional<std::vector<append_plan::outcome>> append_plan::outcomes(const ans
     }
 
     constexpr std::size_t fields = 6;
-    if (from.size() != header + fields * appends_.size())
-        return std::nullopt;
+    if (from.size() != header + fields * appends_.size()) return std::nullopt;
     for (std::size_t i = 0; i < appends_.size(); ++i) {
         const auto* const field = &from[header + fields * i];
-        if (!field[0] || *field[0] < 0 || *field[0] > 6)
-            return std::nullopt;
+        if (!field[0] || *field[0] < 0 || *field[0] > 6) return std::nullopt;
         outcome& next = list.emplace_back();
         next.what = static_cast<outcome::kind>(*field[0]);
         next.actual_version = field[3].value_or(-1);
         if (next.what == outcome::kind::appended || next.what == outcome::kind::already_appended) {
-            if (!field[1] || !field[2])
-                return std::nullopt;
+            if (!field[1] || !field[2]) return std::nullopt;
             next.result = placed(*appends_[i], *field[1], *field[2], clock);
             next.result.already_appended = next.what == outcome::kind::already_appended;
-            if (next.result.already_appended && field[4])
-                next.result.created_at = from_unix(*field[4]);
+            if (next.result.already_appended && field[4]) next.result.created_at = from_unix(*field[4]);
             if (next.result.already_appended && field[5])
                 next.result.last_position = *field[5]; // of a run that took two appends, with others in between
         }

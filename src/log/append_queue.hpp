@@ -55,9 +55,8 @@ public:
             pointer& next = waiting_.front();
             if (!next->is_claimed()) {
                 const bool fits = events + next->events.size() <= limits_.flush_events &&
-                                  bytes + next->bytes <= limits_.flush_bytes && !next->alone && !is_full;
-                if (!flush.empty() && !fits)
-                    break;
+                    bytes + next->bytes <= limits_.flush_bytes && !next->alone && !is_full;
+                if (!flush.empty() && !fits) break;
                 events += next->events.size();
                 bytes += next->bytes;
                 is_full = next->alone;
@@ -75,8 +74,7 @@ public:
     /// Takes out a request that its caller has given up, and frees its bytes. False if it is not here.
     bool remove(const Request* which) {
         for (std::size_t i = 0; i < waiting_.size(); ++i) {
-            if (waiting_[i].get() != which)
-                continue;
+            if (waiting_[i].get() != which) continue;
             if (i < admitted_) {
                 used_ -= which->bytes;
                 --admitted_;
@@ -96,8 +94,7 @@ public:
 
     /// Empties the queue.
     std::deque<pointer> take_all() {
-        for (std::size_t i = 0; i < admitted_; ++i)
-            used_ -= waiting_[i]->bytes;
+        for (std::size_t i = 0; i < admitted_; ++i) used_ -= waiting_[i]->bytes;
         admitted_ = 0;
         return std::exchange(waiting_, {});
     }
@@ -111,8 +108,7 @@ private:
     void admit() {
         while (admitted_ < waiting_.size()) {
             const std::size_t bytes = waiting_[admitted_]->bytes;
-            if (used_ != 0 && used_ + bytes > limits_.queued_bytes)
-                return;
+            if (used_ != 0 && used_ + bytes > limits_.queued_bytes) return;
             used_ += bytes;
             ++admitted_;
         }
@@ -133,8 +129,7 @@ class flush_gate {
 public:
     /// An append was queued. True: cut now.
     bool arrived() noexcept {
-        if (phase_ == phase::rejoining && ++rejoined_ >= released_)
-            phase_ = phase::open;
+        if (phase_ == phase::rejoining && ++rejoined_ >= released_) phase_ = phase::open;
         return phase_ == phase::open;
     }
 
@@ -154,8 +149,7 @@ public:
 
     /// The wait of that round is over. True: cut now, if anything is queued.
     bool waited(std::uint64_t round) noexcept {
-        if (round != round_ || phase_ != phase::rejoining)
-            return false;
+        if (round != round_ || phase_ != phase::rejoining) return false;
         phase_ = phase::open;
         return true;
     }

@@ -19,8 +19,8 @@ class appender;
 /// What a caller of append waits for. The fields but `outcome` belong to the appender, under its mutex.
 class append_request final : public detail::operation {
 public:
-    append_request(std::weak_ptr<appender> owner, std::string stream, std::int64_t expected,
-                   std::vector<event_data> events);
+    append_request(
+        std::weak_ptr<appender> owner, std::string stream, std::int64_t expected, std::vector<event_data> events);
 
     const std::string stream;
     const std::int64_t expected; ///< exact, 0 = no stream, -1 = any version, -2 = stream exists

@@ -16,8 +16,8 @@ namespace eventstore::log {
 
 namespace {
 
-constexpr int most_attempts = 8;    // of an append whose connection is lost again and again
-constexpr int hops_to_rejoin = 2;   // a writer that posts once between two appends still makes it into the next flush
+constexpr int most_attempts = 8;  // of an append whose connection is lost again and again
+constexpr int hops_to_rejoin = 2; // a writer that posts once between two appends still makes it into the next flush
 
 failure closed_failure() { return failure(errc::store_closed, "the store is closed: nothing was appended"); }
 
@@ -30,9 +30,15 @@ append_queue<append_request>::limits limits_of(const store_options& options) {
 } // namespace
 
 appender::appender(const store_options& options, asio::any_io_executor executor,
-                   std::shared_ptr<const statements> statements, std::shared_ptr<detail::deadlines> timers)
-    : options_(options), executor_(std::move(executor)), statements_(std::move(statements)),
-      timers_(std::move(timers)), strand_(executor_), pause_(strand_), rejoin_(strand_), queue_(limits_of(options)) {}
+    std::shared_ptr<const statements> statements, std::shared_ptr<detail::deadlines> timers)
+    : options_(options),
+      executor_(std::move(executor)),
+      statements_(std::move(statements)),
+      timers_(std::move(timers)),
+      strand_(executor_),
+      pause_(strand_),
+      rejoin_(strand_),
+      queue_(limits_of(options)) {}
 
 appender::~appender() = default;
 
@@ -42,8 +48,7 @@ appender::connection_ptr appender::make_connection() {
 
 void appender::adopt(connection_ptr link) {
     link->start_pipeline([weak = weak_from_this()](const failure& why) {
-        if (const auto self = weak.lock())
-            self->broken(why);
+        if (const auto self = weak.lock()) self->broken(why);
     });
     connection_ = std::move(link);
     const std::lock_guard lock(mutex_);
@@ -53,8 +58,7 @@ void appender::adopt(connection_ptr link) {
 }
 
 asio::awaitable<result<append_result>> appender::append(std::shared_ptr<appender> self, std::string stream,
-                                                        std::int64_t expected, std::vector<event_data> events,
-                                                        detail::steady_time deadline) {
+    std::int64_t expected, std::vector<event_data> events, detail::steady_time deadline) {
     // `self` stays in this frame, and keeps the appender while its caller waits.
     const auto waiting = std::make_shared<append_request>(self, std::move(stream), expected, std::move(events));
     co_await detail::suspend(waiting, self->timers_.get(), deadline);
@@ -71,8 +75,7 @@ void appender::submit(request_ptr next) {
             refused = overloaded(next->stream, queue_.used_bytes(), options_.max_queued_bytes());
         } else {
             queue_.push(std::move(next));
-            if (gate_.arrived())
-                cut_soon();
+            if (gate_.arrived()) cut_soon();
             return;
         }
     }
@@ -87,13 +90,11 @@ void appender::give_up(append_request& which, errc why) noexcept {
     {
         const std::lock_guard lock(mutex_);
         // Decided together with the facts: or an answer that comes just now would make them untrue.
-        if (!which.claim())
-            return;
+        if (!which.claim()) return;
         // Once it was sent, by this attempt or an earlier one, only an answer could tell.
         facts.outcome_unknown = which.is_under_way || which.is_retry;
         tell_of_connection = !facts.outcome_unknown && connect_failure_ && why == errc::timeout;
-        if (tell_of_connection)
-            facts.message = connect_failure_->message();
+        if (tell_of_connection) facts.message = connect_failure_->message();
         (void)queue_.remove(&which);
     }
     which.outcome = tell_of_connection ? not_connected(std::move(facts)) : ended_early(why, std::move(facts));
@@ -101,8 +102,7 @@ void appender::give_up(append_request& which, errc why) noexcept {
 }
 
 void appender::cut_soon() {
-    if (!std::exchange(cutting_, true))
-        asio::post(strand_, [self = shared_from_this()] { self->cut(); });
+    if (!std::exchange(cutting_, true)) asio::post(strand_, [self = shared_from_this()] { self->cut(); });
 }
 
 void appender::cut() {
@@ -110,14 +110,11 @@ void appender::cut() {
     {
         const std::lock_guard lock(mutex_);
         cutting_ = false;
-        if (!gate_.is_open())
-            return;
+        if (!gate_.is_open()) return;
         if (connection_) {
             appends = queue_.cut();
-            for (const request_ptr& each : appends)
-                each->is_under_way = true;
-            if (!appends.empty())
-                gate_.sent();
+            for (const request_ptr& each : appends) each->is_under_way = true;
+            if (!appends.empty()) gate_.sent();
         }
     }
     if (!connection_)
@@ -147,8 +144,7 @@ void appender::connect_soon() {
         const std::lock_guard lock(mutex_);
         is_needed = !queue_.empty() && !dropped_;
     }
-    if (!is_needed)
-        return end_if_done();
+    if (!is_needed) return end_if_done();
     if (!std::exchange(connecting_, true))
         asio::co_spawn(strand_, connect(), [self = shared_from_this()](const std::exception_ptr&) {});
 }
@@ -198,12 +194,10 @@ bool appender::is_dropped() const {
 
 void appender::broken(const failure& why) {
     connection_.reset();
-    if (options_.on_log())
-        asio::post(strand_, [log = options_.on_log(), text = why.message()] { log(text); });
+    if (options_.on_log()) asio::post(strand_, [log = options_.on_log(), text = why.message()] { log(text); });
     const std::lock_guard lock(mutex_);
     counts_.is_connected = false;
-    if (!gate_.is_shut())
-        cut_soon(); // what waits needs a new connection
+    if (!gate_.is_shut()) cut_soon(); // what waits needs a new connection
 }
 
 void appender::stored(flush& which, const std::vector<append_plan::outcome>& outcomes) {
@@ -258,15 +252,12 @@ void appender::failed(flush& which, const failure& why) {
         which.put_back(std::move(appends));
         return lost(which, why);
     }
-    if (why.code() == errc::lock_timeout && connection_)
-        return explain_lock(std::move(appends), why);
+    if (why.code() == errc::lock_timeout && connection_) return explain_lock(std::move(appends), why);
     {
         const std::lock_guard lock(mutex_);
-        for (const request_ptr& each : appends)
-            queue_.release(each->bytes);
+        for (const request_ptr& each : appends) queue_.release(each->bytes);
     }
-    for (const request_ptr& each : appends)
-        each->fail(about(*each, why));
+    for (const request_ptr& each : appends) each->fail(about(*each, why));
     next(appends);
 }
 
@@ -300,19 +291,15 @@ void appender::lost(flush& which, const failure& why) {
 }
 
 void appender::explain_lock(std::vector<request_ptr> appends, const failure& why) {
-    auto look = std::make_shared<lock_report>(
-        statements_->lock_holders,
+    auto look = std::make_shared<lock_report>(statements_->lock_holders,
         [weak = weak_from_this(), appends = std::move(appends), why](const std::string& holder) {
             const auto self = weak.lock();
-            if (!self)
-                return;
+            if (!self) return;
             {
                 const std::lock_guard lock(self->mutex_);
-                for (const request_ptr& each : appends)
-                    self->queue_.release(each->bytes);
+                for (const request_ptr& each : appends) self->queue_.release(each->bytes);
             }
-            for (const request_ptr& each : appends)
-                each->fail(lock_not_available(*each, why, holder));
+            for (const request_ptr& each : appends) each->fail(lock_not_available(*each, why, holder));
             self->next(appends);
         });
     const std::shared_ptr<postgres::request> group[] = {std::move(look)};
@@ -343,9 +330,8 @@ void appender::wait_for_writers(const std::vector<request_ptr>& released, std::u
     for (const request_ptr& each : released) {
         if (each->waiting_in() != own) {
             rejoin_.expires_after(options_.rejoin_wait());
-            rejoin_.async_wait([self = shared_from_this(), round](const boost::system::error_code&) {
-                self->waited(round);
-            });
+            rejoin_.async_wait(
+                [self = shared_from_this(), round](const boost::system::error_code&) { self->waited(round); });
             return;
         }
     }
@@ -363,30 +349,26 @@ void appender::hop(int left, std::uint64_t round) {
 
 void appender::waited(std::uint64_t round) {
     const std::lock_guard lock(mutex_);
-    if (gate_.waited(round) && (!queue_.empty() || closed_))
-        cut_soon();
+    if (gate_.waited(round) && (!queue_.empty() || closed_)) cut_soon();
 }
 
 void appender::close(std::function<void()> closed) {
     const std::lock_guard lock(mutex_);
     closed_ = true;
     when_closed_ = std::move(closed);
-    if (!gate_.is_shut())
-        cut_soon();
+    if (!gate_.is_shut()) cut_soon();
 }
 
 void appender::end_if_done() {
     std::function<void()> tell;
     {
         const std::lock_guard lock(mutex_);
-        if (!closed_ || !queue_.empty() || gate_.is_shut())
-            return;
+        if (!closed_ || !queue_.empty() || gate_.is_shut()) return;
         tell = std::exchange(when_closed_, nullptr);
         counts_.is_connected = false;
     }
     connection_.reset();
-    if (tell)
-        asio::post(executor_, std::move(tell));
+    if (tell) asio::post(executor_, std::move(tell));
 }
 
 void appender::drop() {
@@ -399,10 +381,8 @@ void appender::drop() {
             left = self->queue_.take_all();
         }
         self->pause_.cancel();
-        if (const auto link = self->connecting_link_)
-            link->stop_connecting();
-        if (const auto link = self->connection_)
-            link->drop(closed_failure());
+        if (const auto link = self->connecting_link_) link->stop_connecting();
+        if (const auto link = self->connection_) link->drop(closed_failure());
         for (const request_ptr& each : left) {
             failure::facts facts = *closed_failure().operator->();
             facts.outcome_unknown = each->is_retry;

@@ -31,8 +31,8 @@ class flush;
 /// A flush whose connection is lost is sent again: the events' ids make that safe.
 class appender : public std::enable_shared_from_this<appender>, private detail::live_object {
 public:
-    appender(const store_options& options, asio::any_io_executor executor,
-             std::shared_ptr<const statements> statements, std::shared_ptr<detail::deadlines> timers);
+    appender(const store_options& options, asio::any_io_executor executor, std::shared_ptr<const statements> statements,
+        std::shared_ptr<detail::deadlines> timers);
     ~appender();
 
     using connection_ptr = std::shared_ptr<postgres::connection>;
@@ -45,8 +45,7 @@ public:
 
     /// Waits until the append has its outcome. Arguments are valid.
     static asio::awaitable<result<append_result>> append(std::shared_ptr<appender> self, std::string stream,
-                                                         std::int64_t expected, std::vector<event_data> events,
-                                                         detail::steady_time deadline);
+        std::int64_t expected, std::vector<event_data> events, detail::steady_time deadline);
 
     /// Refuses new appends; `closed` is called, on any thread, once what was queued is stored and the connection closed.
     void close(std::function<void()> closed);
@@ -72,13 +71,13 @@ private:
 
     void submit(request_ptr next);
     void give_up(append_request& which, errc why) noexcept;
-    void cut_soon();                             // with the mutex held
-    void cut();                                  // on the strand
+    void cut_soon(); // with the mutex held
+    void cut();      // on the strand
     void send(std::vector<request_ptr> appends, bool careful);
-    void connect_soon();                         // on the strand
+    void connect_soon(); // on the strand
     asio::awaitable<void> connect();
     bool is_dropped() const;
-    void broken(const failure& why);             // on the strand
+    void broken(const failure& why); // on the strand
     void wait_for_writers(const std::vector<request_ptr>& released, std::uint64_t round);
     void hop(int left, std::uint64_t round);
     void waited(std::uint64_t round);
@@ -89,7 +88,7 @@ private:
     void lost(flush& which, const failure& why);
     void explain_lock(std::vector<request_ptr> appends, const failure& why);
     void next(const std::vector<request_ptr>& released);
-    void end_if_done();                          // on the strand
+    void end_if_done(); // on the strand
 
     const store_options options_;
     const asio::any_io_executor executor_;
@@ -103,8 +102,8 @@ private:
     std::shared_ptr<flush> flush_;
     bool connecting_ = false;
     detail::backoff backoff_;
-    asio::steady_timer pause_;   // before the next attempt to connect
-    asio::steady_timer rejoin_;  // for writers on other contexts
+    asio::steady_timer pause_;  // before the next attempt to connect
+    asio::steady_timer rejoin_; // for writers on other contexts
 
     mutable std::mutex mutex_;
     append_queue<append_request> queue_;

@@ -8,9 +8,11 @@
 
 namespace eventstore::log {
 
-flush::flush(const std::shared_ptr<appender>& owner, std::vector<std::shared_ptr<append_request>> appends,
-             bool careful)
-    : owner_(owner), appends_(std::move(appends)), plan_(appends_), is_lone_(!careful && plan_.is_lone()),
+flush::flush(const std::shared_ptr<appender>& owner, std::vector<std::shared_ptr<append_request>> appends, bool careful)
+    : owner_(owner),
+      appends_(std::move(appends)),
+      plan_(appends_),
+      is_lone_(!careful && plan_.is_lone()),
       is_careful_(careful || plan_.needs_care()),
       what_(is_lone_ ? &owner->statements_->append_event : &owner->statements_->append_events),
       arguments_(is_lone_ ? plan_.lone_arguments() : plan_.arguments(is_careful_)) {}
@@ -23,8 +25,7 @@ void flush::on_synced(const failure* why) {
     const auto keep = shared_from_this();
     const auto owner = owner_.lock();
     end();
-    if (!owner)
-        return;
+    if (!owner) return;
     if (owner->connection_ && owner->connection_->take_unreplicated()) {
         // Committed here, but the synchronous standby does not have it: neither a success nor a failure.
         failure::facts facts;
@@ -32,8 +33,7 @@ void flush::on_synced(const failure* why) {
         was_sent_ = true;
         return owner->lost(*this, failure(errc::connection_lost, std::move(facts)));
     }
-    if (why)
-        return owner->failed(*this, *why);
+    if (why) return owner->failed(*this, *why);
     if (PQresultStatus(answer_.get()) != PGRES_TUPLES_OK)
         return owner->failed(*this, postgres::to_failure(answer_.get(), what_->doing));
 
@@ -41,10 +41,11 @@ void flush::on_synced(const failure* why) {
     const auto values = rows.count() == 1 ? rows.int8_array(0, 0) : append_plan::answer();
     const auto outcomes = is_lone_ ? plan_.lone_outcome(values) : plan_.outcomes(values);
     if (!outcomes) {
-        return owner->failed(*this, failure(errc::schema_too_new,
-                                             detail::message("appending: the function ", what_->name,
-                                                             " of the schema gave an answer that this version of the "
-                                                             "library does not understand")));
+        return owner->failed(*this,
+            failure(errc::schema_too_new,
+                detail::message("appending: the function ", what_->name,
+                    " of the schema gave an answer that this version of the "
+                    "library does not understand")));
     }
     owner->stored(*this, *outcomes);
 }
@@ -57,19 +58,16 @@ void flush::on_lost(const failure& why, bool was_sent) {
     const auto keep = shared_from_this();
     end();
     was_sent_ = was_sent;
-    if (const auto owner = owner_.lock())
-        owner->lost(*this, why);
+    if (const auto owner = owner_.lock()) owner->lost(*this, why);
 }
 
 void flush::end() noexcept {
-    if (claim())
-        finish();
+    if (claim()) finish();
 }
 
 void flush::expire() noexcept {
     const auto owner = owner_.lock();
-    if (!owner)
-        return;
+    if (!owner) return;
     asio::post(owner->strand(), [owner, self = std::static_pointer_cast<flush>(shared_from_this())] {
         if (!self->is_claimed() && owner->connection_) {
             owner->connection_->drop(
@@ -83,12 +81,11 @@ lock_report::lock_report(const postgres::statement& what, std::function<void(con
 
 void lock_report::on_answer(postgres::result_handle answer) {
     const postgres::rows rows(answer.get());
-    if (PQresultStatus(answer.get()) != PGRES_TUPLES_OK || rows.count() == 0)
-        return;
+    if (PQresultStatus(answer.get()) != PGRES_TUPLES_OK || rows.count() == 0) return;
     const std::string_view application = rows.bytes(0, 1);
-    holder_ = detail::message("held by the session with process id ", rows.bytes(0, 0),
-                              application.empty() ? "" : " of ", application, ", whose state is '", rows.bytes(0, 2),
-                              "', in a transaction of ", rows.bytes(0, 3), " s");
+    holder_ =
+        detail::message("held by the session with process id ", rows.bytes(0, 0), application.empty() ? "" : " of ",
+            application, ", whose state is '", rows.bytes(0, 2), "', in a transaction of ", rows.bytes(0, 3), " s");
 }
 
 void lock_report::on_synced(const failure*) { tell_(holder_); }

@@ -59,7 +59,7 @@ failure to_failure(const append_request& append, const append_plan::outcome& why
     case kind::already_appended:
     case kind::wrong_version:
         text += message(": expected ", expectation(append.expected), ", but it is at version ", actual,
-                        "; read what was added, decide anew, and append at that version");
+            "; read what was added, decide anew, and append at that version");
         break;
     }
     facts.message = std::move(text);
@@ -80,23 +80,21 @@ failure lock_not_available(const append_request& append, const failure& why, std
     facts.retry_helps = true;
     facts.outcome_unknown = append.is_retry;
     facts.message = message(appending_to(append), ": the lock of the log was not to be had in time",
-                            holder.empty() ? "" : "; it is ", holder, " (SQLSTATE ", facts.sqlstate, ")",
-                            earlier_attempt(append));
+        holder.empty() ? "" : "; it is ", holder, " (SQLSTATE ", facts.sqlstate, ")", earlier_attempt(append));
     return failure(errc::lock_timeout, std::move(facts));
 }
 
 failure ended_early(errc why, failure::facts facts) {
     facts.message = message("appending to stream ", quoted_for_message(facts.stream),
-                            why == errc::cancelled ? " was cancelled" : ": no answer in time",
-                            facts.outcome_unknown
-                                ? "; it was under way, and may be stored: a retry with the same events is safe"
-                                : "; nothing was stored");
+        why == errc::cancelled ? " was cancelled" : ": no answer in time",
+        facts.outcome_unknown ? "; it was under way, and may be stored: a retry with the same events is safe"
+                              : "; nothing was stored");
     return failure(why, std::move(facts));
 }
 
 failure not_connected(failure::facts facts) {
     facts.message = message("appending to stream ", quoted_for_message(facts.stream),
-                            ": no connection could be had in time, nothing was stored; last: ", facts.message);
+        ": no connection could be had in time, nothing was stored; last: ", facts.message);
     return failure(errc::connection_lost, std::move(facts));
 }
 
@@ -105,7 +103,7 @@ failure overloaded(const std::string& stream, std::size_t used, std::size_t budg
     facts.stream = stream;
     facts.retry_helps = true;
     facts.message = message("appending to stream ", quoted_for_message(stream), ": ", std::to_string(used), " of ",
-                            std::to_string(budget), " bytes for queued appends are in use; try again later");
+        std::to_string(budget), " bytes for queued appends are in use; try again later");
     return failure(errc::overloaded, std::move(facts));
 }
 

@@ -11,13 +11,15 @@ namespace detail {
 void retain(const page* shared) noexcept { shared->references_.fetch_add(1, std::memory_order_relaxed); }
 
 void release(const page* shared) noexcept {
-    if (shared->references_.fetch_sub(1, std::memory_order_acq_rel) == 1)
-        delete shared;
+    if (shared->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete shared;
 }
 
 page::page(std::vector<page_row> rows, std::vector<keep_alive> storage, bool complete, std::int64_t next_from)
-    : rows_(std::move(rows)), storage_(std::move(storage)),
-      events_(std::allocator<recorded_event>().allocate(rows_.size())), complete_(complete), next_from_(next_from) {
+    : rows_(std::move(rows)),
+      storage_(std::move(storage)),
+      events_(std::allocator<recorded_event>().allocate(rows_.size())),
+      complete_(complete),
+      next_from_(next_from) {
     for (std::size_t i = 0; i < rows_.size(); ++i)
         ::new (static_cast<void*>(events_ + i)) recorded_event(this, &rows_[i]);
 }
@@ -27,17 +29,16 @@ page::~page() {
     std::allocator<recorded_event>().deallocate(events_, rows_.size());
 }
 
-event_page page::make(std::vector<page_row> rows, std::vector<keep_alive> storage, bool complete,
-                      std::int64_t next_from) {
+event_page page::make(
+    std::vector<page_row> rows, std::vector<keep_alive> storage, bool complete, std::int64_t next_from) {
     return event_page(new page(std::move(rows), std::move(storage), complete, next_from));
 }
 
 event_page page::rest_of(const event_page& whole, std::size_t first) {
     std::vector<page_row> rows;
-    for (const recorded_event* each = whole.begin() + first; each != whole.end(); ++each)
-        rows.push_back(*each->row_);
+    for (const recorded_event* each = whole.begin() + first; each != whole.end(); ++each) rows.push_back(*each->row_);
     return make(std::move(rows), std::vector<keep_alive>(1, std::make_shared<const event_page>(whole)),
-                whole.complete(), whole.next_from());
+        whole.complete(), whole.next_from());
 }
 
 recorded_event page::single(const page_row& row) {
@@ -74,13 +75,11 @@ recorded_event recorded_event::make(std::string stream, std::int64_t version, st
 }
 
 event_page::event_page(const event_page& other) noexcept : page_(other.page_) {
-    if (page_)
-        detail::retain(page_);
+    if (page_) detail::retain(page_);
 }
 
 event_page::~event_page() {
-    if (page_)
-        detail::release(page_);
+    if (page_) detail::release(page_);
 }
 
 const recorded_event* event_page::begin() const noexcept { return page_ ? page_->events().data() : nullptr; }

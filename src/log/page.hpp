@@ -22,8 +22,8 @@ public:
     using keep_alive = std::shared_ptr<const void>;
 
     /// A shared page of these rows. Their views must point into `storage`.
-    static event_page make(std::vector<page_row> rows, std::vector<keep_alive> storage, bool complete,
-                           std::int64_t next_from);
+    static event_page make(
+        std::vector<page_row> rows, std::vector<keep_alive> storage, bool complete, std::int64_t next_from);
 
     /// The events of a page from this one on, as a page of their own that shares its storage.
     static event_page rest_of(const event_page& whole, std::size_t first);

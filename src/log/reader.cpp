@@ -25,9 +25,9 @@ constexpr int head = 0, version = 1, position = 2, created_at = 3, id = 4, corre
               type = 7, data = 8, metadata = 9, stream = 10;
 }
 
-constexpr std::int64_t first_window = 20'000;    // versions or positions that a filter looks at in one statement,
-constexpr std::int64_t last_window = 1'000'000;  // growing while it finds little
-constexpr std::size_t largest_page = 1'000'000;         // events
+constexpr std::int64_t first_window = 20'000;   // versions or positions that a filter looks at in one statement,
+constexpr std::int64_t last_window = 1'000'000; // growing while it finds little
+constexpr std::size_t largest_page = 1'000'000; // events
 constexpr std::size_t most_bytes = std::size_t{1} << 30; // of a page
 constexpr std::int64_t furthest = std::int64_t{1} << 62; // leaves the server room to add a window
 
@@ -57,8 +57,7 @@ eventstore::stream_info decode_info(const postgres::rows& rows, int row) {
     info.name = rows.bytes(row, 0);
     info.version = rows.is_null(row, 1) ? 0 : rows.int8(row, 1);
     info.created_at = rows.time(row, 2);
-    if (!rows.is_null(row, 3))
-        info.deleted_at = rows.time(row, 3);
+    if (!rows.is_null(row, 3)) info.deleted_at = rows.time(row, 3);
     return info;
 }
 
@@ -66,8 +65,7 @@ eventstore::stream_info decode_info(const postgres::rows& rows, int row) {
 /// longest name could have.
 std::string after_prefix(std::string prefix) {
     constexpr int most = 512 / 4 + 1;
-    for (int i = 0; i < most; ++i)
-        prefix += "\xf4\x8f\xbf\xbf";
+    for (int i = 0; i < most; ++i) prefix += "\xf4\x8f\xbf\xbf";
     return prefix;
 }
 
@@ -101,7 +99,7 @@ struct reader::page_query {
     struct taken {
         std::int64_t head = 0;
         std::size_t rows = 0;
-        bool is_cut = false;    // by max_bytes
+        bool is_cut = false;     // by max_bytes
         bool is_missing = false; // there is no such stream
     };
     taken take(result_handle answer);
@@ -117,8 +115,7 @@ reader::page_query::taken reader::page_query::take(result_handle answer) {
         return what;
     }
     what.head = from_server.is_null(0, column::head) ? 0 : from_server.int8(0, column::head);
-    if (from_server.is_null(0, column::version))
-        return what; // an empty page
+    if (from_server.is_null(0, column::version)) return what; // an empty page
     rows.reserve(rows.size() + static_cast<std::size_t>(count));
     for (int i = 0; i < count; ++i) {
         if (from_server.is_null(i, column::data)) {
@@ -132,13 +129,11 @@ reader::page_query::taken reader::page_query::take(result_handle answer) {
             break;
         }
         bytes += size;
-        if (is_log())
-            stream_ids.push_back(from_server.int8(i, column::stream));
+        if (is_log()) stream_ids.push_back(from_server.int8(i, column::stream));
         rows.push_back(row);
         ++what.rows;
     }
-    if (what.rows > 0)
-        go_on_after(place(rows.back()));
+    if (what.rows > 0) go_on_after(place(rows.back()));
     storage.push_back(shared_result(answer.release(), postgres::result_deleter()));
     return what;
 }
@@ -146,8 +141,7 @@ reader::page_query::taken reader::page_query::take(result_handle answer) {
 event_page reader::page_query::make_page() && {
     if (!is_log()) {
         auto name = std::make_shared<const std::string>(std::move(stream));
-        for (page_row& each : rows)
-            each.stream = *name;
+        for (page_row& each : rows) each.stream = *name;
         storage.push_back(std::move(name));
     }
     return page::make(std::move(rows), std::move(storage), complete, from);
@@ -162,8 +156,8 @@ bool reader::is_safe_without_sizes(const read_options& options) const noexcept {
     return !options.is_filtered() && options.count() <= options.max_bytes() / largest;
 }
 
-reader::task<event_page> reader::read(self_ptr self, std::string stream, read_options options,
-                                      detail::steady_time deadline) {
+reader::task<event_page> reader::read(
+    self_ptr self, std::string stream, read_options options, detail::steady_time deadline) {
     page_query query;
     query.stream = stream == "$all" ? std::string() : std::move(stream);
     query.from = options.from().value_or(options.is_backward() ? furthest : 1);
@@ -173,16 +167,14 @@ reader::task<event_page> reader::read(self_ptr self, std::string stream, read_op
     query.options = std::move(options);
     query.deadline = deadline;
 
-    if (self->is_safe_without_sizes(query.options))
-        co_return co_await read_plain(self, query);
+    if (self->is_safe_without_sizes(query.options)) co_return co_await read_plain(self, query);
     co_return co_await read_bounded(self, query);
 }
 
 reader::task<event_page> reader::read_plain(self_ptr self, page_query& query) {
     const statements& all = *self->statements_;
     postgres::parameters arguments;
-    if (!query.is_log())
-        arguments.add(query.stream);
+    if (!query.is_log()) arguments.add(query.stream);
     arguments.add(query.from);
     arguments.add(query.room());
     arguments.add(static_cast<std::int64_t>(query.options.max_bytes()));
@@ -190,13 +182,10 @@ reader::task<event_page> reader::read_plain(self_ptr self, page_query& query) {
         query.is_log() ? all.read_all[query.is_backward()] : all.read_stream[query.is_backward()];
 
     auto answer = co_await postgres::pool::execute(self->pool_, what, std::move(arguments), query.deadline);
-    if (!answer)
-        co_return answer.error();
+    if (!answer) co_return answer.error();
     const auto taken = query.take(std::move(*answer));
-    if (taken.is_missing)
-        co_return about_stream(errc::stream_not_found, query.stream, "does not exist");
-    if (taken.head < 0)
-        co_return about_stream(errc::stream_deleted, query.stream, "was deleted");
+    if (taken.is_missing) co_return about_stream(errc::stream_not_found, query.stream, "does not exist");
+    if (taken.head < 0) co_return about_stream(errc::stream_deleted, query.stream, "was deleted");
 
     query.complete = taken.rows == 0 || query.is_end(query.place(query.rows.back()), taken.head);
     if (!query.complete && query.room() > 0) {
@@ -209,8 +198,7 @@ reader::task<event_page> reader::read_plain(self_ptr self, page_query& query) {
         }
         co_return more;
     }
-    if (const failure why = co_await name_streams(self, query); why.code() != errc())
-        co_return why;
+    if (const failure why = co_await name_streams(self, query); why.code() != errc()) co_return why;
     self->events_read_.fetch_add(query.rows.size(), std::memory_order_relaxed);
     co_return std::move(query).make_page();
 }
@@ -225,8 +213,7 @@ reader::task<event_page> reader::read_bounded(self_ptr self, page_query& query) 
 
     for (;;) {
         postgres::parameters arguments;
-        if (!query.is_log())
-            arguments.add(query.stream);
+        if (!query.is_log()) arguments.add(query.stream);
         arguments.add(query.from);
         arguments.add(query.room());
         arguments.add(std::max<std::int64_t>(query.bytes_left(), 1));
@@ -235,8 +222,7 @@ reader::task<event_page> reader::read_bounded(self_ptr self, page_query& query) 
             arguments.add_null();
         } else {
             arguments.begin_array(type_oid::text, types.size());
-            for (const std::string& each : types)
-                arguments.add(each);
+            for (const std::string& each : types) arguments.add(each);
         }
         if (query.is_log()) {
             if (query.options.stream_prefix().empty())
@@ -249,13 +235,10 @@ reader::task<event_page> reader::read_bounded(self_ptr self, page_query& query) 
         const std::int64_t asked_from = query.from;
         const std::int64_t asked_for = query.room();
         auto answer = co_await postgres::pool::execute(self->pool_, what, std::move(arguments), query.deadline);
-        if (!answer)
-            co_return answer.error();
+        if (!answer) co_return answer.error();
         const auto taken = query.take(std::move(*answer));
-        if (taken.is_missing)
-            co_return about_stream(errc::stream_not_found, query.stream, "does not exist");
-        if (taken.head < 0)
-            co_return about_stream(errc::stream_deleted, query.stream, "was deleted");
+        if (taken.is_missing) co_return about_stream(errc::stream_not_found, query.stream, "does not exist");
+        if (taken.head < 0) co_return about_stream(errc::stream_deleted, query.stream, "was deleted");
         if (taken.is_cut || query.bytes_left() < 0) { // one event alone may be too large
             query.complete = query.is_end(query.place(query.rows.back()), taken.head);
             break;
@@ -269,27 +252,22 @@ reader::task<event_page> reader::read_bounded(self_ptr self, page_query& query) 
             query.is_backward() ? std::min(asked_from, taken.head) - window + 1 : asked_from + window - 1;
         query.complete = query.is_end(reached, taken.head);
         query.go_on_after(query.is_backward() ? std::max<std::int64_t>(reached, 1) : std::min(reached, taken.head));
-        if (!query.is_backward())
-            query.from = std::max(query.from, asked_from);
-        if (query.complete || std::chrono::steady_clock::now() > patience)
-            break;
+        if (!query.is_backward()) query.from = std::max(query.from, asked_from);
+        if (query.complete || std::chrono::steady_clock::now() > patience) break;
         window = std::min(window * 4, last_window);
     }
-    if (const failure why = co_await name_streams(self, query); why.code() != errc())
-        co_return why;
+    if (const failure why = co_await name_streams(self, query); why.code() != errc()) co_return why;
     self->events_read_.fetch_add(query.rows.size(), std::memory_order_relaxed);
     co_return std::move(query).make_page();
 }
 
 asio::awaitable<failure> reader::name_streams(self_ptr self, page_query& query) {
-    if (!query.is_log() || query.rows.empty())
-        co_return failure();
+    if (!query.is_log() || query.rows.empty()) co_return failure();
     std::vector<std::int64_t> unknown;
     std::shared_ptr<std::vector<stream_names::name>> names = std::make_shared<std::vector<stream_names::name>>();
     const auto fill_in = [&](std::size_t at) {
         auto name = self->names_.find(query.stream_ids[at]);
-        if (!name)
-            return false;
+        if (!name) return false;
         query.rows[at].stream = *name;
         names->push_back(std::move(name));
         return true;
@@ -306,12 +284,10 @@ asio::awaitable<failure> reader::name_streams(self_ptr self, page_query& query) 
         unknown.erase(repeated.begin(), repeated.end());
         postgres::parameters arguments;
         arguments.begin_array(type_oid::int8, unknown.size());
-        for (const std::int64_t each : unknown)
-            arguments.add(each);
-        auto answer = co_await postgres::pool::execute(self->pool_, self->statements_->stream_names,
-                                                       std::move(arguments), query.deadline);
-        if (!answer)
-            co_return answer.error();
+        for (const std::int64_t each : unknown) arguments.add(each);
+        auto answer = co_await postgres::pool::execute(
+            self->pool_, self->statements_->stream_names, std::move(arguments), query.deadline);
+        if (!answer) co_return answer.error();
         const postgres::rows found(answer->get());
         std::unordered_map<std::int64_t, stream_names::name> fresh; // the memory may be smaller than this page
         for (int i = 0; i < found.count(); ++i)
@@ -320,15 +296,13 @@ asio::awaitable<failure> reader::name_streams(self_ptr self, page_query& query) 
         for (std::size_t i = 0; i < query.rows.size(); ++i) {
             if (query.rows[i].stream.empty()) {
                 const auto name = fresh.find(query.stream_ids[i]);
-                if (name == fresh.end())
-                    continue; // deleted for good while this page was read
+                if (name == fresh.end()) continue; // deleted for good while this page was read
                 query.rows[i].stream = *name->second;
             }
             query.rows[kept++] = query.rows[i];
         }
         query.rows.resize(kept);
-        for (auto& [id, name] : fresh)
-            names->push_back(std::move(name));
+        for (auto& [id, name] : fresh) names->push_back(std::move(name));
     }
     query.storage.push_back(std::move(names));
     co_return failure();
@@ -339,11 +313,9 @@ reader::task<recorded_event> reader::find_event(self_ptr self, uuid id, detail::
     arguments.add(id);
     auto answer =
         co_await postgres::pool::execute(self->pool_, self->statements_->find_event, std::move(arguments), deadline);
-    if (!answer)
-        co_return answer.error();
+    if (!answer) co_return answer.error();
     const postgres::rows rows(answer->get());
-    if (rows.count() == 0)
-        co_return failure(errc::event_not_found, message("no event has the id ", to_string(id)));
+    if (rows.count() == 0) co_return failure(errc::event_not_found, message("no event has the id ", to_string(id)));
     page_row row = decode(rows, 0);
     row.stream = rows.bytes(0, column::stream);
     self->events_read_.fetch_add(1, std::memory_order_relaxed);
@@ -353,23 +325,19 @@ reader::task<recorded_event> reader::find_event(self_ptr self, uuid id, detail::
 reader::task<eventstore::stream_info> reader::info(self_ptr self, std::string stream, detail::steady_time deadline) {
     const bool is_log = stream == "$all";
     postgres::parameters arguments;
-    if (!is_log)
-        arguments.add(stream);
+    if (!is_log) arguments.add(stream);
     const postgres::statement& what = is_log ? self->statements_->log_info : self->statements_->stream_info;
     auto answer = co_await postgres::pool::execute(self->pool_, what, std::move(arguments), deadline);
-    if (!answer)
-        co_return answer.error();
+    if (!answer) co_return answer.error();
     const postgres::rows rows(answer->get());
-    if (rows.count() == 0)
-        co_return about_stream(errc::stream_not_found, stream, "does not exist");
+    if (rows.count() == 0) co_return about_stream(errc::stream_not_found, stream, "does not exist");
     auto info = decode_info(rows, 0);
-    if (info.deleted_at)
-        co_return about_stream(errc::stream_deleted, stream, "was deleted");
+    if (info.deleted_at) co_return about_stream(errc::stream_deleted, stream, "was deleted");
     co_return info;
 }
 
-reader::task<std::vector<eventstore::stream_info>> reader::streams(self_ptr self, stream_query query,
-                                                                   detail::steady_time deadline) {
+reader::task<std::vector<eventstore::stream_info>> reader::streams(
+    self_ptr self, stream_query query, detail::steady_time deadline) {
     postgres::parameters arguments;
     arguments.add(query.after());
     arguments.add(query.prefix());
@@ -377,13 +345,11 @@ reader::task<std::vector<eventstore::stream_info>> reader::streams(self_ptr self
     arguments.add(static_cast<std::int64_t>(query.count()));
     auto answer =
         co_await postgres::pool::execute(self->pool_, self->statements_->streams, std::move(arguments), deadline);
-    if (!answer)
-        co_return answer.error();
+    if (!answer) co_return answer.error();
     const postgres::rows rows(answer->get());
     std::vector<eventstore::stream_info> list;
     list.reserve(static_cast<std::size_t>(rows.count()));
-    for (int i = 0; i < rows.count(); ++i)
-        list.push_back(decode_info(rows, i));
+    for (int i = 0; i < rows.count(); ++i) list.push_back(decode_info(rows, i));
     co_return list;
 }
 

@@ -34,8 +34,8 @@ public:
 
     static task<recorded_event> find_event(self_ptr self, uuid id, detail::steady_time deadline);
     static task<eventstore::stream_info> info(self_ptr self, std::string stream, detail::steady_time deadline);
-    static task<std::vector<eventstore::stream_info>> streams(self_ptr self, stream_query query,
-                                                              detail::steady_time deadline);
+    static task<std::vector<eventstore::stream_info>> streams(
+        self_ptr self, stream_query query, detail::steady_time deadline);
 
     std::uint64_t events_read() const noexcept { return events_read_.load(std::memory_order_relaxed); }
 

@@ -22,8 +22,7 @@ constexpr int oldest_server = 140000;
 std::string quoted_literal(std::string_view text) {
     std::string quoted = " E'";
     for (const char c : text) {
-        if (c == '\'' || c == '\\')
-            quoted += '\\';
+        if (c == '\'' || c == '\\') quoted += '\\';
         quoted += c;
     }
     return quoted += '\'';
@@ -41,9 +40,9 @@ int number(const std::string& text) {
 
 failure too_new(const std::string& schema, int version) {
     return failure(errc::schema_too_new,
-                   message("schema ", detail::quoted_for_message(schema), " has version ", std::to_string(version),
-                           ", this library knows versions up to ", std::to_string(needed_schema_version()),
-                           "; use the library that made it, or a newer one"));
+        message("schema ", detail::quoted_for_message(schema), " has version ", std::to_string(version),
+            ", this library knows versions up to ", std::to_string(needed_schema_version()),
+            "; use the library that made it, or a newer one"));
 }
 
 } // namespace
@@ -53,16 +52,12 @@ std::optional<failure> check_schema_name(const std::string& name) {
         return failure(errc::invalid_argument, message("the schema name ", detail::quoted_for_message(name), " ", why));
     };
     constexpr std::size_t longest = 63; // of a name in PostgreSQL, which cuts off the rest without an error
-    if (name.empty())
-        return refuse("is empty; leave it out for the default, eventstore");
-    if (name.size() > longest)
-        return refuse(message("has ", std::to_string(name.size()), " bytes; 63 are the most"));
-    if (!detail::is_storable_text(name))
-        return refuse("is not UTF-8, or holds a NUL");
+    if (name.empty()) return refuse("is empty; leave it out for the default, eventstore");
+    if (name.size() > longest) return refuse(message("has ", std::to_string(name.size()), " bytes; 63 are the most"));
+    if (!detail::is_storable_text(name)) return refuse("is not UTF-8, or holds a NUL");
     if (std::ranges::any_of(name, [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
         return refuse("holds a control character");
-    if (name.starts_with("pg_"))
-        return refuse("begins with pg_, which PostgreSQL keeps for itself");
+    if (name.starts_with("pg_")) return refuse("begins with pg_, which PostgreSQL keeps for itself");
     if (name.find("$function$") != std::string::npos) // the quotation marks of our function bodies
         return refuse("must not contain $function$");
     return std::nullopt;
@@ -70,16 +65,15 @@ std::optional<failure> check_schema_name(const std::string& name) {
 
 int needed_schema_version() noexcept { return sql::migrations.back().version; }
 
-asio::awaitable<result<server_state>> inspect(std::shared_ptr<connection> link, std::string schema,
-                                              detail::steady_time deadline) {
+asio::awaitable<result<server_state>> inspect(
+    std::shared_ptr<connection> link, std::string schema, detail::steady_time deadline) {
     const std::string table = message(quoted_identifier(schema), ".schema_migrations");
     const std::string ask = message("select current_setting('server_version_num'), "
                                     "current_setting('synchronous_commit'), pg_is_in_recovery(), "
                                     "to_regclass(",
-                                    quoted_literal(table), ") is not null");
+        quoted_literal(table), ") is not null");
     auto first = co_await connection::run_script(link, ask, deadline);
-    if (!first)
-        co_return first.error();
+    if (!first) co_return first.error();
     server_state found;
     found.server_version = number(field(*first, 0));
     found.commits_durably = field(*first, 1) != "off";
@@ -87,8 +81,7 @@ asio::awaitable<result<server_state>> inspect(std::shared_ptr<connection> link, 
     if (field(*first, 3) == "t") {
         const std::string ask_version = message("select coalesce(max(version), 0) from ", table);
         auto second = co_await connection::run_script(link, ask_version, deadline);
-        if (!second)
-            co_return second.error();
+        if (!second) co_return second.error();
         found.schema_version = number(field(*second, 0));
     }
     co_return found;
@@ -96,68 +89,60 @@ asio::awaitable<result<server_state>> inspect(std::shared_ptr<connection> link, 
 
 std::optional<failure> check(const server_state& found, const store_options& options) {
     if (found.server_version < oldest_server) {
-        return failure(errc::server_unusable, message("the server is PostgreSQL ",
-                                                      std::to_string(found.server_version / 10000),
-                                                      "; a store needs 14 or later"));
+        return failure(errc::server_unusable,
+            message("the server is PostgreSQL ", std::to_string(found.server_version / 10000),
+                "; a store needs 14 or later"));
     }
     if (!found.commits_durably && !options.allows_asynchronous_commit()) {
         return failure(errc::server_unusable,
-                       "synchronous_commit is off for this role or database: an acknowledged event could be lost when "
-                       "the server crashes; set it to on, or open the store with allow_asynchronous_commit()");
+            "synchronous_commit is off for this role or database: an acknowledged event could be lost when "
+            "the server crashes; set it to on, or open the store with allow_asynchronous_commit()");
     }
-    if (found.schema_version > needed_schema_version())
-        return too_new(options.schema(), found.schema_version);
+    if (found.schema_version > needed_schema_version()) return too_new(options.schema(), found.schema_version);
     if (found.schema_version < needed_schema_version() && !options.creates()) {
         failure::facts facts;
         facts.message = message("schema ", detail::quoted_for_message(options.schema()),
-                                found.schema_version == 0
-                                    ? std::string(" holds no event store")
-                                    : message(" has version ", std::to_string(found.schema_version), ", version ",
-                                              std::to_string(needed_schema_version()), " is needed"),
-                                "; open the store with create(true), or run `eventstore init`");
+            found.schema_version == 0 ? std::string(" holds no event store")
+                                      : message(" has version ", std::to_string(found.schema_version), ", version ",
+                                            std::to_string(needed_schema_version()), " is needed"),
+            "; open the store with create(true), or run `eventstore init`");
         return failure(errc::schema_missing, std::move(facts));
     }
     return std::nullopt;
 }
 
-asio::awaitable<result<int>> migrate(std::shared_ptr<connection> link, std::string schema,
-                                     detail::steady_time deadline) {
+asio::awaitable<result<int>> migrate(
+    std::shared_ptr<connection> link, std::string schema, detail::steady_time deadline) {
     const std::string identifier = quoted_identifier(schema);
     const std::string table = message(identifier, ".schema_migrations");
     // One at a time; who comes second finds the work done. A schema that exists needs no right to make one.
-    const std::string begin = message(
-        "begin isolation level read committed; "
-        "select pg_advisory_xact_lock(hashtextextended('eventstore migration ' ||",
+    const std::string begin = message("begin isolation level read committed; "
+                                      "select pg_advisory_xact_lock(hashtextextended('eventstore migration ' ||",
         quoted_literal(schema), ", 0)); do $function$ begin if to_regnamespace(", quoted_literal(identifier),
         ") is null then create schema ", identifier, "; end if; end $function$; create table if not exists ", table,
         " (version integer primary key, name text not null, applied_at timestamptz not null default "
         "clock_timestamp()); select coalesce(max(version), 0) from ",
         table);
     auto begun = co_await connection::run_script(link, begin, deadline);
-    if (!begun)
-        co_return begun.error();
+    if (!begun) co_return begun.error();
     const int present = number(field(*begun, 0));
-    if (present > needed_schema_version())
-        co_return too_new(schema, present);
+    if (present > needed_schema_version()) co_return too_new(schema, present);
 
     for (const sql::migration& each : sql::migrations) {
-        if (each.version <= present)
-            continue;
-        const std::string script =
-            message(for_schema(each.text, schema), "\n; insert into ", table, " (version, name) values (",
-                    std::to_string(each.version), ",", quoted_literal(each.name), ")");
+        if (each.version <= present) continue;
+        const std::string script = message(for_schema(each.text, schema), "\n; insert into ", table,
+            " (version, name) values (", std::to_string(each.version), ",", quoted_literal(each.name), ")");
         auto applied = co_await connection::run_script(link, script, deadline);
         if (!applied) {
             failure::facts facts = *applied.error().operator->();
-            facts.message = message("migration ", each.name, " of schema ", detail::quoted_for_message(schema), ": ",
-                                    facts.message);
+            facts.message = message(
+                "migration ", each.name, " of schema ", detail::quoted_for_message(schema), ": ", facts.message);
             co_return failure(applied.error().code(), std::move(facts));
         }
     }
     const std::string commit = "commit";
     auto committed = co_await connection::run_script(link, commit, deadline);
-    if (!committed)
-        co_return committed.error();
+    if (!committed) co_return committed.error();
     co_return needed_schema_version();
 }
 

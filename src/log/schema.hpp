@@ -22,15 +22,15 @@ std::optional<failure> check_schema_name(const std::string& name);
 
 /// What a connection has found out about its server.
 struct server_state {
-    int server_version = 0;    ///< as PostgreSQL numbers it: 150004
+    int server_version = 0; ///< as PostgreSQL numbers it: 150004
     bool commits_durably = true;
     bool is_read_only = false; ///< a standby
     int schema_version = 0;    ///< 0 = there is none
 };
 
 /// Asks the server, over a connection that has not begun its pipeline.
-asio::awaitable<result<server_state>> inspect(std::shared_ptr<postgres::connection> link, std::string schema,
-                                              detail::steady_time deadline);
+asio::awaitable<result<server_state>> inspect(
+    std::shared_ptr<postgres::connection> link, std::string schema, detail::steady_time deadline);
 
 /// Whether a store can work with what was found.
 std::optional<failure> check(const server_state& found, const store_options& options);
@@ -39,7 +39,7 @@ std::optional<failure> check(const server_state& found, const store_options& opt
 int needed_schema_version() noexcept;
 
 /// Brings the schema to that version, in one transaction; returns the version. Several may try at once: one does it.
-asio::awaitable<result<int>> migrate(std::shared_ptr<postgres::connection> link, std::string schema,
-                                     detail::steady_time deadline);
+asio::awaitable<result<int>> migrate(
+    std::shared_ptr<postgres::connection> link, std::string schema, detail::steady_time deadline);
 
 } // namespace eventstore::log

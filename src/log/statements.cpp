@@ -10,8 +10,7 @@ std::string quoted_identifier(std::string_view name) {
     std::string quoted = "\"";
     for (const char c : name) {
         quoted += c;
-        if (c == '"')
-            quoted += c;
+        if (c == '"') quoted += c;
     }
     return quoted += '"';
 }
@@ -22,15 +21,13 @@ std::string for_schema(std::string_view sql, std::string_view schema) {
     std::string in_literal; // the same inside single quotes
     for (const char c : identifier) {
         in_literal += c;
-        if (c == '\'')
-            in_literal += c;
+        if (c == '\'') in_literal += c;
     }
 
     std::string result;
     for (;;) {
         const auto at = sql.find(written);
-        if (at == std::string_view::npos)
-            return result += sql;
+        if (at == std::string_view::npos) return result += sql;
         const char before = at == 0 ? ' ' : sql[at - 1];
         const std::string_view after = sql.substr(at + written.size());
         result += sql.substr(0, at);
@@ -55,10 +52,8 @@ std::string for_direction(std::string_view sql, bool backward) {
         const auto end = sql.find('\n');
         std::string_view line = sql.substr(0, end);
         sql.remove_prefix(end == std::string_view::npos ? sql.size() : end + 1);
-        if (line.ends_with(dropped))
-            continue;
-        if (line.ends_with(kept))
-            line.remove_suffix(kept.size());
+        if (line.ends_with(dropped)) continue;
+        if (line.ends_with(kept)) line.remove_suffix(kept.size());
         result += line;
         result += '\n';
     }
@@ -66,7 +61,7 @@ std::string for_direction(std::string_view sql, bool backward) {
 }
 
 postgres::statement statements::make(std::string_view schema, std::string_view name, std::string_view sql,
-                                     std::vector<postgres::type_oid> types, std::string_view doing) {
+    std::vector<postgres::type_oid> types, std::string_view doing) {
     postgres::statement made;
     made.index = count_++;
     made.name = name;
@@ -78,13 +73,12 @@ postgres::statement statements::make(std::string_view schema, std::string_view n
 
 statements::statements(std::string_view schema) {
     append_event = make(schema, "append_event", sql::append_event,
-                        {text, int8, uuid, text, bytea, bytea, uuid, uuid, timestamptz, boolean}, "appending");
-    append_events =
-        make(schema, "append_events", sql::append_events,
-             {text_array,  int8_array,  int4_array,  timestamptz_array, int4,             int4_array, int8_array,
-              int4_array,  boolean_array, int4_array, int4_array,       uuid_array,       text_array, bytea_array,
-              bytea_array, uuid_array,  uuid_array,  timestamptz_array, int8,             boolean},
-             "appending");
+        {text, int8, uuid, text, bytea, bytea, uuid, uuid, timestamptz, boolean}, "appending");
+    append_events = make(schema, "append_events", sql::append_events,
+        {text_array, int8_array, int4_array, timestamptz_array, int4, int4_array, int8_array, int4_array, boolean_array,
+            int4_array, int4_array, uuid_array, text_array, bytea_array, bytea_array, uuid_array, uuid_array,
+            timestamptz_array, int8, boolean},
+        "appending");
     lock_holders = make(schema, "lock_holders", sql::lock_holders, {}, "looking for the holder of the log's lock");
     for (const bool backward : {false, true}) {
         const std::string suffix = backward ? "_backward" : "";
@@ -93,12 +87,11 @@ statements::statements(std::string_view schema) {
             return make(schema, std::string(name) + suffix, for_direction(sql, backward), std::move(types), doing);
         };
         read_stream[backward] = page("read_stream", sql::read_stream, {text, int8, int8, int8}, "reading a stream");
-        read_stream_bounded[backward] =
-            page("read_stream_bounded", sql::read_stream_bounded, {text, int8, int8, int8, text_array, int8},
-                 "reading a stream");
+        read_stream_bounded[backward] = page("read_stream_bounded", sql::read_stream_bounded,
+            {text, int8, int8, int8, text_array, int8}, "reading a stream");
         read_all[backward] = page("read_all", sql::read_all, {int8, int8, int8}, "reading the log");
-        read_all_bounded[backward] = page("read_all_bounded", sql::read_all_bounded,
-                                          {int8, int8, int8, text_array, text, int8}, "reading the log");
+        read_all_bounded[backward] = page(
+            "read_all_bounded", sql::read_all_bounded, {int8, int8, int8, text_array, text, int8}, "reading the log");
     }
     stream_names = make(schema, "stream_names", sql::stream_names, {int8_array}, "reading the names of streams");
     find_event = make(schema, "find_event", sql::find_event, {uuid}, "looking for an event");

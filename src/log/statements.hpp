@@ -29,7 +29,7 @@ struct statements {
 private:
     std::size_t count_ = 0;
     postgres::statement make(std::string_view schema, std::string_view name, std::string_view sql,
-                             std::vector<postgres::type_oid> types, std::string_view doing);
+        std::vector<postgres::type_oid> types, std::string_view doing);
 };
 
 } // namespace eventstore::log

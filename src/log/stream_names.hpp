@@ -24,11 +24,9 @@ public:
     /// The name, or null if it is not remembered.
     name find(std::int64_t id) {
         const std::lock_guard lock(mutex_);
-        if (const auto found = young_.find(id); found != young_.end())
-            return found->second;
+        if (const auto found = young_.find(id); found != young_.end()) return found->second;
         const auto found = old_.find(id);
-        if (found == old_.end())
-            return nullptr;
+        if (found == old_.end()) return nullptr;
         const name kept = found->second;
         put(id, kept);
         return kept;

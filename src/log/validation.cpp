@@ -16,10 +16,10 @@ namespace {
 using detail::message;
 using detail::quoted_for_message;
 
-constexpr std::size_t longest_name = 512;                      // of streams and event types, in bytes
-constexpr std::size_t largest_append = std::size_t{64} << 20;  // bytes; a message of PostgreSQL's is 1 GB at most
+constexpr std::size_t longest_name = 512;                     // of streams and event types, in bytes
+constexpr std::size_t largest_append = std::size_t{64} << 20; // bytes; a message of PostgreSQL's is 1 GB at most
 constexpr std::size_t largest_event_option = largest_append;
-constexpr std::size_t most_events = 1'000'000;                 // of one append
+constexpr std::size_t most_events = 1'000'000; // of one append
 constexpr std::size_t most_streams = 100'000;
 
 // Of created_at: what every client of the database can read.
@@ -34,11 +34,10 @@ failure refuse(std::string text, const std::string& stream = {}) {
 }
 
 std::optional<failure> check_text(std::string_view what, const std::string& text) {
-    if (text.empty())
-        return refuse(message("the ", what, " is empty"));
+    if (text.empty()) return refuse(message("the ", what, " is empty"));
     if (text.size() > longest_name) {
         return refuse(message("the ", what, " ", quoted_for_message(text), " has ", std::to_string(text.size()),
-                              " bytes; 512 are the most"));
+            " bytes; 512 are the most"));
     }
     if (!detail::is_storable_text(text))
         return refuse(message("the ", what, " ", quoted_for_message(text), " is not UTF-8, or holds a NUL"));
@@ -48,25 +47,25 @@ std::optional<failure> check_text(std::string_view what, const std::string& text
 failure reserved(const std::string& stream, std::string_view what) {
     failure::facts facts;
     facts.stream = stream;
-    facts.message = message("stream ", quoted_for_message(stream), ": names that begin with $ are the store's own; ", what);
+    facts.message =
+        message("stream ", quoted_for_message(stream), ": names that begin with $ are the store's own; ", what);
     return failure(errc::reserved_stream, std::move(facts));
 }
 
 std::optional<failure> check_event(const event_data& event, const std::string& stream, const store_options& options) {
-    if (auto why = check_text("event type", event.type()))
-        return why;
+    if (auto why = check_text("event type", event.type())) return why;
     const std::size_t bytes = event.data().size() + event.metadata().size();
     if (bytes > options.max_event_bytes()) {
-        return refuse(message("appending to stream ", quoted_for_message(stream), ": the event ",
-                              to_string(event.id()), " of type ", quoted_for_message(event.type()), " has ",
-                              std::to_string(bytes), " bytes of data and metadata; ",
-                              std::to_string(options.max_event_bytes()), " are the most (max_event_bytes)"),
-                      stream);
+        return refuse(message("appending to stream ", quoted_for_message(stream), ": the event ", to_string(event.id()),
+                          " of type ", quoted_for_message(event.type()), " has ", std::to_string(bytes),
+                          " bytes of data and metadata; ", std::to_string(options.max_event_bytes()),
+                          " are the most (max_event_bytes)"),
+            stream);
     }
     if (event.created_at() && (*event.created_at() < earliest || *event.created_at() > latest)) {
         return refuse(message("appending to stream ", quoted_for_message(stream), ": created_at of the event ",
-                              to_string(event.id()), " is beyond the years 1 to 9999"),
-                      stream);
+                          to_string(event.id()), " is beyond the years 1 to 9999"),
+            stream);
     }
     return std::nullopt;
 }
@@ -74,40 +73,36 @@ std::optional<failure> check_event(const event_data& event, const std::string& s
 } // namespace
 
 std::optional<failure> check_append(const std::string& stream, expected_version expected,
-                                    const std::vector<event_data>& events, const store_options& options) {
-    if (auto why = check_text("stream name", stream))
-        return why;
-    if (stream.front() == '$')
-        return reserved(stream, "append to a stream of your own");
+    const std::vector<event_data>& events, const store_options& options) {
+    if (auto why = check_text("stream name", stream)) return why;
+    if (stream.front() == '$') return reserved(stream, "append to a stream of your own");
     if (expected.value() < any_version.value() && expected != stream_exists)
         return refuse(message("appending to stream ", quoted_for_message(stream),
-                              ": the expected version is negative; versions count from 1, 0 is no stream"),
-                      stream);
+                          ": the expected version is negative; versions count from 1, 0 is no stream"),
+            stream);
     if (events.size() > most_events)
         return refuse(message("appending to stream ", quoted_for_message(stream), ": ", std::to_string(events.size()),
-                              " events in one append; 1,000,000 are the most"),
-                      stream);
+                          " events in one append; 1,000,000 are the most"),
+            stream);
     std::size_t bytes = 0;
     for (const event_data& each : events) {
-        if (auto why = check_event(each, stream, options))
-            return why;
+        if (auto why = check_event(each, stream, options)) return why;
         bytes += each.type().size() + each.data().size() + each.metadata().size() + 64;
     }
     if (bytes > largest_append) {
         return refuse(message("appending to stream ", quoted_for_message(stream), ": ", std::to_string(bytes),
-                              " bytes in one append; 64 MB are the most; append in several parts"),
-                      stream);
+                          " bytes in one append; 64 MB are the most; append in several parts"),
+            stream);
     }
     if (events.size() > 1) {
         std::unordered_set<uuid, boost::hash<uuid>> ids;
         ids.reserve(events.size());
         for (const event_data& each : events) {
-            if (ids.insert(each.id()).second)
-                continue;
+            if (ids.insert(each.id()).second) continue;
             failure::facts facts;
             facts.stream = stream;
             facts.message = message("appending to stream ", quoted_for_message(stream), ": the event id ",
-                                    to_string(each.id()), " is given twice in one append");
+                to_string(each.id()), " is given twice in one append");
             return failure(errc::duplicate_event, std::move(facts));
         }
     }
@@ -115,31 +110,23 @@ std::optional<failure> check_append(const std::string& stream, expected_version 
 }
 
 std::optional<failure> check_stream_to_read(const std::string& stream) {
-    if (auto why = check_text("stream name", stream))
-        return why;
-    if (stream.front() == '$' && stream != "$all")
-        return reserved(stream, "only $all can be read");
+    if (auto why = check_text("stream name", stream)) return why;
+    if (stream.front() == '$' && stream != "$all") return reserved(stream, "only $all can be read");
     return std::nullopt;
 }
 
 std::optional<failure> check_read(const std::string& stream, const read_options& options) {
-    if (auto why = check_stream_to_read(stream))
-        return why;
+    if (auto why = check_stream_to_read(stream)) return why;
     if (options.from() && *options.from() < 0)
         return refuse(message("read_options::from is ", std::to_string(*options.from()), "; 0 is the least"));
-    if (options.count() == 0)
-        return refuse("read_options::count is 0; 1 is the least");
-    if (options.max_bytes() == 0)
-        return refuse("read_options::max_bytes is 0; 1 is the least");
+    if (options.count() == 0) return refuse("read_options::count is 0; 1 is the least");
+    if (options.max_bytes() == 0) return refuse("read_options::max_bytes is 0; 1 is the least");
     for (const std::string& each : options.types()) {
-        if (auto why = check_text("event type of read_options::types", each))
-            return why;
+        if (auto why = check_text("event type of read_options::types", each)) return why;
     }
     if (!options.stream_prefix().empty()) {
-        if (auto why = check_text("read_options::stream_prefix", options.stream_prefix()))
-            return why;
-        if (stream != "$all")
-            return refuse("read_options::stream_prefix is for reading all streams, not one", stream);
+        if (auto why = check_text("read_options::stream_prefix", options.stream_prefix())) return why;
+        if (stream != "$all") return refuse("read_options::stream_prefix is for reading all streams, not one", stream);
     }
     return std::nullopt;
 }
@@ -149,26 +136,22 @@ std::optional<failure> check_query(const stream_query& query) {
         return refuse(message("stream_query::count is ", std::to_string(query.count()), "; 1 to 100,000"));
     for (const std::string* each : {&query.prefix(), &query.after()}) {
         if (!each->empty()) {
-            if (auto why = check_text("name in a stream_query", *each))
-                return why;
+            if (auto why = check_text("name in a stream_query", *each)) return why;
         }
     }
     return std::nullopt;
 }
 
 std::optional<failure> check_options(const store_options& options) {
-    if (auto why = check_schema_name(options.schema()))
-        return why;
-    if (options.url().find('\0') != std::string::npos)
-        return refuse("the url of the store holds a NUL");
+    if (auto why = check_schema_name(options.schema())) return why;
+    if (options.url().find('\0') != std::string::npos) return refuse("the url of the store holds a NUL");
     if (options.pool_size() == 0 || options.pool_size() > 1000)
         return refuse(message("store_options::pool_size is ", std::to_string(options.pool_size()), "; 1 to 1000"));
     if (options.operation_timeout().count() < 1 || options.operation_timeout() > std::chrono::hours(24))
         return refuse("store_options::operation_timeout must be 1 ms to 24 h");
     if (options.close_timeout().count() < 0 || options.close_timeout() > std::chrono::hours(24))
         return refuse("store_options::close_timeout must be 0 ms to 24 h");
-    if (options.max_queued_bytes() == 0)
-        return refuse("store_options::max_queued_bytes is 0");
+    if (options.max_queued_bytes() == 0) return refuse("store_options::max_queued_bytes is 0");
     if (options.max_event_bytes() == 0 || options.max_event_bytes() > largest_event_option)
         return refuse("store_options::max_event_bytes must be 1 byte to 64 MB");
     if (options.rejoin_wait().count() < 0 || options.rejoin_wait() > std::chrono::seconds(1))

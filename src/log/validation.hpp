@@ -16,7 +16,7 @@ namespace eventstore::log {
 
 /// Each returns why the argument is refused, or nothing.
 std::optional<failure> check_append(const std::string& stream, expected_version expected,
-                                    const std::vector<event_data>& events, const store_options& options);
+    const std::vector<event_data>& events, const store_options& options);
 std::optional<failure> check_read(const std::string& stream, const read_options& options);
 std::optional<failure> check_stream_to_read(const std::string& stream);
 std::optional<failure> check_query(const stream_query& query);

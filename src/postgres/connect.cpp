@@ -27,13 +27,11 @@ bool connection::renew_descriptor() {
     descriptor_.reset();
     // libpq may have opened another socket (the next host, or after a refused TLS), even under the same number.
     const int duplicate = PQsocket(handle_) < 0 ? -1 : ::dup(PQsocket(handle_));
-    if (duplicate < 0)
-        return false;
+    if (duplicate < 0) return false;
     boost::system::error_code ec;
     descriptor_.emplace(strand_);
     descriptor_->assign(duplicate, ec);
-    if (ec)
-        ::close(duplicate);
+    if (ec) ::close(duplicate);
     return !ec;
 }
 
@@ -43,8 +41,7 @@ asio::awaitable<boost::system::error_code> connection::wait(bool for_writing, st
     asio::steady_timer timer(strand_, deadline);
     const auto self = shared_from_this();
     timer.async_wait([self](const boost::system::error_code& stopped) {
-        if (!stopped && self->descriptor_)
-            self->descriptor_->cancel();
+        if (!stopped && self->descriptor_) self->descriptor_->cancel();
     });
     const auto what = for_writing ? descriptor::wait_write : descriptor::wait_read;
     co_await descriptor_->async_wait(what, asio::redirect_error(asio::use_awaitable, ec));
@@ -54,39 +51,33 @@ asio::awaitable<boost::system::error_code> connection::wait(bool for_writing, st
     co_return ec;
 }
 
-asio::awaitable<result<void>> connection::connect(std::shared_ptr<connection> self, connect_settings settings,
-                                                  steady_time deadline) {
+asio::awaitable<result<void>> connection::connect(
+    std::shared_ptr<connection> self, connect_settings settings, steady_time deadline) {
     constexpr std::string_view doing = "connecting to PostgreSQL";
     PostgresPollingStatusType status = PGRES_POLLING_WRITING;
     auto begin = [self, settings] {
         const auto keywords = settings.keywords();
         const auto values = settings.values();
         self->handle_ = PQconnectStartParams(keywords.data(), values.data(), 0);
-        if (self->handle_)
-            PQsetNoticeReceiver(self->handle_, &connection::receive_notice, self.get());
+        if (self->handle_) PQsetNoticeReceiver(self->handle_, &connection::receive_notice, self.get());
     };
     co_await detail::run_blocking(std::move(begin));
 
     while (self->handle_ && PQstatus(self->handle_) != CONNECTION_BAD && status != PGRES_POLLING_OK &&
-           status != PGRES_POLLING_FAILED) {
-        if (!self->renew_descriptor())
-            break;
+        status != PGRES_POLLING_FAILED) {
+        if (!self->renew_descriptor()) break;
         auto ec = co_await self->wait(status == PGRES_POLLING_WRITING, deadline);
-        if (self->stopped_)
-            ec = asio::error::operation_aborted;
+        if (self->stopped_) ec = asio::error::operation_aborted;
         if (ec) {
             self->close();
-            if (ec == asio::error::timed_out)
-                co_return out_of_time(doing);
-            if (self->stopped_)
-                co_return failure(errc::store_closed, detail::message(doing, ": the store was closed"));
+            if (ec == asio::error::timed_out) co_return out_of_time(doing);
+            if (self->stopped_) co_return failure(errc::store_closed, detail::message(doing, ": the store was closed"));
             co_return failure(errc::connection_lost, detail::message(doing, ": ", ec.message()));
         }
         auto poll = [self, &status] { status = PQconnectPoll(self->handle_); };
         co_await detail::run_blocking(poll);
     }
-    if (!self->handle_)
-        co_return failure(errc::connection_lost, detail::message(doing, ": out of memory"));
+    if (!self->handle_) co_return failure(errc::connection_lost, detail::message(doing, ": out of memory"));
     if (status != PGRES_POLLING_OK || PQsetnonblocking(self->handle_, 1) != 0 || !self->renew_descriptor()) {
         const failure raw = connection_failure(self->handle_, doing);
         failure::facts facts = *raw.operator->();
@@ -110,40 +101,32 @@ asio::awaitable<result<void>> connection::connect(std::shared_ptr<connection> se
 
 void connection::stop_connecting() {
     stopped_ = true;
-    if (descriptor_)
-        descriptor_->cancel();
+    if (descriptor_) descriptor_->cancel();
 }
 
-asio::awaitable<result<result_handle>> connection::run_script(std::shared_ptr<connection> self, std::string text,
-                                                              steady_time deadline) {
+asio::awaitable<result<result_handle>> connection::run_script(
+    std::shared_ptr<connection> self, std::string text, steady_time deadline) {
     constexpr std::string_view doing = "setting up";
     result_handle last;
     if (!self->handle_ || PQsendQuery(self->handle_, text.c_str()) == 0)
         co_return connection_failure(self->handle_, doing);
     for (;;) {
         const int left = PQflush(self->handle_);
-        if (left < 0)
-            co_return connection_failure(self->handle_, doing);
+        if (left < 0) co_return connection_failure(self->handle_, doing);
         if (left == 0 && PQisBusy(self->handle_) == 0) {
             result_handle next(PQgetResult(self->handle_));
-            if (PQstatus(self->handle_) == CONNECTION_BAD)
-                co_return connection_failure(self->handle_, doing);
-            if (!next)
-                break;
-            if (!last || PQresultStatus(last.get()) != PGRES_FATAL_ERROR)
-                last = std::move(next);
+            if (PQstatus(self->handle_) == CONNECTION_BAD) co_return connection_failure(self->handle_, doing);
+            if (!next) break;
+            if (!last || PQresultStatus(last.get()) != PGRES_FATAL_ERROR) last = std::move(next);
             continue;
         }
         // While the script is going out, libpq has enough to do with writing; answers are small.
         const auto ec = co_await self->wait(left > 0, deadline);
-        if (ec == asio::error::timed_out)
-            co_return out_of_time(doing);
-        if (ec || (left == 0 && PQconsumeInput(self->handle_) == 0))
-            co_return connection_failure(self->handle_, doing);
+        if (ec == asio::error::timed_out) co_return out_of_time(doing);
+        if (ec || (left == 0 && PQconsumeInput(self->handle_) == 0)) co_return connection_failure(self->handle_, doing);
     }
     self->pass_on_notices();
-    if (PQresultStatus(last.get()) == PGRES_FATAL_ERROR)
-        co_return to_failure(last.get(), doing);
+    if (PQresultStatus(last.get()) == PGRES_FATAL_ERROR) co_return to_failure(last.get(), doing);
     co_return std::move(last);
 }
 

@@ -17,8 +17,7 @@ namespace {
 // everything between the first mark and the last one goes.
 std::string without_quotations(std::string_view text) {
     const auto first = text.find('"');
-    if (first == std::string_view::npos)
-        return std::string(text);
+    if (first == std::string_view::npos) return std::string(text);
     return detail::message(text.substr(0, first), "\"...\"", text.substr(text.rfind('"') + 1));
 }
 
@@ -36,7 +35,7 @@ std::string session_settings(const store_options& options, session_kind kind) {
         // hours later, find out.
         const auto quiet = std::max<std::int64_t>(options.operation_timeout().count() / 1000 - 4, 1);
         settings += detail::message(" -c tcp_keepalives_idle=", std::to_string(quiet),
-                                    " -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3");
+            " -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3");
     } else if (kind == session_kind::administration) {
         settings += " -c statement_timeout=0 -c lock_timeout=0";
     }
@@ -52,15 +51,14 @@ result<connect_settings> connect_settings::make(const store_options& options, se
     const std::unique_ptr<char, decltype(&PQfreemem)> message(raw_message, &PQfreemem);
     if (!parsed) {
         return failure(errc::invalid_argument,
-                       detail::message("the url of the store is not valid: ",
-                                       one_line(without_quotations(message ? message.get() : "out of memory")),
-                                       "; write postgresql://user@host:5432/database, or keyword=value pairs"));
+            detail::message("the url of the store is not valid: ",
+                one_line(without_quotations(message ? message.get() : "out of memory")),
+                "; write postgresql://user@host:5432/database, or keyword=value pairs"));
     }
 
     connect_settings settings;
     for (const PQconninfoOption* each = parsed.get(); each->keyword; ++each) {
-        if (each->val)
-            settings.given_.emplace_back(each->keyword, each->val);
+        if (each->val) settings.given_.emplace_back(each->keyword, each->val);
     }
 
     settings.add_default("fallback_application_name", "eventstore");
@@ -71,9 +69,8 @@ result<connect_settings> connect_settings::make(const store_options& options, se
     settings.add_default("keepalives_count", "3");
     settings.add_default("tcp_user_timeout", std::to_string(options.operation_timeout().count()));
     const bool many_hosts = settings.value("host").find(',') != std::string_view::npos ||
-                            settings.value("hostaddr").find(',') != std::string_view::npos;
-    if (many_hosts)
-        settings.add_default("target_session_attrs", "read-write"); // follows a fail-over
+        settings.value("hostaddr").find(',') != std::string_view::npos;
+    if (many_hosts) settings.add_default("target_session_attrs", "read-write"); // follows a fail-over
 
     if (!options.is_pooled()) { // a pooler refuses startup options
         std::string all = session_settings(options, kind);
@@ -89,38 +86,33 @@ result<connect_settings> connect_settings::make(const store_options& options, se
 }
 
 void connect_settings::add_default(std::string_view keyword, std::string value_) {
-    if (value(keyword).empty())
-        given_.emplace_back(keyword, std::move(value_));
+    if (value(keyword).empty()) given_.emplace_back(keyword, std::move(value_));
 }
 
 std::string_view connect_settings::value(std::string_view keyword) const noexcept {
     for (const auto& [name, text] : given_) {
-        if (name == keyword)
-            return text;
+        if (name == keyword) return text;
     }
     return {};
 }
 
 std::vector<const char*> connect_settings::keywords() const {
     std::vector<const char*> list;
-    for (const auto& each : given_)
-        list.push_back(each.first.c_str());
+    for (const auto& each : given_) list.push_back(each.first.c_str());
     list.push_back(nullptr);
     return list;
 }
 
 std::vector<const char*> connect_settings::values() const {
     std::vector<const char*> list;
-    for (const auto& each : given_)
-        list.push_back(each.second.c_str());
+    for (const auto& each : given_) list.push_back(each.second.c_str());
     list.push_back(nullptr);
     return list;
 }
 
 std::string connect_settings::without_password(std::string text) const {
     const std::string_view password = value("password");
-    if (password.empty())
-        return text;
+    if (password.empty()) return text;
     for (auto at = text.find(password); at != std::string::npos; at = text.find(password, at + 3))
         text.replace(at, password.size(), "***");
     return text;

@@ -39,19 +39,16 @@ void connection::close() noexcept {
 void connection::receive_notice(void* self, const PGresult* notice) {
     auto& connection = *static_cast<postgres::connection*>(self);
     const char* function = PQresultErrorField(notice, PG_DIAG_SOURCE_FUNCTION);
-    if (function && std::strcmp(function, "SyncRepWaitForLSN") == 0)
-        connection.unreplicated_ = true;
+    if (function && std::strcmp(function, "SyncRepWaitForLSN") == 0) connection.unreplicated_ = true;
     if (connection.log_ && connection.notices_.size() < 100)
         connection.notices_.push_back(one_line(PQresultErrorMessage(notice)));
 }
 
 void connection::pass_on_notices() {
-    if (notices_.empty())
-        return;
+    if (notices_.empty()) return;
     // A handler of the caller's does not run inside libpq, nor while this object is in the middle of something.
     asio::post(strand_, [notices = std::exchange(notices_, {}), log = log_] {
-        for (const std::string& each : notices)
-            log(each);
+        for (const std::string& each : notices) log(each);
     });
 }
 
@@ -70,22 +67,19 @@ void connection::send(std::span<const std::shared_ptr<request>> group) {
     }
     if (!handle_) {
         const failure closed(errc::connection_lost, "the connection to PostgreSQL is closed");
-        for (const auto& each : group)
-            each->on_lost(closed, false);
+        for (const auto& each : group) each->on_lost(closed, false);
         return;
     }
     const auto self = shared_from_this();
     for (std::size_t i = 0; i < group.size(); ++i) {
         if (!send_one(group[i])) {
             const failure why = connection_failure(handle_, "sending to PostgreSQL");
-            for (std::size_t rest = i; rest < group.size(); ++rest)
-                group[rest]->on_lost(why, false);
+            for (std::size_t rest = i; rest < group.size(); ++rest) group[rest]->on_lost(why, false);
             return break_off(why);
         }
     }
     in_flight_.push_back({step::end_of_group, group.size() == 1 ? group.front() : nullptr});
-    if (PQpipelineSync(handle_) == 0)
-        return break_off(connection_failure(handle_, "sending to PostgreSQL"));
+    if (PQpipelineSync(handle_) == 0) return break_off(connection_failure(handle_, "sending to PostgreSQL"));
     flush();
 }
 
@@ -96,24 +90,22 @@ bool connection::send_one(const std::shared_ptr<request>& next) {
     constexpr int binary = 1;
 
     if (!prepares_) {
-        const bool sent = PQsendQueryParams(handle_, what.text.c_str(), count,
-                                            reinterpret_cast<const Oid*>(what.types.data()), arguments.values.data(),
-                                            arguments.lengths, arguments.formats, binary) == 1;
-        if (sent)
-            in_flight_.push_back({step::statement, next});
+        const bool sent =
+            PQsendQueryParams(handle_, what.text.c_str(), count, reinterpret_cast<const Oid*>(what.types.data()),
+                arguments.values.data(), arguments.lengths, arguments.formats, binary) == 1;
+        if (sent) in_flight_.push_back({step::statement, next});
         return sent;
     }
-    if (prepared_.size() <= what.index)
-        prepared_.resize(what.index + 1);
+    if (prepared_.size() <= what.index) prepared_.resize(what.index + 1);
     if (!prepared_[what.index]) {
         if (PQsendPrepare(handle_, what.name.c_str(), what.text.c_str(), static_cast<int>(what.types.size()),
-                          reinterpret_cast<const Oid*>(what.types.data())) == 0)
+                reinterpret_cast<const Oid*>(what.types.data())) == 0)
             return false;
         in_flight_.push_back({step::preparation, next});
         prepared_[what.index] = true;
     }
     if (PQsendQueryPrepared(handle_, what.name.c_str(), count, arguments.values.data(), arguments.lengths,
-                            arguments.formats, binary) == 0) {
+            arguments.formats, binary) == 0) {
         if (!in_flight_.empty() && in_flight_.back().whose == next)
             in_flight_.pop_back(); // its preparation: the caller tells it that it was not sent
         return false;
@@ -124,31 +116,27 @@ bool connection::send_one(const std::shared_ptr<request>& next) {
 
 void connection::flush() {
     const int left = PQflush(handle_);
-    if (left < 0)
-        return break_off(connection_failure(handle_, "sending to PostgreSQL"));
+    if (left < 0) return break_off(connection_failure(handle_, "sending to PostgreSQL"));
     if (left > 0 && !writing_) {
         writing_ = true;
         descriptor_->async_wait(asio::posix::stream_descriptor::wait_write,
-                                [self = shared_from_this()](const boost::system::error_code& ec) {
-                                    self->writing_ = false;
-                                    if (!ec && self->handle_)
-                                        self->flush();
-                                });
+            [self = shared_from_this()](const boost::system::error_code& ec) {
+                self->writing_ = false;
+                if (!ec && self->handle_) self->flush();
+            });
     }
     // Even while there is more to write: a server that cannot get rid of its answers stops reading.
     wait_readable();
 }
 
 void connection::wait_readable() {
-    if (reading_ || in_flight_.empty() || !handle_)
-        return;
+    if (reading_ || in_flight_.empty() || !handle_) return;
     reading_ = true;
-    descriptor_->async_wait(asio::posix::stream_descriptor::wait_read,
-                            [self = shared_from_this()](const boost::system::error_code& ec) {
-                                self->reading_ = false;
-                                if (!ec && self->handle_)
-                                    self->on_readable();
-                            });
+    descriptor_->async_wait(
+        asio::posix::stream_descriptor::wait_read, [self = shared_from_this()](const boost::system::error_code& ec) {
+            self->reading_ = false;
+            if (!ec && self->handle_) self->on_readable();
+        });
 }
 
 void connection::on_readable() {
@@ -164,22 +152,19 @@ void connection::on_readable() {
     if (!alive || PQstatus(handle_) == CONNECTION_BAD)
         return break_off(connection_failure(handle_, "the connection to PostgreSQL was lost"));
     last_used_ = std::chrono::steady_clock::now();
-    if (!in_flight_.empty())
-        flush(); // consuming input may have made room for output
+    if (!in_flight_.empty()) flush(); // consuming input may have made room for output
 }
 
 bool connection::receive() {
     while (handle_ && !in_flight_.empty() && PQisBusy(handle_) == 0) {
         result_handle answer(PQgetResult(handle_));
         if (!answer) {
-            if (PQstatus(handle_) == CONNECTION_BAD)
-                return true;
+            if (PQstatus(handle_) == CONNECTION_BAD) return true;
             finish_statement();
             continue;
         }
         // What libpq itself says of a broken connection is no answer.
-        if (PQstatus(handle_) == CONNECTION_BAD && !PQresultErrorField(answer.get(), PG_DIAG_SQLSTATE))
-            return true;
+        if (PQstatus(handle_) == CONNECTION_BAD && !PQresultErrorField(answer.get(), PG_DIAG_SQLSTATE)) return true;
         // The server is going, and an answer that says so leaves the outcome open.
         const char* severity = PQresultErrorField(answer.get(), PG_DIAG_SEVERITY_NONLOCALIZED);
         if (severity && (std::strcmp(severity, "FATAL") == 0 || std::strcmp(severity, "PANIC") == 0)) {
@@ -196,8 +181,7 @@ bool connection::receive() {
 
 // The null that libpq returns after the results of each statement.
 void connection::finish_statement() {
-    if (in_flight_.front().kind != step::end_of_group && in_flight_.front().answered)
-        in_flight_.pop_front();
+    if (in_flight_.front().kind != step::end_of_group && in_flight_.front().answered) in_flight_.pop_front();
 }
 
 void connection::take_result(result_handle answer) {
@@ -208,8 +192,7 @@ void connection::take_result(result_handle answer) {
     switch (front.kind) {
     case step::preparation:
         front.answered = true;
-        if (status != PGRES_COMMAND_OK)
-            prepared_[whose->what().index] = false;
+        if (status != PGRES_COMMAND_OK) prepared_[whose->what().index] = false;
         if (status == PGRES_FATAL_ERROR) {
             in_flight_[1].whose = nullptr; // its statement, which is skipped
             whose->on_answer(std::move(answer));
@@ -217,8 +200,7 @@ void connection::take_result(result_handle answer) {
         break;
     case step::statement:
         front.answered = true;
-        if (!whose)
-            break;
+        if (!whose) break;
         if (status == PGRES_PIPELINE_ABORTED) {
             front.whose = nullptr;
             whose->on_skipped();
@@ -235,14 +217,12 @@ void connection::take_result(result_handle answer) {
         if (status == PGRES_PIPELINE_SYNC) {
             const bool failed = front.answered;
             in_flight_.pop_front();
-            if (whose && !failed)
-                whose->on_synced(nullptr);
+            if (whose && !failed) whose->on_synced(nullptr);
         } else if (!front.answered) { // the commit failed
             front.answered = true;
             front.whose = nullptr; // told once
             const failure why = to_failure(answer.get(), "committing");
-            if (whose)
-                whose->on_synced(&why);
+            if (whose) whose->on_synced(&why);
         }
         break;
     }
@@ -255,15 +235,13 @@ bool connection::is_working_on(const request* what) const noexcept {
 void connection::drop(const failure& why) { break_off(why); }
 
 void connection::break_off(const failure& why) {
-    if (!handle_)
-        return;
+    if (!handle_) return;
     const auto self = shared_from_this();
     pass_on_notices();
     close();
     const auto lost = std::exchange(in_flight_, {});
     // First the owner, so that what is sent again goes elsewhere.
-    if (const auto tell = std::exchange(on_broken_, nullptr))
-        tell(why);
+    if (const auto tell = std::exchange(on_broken_, nullptr)) tell(why);
     const request* last = nullptr;
     for (const expected_result& each : lost) {
         // A request stands here up to three times in a row: its preparation, itself, the end of its transaction.

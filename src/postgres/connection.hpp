@@ -57,16 +57,16 @@ public:
     ~connection();
 
     /// Connects. Name look-ups and files are read on a thread of their own. A coroutine of the strand awaits it.
-    static asio::awaitable<result<void>> connect(std::shared_ptr<connection> self, connect_settings settings,
-                                                 steady_time deadline);
+    static asio::awaitable<result<void>> connect(
+        std::shared_ptr<connection> self, connect_settings settings, steady_time deadline);
 
     /// Ends a connect() that is under way.
     void stop_connecting();
 
     /// Runs a script of statements without parameters, and returns its last result or the first failure. Before
     /// start_pipeline() only.
-    static asio::awaitable<result<result_handle>> run_script(std::shared_ptr<connection> self, std::string text,
-                                                             steady_time deadline);
+    static asio::awaitable<result<result_handle>> run_script(
+        std::shared_ptr<connection> self, std::string text, steady_time deadline);
 
     /// From here on requests are sent, and `on_broken` is called once, when the connection has ended by itself.
     void start_pipeline(std::function<void(const failure&)> on_broken);

@@ -74,8 +74,7 @@ parameters::view parameters::for_libpq() const {
 }
 
 std::string_view parameters::value(std::size_t index) const {
-    if (lengths_[index] < 0)
-        return {};
+    if (lengths_[index] < 0) return {};
     return std::string_view(buffer_).substr(offsets_[index], static_cast<std::size_t>(lengths_[index]));
 }
 

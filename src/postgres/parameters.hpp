@@ -83,15 +83,14 @@ private:
         boost::endian::store_big_u32(reinterpret_cast<unsigned char*>(to), value);
     }
     static void copy(char* to, std::string_view from) {
-        if (!from.empty())
-            std::memcpy(to, from.data(), from.size());
+        if (!from.empty()) std::memcpy(to, from.data(), from.size());
     }
 
     std::string buffer_;
     std::vector<std::size_t> offsets_;
-    std::vector<int> lengths_;      // -1 = null
-    std::vector<int> formats_;      // all 1 = binary
-    std::size_t array_left_ = 0;    // elements still to come
+    std::vector<int> lengths_;   // -1 = null
+    std::vector<int> formats_;   // all 1 = binary
+    std::size_t array_left_ = 0; // elements still to come
 };
 
 } // namespace eventstore::postgres

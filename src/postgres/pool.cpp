@@ -39,8 +39,7 @@ public:
 
     void on_answer(result_handle answer) override {
         free_place();
-        if (!claim())
-            return;
+        if (!claim()) return;
         if (PQresultStatus(answer.get()) == PGRES_FATAL_ERROR)
             outcome = to_failure(answer.get(), what_.doing);
         else
@@ -62,8 +61,7 @@ public:
     }
 
     void fail(const failure& why) {
-        if (!claim())
-            return;
+        if (!claim()) return;
         outcome = why;
         finish();
     }
@@ -78,16 +76,12 @@ private:
             owner->submit(std::static_pointer_cast<pool_request>(shared_from_this()));
     }
     void free_place() {
-        if (const auto owner = owner_.lock())
-            owner->answered(slot);
+        if (const auto owner = owner_.lock()) owner->answered(slot);
     }
-    void cancel() noexcept override {
-        fail(failure(errc::cancelled, detail::message(what_.doing, " was cancelled")));
-    }
+    void cancel() noexcept override { fail(failure(errc::cancelled, detail::message(what_.doing, " was cancelled"))); }
     void expire() noexcept override {
         const auto owner = owner_.lock();
-        if (!owner || !claim())
-            return;
+        if (!owner || !claim()) return;
         outcome = owner->last_failure(what_.doing);
         owner->overdue(std::static_pointer_cast<pool_request>(shared_from_this()));
         finish();
@@ -101,16 +95,18 @@ private:
 };
 
 pool::pool(const store_options& options, asio::any_io_executor executor, std::shared_ptr<detail::deadlines> timers)
-    : options_(options), executor_(std::move(executor)), timers_(std::move(timers)), state_(options.pool_size()),
+    : options_(options),
+      executor_(std::move(executor)),
+      timers_(std::move(timers)),
+      state_(options.pool_size()),
       slots_(options.pool_size()) {
-    for (slot& each : slots_)
-        each.strand = std::make_unique<connection::strand>(executor_);
+    for (slot& each : slots_) each.strand = std::make_unique<connection::strand>(executor_);
 }
 
 pool::~pool() = default;
 
-asio::awaitable<result<result_handle>> pool::execute(std::shared_ptr<pool> self, const statement& what,
-                                                     parameters arguments, steady_time deadline) {
+asio::awaitable<result<result_handle>> pool::execute(
+    std::shared_ptr<pool> self, const statement& what, parameters arguments, steady_time deadline) {
     // `self` stays in this frame, and keeps the pool while its caller waits.
     const auto waiting = std::make_shared<pool_request>(self, what, std::move(arguments));
     co_await detail::suspend(waiting, self->timers_.get(), deadline);
@@ -136,8 +132,7 @@ void pool::assign() {
             continue;
         }
         const auto index = state_.take();
-        if (!index)
-            break;
+        if (!index) break;
         slot& chosen = slots_[*index];
         waiting_.front()->slot = *index;
         chosen.outbox.push_back(std::move(waiting_.front()));
@@ -165,21 +160,18 @@ void pool::send(std::size_t index) {
         else
             group.push_back(std::move(each));
     }
-    if (group.empty())
-        return;
+    if (group.empty()) return;
     if (link) {
         statements_.fetch_add(group.size(), std::memory_order_relaxed);
         link->send(group);
         return;
     }
     const failure gone(errc::connection_lost, "the connection to PostgreSQL was lost");
-    for (const auto& each : group)
-        each->on_lost(gone, false);
+    for (const auto& each : group) each->on_lost(gone, false);
 }
 
 void pool::open_more() {
-    if (closed_)
-        return;
+    if (closed_) return;
     const auto now = std::chrono::steady_clock::now();
     if (const auto index = state_.open(waiting_.size(), now)) {
         // Posted: what runs on the strand at once would find the mutex held.
@@ -190,8 +182,7 @@ void pool::open_more() {
         retry_timer_ = std::make_shared<asio::steady_timer>(executor_, *at);
         retry_timer_->async_wait([weak = weak_from_this()](const boost::system::error_code&) {
             const auto self = weak.lock();
-            if (!self)
-                return;
+            if (!self) return;
             const std::lock_guard lock(self->mutex_);
             self->retry_timer_ = nullptr;
             self->assign();
@@ -208,8 +199,7 @@ asio::awaitable<void> pool::connect(std::size_t index) {
     {
         const std::lock_guard lock(mutex_);
         slots_[index].connecting = link;
-        if (closed_)
-            outcome = closed_failure();
+        if (closed_) outcome = closed_failure();
     }
     try {
         auto settings = connect_settings::make(options_, session_kind::reading);
@@ -236,8 +226,7 @@ asio::awaitable<void> pool::connect(std::size_t index) {
         connect_failure_.reset();
         connects_.fetch_add(1, std::memory_order_relaxed);
         link->start_pipeline([weak = weak_from_this(), index](const failure& why) {
-            if (const auto owner = weak.lock())
-                owner->broken(index, why);
+            if (const auto owner = weak.lock()) owner->broken(index, why);
         });
         slots_[index].link = std::move(link);
         state_.connected(index);
@@ -292,8 +281,8 @@ failure pool::last_failure(std::string_view doing) const {
     failure::facts facts;
     facts.retry_helps = true;
     if (connect_failure_ && state_.ready() == 0) {
-        facts.message = detail::message(doing, ": no connection could be had in time; last: ",
-                                        connect_failure_->message());
+        facts.message =
+            detail::message(doing, ": no connection could be had in time; last: ", connect_failure_->message());
         return failure(errc::connection_lost, std::move(facts));
     }
     facts.message = detail::message(doing, ": no answer in time");
@@ -307,23 +296,19 @@ void pool::close(std::function<void()> closed) {
         closed_ = true;
         when_closed_ = std::move(closed);
         refused = std::exchange(waiting_, {});
-        if (retry_timer_)
-            retry_timer_->cancel();
+        if (retry_timer_) retry_timer_->cancel();
         for (std::size_t i = 0; i < slots_.size(); ++i) {
-            if (state_.in_flight(i) == 0)
-                slots_[i].link.reset();
+            if (state_.in_flight(i) == 0) slots_[i].link.reset();
             if (slots_[i].connecting)
                 asio::post(*slots_[i].strand, [link = slots_[i].connecting] { link->stop_connecting(); });
         }
         check_closed();
     }
-    for (const auto& each : refused)
-        each->fail(closed_failure());
+    for (const auto& each : refused) each->fail(closed_failure());
 }
 
 void pool::check_closed() {
-    if (!closed_ || !when_closed_)
-        return;
+    if (!closed_ || !when_closed_) return;
     if (std::ranges::all_of(slots_, [](const slot& each) { return !each.link && !each.connecting; }))
         asio::post(executor_, std::exchange(when_closed_, nullptr));
 }
@@ -331,8 +316,7 @@ void pool::check_closed() {
 void pool::drop() {
     const std::lock_guard lock(mutex_);
     for (slot& each : slots_) {
-        if (each.link)
-            asio::post(*each.strand, [link = each.link] { link->drop(closed_failure()); });
+        if (each.link) asio::post(*each.strand, [link = each.link] { link->drop(closed_failure()); });
     }
 }
 

@@ -31,8 +31,8 @@ public:
     /// Runs a statement and returns its rows, or the failure. Resumes on the caller's executor.
     ///
     /// Cancelled or out of time it ends at once; the statement's answer is dropped when it comes.
-    static asio::awaitable<result<result_handle>> execute(std::shared_ptr<pool> self, const statement& what,
-                                                          parameters arguments, steady_time deadline);
+    static asio::awaitable<result<result_handle>> execute(
+        std::shared_ptr<pool> self, const statement& what, parameters arguments, steady_time deadline);
 
     /// Fails what waits for a connection, and closes each connection when its last answer has come. `closed` is called
     /// once all are, on any thread.
@@ -61,9 +61,9 @@ private:
     };
 
     void submit(std::shared_ptr<pool_request> next);
-    void assign();                          // with the mutex held
-    void send(std::size_t index);           // on the slot's strand
-    void open_more();                       // with the mutex held
+    void assign();                // with the mutex held
+    void send(std::size_t index); // on the slot's strand
+    void open_more();             // with the mutex held
     asio::awaitable<void> connect(std::size_t index);
     void answered(std::size_t index);
     void overdue(const std::shared_ptr<pool_request>& late);

@@ -5,17 +5,14 @@ namespace eventstore::postgres {
 std::optional<std::size_t> pool_state::take() {
     std::optional<std::size_t> best;
     for (std::size_t i = 0; i < slots_.size(); ++i) {
-        if (slots_[i].state == slot_state::ready && (!best || slots_[i].in_flight < slots_[*best].in_flight))
-            best = i;
+        if (slots_[i].state == slot_state::ready && (!best || slots_[i].in_flight < slots_[*best].in_flight)) best = i;
     }
-    if (best)
-        sharing_ = slots_[*best].in_flight++ > 0;
+    if (best) sharing_ = slots_[*best].in_flight++ > 0;
     return best;
 }
 
 std::optional<std::size_t> pool_state::open(std::size_t waiting, time_point now) {
-    if (connecting_ || now < not_before_ || (waiting == 0 && !sharing_))
-        return std::nullopt;
+    if (connecting_ || now < not_before_ || (waiting == 0 && !sharing_)) return std::nullopt;
     for (std::size_t i = 0; i < slots_.size(); ++i) {
         if (slots_[i].state == slot_state::empty) {
             slots_[i].state = slot_state::connecting;
@@ -27,8 +24,7 @@ std::optional<std::size_t> pool_state::open(std::size_t waiting, time_point now)
 }
 
 std::optional<pool_state::time_point> pool_state::retry_at(std::size_t waiting, time_point now) const {
-    if (waiting > 0 && !connecting_ && ready() == 0 && now < not_before_)
-        return not_before_;
+    if (waiting > 0 && !connecting_ && ready() == 0 && now < not_before_) return not_before_;
     return std::nullopt;
 }
 
@@ -51,21 +47,18 @@ void pool_state::lost(std::size_t index, time_point now, std::uint64_t random) {
 }
 
 void pool_state::answered(std::size_t index) {
-    if (slots_[index].in_flight > 0)
-        --slots_[index].in_flight;
+    if (slots_[index].in_flight > 0) --slots_[index].in_flight;
 }
 
 std::size_t pool_state::ready() const {
     std::size_t count = 0;
-    for (const slot& each : slots_)
-        count += each.state == slot_state::ready ? 1 : 0;
+    for (const slot& each : slots_) count += each.state == slot_state::ready ? 1 : 0;
     return count;
 }
 
 std::size_t pool_state::in_flight() const {
     std::size_t count = 0;
-    for (const slot& each : slots_)
-        count += each.in_flight;
+    for (const slot& each : slots_) count += each.in_flight;
     return count;
 }
 

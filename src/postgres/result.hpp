@@ -43,8 +43,7 @@ public:
         return value;
     }
     std::optional<uuid> optional_id(int row, int column) const noexcept {
-        if (is_null(row, column))
-            return std::nullopt;
+        if (is_null(row, column)) return std::nullopt;
         return id(row, column);
     }
     /// A one-dimensional bigint[]; a null in it is nothing.

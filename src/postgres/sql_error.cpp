@@ -13,19 +13,19 @@ struct meaning {
 };
 
 constexpr meaning meanings[] = {
-    {"55P03", errc::lock_timeout, true},     // lock_not_available
-    {"57014", errc::timeout, true},          // query_canceled: statement_timeout, or an administrator
-    {"57P01", errc::connection_lost, true},  // admin_shutdown
-    {"57P02", errc::connection_lost, true},  // crash_shutdown
-    {"57P03", errc::connection_lost, true},  // cannot_connect_now
-    {"57P05", errc::connection_lost, true},  // idle_session_timeout
-    {"25006", errc::connection_lost, true},  // read_only_sql_transaction: a standby
-    {"08", errc::connection_lost, true},     // connection exceptions
-    {"3F000", errc::schema_missing, false},  // invalid_schema_name
-    {"42P01", errc::schema_missing, false},  // undefined_table
-    {"42883", errc::schema_missing, false},  // undefined_function
-    {"40", errc::database_error, true},      // transaction rollback: serialization, deadlock
-    {"53", errc::database_error, true},      // insufficient resources
+    {"55P03", errc::lock_timeout, true},    // lock_not_available
+    {"57014", errc::timeout, true},         // query_canceled: statement_timeout, or an administrator
+    {"57P01", errc::connection_lost, true}, // admin_shutdown
+    {"57P02", errc::connection_lost, true}, // crash_shutdown
+    {"57P03", errc::connection_lost, true}, // cannot_connect_now
+    {"57P05", errc::connection_lost, true}, // idle_session_timeout
+    {"25006", errc::connection_lost, true}, // read_only_sql_transaction: a standby
+    {"08", errc::connection_lost, true},    // connection exceptions
+    {"3F000", errc::schema_missing, false}, // invalid_schema_name
+    {"42P01", errc::schema_missing, false}, // undefined_table
+    {"42883", errc::schema_missing, false}, // undefined_function
+    {"40", errc::database_error, true},     // transaction rollback: serialization, deadlock
+    {"53", errc::database_error, true},     // insufficient resources
 };
 
 std::string_view field(const PGresult* error, int which) {
@@ -43,8 +43,7 @@ std::string one_line(std::string_view text) {
         else if (!line.empty() && line.back() != ' ')
             line += ' ';
     }
-    while (!line.empty() && line.back() == ' ')
-        line.pop_back();
+    while (!line.empty() && line.back() == ' ') line.pop_back();
     return line;
 }
 
@@ -52,15 +51,12 @@ failure to_failure(const PGresult* error, std::string_view doing) {
     failure::facts facts;
     facts.sqlstate = field(error, PG_DIAG_SQLSTATE);
     std::string text(field(error, PG_DIAG_MESSAGE_PRIMARY));
-    if (text.empty())
-        text = one_line(PQresultErrorMessage(error));
+    if (text.empty()) text = one_line(PQresultErrorMessage(error));
     if (const auto detail = field(error, PG_DIAG_MESSAGE_DETAIL); !detail.empty())
         text += detail::message("; ", detail);
-    if (const auto hint = field(error, PG_DIAG_MESSAGE_HINT); !hint.empty())
-        text += detail::message("; ", hint);
+    if (const auto hint = field(error, PG_DIAG_MESSAGE_HINT); !hint.empty()) text += detail::message("; ", hint);
     facts.message = detail::message(doing, ": ", one_line(text));
-    if (!facts.sqlstate.empty())
-        facts.message += detail::message(" (SQLSTATE ", facts.sqlstate, ")");
+    if (!facts.sqlstate.empty()) facts.message += detail::message(" (SQLSTATE ", facts.sqlstate, ")");
 
     errc code = errc::database_error;
     for (const meaning& each : meanings) {
@@ -70,8 +66,7 @@ failure to_failure(const PGresult* error, std::string_view doing) {
             break;
         }
     }
-    if (code == errc::schema_missing)
-        facts.message += "; open the store with create(true), or run `eventstore init`";
+    if (code == errc::schema_missing) facts.message += "; open the store with create(true), or run `eventstore init`";
     return failure(code, std::move(facts));
 }
 

@@ -19,8 +19,7 @@ void context_life::shutdown() {
         stores.swap(stores_);
     }
     for (const auto& each : stores) {
-        if (const auto store = each.lock())
-            store->abandon();
+        if (const auto store = each.lock()) store->abandon();
     }
 }
 

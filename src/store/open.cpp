@@ -20,22 +20,17 @@ using postgres::session_kind;
 /// A connection for administration, closed with its last handle.
 asio::awaitable<result<int>> migrate_once(store_options options, connection::strand strand, steady_time deadline) {
     const auto settings = postgres::connect_settings::make(options, session_kind::administration);
-    if (!settings)
-        co_return settings.error();
+    if (!settings) co_return settings.error();
     const auto link = std::make_shared<connection>(strand, !options.is_pooled(), options.on_log());
     const auto connected = co_await connection::connect(link, *settings, deadline);
-    if (!connected)
-        co_return connected.error();
+    if (!connected) co_return connected.error();
     const std::string schema = options.schema();
     const auto found = co_await log::inspect(link, schema, deadline);
-    if (!found)
-        co_return found.error();
+    if (!found) co_return found.error();
     store_options creating = options;
     creating.create();
-    if (const auto why = log::check(*found, creating))
-        co_return *why;
-    if (found->schema_version == log::needed_schema_version())
-        co_return found->schema_version;
+    if (const auto why = log::check(*found, creating)) co_return *why;
+    if (found->schema_version == log::needed_schema_version()) co_return found->schema_version;
     co_return co_await log::migrate(link, schema, deadline);
 }
 
@@ -43,22 +38,17 @@ asio::awaitable<result<int>> migrate_once(store_options options, connection::str
 asio::awaitable<result<void>> set_up(std::shared_ptr<store_core> core, steady_time deadline) {
     const store_options& options = core->options;
     const auto settings = postgres::connect_settings::make(options, session_kind::appending);
-    if (!settings)
-        co_return settings.error();
+    if (!settings) co_return settings.error();
     const auto link = core->appender->make_connection();
     const auto connected = co_await connection::connect(link, *settings, deadline);
-    if (!connected)
-        co_return connected.error();
+    if (!connected) co_return connected.error();
     const std::string schema = options.schema();
     const auto found = co_await log::inspect(link, schema, deadline);
-    if (!found)
-        co_return found.error();
-    if (const auto why = log::check(*found, options))
-        co_return *why;
+    if (!found) co_return found.error();
+    if (const auto why = log::check(*found, options)) co_return *why;
     if (found->schema_version < log::needed_schema_version()) {
         const auto migrated = co_await migrate_once(options, core->appender->strand(), deadline);
-        if (!migrated)
-            co_return migrated.error();
+        if (!migrated) co_return migrated.error();
     }
     core->appender->adopt(link);
     co_return result<void>();
@@ -76,11 +66,9 @@ asio::any_io_executor without_strand(const asio::any_io_executor& executor) {
 }
 
 asio::awaitable<store> open_throwing(store_options options) {
-    if (const auto why = log::check_options(options))
-        throw error(*why);
+    if (const auto why = log::check_options(options)) throw error(*why);
     asio::any_io_executor executor = options.executor();
-    if (!executor)
-        executor = without_strand(co_await asio::this_coro::executor);
+    if (!executor) executor = without_strand(co_await asio::this_coro::executor);
     const steady_time deadline = std::chrono::steady_clock::now() + options.operation_timeout();
     const auto core = store_core::make(options, executor);
     auto impl = std::make_shared<detail::store_impl>(core);
@@ -91,11 +79,9 @@ asio::awaitable<store> open_throwing(store_options options) {
 }
 
 asio::awaitable<int> migrate_throwing(store_options options) {
-    if (const auto why = log::check_options(options))
-        throw error(*why);
+    if (const auto why = log::check_options(options)) throw error(*why);
     asio::any_io_executor executor = options.executor();
-    if (!executor)
-        executor = without_strand(co_await asio::this_coro::executor);
+    if (!executor) executor = without_strand(co_await asio::this_coro::executor);
     const connection::strand strand(executor);
     // A large schema may take its time; what limits it is the connection.
     const steady_time deadline = std::chrono::steady_clock::now() + std::chrono::hours(24);

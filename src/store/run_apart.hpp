@@ -28,17 +28,14 @@ private:
     void start() override {
         auto self = std::static_pointer_cast<apart>(shared_from_this());
         asio::co_spawn(where_, std::move(work_), [self](const std::exception_ptr& thrown, result<T> value) {
-            if (!self->claim())
-                return;
+            if (!self->claim()) return;
             self->outcome = std::move(value);
-            if (thrown)
-                self->outcome = failure(errc::connection_lost, self->doing_ + " failed");
+            if (thrown) self->outcome = failure(errc::connection_lost, self->doing_ + " failed");
             self->finish();
         });
     }
     void cancel() noexcept override {
-        if (!claim())
-            return;
+        if (!claim()) return;
         outcome = failure(errc::cancelled, doing_ + " was cancelled");
         finish();
     }

@@ -19,16 +19,14 @@ public:
             page_ = std::move(page);
             waiting = std::exchange(waiting_, nullptr);
         }
-        if (waiting && waiting->claim())
-            waiting->finish();
+        if (waiting && waiting->claim()) waiting->finish();
     }
 
     /// Returns when the page is there; false if cancelled before.
     static asio::awaitable<bool> ready(std::shared_ptr<page_fetch> self) {
         {
             const std::lock_guard lock(self->mutex_);
-            if (self->page_)
-                co_return true;
+            if (self->page_) co_return true;
         }
         const auto waiting = std::make_shared<wait>(self);
         co_await suspend(waiting, nullptr, steady_time::max()); // the read has a deadline
@@ -56,12 +54,10 @@ private:
                     return;
                 }
             }
-            if (claim())
-                finish();
+            if (claim()) finish();
         }
         void cancel() noexcept override {
-            if (!claim())
-                return;
+            if (!claim()) return;
             was_cancelled = true;
             finish();
         }
@@ -90,8 +86,8 @@ private:
     scan_impl& scan_;
 };
 
-scan_impl::scan_impl(std::shared_ptr<store_impl> store, std::string stream, read_options options,
-                     std::chrono::milliseconds limit)
+scan_impl::scan_impl(
+    std::shared_ptr<store_impl> store, std::string stream, read_options options, std::chrono::milliseconds limit)
     : store_(std::move(store)), stream_(std::move(stream)), options_(std::move(options)), limit_(limit) {}
 
 scan_impl::~scan_impl() = default;
@@ -100,60 +96,49 @@ void scan_impl::fetch() {
     fetch_ = std::make_shared<page_fetch>();
     const auto& core = *store_->core;
     auto read = log::reader::read(core.reader, stream_, options_, core.deadline(limit_));
-    asio::co_spawn(core.executor, std::move(read),
-                   [fetch = fetch_](const std::exception_ptr& thrown, result<event_page> page) {
-                       if (thrown)
-                           page = failure(errc::cancelled, "reading a page ahead was cancelled");
-                       fetch->complete(std::move(page));
-                   });
+    asio::co_spawn(
+        core.executor, std::move(read), [fetch = fetch_](const std::exception_ptr& thrown, result<event_page> page) {
+            if (thrown) page = failure(errc::cancelled, "reading a page ahead was cancelled");
+            fetch->complete(std::move(page));
+        });
 }
 
 asio::awaitable<result<bool>> scan_impl::advance(std::shared_ptr<scan_impl> self) {
     auto why = check_call(self->store_, self->limit_);
-    if (!why)
-        why = log::check_read(self->stream_, self->options_);
-    if (why)
-        co_return *why;
+    if (!why) why = log::check_read(self->stream_, self->options_);
+    if (why) co_return *why;
     while (self->index_ >= self->current_.size()) {
-        if (self->last_page_)
-            co_return false;
-        if (!self->fetch_)
-            self->fetch();
+        if (self->last_page_) co_return false;
+        if (!self->fetch_) self->fetch();
         const bool is_there = co_await page_fetch::ready(self->fetch_);
         if (!is_there)
             co_return failure(errc::cancelled, "waiting for the next page of a scan was cancelled; nothing was taken");
         auto page = std::exchange(self->fetch_, nullptr)->take();
-        if (!page)
-            co_return page.error(); // the next call tries again
+        if (!page) co_return page.error(); // the next call tries again
         self->current_ = std::move(*page);
         self->index_ = 0;
         self->last_page_ = self->current_.complete();
         self->options_.from(self->current_.next_from());
-        if (!self->last_page_)
-            self->fetch();
+        if (!self->last_page_) self->fetch();
     }
     co_return true;
 }
 
 asio::awaitable<std::optional<recorded_event>> scan_impl::next(std::shared_ptr<scan_impl> self) {
-    if (!self)
-        co_return std::nullopt; // moved from
+    if (!self) co_return std::nullopt; // moved from
     const busy_mark mark(*self);
     if (self->index_ >= self->current_.size()) {
         const auto has_more = co_await advance(self);
-        if (!has_more.value())
-            co_return std::nullopt;
+        if (!has_more.value()) co_return std::nullopt;
     }
     co_return self->current_[self->index_++];
 }
 
 asio::awaitable<std::optional<event_page>> scan_impl::next_page(std::shared_ptr<scan_impl> self) {
-    if (!self)
-        co_return std::nullopt;
+    if (!self) co_return std::nullopt;
     const busy_mark mark(*self);
     const auto has_more = co_await advance(self);
-    if (!has_more.value())
-        co_return std::nullopt;
+    if (!has_more.value()) co_return std::nullopt;
     event_page rest = std::exchange(self->current_, event_page());
     if (const std::size_t taken = std::exchange(self->index_, 0); taken > 0)
         rest = page::rest_of(rest, taken); // next() has taken its beginning

@@ -18,8 +18,8 @@ class page_fetch;
 /// A page being handed out, and the next one being fetched.
 class scan_impl : public std::enable_shared_from_this<scan_impl>, private live_object {
 public:
-    scan_impl(std::shared_ptr<store_impl> store, std::string stream, read_options options,
-              std::chrono::milliseconds limit);
+    scan_impl(
+        std::shared_ptr<store_impl> store, std::string stream, read_options options, std::chrono::milliseconds limit);
     ~scan_impl();
 
     static asio::awaitable<std::optional<recorded_event>> next(std::shared_ptr<scan_impl> self);

@@ -20,23 +20,19 @@ detail::steady_time deadline_of(const store_impl& impl, milliseconds limit) { re
 
 using detail::check_call;
 
-asio::awaitable<result<append_result>> append_value(impl_ptr impl, milliseconds limit, std::string stream,
-                                                    expected_version expected, std::vector<event_data> events) {
-    if (const auto why = check_call(impl, limit))
-        co_return *why;
-    if (const auto why = log::check_append(stream, expected, events, impl->core->options))
-        co_return *why;
-    if (events.empty())
-        co_return append_result();
+asio::awaitable<result<append_result>> append_value(
+    impl_ptr impl, milliseconds limit, std::string stream, expected_version expected, std::vector<event_data> events) {
+    if (const auto why = check_call(impl, limit)) co_return *why;
+    if (const auto why = log::check_append(stream, expected, events, impl->core->options)) co_return *why;
+    if (events.empty()) co_return append_result();
     const auto deadline = deadline_of(*impl, limit);
-    co_return co_await log::appender::append(impl->core->appender, std::move(stream), expected.value(),
-                                             std::move(events), deadline);
+    co_return co_await log::appender::append(
+        impl->core->appender, std::move(stream), expected.value(), std::move(events), deadline);
 }
 
-asio::awaitable<append_result> append_throwing(impl_ptr impl, milliseconds limit, std::string stream,
-                                               expected_version expected, std::vector<event_data> events) {
-    const auto outcome =
-        co_await append_value(std::move(impl), limit, std::move(stream), expected, std::move(events));
+asio::awaitable<append_result> append_throwing(
+    impl_ptr impl, milliseconds limit, std::string stream, expected_version expected, std::vector<event_data> events) {
+    const auto outcome = co_await append_value(std::move(impl), limit, std::move(stream), expected, std::move(events));
     co_return outcome.value();
 }
 
@@ -52,19 +48,15 @@ asio::awaitable<result<T>> with_one_kind_of_error(asio::awaitable<result<T>> wor
     try {
         co_return co_await std::move(work);
     } catch (const boost::system::system_error& thrown) {
-        if (thrown.code() != asio::error::operation_aborted)
-            throw;
+        if (thrown.code() != asio::error::operation_aborted) throw;
     }
     co_return failure(errc::cancelled, "reading was cancelled");
 }
 
-asio::awaitable<event_page> read_throwing(impl_ptr impl, milliseconds limit, std::string stream,
-                                          read_options options) {
+asio::awaitable<event_page> read_throwing(impl_ptr impl, milliseconds limit, std::string stream, read_options options) {
     auto why = check_call(impl, limit);
-    if (!why)
-        why = log::check_read(stream, options);
-    if (why)
-        throw error(*why);
+    if (!why) why = log::check_read(stream, options);
+    if (why) throw error(*why);
     const auto deadline = deadline_of(*impl, limit);
     auto work = log::reader::read(impl->core->reader, std::move(stream), std::move(options), deadline);
     auto page = co_await with_one_kind_of_error(std::move(work));
@@ -72,35 +64,29 @@ asio::awaitable<event_page> read_throwing(impl_ptr impl, milliseconds limit, std
 }
 
 asio::awaitable<recorded_event> find_throwing(impl_ptr impl, milliseconds limit, uuid id) {
-    if (const auto why = check_call(impl, limit))
-        throw error(*why);
+    if (const auto why = check_call(impl, limit)) throw error(*why);
     auto found = co_await log::reader::find_event(impl->core->reader, id, deadline_of(*impl, limit));
     co_return std::move(found).value();
 }
 
 asio::awaitable<stream_info> info_throwing(impl_ptr impl, milliseconds limit, std::string stream) {
     auto why = check_call(impl, limit);
-    if (!why)
-        why = log::check_stream_to_read(stream);
-    if (why)
-        throw error(*why);
+    if (!why) why = log::check_stream_to_read(stream);
+    if (why) throw error(*why);
     auto info = co_await log::reader::info(impl->core->reader, std::move(stream), deadline_of(*impl, limit));
     co_return std::move(info).value();
 }
 
 asio::awaitable<std::vector<stream_info>> streams_throwing(impl_ptr impl, milliseconds limit, stream_query query) {
     auto why = check_call(impl, limit);
-    if (!why)
-        why = log::check_query(query);
-    if (why)
-        throw error(*why);
+    if (!why) why = log::check_query(query);
+    if (why) throw error(*why);
     auto list = co_await log::reader::streams(impl->core->reader, std::move(query), deadline_of(*impl, limit));
     co_return std::move(list).value();
 }
 
 asio::awaitable<void> close_throwing(impl_ptr impl) {
-    if (check_call(impl, milliseconds(0)))
-        co_return; // nothing is open
+    if (check_call(impl, milliseconds(0))) co_return; // nothing is open
     impl->core->close();
     const auto outcome = co_await detail::store_core::wait_closed(impl->core);
     outcome.value();
@@ -122,23 +108,23 @@ store store::within(milliseconds limit) const {
     return copy;
 }
 
-asio::awaitable<append_result> store::append(std::string_view stream, expected_version expected,
-                                             event_data event) const {
+asio::awaitable<append_result> store::append(
+    std::string_view stream, expected_version expected, event_data event) const {
     return append_throwing(impl_, limit_, std::string(stream), expected, one(std::move(event)));
 }
 
-asio::awaitable<append_result> store::append(std::string_view stream, expected_version expected,
-                                             std::vector<event_data> events) const {
+asio::awaitable<append_result> store::append(
+    std::string_view stream, expected_version expected, std::vector<event_data> events) const {
     return append_throwing(impl_, limit_, std::string(stream), expected, std::move(events));
 }
 
-asio::awaitable<result<append_result>> store::try_append(std::string_view stream, expected_version expected,
-                                                         event_data event) const {
+asio::awaitable<result<append_result>> store::try_append(
+    std::string_view stream, expected_version expected, event_data event) const {
     return append_value(impl_, limit_, std::string(stream), expected, one(std::move(event)));
 }
 
-asio::awaitable<result<append_result>> store::try_append(std::string_view stream, expected_version expected,
-                                                         std::vector<event_data> events) const {
+asio::awaitable<result<append_result>> store::try_append(
+    std::string_view stream, expected_version expected, std::vector<event_data> events) const {
     return append_value(impl_, limit_, std::string(stream), expected, std::move(events));
 }
 
@@ -169,8 +155,7 @@ asio::awaitable<std::vector<eventstore::stream_info>> store::streams(stream_quer
 asio::awaitable<void> store::close() const { return close_throwing(impl_); }
 
 store_stats store::stats() const {
-    if (check_call(impl_, milliseconds(0)))
-        return {};
+    if (check_call(impl_, milliseconds(0))) return {};
     const auto& core = *impl_->core;
     const auto appends = core.appender->count();
     const auto reads = core.pool->count();

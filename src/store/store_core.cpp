@@ -16,8 +16,7 @@ public:
     explicit end_waiter(std::weak_ptr<store_core> owner) : owner_(std::move(owner)) {}
 
     void end() {
-        if (claim())
-            finish();
+        if (claim()) finish();
     }
     result<void> outcome;
 
@@ -33,8 +32,7 @@ private:
         end();
     }
     void cancel() noexcept override {
-        if (!claim())
-            return;
+        if (!claim()) return;
         outcome = failure(errc::cancelled, "waiting for the store to close was cancelled; the closing goes on");
         finish();
     }
@@ -62,7 +60,9 @@ void store_core::abandon() noexcept {
 }
 
 store_core::store_core(const store_options& options_, asio::any_io_executor executor_)
-    : options(options_), executor(std::move(executor_)), timers(std::make_shared<deadlines>(executor)),
+    : options(options_),
+      executor(std::move(executor_)),
+      timers(std::make_shared<deadlines>(executor)),
       statements(std::make_shared<const log::statements>(options.schema())),
       pool(std::make_shared<postgres::pool>(options, executor, timers)),
       reader(std::make_shared<log::reader>(pool, statements)),
@@ -87,20 +87,17 @@ steady_time store_core::deadline(std::chrono::milliseconds limit) const noexcept
 void store_core::close() noexcept {
     {
         const std::lock_guard lock(mutex_);
-        if (std::exchange(closing_, true) || is_abandoned())
-            return;
+        if (std::exchange(closing_, true) || is_abandoned()) return;
         timer_ = std::make_unique<asio::steady_timer>(executor, options.close_timeout());
         // The wait keeps the core until its parts have ended: it goes with the context, if that goes first.
         timer_->async_wait([self = shared_from_this()](const boost::system::error_code& stopped) {
-            if (stopped || self->is_abandoned())
-                return;
+            if (stopped || self->is_abandoned()) return;
             self->appender->drop();
             self->pool->drop();
         });
     }
     auto ended = [weak = weak_from_this()] {
-        if (const auto self = weak.lock())
-            self->part_closed();
+        if (const auto self = weak.lock()) self->part_closed();
     };
     appender->close(ended);
     pool->close(ended);
@@ -110,14 +107,11 @@ void store_core::part_closed() {
     std::vector<std::shared_ptr<end_waiter>> waiting;
     {
         const std::lock_guard lock(mutex_);
-        if (--parts_open_ > 0)
-            return;
+        if (--parts_open_ > 0) return;
         waiting = std::exchange(waiting_, {});
-        if (timer_)
-            timer_->cancel();
+        if (timer_) timer_->cancel();
     }
-    for (const auto& each : waiting)
-        each->end();
+    for (const auto& each : waiting) each->end();
 }
 
 asio::awaitable<result<void>> store_core::wait_closed(std::shared_ptr<store_core> self) {

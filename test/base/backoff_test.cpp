@@ -39,7 +39,8 @@ BOOST_AUTO_TEST_CASE(each_delay_is_from_the_upper_half_of_its_step_whatever_the_
         backoff delays;
         std::int64_t step = 0;
         for (int i = 0; i < 100; ++i) {
-            const std::int64_t delay = delays.next(i % 7 == 0 ? std::numeric_limits<std::uint64_t>::max() : random()).count();
+            const std::int64_t delay =
+                delays.next(i % 7 == 0 ? std::numeric_limits<std::uint64_t>::max() : random()).count();
             BOOST_TEST_CONTEXT("seed " << seed << ", failure " << i) {
                 BOOST_TEST(delay >= step / 2);
                 BOOST_TEST(delay <= step);

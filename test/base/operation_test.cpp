@@ -28,9 +28,7 @@ asio::awaitable<void> wait_for(std::shared_ptr<probe> what, deadlines* timers, s
     co_await suspend(what, timers, deadline);
 }
 
-asio::awaitable<void> wait_for(std::shared_ptr<probe> what) {
-    co_await suspend(what, nullptr, no_deadline);
-}
+asio::awaitable<void> wait_for(std::shared_ptr<probe> what) { co_await suspend(what, nullptr, no_deadline); }
 
 /// What a store is to its callers: it holds their operations, and they hold it.
 struct owner {
@@ -245,8 +243,8 @@ BOOST_AUTO_TEST_CASE(a_context_that_goes_takes_its_waiting_callers_with_it) {
         context.poll();
         BOOST_TEST(what.use_count() > 1);
     }
-    BOOST_TEST(what.use_count() == 1);  // the coroutine is gone
-    BOOST_TEST(what->is_claimed());     // and whoever comes with a result is too late
+    BOOST_TEST(what.use_count() == 1); // the coroutine is gone
+    BOOST_TEST(what->is_claimed());    // and whoever comes with a result is too late
     BOOST_TEST(!what->end(ending::result));
     BOOST_TEST(live_objects() == before + 1);
 }

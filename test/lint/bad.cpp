@@ -7,14 +7,12 @@ asio::awaitable<void> braces() {
     co_await f(1, {}, 2);
     co_await f({"a", "b"});
     co_await f(std::vector<event>{a, b});
-    co_await store.append("account-1", es::no_stream,
-        opened{"Ada"});
-    const auto done = co_await store
-                          .append("account-1", es::no_stream, // a comment { with braces }
-                              std::vector<es::event_data>{
-                                  first,
-                                  second,
-                              });
+    co_await store.append("account-1", es::no_stream, opened{"Ada"});
+    const auto done = co_await store.append("account-1", es::no_stream, // a comment { with braces }
+        std::vector<es::event_data>{
+            first,
+            second,
+        });
     std::vector<T> v{co_await a(), co_await b()};
     std::vector<T> w = {co_await a()};
     co_await json::send(json::value{{"owner", name}});
@@ -25,15 +23,16 @@ asio::awaitable<void> braces() {
     co_return co_await f({.name = s});
     if (auto r = co_await f(options{s}); r) g();
     for (const auto& e : co_await f({1, 2})) g(e);
-    if (a) co_await f({.name = s});
-    else co_await f({1});
+    if (a)
+        co_await f({.name = s});
+    else
+        co_await f({1});
 }
 
 asio::awaitable<void> conditionals() {
     co_await (c ? a() : b());
     auto x = c ? co_await a() : co_await b();
-    co_await f(c ? std::string(x)
-                 : y);
+    co_await f(c ? std::string(x) : y);
 }
 
 asio::awaitable<void> lambdas(std::string s) {

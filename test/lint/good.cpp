@@ -10,10 +10,7 @@ public:
     store(int a) : a_{a}, b_(a) {}
     asio::awaitable<void> run() const noexcept override { co_await f(); }
     template <class T>
-        requires std::integral<T>
-    asio::awaitable<T> one() {
-        co_return co_await f();
-    }
+        requires std::integral<T> asio::awaitable<T> one() { co_return co_await f(); }
 };
 
 asio::awaitable<void> plain(std::vector<int> v = {1, 2}) {
@@ -39,8 +36,10 @@ asio::awaitable<void> conditions() {
         batch->ack();
     }
     for (const es::recorded_event& event : co_await store.read("account-1")) g(event);
-    if (a) co_await f();
-    else co_await h();
+    if (a)
+        co_await f();
+    else
+        co_await h();
     if (x == options{1}) co_await f();
     for (int i = 0; i < 10; ++i) co_await f(i);
     try {

@@ -25,7 +25,8 @@ timestamp time_of(std::int64_t microseconds) { return timestamp(std::chrono::mic
 
 /// Two streams, three appends: "new" comes first among the groups.
 const std::vector<append_ptr>& three_appends() {
-    static const std::vector<append_ptr> all{append_of("old", any, 2), append_of("new", 0, 1), append_of("old", any, 3)};
+    static const std::vector<append_ptr> all{
+        append_of("old", any, 2), append_of("new", 0, 1), append_of("old", any, 3)};
     return all;
 }
 
@@ -73,8 +74,8 @@ BOOST_AUTO_TEST_CASE(an_event_with_a_time_of_its_own_keeps_it) {
 BOOST_AUTO_TEST_CASE(where_each_append_was_judged_by_itself_it_has_its_own_outcome) {
     const append_plan plan(three_appends());
     const auto outcomes = plan.outcomes({1, 50, clock_us, //
-        0, 8, 51, 9, null, null,                         //
-        3, null, null, 4, null, null,                    //
+        0, 8, 51, 9, null, null,                          //
+        3, null, null, 4, null, null,                     //
         1, 3, 20, 9, 77, 29});
     BOOST_REQUIRE(outcomes.has_value());
     BOOST_REQUIRE(outcomes->size() == 3u);
@@ -89,7 +90,7 @@ BOOST_AUTO_TEST_CASE(where_each_append_was_judged_by_itself_it_has_its_own_outco
     BOOST_TEST(stored.result.first_version == 3);
     BOOST_TEST(stored.result.last_version == 5);
     BOOST_TEST(stored.result.first_position == 20);
-    BOOST_TEST(stored.result.last_position == 29); // two appends stored it, with others in between
+    BOOST_TEST(stored.result.last_position == 29);         // two appends stored it, with others in between
     BOOST_TEST((stored.result.created_at == time_of(77))); // of then, not of now
 }
 

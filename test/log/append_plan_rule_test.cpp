@@ -74,7 +74,8 @@ BOOST_AUTO_TEST_SUITE(append_plan_rule_test)
 
 BOOST_AUTO_TEST_CASE(all_sequences_of_up_to_four_appends_to_a_stream_are_judged_right) {
     std::vector<append_ptr> choices;
-    for (const std::int64_t expected : {any, exists, std::int64_t{0}, std::int64_t{1}, std::int64_t{2}, std::int64_t{3}})
+    for (const std::int64_t expected :
+        {any, exists, std::int64_t{0}, std::int64_t{1}, std::int64_t{2}, std::int64_t{3}})
         for (const std::size_t count : {1u, 2u}) choices.push_back(append_of("a", expected, count));
 
     std::size_t wrong = 0;
@@ -101,7 +102,11 @@ BOOST_AUTO_TEST_CASE(long_sequences_are_judged_right) {
             std::int64_t version = static_cast<std::int64_t>(random() % 5);
             for (auto left = 5 + random() % 10; left > 0; --left) {
                 const bool is_exact = random() % 3 == 0;
-                appends.push_back(append_of("a", is_exact ? version : random() % 2 == 0 ? any : exists, 1 + random() % 3));
+                appends.push_back(append_of("a",
+                    is_exact                ? version
+                        : random() % 2 == 0 ? any
+                                            : exists,
+                    1 + random() % 3));
                 if (is_exact && random() % 20 == 0) ++version; // a mistake, now and then
                 version += static_cast<std::int64_t>(appends.back()->events.size());
             }

@@ -36,8 +36,7 @@ append_plan::group group_of(const std::vector<std::pair<std::int64_t, std::size_
 
 void expect_same(const parameters& sent, const parameters& expected) {
     BOOST_REQUIRE(sent.size() == expected.size());
-    for (std::size_t i = 0; i < sent.size(); ++i)
-        BOOST_TEST_CONTEXT("parameter $" << i + 1) {
+    for (std::size_t i = 0; i < sent.size(); ++i) BOOST_TEST_CONTEXT("parameter $" << i + 1) {
             BOOST_TEST(sent.is_null(i) == expected.is_null(i));
             BOOST_TEST((sent.value(i) == expected.value(i)));
         }
@@ -88,8 +87,8 @@ BOOST_AUTO_TEST_CASE(a_group_demands_what_its_appends_demand_one_after_the_other
         {{{7, 1}}, 7},
         {{{7, 2}, {9, 1}, {10, 1}}, 7}, // a writer that knows what it wrote
         {{{0, 2}, {2, 1}}, 0},
-        {{{any, 2}, {9, 1}}, 7},    // 9 after two events: 7 before
-        {{{any, 2}, {2, 1}}, 0},    // there must have been none
+        {{{any, 2}, {9, 1}}, 7},        // 9 after two events: 7 before
+        {{{any, 2}, {2, 1}}, 0},        // there must have been none
         {{{any, 1}, {exists, 1}}, any}, // the first makes it exist
         {{{exists, 1}, {any, 1}}, exists},
         {{{exists, 1}, {4, 1}}, 3}, // an exact version says more
@@ -140,7 +139,7 @@ BOOST_AUTO_TEST_CASE(streams_that_are_to_be_new_come_first_and_keep_their_order)
 
     const parameters sent = plan.arguments(false);
     parameters expected;
-    add_array<std::int32_t>(expected, type_oid::int4, {3, 1, 4, 2, 3, 2}); // groups of the appends
+    add_array<std::int32_t>(expected, type_oid::int4, {3, 1, 4, 2, 3, 2});    // groups of the appends
     add_array<std::int32_t>(expected, type_oid::int4, {3, 1, 4, 2, 2, 3, 2}); // of their events
     add_array<std::int32_t>(expected, type_oid::int4, {1, 1, 1, 1, 2, 2, 3}); // and their places in them
     BOOST_TEST((sent.value(5) == expected.value(0)));
@@ -169,8 +168,11 @@ BOOST_AUTO_TEST_CASE(only_a_single_event_of_a_single_append_is_lone) {
 BOOST_AUTO_TEST_CASE(a_lone_append_is_sent_with_all_that_is_known_of_its_event) {
     const uuid correlation = make_uuid();
     const uuid causation = make_uuid();
-    const event_data full = event_data("Opened", "data").metadata("meta").correlation_id(correlation)
-                                .causation_id(causation).created_at(day(5));
+    const event_data full = event_data("Opened", "data")
+                                .metadata("meta")
+                                .correlation_id(correlation)
+                                .causation_id(causation)
+                                .created_at(day(5));
     const appends all{append_of("account-1", 7, events(full))};
     all.front()->is_retry = true;
     parameters expected;

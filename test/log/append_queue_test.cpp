@@ -222,8 +222,10 @@ namespace {
 class schedule {
 public:
     explicit schedule(unsigned seed)
-        : random_(seed), limits_{.queued_bytes = 100 + random_() % 400, .flush_events = 1 + random_() % 20,
-                             .flush_bytes = 50 + random_() % 200},
+        : random_(seed),
+          limits_{.queued_bytes = 100 + random_() % 400,
+              .flush_events = 1 + random_() % 20,
+              .flush_bytes = 50 + random_() % 200},
           queue_(limits_) {}
 
     void step() {
@@ -250,7 +252,8 @@ public:
         }
         BOOST_TEST(queue_.empty());
         BOOST_TEST(queue_.used_bytes() == 0u);
-        for (const auto& [number, times] : ends_) BOOST_TEST(times == 1, "request " << number << " ended " << times << " times");
+        for (const auto& [number, times] : ends_)
+            BOOST_TEST(times == 1, "request " << number << " ended " << times << " times");
         BOOST_TEST(ends_.size() == static_cast<std::size_t>(next_));
     }
 
@@ -344,12 +347,12 @@ private:
         BOOST_REQUIRE(queue_.admitted() <= waiting_.size());
         const auto add = [](std::size_t sum, const pointer& each) { return sum + each->bytes; };
         const auto last = waiting_.begin() + static_cast<std::ptrdiff_t>(queue_.admitted());
-        const std::size_t used = std::accumulate(waiting_.begin(), last,
-            std::accumulate(under_way_.begin(), under_way_.end(), std::size_t{0}, add), add);
+        const std::size_t used = std::accumulate(
+            waiting_.begin(), last, std::accumulate(under_way_.begin(), under_way_.end(), std::size_t{0}, add), add);
         BOOST_TEST(queue_.used_bytes() == used);
         const std::size_t counted = under_way_.size() + queue_.admitted();
         BOOST_TEST((used <= limits_.queued_bytes || counted == 1)); // a single one may be larger
-        if (last != waiting_.end()) // and nobody waits without need
+        if (last != waiting_.end())                                 // and nobody waits without need
             BOOST_TEST((used > 0 && used + (*last)->bytes > limits_.queued_bytes));
     }
 
@@ -365,8 +368,7 @@ private:
 } // namespace
 
 BOOST_AUTO_TEST_CASE(random_schedules_lose_nothing_and_keep_order_and_budget) {
-    for (unsigned seed = 1; seed <= 20; ++seed)
-        BOOST_TEST_CONTEXT("seed " << seed) {
+    for (unsigned seed = 1; seed <= 20; ++seed) BOOST_TEST_CONTEXT("seed " << seed) {
             schedule random(seed);
             for (int i = 0; i < 1000; ++i) random.step();
             random.drain();

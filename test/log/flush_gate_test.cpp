@@ -179,8 +179,7 @@ private:
 } // namespace
 
 BOOST_AUTO_TEST_CASE(random_schedules_never_get_stuck_nor_send_two_flushes_at_once) {
-    for (unsigned seed = 1; seed <= 30; ++seed)
-        BOOST_TEST_CONTEXT("seed " << seed) {
+    for (unsigned seed = 1; seed <= 30; ++seed) BOOST_TEST_CONTEXT("seed " << seed) {
             schedule random(seed, 1 + seed % 7);
             for (int i = 0; i < 1000; ++i) random.step();
             random.drain();

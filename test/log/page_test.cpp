@@ -218,8 +218,11 @@ BOOST_AUTO_TEST_CASE(an_event_is_made_by_hand_from_the_data_of_an_append) {
     const timestamp then(std::chrono::microseconds(5));
     const uuid correlation = make_uuid();
     const uuid causation = make_uuid();
-    const event_data data = event_data("Opened", std::string("a\0b", 3)).metadata("meta").correlation_id(correlation)
-                                .causation_id(causation).created_at(then);
+    const event_data data = event_data("Opened", std::string("a\0b", 3))
+                                .metadata("meta")
+                                .correlation_id(correlation)
+                                .causation_id(causation)
+                                .created_at(then);
     {
         const recorded_event event = recorded_event::make("account-1", 3, 7, data);
         BOOST_TEST(event.stream() == "account-1");

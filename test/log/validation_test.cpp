@@ -93,7 +93,8 @@ BOOST_AUTO_TEST_CASE(a_negative_version_is_refused) {
 BOOST_AUTO_TEST_CASE(data_and_metadata_together_are_bounded) {
     const store_options small = store_options("").max_event_bytes(10);
     const auto sized = [](std::size_t data, std::size_t metadata) {
-        return events(event_data("Fits", ""), event_data("Sized", std::string(data, 'x')).metadata(std::string(metadata, 'y')));
+        return events(
+            event_data("Fits", ""), event_data("Sized", std::string(data, 'x')).metadata(std::string(metadata, 'y')));
     };
     BOOST_TEST(!check_append("a", any_version, sized(10, 0), small).has_value());
     BOOST_TEST(!check_append("a", any_version, sized(4, 6), small).has_value());
@@ -123,14 +124,14 @@ BOOST_AUTO_TEST_CASE(one_append_is_bounded_in_events) {
 
 BOOST_AUTO_TEST_CASE(an_event_of_another_time_is_of_the_years_1_to_9999) {
     const timestamp first = std::chrono::sys_days(std::chrono::year(1) / 1 / 1);
-    const timestamp last =
-        std::chrono::sys_days(std::chrono::year(9999) / 12 / 31) + std::chrono::hours(24) - std::chrono::microseconds(1);
+    const timestamp last = std::chrono::sys_days(std::chrono::year(9999) / 12 / 31) + std::chrono::hours(24) -
+        std::chrono::microseconds(1);
     const auto check = [](timestamp when) {
         return check_append("a", any_version, events(event_data("A", "").created_at(when)), options);
     };
     for (const timestamp good : {first, last, timestamp()}) BOOST_TEST(!check(good).has_value());
-    for (const timestamp bad : {first - std::chrono::microseconds(1), last + std::chrono::microseconds(1),
-             timestamp::min(), timestamp::max()})
+    for (const timestamp bad :
+        {first - std::chrono::microseconds(1), last + std::chrono::microseconds(1), timestamp::min(), timestamp::max()})
         expect_refused(check(bad), "is beyond the years 1 to 9999");
 }
 
@@ -188,15 +189,27 @@ BOOST_AUTO_TEST_CASE(the_options_of_a_store_are_checked) {
     using std::chrono::microseconds;
     const auto check = [](const store_options& how) { return check_options(how); };
     BOOST_TEST(!check(store_options("")).has_value());
-    BOOST_TEST(!check(store_options("").pool_size(1).operation_timeout(milliseconds(1)).close_timeout(milliseconds(0))
-                           .max_queued_bytes(1).max_event_bytes(1).rejoin_wait(microseconds(0))).has_value());
-    BOOST_TEST(!check(store_options("").pool_size(1000).operation_timeout(hours(24)).close_timeout(hours(24))
-                           .max_event_bytes(std::size_t{64} << 20).rejoin_wait(std::chrono::seconds(1))).has_value());
+    BOOST_TEST(!check(store_options("")
+                          .pool_size(1)
+                          .operation_timeout(milliseconds(1))
+                          .close_timeout(milliseconds(0))
+                          .max_queued_bytes(1)
+                          .max_event_bytes(1)
+                          .rejoin_wait(microseconds(0)))
+                    .has_value());
+    BOOST_TEST(!check(store_options("")
+                          .pool_size(1000)
+                          .operation_timeout(hours(24))
+                          .close_timeout(hours(24))
+                          .max_event_bytes(std::size_t{64} << 20)
+                          .rejoin_wait(std::chrono::seconds(1)))
+                    .has_value());
     expect_refused(check(store_options("").schema("")), "the schema name");
     expect_refused(check(store_options("a\0b"s)), "the url of the store holds a NUL");
     expect_refused(check(store_options("").pool_size(0)), "pool_size is 0");
     expect_refused(check(store_options("").pool_size(1001)), "pool_size is 1001");
-    for (const milliseconds bad : {milliseconds(0), milliseconds(-1), milliseconds(hours(24)) + milliseconds(1), milliseconds::max()})
+    for (const milliseconds bad :
+        {milliseconds(0), milliseconds(-1), milliseconds(hours(24)) + milliseconds(1), milliseconds::max()})
         expect_refused(check(store_options("").operation_timeout(bad)), "operation_timeout must be");
     for (const milliseconds bad : {milliseconds(-1), milliseconds::min(), milliseconds(hours(24)) + milliseconds(1)})
         expect_refused(check(store_options("").close_timeout(bad)), "close_timeout must be");

@@ -148,8 +148,7 @@ BOOST_AUTO_TEST_CASE(each_kind_of_session_has_its_own_time_limits) {
 }
 
 BOOST_AUTO_TEST_CASE(the_shortest_timeout_does_not_switch_the_lock_timeout_off) {
-    const auto settings =
-        made(store_options("host=a").operation_timeout(milliseconds(1)), session_kind::appending);
+    const auto settings = made(store_options("host=a").operation_timeout(milliseconds(1)), session_kind::appending);
     BOOST_TEST(holds(settings.value("options"), "-c lock_timeout=1 "), settings.value("options"));
 }
 
@@ -181,9 +180,9 @@ BOOST_AUTO_TEST_CASE(a_url_that_is_none_is_refused_with_an_example) {
 }
 
 BOOST_AUTO_TEST_CASE(a_refused_url_is_not_repeated_since_it_may_hold_a_password) {
-    for (const char* const bad : {"postgresql://amy:s3cret@[::1", "postgresql://amy:s3cret%zz@db/shop",
-             "postgresql://amy:s3cret@[::1]x/shop", "s3cret", "password='s3cret", "password=a s3cret=b",
-             "postgresql://amy@db/shop?s3cret=1"}) {
+    for (const char* const bad :
+        {"postgresql://amy:s3cret@[::1", "postgresql://amy:s3cret%zz@db/shop", "postgresql://amy:s3cret@[::1]x/shop",
+            "s3cret", "password='s3cret", "password=a s3cret=b", "postgresql://amy@db/shop?s3cret=1"}) {
         const failure why = refusal(bad);
         BOOST_TEST(!holds(why.message(), "s3cret"), why.message());
     }

@@ -67,9 +67,7 @@ BOOST_AUTO_TEST_CASE(text_and_bytes_are_sent_as_they_are) {
     BOOST_TEST((one.value(0) == large));
 }
 
-BOOST_AUTO_TEST_CASE(a_uuid_is_its_sixteen_bytes) {
-    BOOST_TEST(sent(some_id) == "000102030405060708090a0b0c0d0eff");
-}
+BOOST_AUTO_TEST_CASE(a_uuid_is_its_sixteen_bytes) { BOOST_TEST(sent(some_id) == "000102030405060708090a0b0c0d0eff"); }
 
 BOOST_AUTO_TEST_CASE(a_time_is_counted_in_microseconds_from_2000) {
     BOOST_TEST(sent(at(year_2000)) == "0000000000000000");

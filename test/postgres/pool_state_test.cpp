@@ -288,8 +288,7 @@ private:
 } // namespace
 
 BOOST_AUTO_TEST_CASE(random_schedules_keep_all_the_rules) {
-    for (const unsigned seed : {1u, 2u, 3u, 4u, 5u, 6u})
-        BOOST_TEST_CONTEXT("seed " << seed) {
+    for (const unsigned seed : {1u, 2u, 3u, 4u, 5u, 6u}) BOOST_TEST_CONTEXT("seed " << seed) {
             schedule random(seed, seed % 4 + 1);
             for (int i = 0; i < 1000; ++i) random.step();
             random.settle();

@@ -110,8 +110,7 @@ BOOST_AUTO_TEST_CASE(what_parameters_encode_is_read_back) {
         all.add(number);
         all.add(time);
         all.add(id);
-        const auto made =
-            row_of({std::string(all.value(0)), std::string(all.value(1)), std::string(all.value(2))});
+        const auto made = row_of({std::string(all.value(0)), std::string(all.value(1)), std::string(all.value(2))});
         const rows read(made.get());
         BOOST_TEST(read.int8(0, 0) == number);
         BOOST_TEST((read.time(0, 1) == time));
@@ -120,8 +119,8 @@ BOOST_AUTO_TEST_CASE(what_parameters_encode_is_read_back) {
 }
 
 BOOST_AUTO_TEST_CASE(an_array_of_numbers_is_read_with_its_nulls) {
-    for (const numbers& elements : {numbers{}, numbers{5}, numbers{std::nullopt}, numbers{1, std::nullopt, -3},
-             numbers(1000, 7)}) {
+    for (const numbers& elements :
+        {numbers{}, numbers{5}, numbers{std::nullopt}, numbers{1, std::nullopt, -3}, numbers(1000, 7)}) {
         const auto decoded = decode_int8_array(sent(elements));
         BOOST_REQUIRE(decoded.has_value());
         BOOST_TEST((*decoded == elements));

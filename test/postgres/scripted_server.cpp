@@ -40,8 +40,8 @@ scripted_server::scripted_server() : connection_(nullptr, &PQfinish) {
     check(::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0, "bind");
     check(::listen(listener_, 1) == 0, "listen");
 
-    const char* const keywords[] = {"host", "port", "user", "dbname", "sslmode", "gssencmode", "target_session_attrs",
-        "options", nullptr};
+    const char* const keywords[] = {
+        "host", "port", "user", "dbname", "sslmode", "gssencmode", "target_session_attrs", "options", nullptr};
     const char* const values[] = {folder_.c_str(), "5432", "test", "test", "disable", "disable", "any", "", nullptr};
     connection_.reset(PQconnectStartParams(keywords, values, 0));
     socket_ = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
@@ -51,7 +51,8 @@ scripted_server::scripted_server() : connection_(nullptr, &PQfinish) {
 
     for (auto state = PGRES_POLLING_WRITING; state != PGRES_POLLING_OK; state = PQconnectPoll(connection_.get())) {
         check(state != PGRES_POLLING_FAILED, PQerrorMessage(connection_.get()));
-        pollfd one{PQsocket(connection_.get()), static_cast<short>(state == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0};
+        pollfd one{
+            PQsocket(connection_.get()), static_cast<short>(state == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0};
         check(::poll(&one, 1, 10'000) == 1, "libpq does not get on");
     }
 }
@@ -87,7 +88,8 @@ void scripted_server::say(char type, std::string_view body) {
     std::string message{type};
     for (const int shift : {24, 16, 8, 0}) message += static_cast<char>(length >> shift & 0xff);
     message += body;
-    check(::send(socket_, message.data(), message.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(message.size()), "send");
+    check(
+        ::send(socket_, message.data(), message.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(message.size()), "send");
 }
 
 } // namespace eventstore::test

@@ -79,8 +79,7 @@ BOOST_AUTO_TEST_CASE(detail_and_hint_are_part_of_the_message) {
     fields.emplace_back('D', "Failed on request of size 8.");
     fields.emplace_back('H', "Buy more.");
     const failure why = to_failure(server.error(fields).get(), "appending");
-    BOOST_TEST(why.message() ==
-        "appending: it went wrong; Failed on request of size 8.; Buy more. (SQLSTATE 53200)");
+    BOOST_TEST(why.message() == "appending: it went wrong; Failed on request of size 8.; Buy more. (SQLSTATE 53200)");
 }
 
 BOOST_AUTO_TEST_CASE(a_message_of_several_lines_is_told_on_one) {
