@@ -29,6 +29,14 @@ ended how_it_ended(cancellable<T>& operation) {
     }
 }
 
+// By itself a coroutine of Asio lets only terminal cancellation through.
+template <class T>
+asio::awaitable<T> open_to_all_kinds(asio::awaitable<T> work) {
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+    T value = co_await std::move(work);
+    co_return value;
+}
+
 // The value of a successful open would keep the store until the end of the test.
 asio::awaitable<void> open_and_drop(es::store_options options) {
     const es::store store = co_await es::open(std::move(options));
@@ -394,6 +402,35 @@ BOOST_FIXTURE_TEST_CASE(a_read_cancelled_in_the_pipeline_does_not_disturb_the_ot
             TEST_SAME(data_of(c.value()), texts({"c1", "c2", "c3"}));
         }
     });
+}
+
+BOOST_FIXTURE_TEST_CASE(operations_heed_each_kind_of_cancellation, store_fixture) {
+    with_store([&](es::store store) -> asio::awaitable<void> {
+        auto& context =
+            static_cast<asio::io_context&>(asio::query(co_await asio::this_coro::executor, asio::execution::context));
+        co_await store.append("a", es::no_stream, counted(3));
+        for (const auto kind :
+            {asio::cancellation_type::terminal, asio::cancellation_type::partial, asio::cancellation_type::total}) {
+            blocker tables = hold_tables();
+            cancellable sent(context, open_to_all_kinds(store.append("sent", es::any_version, counted_one("x"))));
+            cancellable read(context, open_to_all_kinds(store.read("a")));
+            co_await eventually([&] { return tables.blocks(2); });
+            cancellable queued(context, open_to_all_kinds(store.append("queued", es::any_version, counted_one("x"))));
+            co_await eventually([&] { return store.stats().queued_appends == 1; });
+            sent.cancel(kind);
+            read.cancel(kind);
+            queued.cancel(kind);
+            co_await eventually([&] { return sent.done() && read.done() && queued.done(); });
+            BOOST_TEST((how_it_ended(sent) == ended::unknown));
+            BOOST_TEST((how_it_ended(read) == ended::cancelled));
+            BOOST_TEST((how_it_ended(queued) == ended::cancelled));
+            tables.release();
+            const es::event_page page = co_await store.read("a");
+            BOOST_TEST(page.size() == 3u);
+        }
+        co_await store.append("last", es::no_stream, counted_one("x"));
+    });
+    BOOST_TEST(number("select count(*) from eventstore.streams where name = 'queued'") == 0);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_close_that_waits_can_be_cancelled, store_fixture) {
