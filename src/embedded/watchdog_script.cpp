@@ -1,5 +1,5 @@
 // A script, since a shell is the one program that is there wherever PostgreSQL is, and a library can bring no program
-// along. POSIX, and only tools of a base system. Tested with dash, bash and busybox.
+// along. POSIX but for `-ef` of test, which dash, bash and busybox know, and only tools of a base system.
 #include "embedded/watchdog_script.hpp"
 
 namespace eventstore::embedded {
