@@ -74,8 +74,10 @@ public:
           executor_(asio::prefer(asio::get_associated_executor(handler_), asio::execution::outstanding_work.tracked)) {}
 
     void post() noexcept override {
-        // The slot must not reach the operation once the coroutine goes on: cleared on the caller's executor.
-        asio::post(executor_, [handler = std::move(handler_)]() mutable {
+        // Once it is posted, the caller may go on, and its io_context end: this thread then holds nothing that counts
+        // as work there. And the slot must not reach the operation any more: cleared on the caller's executor.
+        const auto to = asio::prefer(executor_, asio::execution::outstanding_work.untracked);
+        asio::post(to, [handler = std::move(handler_), work = std::move(executor_)]() mutable {
             asio::get_associated_cancellation_slot(handler).clear();
             std::move(handler)();
         });

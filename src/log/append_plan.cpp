@@ -239,7 +239,7 @@ std::optional<std::vector<append_plan::outcome>> append_plan::outcomes(const ans
     }
 
     constexpr std::size_t fields = 6;
-    if (from.size() != header + fields * appends_.size()) return std::nullopt;
+    if (*from[0] != 1 || from.size() != header + fields * appends_.size()) return std::nullopt;
     for (std::size_t i = 0; i < appends_.size(); ++i) {
         const auto* const field = &from[header + fields * i];
         if (!field[0] || *field[0] < 0 || *field[0] > 6) return std::nullopt;

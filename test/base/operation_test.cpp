@@ -200,9 +200,9 @@ BOOST_AUTO_TEST_CASE(whoever_comes_first_ends_it_and_nobody_else_does) {
         std::vector<std::shared_ptr<probe>> operations(count);
         std::vector<std::atomic<bool>> begun(count);
         std::vector<std::atomic<int>> resumed(count);
-        std::vector<asio::cancellation_signal> signals(count);
-        std::vector<asio::strand<asio::any_io_executor>> strands;
         asio::io_context context(2);
+        std::vector<asio::strand<asio::any_io_executor>> strands;
+        std::vector<asio::cancellation_signal> signals(count); // they hold executors of the context
         const auto timers = std::make_shared<deadlines>(context.get_executor());
         for (std::size_t i = 0; i < count; ++i) {
             operations[i] = std::make_shared<probe>();

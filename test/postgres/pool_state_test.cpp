@@ -72,6 +72,21 @@ BOOST_AUTO_TEST_CASE(another_connection_is_opened_when_a_request_has_to_share_on
     BOOST_TEST((pool.take() == 1u));
 }
 
+BOOST_AUTO_TEST_CASE(a_connection_that_has_come_is_used_before_another_one_is_opened) {
+    pool_state pool(3);
+    pool.open(1, start);
+    pool.connected(0);
+    pool.take();
+    pool.take();
+    BOOST_TEST((pool.open(0, start) == 1u));
+    pool.connected(1);
+    BOOST_TEST(!pool.open(0, start).has_value());
+    BOOST_TEST((pool.take() == 1u));
+    BOOST_TEST(!pool.open(0, start).has_value());
+    BOOST_TEST((pool.take() == 1u)); // and now it is shared
+    BOOST_TEST((pool.open(0, start) == 2u));
+}
+
 BOOST_AUTO_TEST_CASE(no_more_connections_than_the_size_are_opened) {
     pool_state pool = ready_pool(3);
     for (int i = 0; i < 30; ++i) {

@@ -66,4 +66,22 @@ private:
     started<T> state_;
 };
 
+enum class ended { well, cancelled, unknown };
+
+// How it ended. Asio itself refuses to go on with a coroutine that was cancelled before it began, by its own error.
+template <class T>
+ended how_it_ended(cancellable<T>& operation) {
+    try {
+        operation.value();
+        return ended::well;
+    } catch (const error& e) {
+        if (e.why().code() != errc::cancelled) throw;
+        BOOST_TEST((e.code() == boost::system::errc::operation_canceled));
+        return e.why()->outcome_unknown ? ended::unknown : ended::cancelled;
+    } catch (const boost::system::system_error& e) {
+        if (e.code() != asio::error::operation_aborted) throw;
+        return ended::cancelled;
+    }
+}
+
 } // namespace eventstore::test
