@@ -16,6 +16,7 @@
 #include <exception>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <stdexcept>
 #include <thread>
 
@@ -27,7 +28,9 @@ namespace {
 
 std::string file_text(const fs::path& path) {
     std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    std::ostringstream text;
+    text << file.rdbuf(); // empty, and no exception, where the process ends meanwhile
+    return text.str();
 }
 
 std::string read_all(int descriptor) {
