@@ -34,6 +34,7 @@ public:
 
     /// The next event, or nothing at the end.
     ///
+    /// The time limit counts from when its page was asked for, which may be before this call: pages come ahead of use.
     /// Errors: those of a read (`store::read`); after an error the scan stands where it stood, and next() tries again.
     /// `errc::next_pending` if another next() or next_page() is waiting.
     /// Cancellation: nothing is taken; the page being fetched is kept.

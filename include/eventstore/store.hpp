@@ -61,6 +61,9 @@ public:
     ~store();
 
     /// The same store, with this time limit for each operation: `co_await store.within(2s).append(...)`.
+    ///
+    /// A limit above `operation_timeout` lets an append wait longer in the queue; the statement itself is still given
+    /// up by what `operation_timeout` says, since it holds the lock of the log.
     store within(milliseconds limit) const;
 
     /// Appends an event to a stream.

@@ -87,7 +87,8 @@ public:
     store_options&& pooled(bool value = true) && { return std::move(pooled(value)); }
 
     /// Told what the store does behind its callers' backs: notices of the server, lost connections, retries; a line
-    /// each, never with a password. Called on the store's executor. It must not throw.
+    /// each, never with a password. Called on the store's executor: by several threads at once, where several run it.
+    /// It must not throw.
     template <handler_for<void(std::string_view)> Handler>
     store_options& on_log(Handler&& handler) & {
         log_ = std::forward<Handler>(handler);
