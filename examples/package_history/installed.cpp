@@ -28,6 +28,13 @@ std::string text_of(const package_state* state) {
     return state->version + " (" + state->status + ")";
 }
 
+// debootstrap enters dpkg itself without an architecture, and dpkg names it with one from then on.
+bool goes_on_by_its_full_name(const std::string& name, const package_states& states) {
+    if (name.find(':') != std::string::npos) return false;
+    const auto next = states.lower_bound(name + ':');
+    return next != states.end() && next->first.starts_with(name + ':');
+}
+
 bool same(const package_state& left, const package_state* right) {
     if (right == nullptr || is_gone(*right)) return is_gone(left);
     if (is_there(left) && is_there(*right)) return left.version == right->version;
@@ -78,6 +85,7 @@ package_states ask_dpkg() {
 comparison compare(const package_states& rebuilt, const package_states& present) {
     comparison result;
     for (const auto& [name, state] : rebuilt) {
+        if (goes_on_by_its_full_name(name, rebuilt)) continue;
         const auto found = present.find(name);
         const package_state* const now = found == present.end() ? nullptr : &found->second;
         if (!same(state, now))

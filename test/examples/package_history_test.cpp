@@ -64,6 +64,15 @@ BOOST_AUTO_TEST_CASE(a_comparison_tells_every_difference) {
     TEST_SAME(result.unknown, (texts{"old:all"}));
 }
 
+BOOST_AUTO_TEST_CASE(a_package_that_got_its_architecture_later_is_one_package) {
+    const package_states rebuilt = rebuilt_from({"status half-installed dpkg 1", "status installed dpkg:amd64 1",
+        "status half-installed dpkg-dev 1", "status installed lost 1"});
+    const comparison result = compare(rebuilt, parse_listing("dpkg:amd64 installed 1\ndpkg-dev half-installed 1\n"));
+    BOOST_TEST(result.installed == 1U);
+    BOOST_TEST(result.gone == 1U);
+    TEST_SAME(result.different, (texts{"lost: by the events 1 (installed), by dpkg not installed"}));
+}
+
 BOOST_FIXTURE_TEST_CASE(an_import_appends_what_is_new_and_nothing_twice, store_fixture) {
     std::vector<std::string> lines;
     for (int i = 0; i < 700; ++i)
