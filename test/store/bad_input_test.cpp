@@ -47,8 +47,10 @@ bool mentions(const es::failure& why, std::string_view word) { return why.messag
 
 // A message that holds what it complains about must be fit for a terminal and a log.
 bool is_printable(const std::string& message) {
-    for (const unsigned char c : message)
-        if (c < 0x20 || c == 0x7f) return false;
+    for (const char each : message) {
+        const auto byte = static_cast<unsigned char>(each);
+        if (byte < 0x20 || byte == 0x7f) return false;
+    }
     return message.size() < 1000;
 }
 
