@@ -62,8 +62,8 @@ public:
 
     /// The same store, with this time limit for each operation: `co_await store.within(2s).append(...)`.
     ///
-    /// A limit above `operation_timeout` lets an append wait longer in the queue; the statement itself is still given
-    /// up by what `operation_timeout` says, since it holds the lock of the log.
+    /// A limit above `operation_timeout` lets an append wait longer in the queue. Once it is sent, it is given up after
+    /// `operation_timeout` and `close_timeout` together all the same: no flush may hold the lock of the log for long.
     store within(milliseconds limit) const;
 
     /// Appends an event to a stream.
