@@ -25,6 +25,7 @@ mkdir -p "$build/reports"
 run=()
 # The ThreadSanitizer of g++ 12 cannot bear as much randomness of addresses as newer kernels give.
 if [ "$preset" = tsan ] && setarch -R true 2>/dev/null; then run=(setarch -R); fi
+export TSAN_OPTIONS="${TSAN_OPTIONS:-suppressions=$PWD/test/support/tsan.suppressions}"
 "${run[@]}" "$build/test/with_server" ctest --test-dir "$build" --parallel "$jobs" --output-on-failure --no-tests=error \
     --output-junit "$build/junit.xml" "$@" && status=0 || status=$?
 perl test/support/count.pl "$build" || status=1

@@ -14,6 +14,7 @@
 
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -66,6 +67,8 @@ private:
 
 asio::execution_context::id operation_service::id;
 
+/// Once it is posted, the caller may go on, and end its io_context: the thread that posts must have let go of it by then.
+/// So the handler waits, for less than a microsecond as a rule, until that thread has returned from Asio's post().
 template <class Handler>
 class resumption_of final : public resumption {
 public:
@@ -73,19 +76,32 @@ public:
         : handler_(std::move(handler)),
           executor_(asio::prefer(asio::get_associated_executor(handler_), asio::execution::outstanding_work.tracked)) {}
 
+    ~resumption_of() override { wait_for_poster(); }
+
     void post() noexcept override {
-        // Once it is posted, the caller may go on, and its io_context end: this thread then holds nothing that counts
-        // as work there. And the slot must not reach the operation any more: cleared on the caller's executor.
-        const auto to = asio::prefer(executor_, asio::execution::outstanding_work.untracked);
-        asio::post(to, [handler = std::move(handler_), work = std::move(executor_)]() mutable {
-            asio::get_associated_cancellation_slot(handler).clear();
-            std::move(handler)();
-        });
+        is_posting_.store(true, std::memory_order_relaxed);
+        {
+            const auto to = asio::prefer(executor_, asio::execution::outstanding_work.untracked);
+            asio::post(to, [self = std::unique_ptr<resumption_of>(this)] { self->resume(); });
+        }
+        is_posting_.store(false, std::memory_order_release); // the last that this thread does with it
     }
 
 private:
+    void resume() {
+        wait_for_poster();
+        // The slot must not reach the operation any more: cleared on the caller's executor.
+        asio::get_associated_cancellation_slot(handler_).clear();
+        std::move(handler_)();
+    }
+
+    void wait_for_poster() const noexcept {
+        while (is_posting_.load(std::memory_order_acquire)) std::this_thread::yield();
+    }
+
     Handler handler_;
     asio::associated_executor_t<Handler> executor_; // keeps the caller's io_context running
+    std::atomic<bool> is_posting_{false};
 };
 
 operation::~operation() {
@@ -98,7 +114,7 @@ void operation::finish() noexcept {
     if (deadlines_) deadlines_->remove(*this);
     if (service_) service_->remove(*this);
     // Last: once the caller goes on, what this refers to may go.
-    if (const auto waiting = std::exchange(resumption_, nullptr)) waiting->post();
+    if (auto* const waiting = resumption_.release()) waiting->post();
 }
 
 void operation::watch(deadlines& timers, steady_time deadline) {

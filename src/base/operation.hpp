@@ -27,7 +27,7 @@ class deadlines;
 class resumption {
 public:
     virtual ~resumption() = default;
-    /// Posts the coroutine to its executor; consumes it.
+    /// Posts the coroutine to its executor. The object belongs to the posted handler from then on.
     virtual void post() noexcept = 0;
 };
 
