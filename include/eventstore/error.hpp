@@ -19,26 +19,35 @@ namespace eventstore {
 
 /// One code for each outcome that a program can act on.
 enum class errc {
-    wrong_expected_version = 1, ///< the stream is at another version than the caller expected
-    stream_exists,              ///< `no_stream` was expected, but the stream has events
-    stream_not_found,           ///< the stream has never been written to
-    stream_deleted,             ///< the stream was deleted; wins over any version error
-    duplicate_event,            ///< an event id is stored already, elsewhere or only in part
-    reserved_stream,            ///< names that begin with `$` are the store's own
-    invalid_argument,           ///< an argument is out of bounds; the message says which one and why
-    event_not_found,            ///< no event has this id
-    next_pending,               ///< one `next()` at a time: another one is still waiting
-    schema_missing,             ///< the schema does not exist, or holds no store, or is older than this library
-    schema_too_new,             ///< the schema was made by a newer version of this library
-    server_unusable,            ///< the server's version or settings would break a promise of the store
-    store_closed,               ///< the store was closed
-    overloaded,                 ///< `fail_when_full` is set and the byte budget of queued appends is used up
-    connection_lost,            ///< no connection could be had, or it broke while the operation was under way
-    lock_timeout,               ///< another session holds the log's lock; the message names it
-    timeout,                    ///< the operation's time was over
-    cancelled,                  ///< the caller's cancellation slot was triggered
-    database_error,             ///< any other error of PostgreSQL; `failure->sqlstate` says which
-    embedded_server_failed,     ///< the embedded PostgreSQL could not be set up or started
+    wrong_expected_version = 1,  ///< the stream is at another version than the caller expected
+    stream_exists,               ///< `no_stream` was expected, but the stream has events
+    stream_not_found,            ///< the stream has never been written to
+    stream_deleted,              ///< the stream was deleted; wins over any version error
+    duplicate_event,             ///< an event id is stored already, elsewhere or only in part
+    reserved_stream,             ///< names that begin with `$` are the store's own
+    invalid_argument,            ///< an argument is out of bounds; the message says which one and why
+    event_not_found,             ///< no event has this id
+    next_pending,                ///< one `next()` at a time: another one is still waiting
+    schema_missing,              ///< the schema does not exist, or holds no store, or is older than this library
+    schema_too_new,              ///< the schema was made by a newer version of this library
+    server_unusable,             ///< the server's version or settings would break a promise of the store
+    store_closed,                ///< the store was closed
+    overloaded,                  ///< `fail_when_full` is set and the byte budget of queued appends is used up
+    connection_lost,             ///< no connection could be had, or it broke while the operation was under way
+    lock_timeout,                ///< another session holds the log's lock; the message names it
+    timeout,                     ///< the operation's time was over
+    cancelled,                   ///< the caller's cancellation slot was triggered
+    database_error,              ///< any other error of PostgreSQL; `failure->sqlstate` says which
+    embedded_server_failed,      ///< the embedded PostgreSQL could not be set up or started
+    subscription_already_exists, ///< another process, or this one, has the subscription
+    too_many_subscribers,        ///< the subscription has as many consumers as its `concurrency_limit` allows
+    subscription_not_found,      ///< there is no subscription of this name
+    subscription_lost,           ///< another process has taken the subscription over: subscribe again
+    subscription_deleted,        ///< the subscription was deleted
+    subscription_stopped,        ///< an event was refused too often, and `when_exhausted::stop` was asked for
+    unexpected_ack,              ///< an event was acknowledged that had not been handed out
+    handler_failed,              ///< a selector or a partition function threw
+    log_truncated,               ///< the log was cut back behind what was seen: a fail-over lost its end
 };
 
 /// The category of `errc`. Its codes compare equal to the matching generic conditions: `cancelled` to

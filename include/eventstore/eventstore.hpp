@@ -5,7 +5,9 @@
 #include <eventstore/append_result.hpp>
 #include <eventstore/embedded_postgres.hpp>
 #include <eventstore/error.hpp>
+#include <eventstore/event_batch.hpp>
 #include <eventstore/event_data.hpp>
+#include <eventstore/event_listener.hpp>
 #include <eventstore/event_page.hpp>
 #include <eventstore/event_scan.hpp>
 #include <eventstore/expected_version.hpp>
@@ -15,5 +17,8 @@
 #include <eventstore/store_options.hpp>
 #include <eventstore/store_stats.hpp>
 #include <eventstore/stream_info.hpp>
+#include <eventstore/subscription.hpp>
+#include <eventstore/subscription_info.hpp>
+#include <eventstore/subscription_options.hpp>
 #include <eventstore/uuid.hpp>
 #include <eventstore/version.hpp>

@@ -1,10 +1,11 @@
 /// \file
-/// The event store: append, read, scan.
+/// The event store: append, read, scan, subscribe.
 #pragma once
 
 #include <eventstore/append_result.hpp>
 #include <eventstore/error.hpp>
 #include <eventstore/event_data.hpp>
+#include <eventstore/event_listener.hpp>
 #include <eventstore/event_page.hpp>
 #include <eventstore/event_scan.hpp>
 #include <eventstore/expected_version.hpp>
@@ -13,9 +14,13 @@
 #include <eventstore/store_options.hpp>
 #include <eventstore/store_stats.hpp>
 #include <eventstore/stream_info.hpp>
+#include <eventstore/subscription.hpp>
+#include <eventstore/subscription_info.hpp>
+#include <eventstore/subscription_options.hpp>
 
 #include <boost/asio/awaitable.hpp>
 
+#include <cstdint>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -116,11 +121,56 @@ public:
     /// A page of the streams that are not deleted, by name.
     asio::awaitable<std::vector<eventstore::stream_info>> streams(stream_query query = stream_query()) const;
 
+    /// Subscribes to a stream: its events, each at least once, in order, until they are acknowledged.
+    ///
+    /// The subscription is known by the stream and this name (1 to 512 bytes of UTF-8), and remembers its checkpoint
+    /// through restarts. It has one owner at a time among all processes; `concurrency_limit` lets several consumers of
+    /// this store share it. A stream that does not exist yet may be subscribed to.
+    ///
+    /// Errors: `subscription_already_exists` (another has it; see `if_taken`), `too_many_subscribers`, `reserved_stream`,
+    /// `log_truncated`. Cancellation: nothing is left behind.
+    asio::awaitable<subscription> subscribe(
+        std::string_view stream, std::string_view name, subscription_options options = subscription_options()) const;
+
+    /// Subscribes to the log of all streams; as subscribe, by position.
+    asio::awaitable<subscription> subscribe_to_all(
+        std::string_view name, subscription_options options = subscription_options()) const;
+
+    /// What is appended to a stream from now on, for those who can afford to miss some of it: nothing is stored and
+    /// nothing acknowledged. Cancellation: nothing is left behind.
+    asio::awaitable<event_listener> listen(std::string_view stream, listen_options options = listen_options()) const;
+    asio::awaitable<event_listener> listen_to_all(listen_options options = listen_options()) const;
+
+    /// Returns when the subscriptions of this name, whoever has them, have acknowledged everything up to this position:
+    /// to read one's own writes from what a subscription keeps.
+    ///
+    ///     const auto written = co_await store.append("account-1", es::any_version, deposited);
+    ///     co_await store.wait_for("balances", written.last_position);
+    ///
+    /// Errors: `subscription_not_found`, `timeout`. Cancellation: only the waiting ends.
+    asio::awaitable<void> wait_for(std::string_view name, std::int64_t position) const;
+
+    /// All subscriptions, by name.
+    asio::awaitable<std::vector<subscription_info>> subscriptions() const;
+
+    /// Removes a subscription, its checkpoint and what it has parked. Whoever has it gets `subscription_deleted`.
+    /// \param stream may be `$all`
+    /// Errors: `subscription_not_found`. Cancellation: it may have been removed.
+    asio::awaitable<void> delete_subscription(std::string_view stream, std::string_view name) const;
+
+    /// Sets the checkpoint of a subscription: what lies after this position (or version) is delivered again. Whoever has
+    /// it gets `subscription_lost`. Errors: `subscription_not_found`. Cancellation: it may have been set.
+    asio::awaitable<void> reset_subscription(
+        std::string_view stream, std::string_view name, std::int64_t checkpoint) const;
+
+    /// The events that a subscription has put aside after too many refusals, by position. An unknown one has none.
+    asio::awaitable<std::vector<parked_event>> parked_events(std::string_view stream, std::string_view name) const;
+
     /// What the store has done since it was opened. Never blocks for long.
     store_stats stats() const;
 
-    /// Ends the store: refuses new operations with `store_closed`, lets what was queued be appended, closes the
-    /// connections. Takes `close_timeout` at most. Idempotent; all handles are closed at once.
+    /// Ends the store: refuses new operations with `store_closed`, lets what was queued be appended, writes checkpoints
+    /// and lets go of subscriptions (next() returns nothing), closes the connections. Takes `close_timeout` at most. Idempotent; all handles are closed at once.
     ///
     /// Cancellation: the waiting ends, the closing goes on.
     asio::awaitable<void> close() const;

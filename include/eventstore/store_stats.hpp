@@ -15,6 +15,8 @@ struct store_stats {
     std::uint64_t retried_flushes = 0; ///< flushes sent again, after a lost connection or one by one after an error
     std::uint64_t reads = 0;           ///< reading statements sent
     std::uint64_t events_read = 0;     ///< events that they returned
+    std::uint64_t other_statements =
+        0; ///< sent besides: announcements of appends, leases and checkpoints of subscriptions
     std::uint64_t connects = 0;        ///< connections made
     std::size_t queued_appends = 0;    ///< waiting for the next flush, or for admission
     std::size_t queued_bytes = 0;      ///< bytes of appends queued and under way

@@ -26,6 +26,15 @@ const char* text_of(errc code) noexcept {
     case errc::cancelled: return "the operation was cancelled";
     case errc::database_error: return "PostgreSQL reported an error";
     case errc::embedded_server_failed: return "the embedded PostgreSQL did not start";
+    case errc::subscription_already_exists: return "the subscription has an owner already";
+    case errc::too_many_subscribers: return "the subscription has as many consumers as it allows";
+    case errc::subscription_not_found: return "there is no such subscription";
+    case errc::subscription_lost: return "the subscription has another owner by now";
+    case errc::subscription_deleted: return "the subscription was deleted";
+    case errc::subscription_stopped: return "the subscription stopped at an event that was refused too often";
+    case errc::unexpected_ack: return "the event was not handed out";
+    case errc::handler_failed: return "a handler threw an exception";
+    case errc::log_truncated: return "the log was cut back behind what was seen";
     }
     return "success";
 }

@@ -30,11 +30,13 @@ append_queue<append_request>::limits limits_of(const store_options& options) {
 } // namespace
 
 appender::appender(const store_options& options, asio::any_io_executor executor,
-    std::shared_ptr<const statements> statements, std::shared_ptr<detail::deadlines> timers)
+    std::shared_ptr<const statements> statements, std::shared_ptr<detail::deadlines> timers,
+    committed_handler on_committed)
     : options_(options),
       executor_(std::move(executor)),
       statements_(std::move(statements)),
       timers_(std::move(timers)),
+      on_committed_(std::move(on_committed)),
       strand_(executor_),
       pause_(strand_),
       rejoin_(strand_),
@@ -220,6 +222,7 @@ void appender::stored(flush& which, const std::vector<append_plan::outcome>& out
         default: appends[i]->fail(to_failure(*appends[i], outcomes[i])); break;
         }
     }
+    on_committed_(appends, outcomes);
     next(appends);
 }
 

@@ -17,6 +17,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,8 +32,12 @@ class flush;
 /// A flush whose connection is lost is sent again: the events' ids make that safe.
 class appender : public std::enable_shared_from_this<appender>, private detail::live_object {
 public:
+    /// Told of each transaction, on the appender's strand: its appends and what became of each.
+    using committed_handler =
+        std::function<void(std::span<const std::shared_ptr<append_request>>, std::span<const append_plan::outcome>)>;
+
     appender(const store_options& options, asio::any_io_executor executor, std::shared_ptr<const statements> statements,
-        std::shared_ptr<detail::deadlines> timers);
+        std::shared_ptr<detail::deadlines> timers, committed_handler on_committed);
     ~appender();
 
     using connection_ptr = std::shared_ptr<postgres::connection>;
@@ -94,6 +99,7 @@ private:
     const asio::any_io_executor executor_;
     const std::shared_ptr<const statements> statements_;
     const std::shared_ptr<detail::deadlines> timers_;
+    const committed_handler on_committed_;
     postgres::connection::strand strand_;
 
     // On the strand only.

@@ -41,6 +41,14 @@ event_page page::rest_of(const event_page& whole, std::size_t first) {
         whole.complete(), whole.next_from());
 }
 
+event_page page::selection(std::span<const recorded_event* const> events, std::vector<event_page> sources) {
+    std::vector<page_row> rows;
+    rows.reserve(events.size());
+    for (const recorded_event* each : events) rows.push_back(*each->row_);
+    std::vector<keep_alive> storage(1, std::make_shared<const std::vector<event_page>>(std::move(sources)));
+    return make(std::move(rows), std::move(storage), true, 0);
+}
+
 recorded_event page::single(const page_row& row) {
     auto text = std::make_shared<std::string>();
     text->reserve(row.stream.size() + row.type.size() + row.data.size() + row.metadata.size());

@@ -28,6 +28,9 @@ public:
     /// The events of a page from this one on, as a page of their own that shares its storage.
     static event_page rest_of(const event_page& whole, std::size_t first);
 
+    /// Events of several pages, as a page of their own that keeps those pages.
+    static event_page selection(std::span<const recorded_event* const> events, std::vector<event_page> sources);
+
     /// An event that owns a page of its own, with a copy of everything that the row's views see.
     static recorded_event single(const page_row& row);
 

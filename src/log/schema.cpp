@@ -19,15 +19,6 @@ using postgres::connection;
 
 constexpr int oldest_server = 140000;
 
-std::string quoted_literal(std::string_view text) {
-    std::string quoted = " E'";
-    for (const char c : text) {
-        if (c == '\'' || c == '\\') quoted += '\\';
-        quoted += c;
-    }
-    return quoted += '\'';
-}
-
 std::string field(const postgres::result_handle& answer, int column) {
     return PQntuples(answer.get()) > 0 ? PQgetvalue(answer.get(), 0, column) : "";
 }

@@ -15,6 +15,15 @@ std::string quoted_identifier(std::string_view name) {
     return quoted += '"';
 }
 
+std::string quoted_literal(std::string_view text) {
+    std::string quoted = " E'";
+    for (const char c : text) {
+        if (c == '\'' || c == '\\') quoted += '\\';
+        quoted += c;
+    }
+    return quoted += '\'';
+}
+
 std::string for_schema(std::string_view sql, std::string_view schema) {
     constexpr std::string_view written = "eventstore";
     const std::string identifier = quoted_identifier(schema);
@@ -98,6 +107,25 @@ statements::statements(std::string_view schema) {
     stream_info = make(schema, "stream_info", sql::stream_info, {text}, "reading what is known of a stream");
     log_info = make(schema, "log_info", sql::log_info, {}, "reading what is known of the log");
     streams = make(schema, "streams", sql::streams, {text, text, text, int8}, "listing streams");
+    announce = make(schema, "announce", sql::announce, {int8, int8}, "telling others of appends");
+    claim_subscription = make(schema, "claim_subscription", sql::claim_subscription,
+        {text, text, uuid, text, int8, int8, int8}, "taking a subscription");
+    settle_subscriptions = make(schema, "settle_subscriptions", sql::settle_subscriptions,
+        {int8_array, int8_array, int8_array, int8_array, uuid_array, int4_array, boolean_array},
+        "writing the checkpoints of subscriptions");
+    park_events =
+        make(schema, "park_events", sql::park_events, {int8, int8, int8_array, int4_array, text}, "parking events");
+    delete_subscription =
+        make(schema, "delete_subscription", sql::delete_subscription, {text, text}, "deleting a subscription");
+    reset_subscription =
+        make(schema, "reset_subscription", sql::reset_subscription, {text, text, int8}, "resetting a subscription");
+    subscription_checkpoint = make(schema, "subscription_checkpoint", sql::subscription_checkpoint, {text},
+        "looking for the checkpoint of a subscription");
+    subscriptions = make(schema, "subscriptions", sql::subscriptions, {}, "listing subscriptions");
+    parked_events = make(schema, "parked_events", sql::parked_events, {text, text}, "listing parked events");
+    for (postgres::statement* each : {&announce, &claim_subscription, &settle_subscriptions, &park_events,
+             &delete_subscription, &reset_subscription})
+        each->is_read = false;
 }
 
 } // namespace eventstore::log

@@ -11,6 +11,9 @@ namespace eventstore::log {
 /// A name as SQL writes it: in double quotes, with those inside doubled.
 std::string quoted_identifier(std::string_view name);
 
+/// A text as SQL writes it.
+std::string quoted_literal(std::string_view text);
+
 /// SQL that was written for a schema named eventstore, for this schema instead.
 std::string for_schema(std::string_view sql, std::string_view schema);
 
@@ -25,6 +28,8 @@ struct statements {
     /// Each by direction: [0] forward, [1] backward.
     postgres::statement read_stream[2], read_stream_bounded[2], read_all[2], read_all_bounded[2];
     postgres::statement stream_names, find_event, stream_info, log_info, streams;
+    postgres::statement announce, claim_subscription, settle_subscriptions, park_events, delete_subscription,
+        reset_subscription, subscription_checkpoint, subscriptions, parked_events;
 
 private:
     std::size_t count_ = 0;

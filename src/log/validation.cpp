@@ -33,17 +33,6 @@ failure refuse(std::string text, const std::string& stream = {}) {
     return failure(errc::invalid_argument, std::move(facts));
 }
 
-std::optional<failure> check_text(std::string_view what, const std::string& text) {
-    if (text.empty()) return refuse(message("the ", what, " is empty"));
-    if (text.size() > longest_name) {
-        return refuse(message("the ", what, " ", quoted_for_message(text), " has ", std::to_string(text.size()),
-            " bytes; 512 are the most"));
-    }
-    if (!detail::is_storable_text(text))
-        return refuse(message("the ", what, " ", quoted_for_message(text), " is not UTF-8, or holds a NUL"));
-    return std::nullopt;
-}
-
 failure reserved(const std::string& stream, std::string_view what) {
     failure::facts facts;
     facts.stream = stream;
@@ -71,6 +60,17 @@ std::optional<failure> check_event(const event_data& event, const std::string& s
 }
 
 } // namespace
+
+std::optional<failure> check_text(std::string_view what, const std::string& text) {
+    if (text.empty()) return refuse(message("the ", what, " is empty"));
+    if (text.size() > longest_name) {
+        return refuse(message("the ", what, " ", quoted_for_message(text), " has ", std::to_string(text.size()),
+            " bytes; 512 are the most"));
+    }
+    if (!detail::is_storable_text(text))
+        return refuse(message("the ", what, " ", quoted_for_message(text), " is not UTF-8, or holds a NUL"));
+    return std::nullopt;
+}
 
 std::optional<failure> check_append(const std::string& stream, expected_version expected,
     const std::vector<event_data>& events, const store_options& options) {

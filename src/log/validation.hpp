@@ -10,9 +10,13 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace eventstore::log {
+
+/// Of names: 1 to 512 bytes of UTF-8. \param what it is, for the message
+std::optional<failure> check_text(std::string_view what, const std::string& text);
 
 /// Each returns why the argument is refused, or nothing.
 std::optional<failure> check_append(const std::string& stream, expected_version expected,

@@ -58,6 +58,22 @@ void connection::start_pipeline(std::function<void(const failure&)> on_broken) {
     last_used_ = std::chrono::steady_clock::now();
 }
 
+void connection::start_listening(
+    std::function<void(std::string_view)> on_message, std::function<void(const failure&)> on_broken) {
+    on_message_ = std::move(on_message);
+    on_broken_ = std::move(on_broken);
+    pass_on_messages(); // what came with the answer to LISTEN
+    wait_readable();
+}
+
+void connection::pass_on_messages() {
+    while (handle_ && on_message_) {
+        const std::unique_ptr<PGnotify, decltype(&PQfreemem)> message(PQnotifies(handle_), &PQfreemem);
+        if (!message) return;
+        on_message_(message->extra);
+    }
+}
+
 void connection::send(std::span<const std::shared_ptr<request>> group) {
     constexpr std::chrono::seconds quiet(1);
     if (handle_ && in_flight_.empty() && std::chrono::steady_clock::now() - last_used_ > quiet) {
@@ -130,7 +146,7 @@ void connection::flush() {
 }
 
 void connection::wait_readable() {
-    if (reading_ || in_flight_.empty() || !handle_) return;
+    if (reading_ || !handle_ || (in_flight_.empty() && !on_message_)) return;
     reading_ = true;
     descriptor_->async_wait(
         asio::posix::stream_descriptor::wait_read, [self = shared_from_this()](const boost::system::error_code& ec) {
@@ -149,10 +165,15 @@ void connection::on_readable() {
             return;
     }
     pass_on_notices();
+    pass_on_messages();
+    if (!handle_) return;
     if (!alive || PQstatus(handle_) == CONNECTION_BAD)
         return break_off(connection_failure(handle_, "the connection to PostgreSQL was lost"));
     last_used_ = std::chrono::steady_clock::now();
-    if (!in_flight_.empty()) flush(); // consuming input may have made room for output
+    if (!in_flight_.empty())
+        flush(); // consuming input may have made room for output
+    else
+        wait_readable();
 }
 
 bool connection::receive() {

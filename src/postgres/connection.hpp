@@ -71,6 +71,12 @@ public:
     /// From here on requests are sent, and `on_broken` is called once, when the connection has ended by itself.
     void start_pipeline(std::function<void(const failure&)> on_broken);
 
+    /// Instead of start_pipeline(): from here on the connection does nothing but listen, and keeps its io_context running
+    /// meanwhile. `on_message` is called with the payload of each notification, `on_broken` once, when the connection has
+    /// ended by itself.
+    void start_listening(
+        std::function<void(std::string_view)> on_message, std::function<void(const failure&)> on_broken);
+
     /// Sends the requests as one group: one write, one transaction, one flush of the answers.
     void send(std::span<const std::shared_ptr<request>> group);
 
@@ -109,11 +115,13 @@ private:
     void break_off(const failure& why);
     void close() noexcept;
     void pass_on_notices();
+    void pass_on_messages();
 
     strand strand_;
     bool prepares_;
     log_handler log_;
     std::function<void(const failure&)> on_broken_;
+    std::function<void(std::string_view)> on_message_; // set = it listens
 
     PGconn* handle_ = nullptr;
     std::optional<asio::posix::stream_descriptor> descriptor_; // a duplicate of libpq's socket

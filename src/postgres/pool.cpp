@@ -162,7 +162,8 @@ void pool::send(std::size_t index) {
     }
     if (group.empty()) return;
     if (link) {
-        statements_.fetch_add(group.size(), std::memory_order_relaxed);
+        for (const auto& each : group)
+            (each->what().is_read ? reads_ : others_).fetch_add(1, std::memory_order_relaxed);
         link->send(group);
         return;
     }
@@ -323,7 +324,7 @@ void pool::drop() {
 pool::counts pool::count() const {
     const std::lock_guard lock(mutex_);
     const auto open = std::ranges::count_if(slots_, [](const slot& each) { return each.link != nullptr; });
-    return {statements_.load(), connects_.load(), static_cast<std::size_t>(open), state_.in_flight()};
+    return {reads_.load(), others_.load(), connects_.load(), static_cast<std::size_t>(open), state_.in_flight()};
 }
 
 } // namespace eventstore::postgres

@@ -42,7 +42,8 @@ public:
     void drop();
 
     struct counts {
-        std::uint64_t statements = 0;
+        std::uint64_t reads = 0;
+        std::uint64_t others = 0; ///< statements that are no reads
         std::uint64_t connects = 0;
         std::size_t connections = 0;
         std::size_t in_flight = 0;
@@ -74,7 +75,8 @@ private:
     const store_options options_;
     const asio::any_io_executor executor_;
     const std::shared_ptr<detail::deadlines> timers_;
-    std::atomic<std::uint64_t> statements_{0};
+    std::atomic<std::uint64_t> reads_{0};
+    std::atomic<std::uint64_t> others_{0};
     std::atomic<std::uint64_t> connects_{0};
 
     mutable std::mutex mutex_;

@@ -16,7 +16,8 @@ struct statement {
     std::string name; ///< of the prepared statement
     std::string text;
     std::vector<type_oid> types;
-    std::string doing; ///< for messages: "reading a stream"
+    bool is_read = true; ///< counted among the reads of a store
+    std::string doing;   ///< for messages: "reading a stream"
 };
 
 } // namespace eventstore::postgres

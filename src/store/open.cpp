@@ -1,6 +1,6 @@
+#include "base/run_apart.hpp"
 #include "log/schema.hpp"
 #include "log/validation.hpp"
-#include "store/run_apart.hpp"
 #include "store/store_core.hpp"
 
 #include <boost/asio/io_context.hpp>

@@ -86,7 +86,7 @@ asio::awaitable<std::vector<stream_info>> streams_throwing(impl_ptr impl, millis
 }
 
 asio::awaitable<void> close_throwing(impl_ptr impl) {
-    if (check_call(impl, milliseconds(0))) co_return; // nothing is open
+    if (!impl || impl->core->is_abandoned()) co_return; // nothing is open
     impl->core->close();
     const auto outcome = co_await detail::store_core::wait_closed(impl->core);
     outcome.value();
@@ -155,7 +155,7 @@ asio::awaitable<std::vector<eventstore::stream_info>> store::streams(stream_quer
 asio::awaitable<void> store::close() const { return close_throwing(impl_); }
 
 store_stats store::stats() const {
-    if (check_call(impl_, milliseconds(0))) return {};
+    if (!impl_ || impl_->core->is_abandoned()) return {};
     const auto& core = *impl_->core;
     const auto appends = core.appender->count();
     const auto reads = core.pool->count();
@@ -164,7 +164,8 @@ store_stats store::stats() const {
     now.events_appended = appends.events;
     now.flushes = appends.flushes;
     now.retried_flushes = appends.retried_flushes;
-    now.reads = reads.statements;
+    now.reads = reads.reads;
+    now.other_statements = reads.others;
     now.events_read = core.reader->events_read();
     now.connects = appends.connects + reads.connects;
     now.queued_appends = appends.queued;

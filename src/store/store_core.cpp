@@ -1,5 +1,6 @@
 #include "store/store_core.hpp"
 
+#include "feed/own_page.hpp"
 #include "store/context_life.hpp"
 
 #include <boost/asio/execution.hpp>
@@ -7,6 +8,7 @@
 #include <boost/asio/query.hpp>
 
 #include <algorithm>
+#include <string>
 
 namespace eventstore::detail {
 
@@ -43,6 +45,7 @@ private:
 
 std::shared_ptr<store_core> store_core::make(const store_options& options, asio::any_io_executor executor) {
     auto made = std::make_shared<store_core>(options, std::move(executor));
+    made->connect_parts();
     auto& context = asio::query(made->executor, asio::execution::context);
     asio::use_service<context_life>(context).add(made);
     return made;
@@ -50,7 +53,13 @@ std::shared_ptr<store_core> store_core::make(const store_options& options, asio:
 
 void store_core::abandon() noexcept {
     abandoned_.store(true, std::memory_order_release);
+    for (const auto& each : take_listeners()) each->abandon();
+    keeper->abandon();
+    keeper.reset();
+    machinery.reset();
     appender.reset();
+    announcer.reset();
+    feed.reset();
     reader.reset();
     pool.reset();
     timers.reset();
@@ -66,13 +75,66 @@ store_core::store_core(const store_options& options_, asio::any_io_executor exec
       statements(std::make_shared<const log::statements>(options.schema())),
       pool(std::make_shared<postgres::pool>(options, executor, timers)),
       reader(std::make_shared<log::reader>(pool, statements)),
-      appender(std::make_shared<log::appender>(options, executor, statements, timers)) {}
+      announcer(std::make_shared<eventstore::feed::announcer>(executor, pool, statements, options.operation_timeout())),
+      feed(std::make_shared<eventstore::feed::feed>(options, executor, timers, reader)) {}
+
+void store_core::connect_parts() {
+    const auto weak = weak_from_this();
+    appender = std::make_shared<log::appender>(options, executor, statements, timers,
+        [weak](appends which, std::span<const log::append_plan::outcome> outcomes) {
+            if (const auto self = weak.lock()) self->committed(which, outcomes);
+        });
+
+    delivery::machinery parts{executor, timers, pool, statements, reader, feed, {}, options.operation_timeout(), {}};
+    if (options.on_log()) {
+        parts.log = [to = options.on_log(), executor = executor](
+                        std::string_view text) { asio::post(executor, [to, text = std::string(text)] { to(text); }); };
+    }
+    const auto shared = std::make_shared<delivery::machinery>(std::move(parts));
+    keeper = std::make_shared<delivery::keeper>(shared);
+    shared->leases = keeper;
+    machinery = shared;
+    feed->on_message([leases = std::weak_ptr(keeper)](std::string_view what, std::int64_t id) {
+        if (const auto alive = leases.lock()) alive->hear(what, id);
+    });
+}
+
+// What this process has stored goes to its own subscribers from memory, and word of it to other processes.
+void store_core::committed(appends which, std::span<const log::append_plan::outcome> outcomes) {
+    if (is_abandoned()) return;
+    std::int64_t first = 0;
+    std::int64_t last = 0;
+    for (const auto& each : outcomes) {
+        if (each.what != log::append_plan::outcome::kind::appended || each.result.first_position == 0) continue;
+        first = first == 0 ? each.result.first_position : std::min(first, each.result.first_position);
+        last = std::max(last, each.result.last_position);
+    }
+    if (last == 0) return;
+    if (feed->is_followed()) feed->own_commit(first, last, eventstore::feed::page_of(which, outcomes), eventstore::feed::bytes_of(which));
+    announcer->announce(first, last);
+}
+
+void store_core::add(const std::shared_ptr<delivery::listening>& listener) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(listeners_, [](const auto& each) { return each.expired(); });
+    listeners_.push_back(listener);
+}
+
+std::vector<std::shared_ptr<delivery::listening>> store_core::take_listeners() {
+    std::vector<std::shared_ptr<delivery::listening>> all;
+    const std::lock_guard lock(mutex_);
+    for (const auto& each : std::exchange(listeners_, {})) {
+        if (auto alive = each.lock()) all.push_back(std::move(alive));
+    }
+    return all;
+}
 
 std::optional<failure> check_call(const std::shared_ptr<store_impl>& impl, std::chrono::milliseconds limit) {
     if (!impl)
         return failure(errc::store_closed, "the handle is empty: no store was opened with it, or it was moved from");
     if (impl->core->is_abandoned())
         return failure(errc::store_closed, "the execution context of the store has ended, and the store with it");
+    if (impl->core->is_closing()) return failure(errc::store_closed, "the store is closed");
     if (limit.count() < 0)
         return failure(errc::invalid_argument, "store::within was given no time: it must be 1 ms at least");
     return std::nullopt;
@@ -87,20 +149,42 @@ steady_time store_core::deadline(std::chrono::milliseconds limit) const noexcept
 void store_core::close() noexcept {
     {
         const std::lock_guard lock(mutex_);
-        if (std::exchange(closing_, true) || is_abandoned()) return;
+        if (is_closing_.exchange(true) || is_abandoned()) return;
         timer_ = std::make_unique<asio::steady_timer>(executor, options.close_timeout());
         // The wait keeps the core until its parts have ended: it goes with the context, if that goes first.
         timer_->async_wait([self = shared_from_this()](const boost::system::error_code& stopped) {
             if (stopped || self->is_abandoned()) return;
             self->appender->drop();
+            self->keeper->drop();
+            self->writing_ended();
             self->pool->drop();
         });
     }
-    auto ended = [weak = weak_from_this()] {
+    for (const auto& each : take_listeners()) each->end(std::nullopt);
+    const auto weak = weak_from_this();
+    appender->close([weak] {
+        const auto self = weak.lock();
+        if (!self || self->is_abandoned()) return;
+        self->part_closed();
+        self->announcer->close([weak] {
+            if (const auto alive = weak.lock()) alive->writing_ended();
+        });
+    });
+    keeper->close([weak] {
+        if (const auto self = weak.lock()) self->writing_ended();
+    });
+}
+
+// The pool serves the last announcements and checkpoints; when they are written it can go.
+void store_core::writing_ended() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (--writers_open_ != 0 || is_abandoned()) return;
+    }
+    feed->close();
+    pool->close([weak = weak_from_this()] {
         if (const auto self = weak.lock()) self->part_closed();
-    };
-    appender->close(ended);
-    pool->close(ended);
+    });
 }
 
 void store_core::part_closed() {

@@ -4,9 +4,14 @@
 #include "base/deadlines.hpp"
 #include "base/live_objects.hpp"
 #include "base/operation.hpp"
+#include "feed/announcer.hpp"
+#include "feed/feed.hpp"
 #include "log/appender.hpp"
 #include "log/reader.hpp"
 #include "postgres/pool.hpp"
+#include "subscription/keeper.hpp"
+#include "subscription/listening.hpp"
+#include "subscription/machinery.hpp"
 
 #include <eventstore/store.hpp>
 #include <eventstore/store_options.hpp>
@@ -16,6 +21,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <vector>
 
 namespace eventstore::detail {
@@ -32,6 +38,7 @@ public:
     void close() noexcept;
     /// Its context is going: lets go of everything that cannot outlive it. What remains is good for nothing.
     void abandon() noexcept;
+    bool is_closing() const noexcept { return is_closing_.load(std::memory_order_acquire); }
     bool is_abandoned() const noexcept { return abandoned_.load(std::memory_order_acquire); }
 
     /// Returns when it has ended; cancelled, earlier.
@@ -47,16 +54,30 @@ public:
     std::shared_ptr<const log::statements> statements;
     std::shared_ptr<postgres::pool> pool;
     std::shared_ptr<log::reader> reader;
+    std::shared_ptr<eventstore::feed::announcer> announcer;
+    std::shared_ptr<eventstore::feed::feed> feed;
+    std::shared_ptr<const delivery::machinery> machinery;
+    std::shared_ptr<delivery::keeper> keeper;
     std::shared_ptr<log::appender> appender;
+
+    /// Ends this listener with the store.
+    void add(const std::shared_ptr<delivery::listening>& listener);
 
 private:
     class end_waiter;
+    using appends = std::span<const std::shared_ptr<log::append_request>>;
+    void committed(appends which, std::span<const log::append_plan::outcome> outcomes);
+    void connect_parts();
+    void writing_ended();
     void part_closed();
+    std::vector<std::shared_ptr<delivery::listening>> take_listeners();
 
     std::atomic<bool> abandoned_{false};
+    std::atomic<bool> is_closing_{false};
     std::mutex mutex_;
-    int parts_open_ = 2; // the appender and the pool
-    bool closing_ = false;
+    int writers_open_ = 2; // the appender with its announcements, and the keeper: they need the pool
+    int parts_open_ = 2;   // the appender and the pool
+    std::vector<std::weak_ptr<delivery::listening>> listeners_;
     std::vector<std::shared_ptr<end_waiter>> waiting_;
     std::unique_ptr<asio::steady_timer> timer_;
 };

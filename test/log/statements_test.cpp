@@ -193,6 +193,7 @@ BOOST_AUTO_TEST_CASE(function_bodies_are_quoted_by_what_a_schema_name_must_not_c
         std::string rest(each.text);
         for (auto at = rest.find("$function$"); at != std::string::npos; at = rest.find("$function$"))
             rest.erase(at, 10);
+        for (auto at = rest.find("'$all'"); at != std::string::npos; at = rest.find("'$all'")) rest.erase(at, 6);
         BOOST_TEST(!holds(rest, "$"), each.name);
     }
 }

@@ -1,0 +1,1 @@
+select eventstore.delete_subscription($1, $2)

@@ -1,0 +1,1 @@
+select eventstore.reset_subscription($1, $2, $3)

@@ -1,0 +1,64 @@
+#include "feed/announcer.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace eventstore::feed {
+
+announcer::announcer(asio::any_io_executor executor, std::shared_ptr<postgres::pool> pool,
+    std::shared_ptr<const log::statements> statements, std::chrono::milliseconds timeout)
+    : executor_(std::move(executor)), pool_(std::move(pool)), statements_(std::move(statements)), timeout_(timeout) {}
+
+void announcer::announce(std::int64_t first, std::int64_t last) {
+    {
+        const std::lock_guard lock(mutex_);
+        first_ = first_ == 0 ? first : std::min(first_, first);
+        last_ = std::max(last_, last);
+        if (std::exchange(running_, true)) return;
+    }
+    asio::co_spawn(executor_, run(shared_from_this()),
+        [self = shared_from_this()](const std::exception_ptr&) { self->stopped(); });
+}
+
+void announcer::stopped() {
+    std::function<void()> tell;
+    {
+        const std::lock_guard lock(mutex_);
+        running_ = false;
+        tell = std::exchange(when_idle_, nullptr);
+    }
+    if (tell) tell();
+}
+
+void announcer::close(std::function<void()> idle) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (running_) {
+            when_idle_ = std::move(idle);
+            return;
+        }
+    }
+    idle();
+}
+
+asio::awaitable<void> announcer::run(std::shared_ptr<announcer> self) {
+    for (;;) {
+        postgres::parameters range;
+        {
+            const std::lock_guard lock(self->mutex_);
+            if (self->first_ == 0) {
+                self->running_ = false; // an announcement that comes from now on begins anew
+                co_return;
+            }
+            range.add(std::exchange(self->first_, 0));
+            range.add(self->last_);
+        }
+        auto sending = postgres::pool::execute(self->pool_, self->statements_->announce, std::move(range),
+            std::chrono::steady_clock::now() + self->timeout_);
+        (void)co_await std::move(sending); // who did not hear of it finds out by a poll
+    }
+}
+
+} // namespace eventstore::feed

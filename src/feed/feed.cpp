@@ -1,0 +1,324 @@
+#include "feed/feed.hpp"
+
+#include "base/run_apart.hpp"
+#include "base/text.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <numeric>
+#include <random>
+#include <utility>
+
+namespace eventstore::feed {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto poll_with_notifications = 5s; // backs them up
+constexpr auto poll_without = 200ms;         // replaces them, behind a pooler
+constexpr auto pause_after_failure = 100ms;
+
+std::int64_t take_number(std::string_view& text) {
+    text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+    std::int64_t number = 0;
+    const auto end = std::from_chars(text.data(), text.data() + text.size(), number).ptr;
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+    return number;
+}
+
+} // namespace
+
+/// A follower that waits for its first position.
+class feed::attachment final : public detail::operation {
+public:
+    attachment(std::weak_ptr<feed> owner, std::weak_ptr<follower> who_, std::string stream_)
+        : who(std::move(who_)), stream(std::move(stream_)), owner_(std::move(owner)) {}
+
+    const std::weak_ptr<follower> who;
+    const std::string stream;
+    result<std::int64_t> outcome{0};
+
+    void end(result<std::int64_t> how) {
+        if (!claim()) return;
+        outcome = std::move(how);
+        finish();
+    }
+
+private:
+    void start() override {
+        const auto owner = owner_.lock(); // which the caller's frame keeps
+        asio::post(owner->strand_,
+            [owner, self = std::static_pointer_cast<attachment>(shared_from_this())] { owner->add(self); });
+    }
+    void cancel() noexcept override { end(failure(errc::cancelled, "subscribing was cancelled")); }
+    void expire() noexcept override {
+        failure::facts facts;
+        facts.message = "the feed of the store could not be started in time: PostgreSQL does not answer";
+        facts.retry_helps = true;
+        end(failure(errc::timeout, std::move(facts)));
+    }
+
+    const std::weak_ptr<feed> owner_; // which holds this in a list
+};
+
+feed::feed(const store_options& options, asio::any_io_executor executor, std::shared_ptr<detail::deadlines> timers,
+    std::shared_ptr<log::reader> reader)
+    : options_(options),
+      executor_(std::move(executor)),
+      timers_(std::move(timers)),
+      reader_(std::move(reader)),
+      strand_(executor_),
+      wake_(strand_) {}
+
+feed::~feed() = default;
+
+void feed::on_message(std::function<void(std::string_view, std::int64_t)> handler) { on_message_ = std::move(handler); }
+
+asio::awaitable<result<std::int64_t>> feed::attach(
+    std::shared_ptr<feed> self, std::weak_ptr<follower> who, std::string stream, detail::steady_time deadline) {
+    const auto waiting = std::make_shared<attachment>(self, std::move(who), std::move(stream));
+    co_await detail::suspend(waiting, self->timers_.get(), deadline);
+    co_return waiting->outcome;
+}
+
+void feed::add(const std::shared_ptr<attachment>& next) {
+    if (closed_) return next->end(failure(errc::store_closed, "the store is closed"));
+    if (next->is_claimed()) return;
+    is_followed_.store(true, std::memory_order_release);
+    arriving_.push_back(next);
+    if (state_.has_begun()) return begin(state_.published());
+    start();
+}
+
+// What arrives is told of everything after this position.
+void feed::begin(std::int64_t head) {
+    if (!state_.has_begun()) state_.begin(head);
+    for (const auto& each : std::exchange(arriving_, {})) {
+        const auto alive = each->who.lock();
+        if (!alive) continue;
+        auto& list = each->stream.empty() ? of_log_ : of_stream_[each->stream];
+        list.push_back({each->who, alive.get()});
+        each->end(state_.published());
+    }
+}
+
+void feed::detach(const follower* who) {
+    asio::post(strand_, [self = shared_from_this(), who] { self->remove(who); });
+}
+
+void feed::remove(const follower* who) {
+    const auto gone = [&](const place& each) { return each.address == who || each.who.expired(); };
+    std::erase_if(of_log_, gone);
+    for (auto each = of_stream_.begin(); each != of_stream_.end();) {
+        std::erase_if(each->second, gone);
+        each = each->second.empty() ? of_stream_.erase(each) : std::next(each);
+    }
+    if (has_followers()) return;
+    is_followed_.store(false, std::memory_order_release);
+    state_.end();
+    wake_.cancel();
+}
+
+void feed::own_commit(std::int64_t first, std::int64_t last, event_page page, std::size_t bytes) {
+    asio::post(strand_, [self = shared_from_this(), first, last, page = std::move(page), bytes] {
+        self->state_.own_commit(first, last, page, bytes);
+        self->progress();
+    });
+}
+
+void feed::close() {
+    asio::post(strand_, [self = shared_from_this()] {
+        self->closed_ = true;
+        for (const auto& each : std::exchange(self->arriving_, {}))
+            each->end(failure(errc::store_closed, "the store is closed"));
+        self->of_log_.clear();
+        self->of_stream_.clear();
+        self->is_followed_.store(false, std::memory_order_release);
+        self->state_.end();
+        self->wake_.cancel();
+        if (self->link_) self->link_->drop(failure(errc::store_closed, "the store is closed"));
+    });
+}
+
+void feed::start() {
+    if (std::exchange(running_, true)) return;
+    asio::co_spawn(strand_, run(), [self = shared_from_this()](const std::exception_ptr&) {
+        self->running_ = false;
+        if (!self->closed_ && self->has_followers()) self->start();
+    });
+}
+
+asio::awaitable<void> feed::pause(std::chrono::milliseconds time) {
+    boost::system::error_code woken;
+    wake_.expires_after(time);
+    co_await wake_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+}
+
+// While there are followers: keeps a connection that listens, and looks for the head after each connect and now and then.
+asio::awaitable<void> feed::run() {
+    const auto self = shared_from_this();
+    const bool listens = !options_.is_pooled();
+    while (!closed_ && has_followers()) {
+        if (listens && !link_) {
+            auto made = co_await listen();
+            if (closed_) break;
+            if (made) {
+                link_ = *made;
+            } else {
+                log(made.error().message());
+                const auto wait = backoff_.next(std::random_device()());
+                co_await pause(std::max<std::chrono::milliseconds>(wait, 20ms));
+                continue;
+            }
+        }
+        const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
+        auto reading = log::reader::info(reader_, "$all", deadline);
+        const auto info = co_await std::move(reading);
+        if (closed_ || !has_followers()) break;
+        if (!info) {
+            log(info.error().message());
+            co_await pause(pause_after_failure);
+            continue;
+        }
+        backoff_.succeeded();
+        if (state_.has_begun() && info->version < state_.published()) {
+            fail(failure(errc::log_truncated,
+                detail::message("the log ends at position ", std::to_string(info->version), ", but position ",
+                    std::to_string(state_.published()),
+                    " was seen: a fail-over has lost its end; subscribe again to go on from there")));
+            continue;
+        }
+        begin(info->version);
+        state_.hint(info->version);
+        progress();
+        if (listens && !link_) continue; // it broke meanwhile
+        std::chrono::milliseconds until_poll = poll_without;
+        if (listens) until_poll = poll_with_notifications;
+        co_await pause(until_poll);
+    }
+    if (link_) link_->drop(failure(errc::store_closed, "nobody follows the log any more"));
+    link_.reset();
+}
+
+asio::awaitable<result<std::shared_ptr<postgres::connection>>> feed::listen() {
+    using made = result<std::shared_ptr<postgres::connection>>;
+    auto settings = postgres::connect_settings::make(options_, postgres::session_kind::reading);
+    if (!settings) co_return made(settings.error());
+    const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
+    auto link = std::make_shared<postgres::connection>(strand_, false, options_.on_log());
+    auto connecting = postgres::connection::connect(link, *settings, deadline);
+    const auto connected = co_await std::move(connecting);
+    if (!connected) co_return made(connected.error());
+    // A channel's name has 63 bytes at most, as the schema's own may have: hence the hash.
+    std::string script = detail::message("do $do$ begin execute format('listen %I', 'es_' || md5(",
+        log::quoted_literal(options_.schema()), ")); end $do$");
+    auto listening = postgres::connection::run_script(link, std::move(script), deadline);
+    const auto heard = co_await std::move(listening);
+    if (!heard) co_return made(heard.error());
+    link->start_listening(
+        [weak = weak_from_this()](std::string_view message) {
+            if (const auto self = weak.lock()) self->receive(message);
+        },
+        [weak = weak_from_this()](const failure& why) {
+            const auto self = weak.lock();
+            if (!self) return;
+            self->link_.reset();
+            if (!self->closed_ && self->has_followers()) self->log(why.message());
+            self->wake_.cancel();
+        });
+    co_return made(std::move(link));
+}
+
+void feed::receive(std::string_view message) {
+    const auto space = std::min(message.find(' '), message.size());
+    const std::string_view what = message.substr(0, space);
+    std::string_view rest = message.substr(space);
+    const std::int64_t first = take_number(rest);
+    if (what == "log") {
+        state_.hint(std::max(first, take_number(rest)));
+        progress();
+    } else if (on_message_) {
+        on_message_(what, first);
+    }
+}
+
+// Tells what can be told, and reads what is missing.
+void feed::progress() {
+    while (const auto next = state_.next()) publish(*next);
+    if (const auto wish = state_.wish())
+        asio::co_spawn(strand_, read(*wish), [self = shared_from_this()](const std::exception_ptr& thrown) {
+            if (thrown) self->state_.page_failed();
+        });
+}
+
+asio::awaitable<void> feed::read(feed_state::page_wish wish) {
+    const auto self = shared_from_this();
+    const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
+    read_options what;
+    what.from(wish.from).count(wish.count);
+    auto reading = log::reader::read(reader_, "$all", std::move(what), deadline);
+    const auto page = co_await std::move(reading);
+    if (page) {
+        state_.page_arrived(*page);
+        progress();
+        co_return;
+    }
+    state_.page_failed();
+    if (closed_ || !state_.has_begun()) co_return;
+    log(page.error().message());
+    asio::steady_timer later(strand_, pause_after_failure);
+    boost::system::error_code stopped;
+    co_await later.async_wait(asio::redirect_error(asio::use_awaitable, stopped));
+    progress();
+}
+
+void feed::publish(const feed_state::publication& what) {
+    const event_page& page = what.page;
+    if (all_.size() < page.size()) {
+        const std::size_t known = all_.size();
+        all_.resize(page.size());
+        std::iota(all_.begin() + static_cast<std::ptrdiff_t>(known), all_.end(), static_cast<std::uint32_t>(known));
+    }
+    const std::span<const std::uint32_t> all(all_.data(), page.size());
+    for (const place& each : of_log_) {
+        if (const auto alive = each.who.lock()) alive->on_live(page, all, what.through);
+    }
+    if (of_stream_.empty()) return;
+    std::unordered_map<std::string_view, std::vector<std::uint32_t>> by_stream;
+    for (std::uint32_t i = 0; i < page.size(); ++i) by_stream[page[i].stream()].push_back(i);
+    for (const auto& [stream, which] : by_stream) {
+        const auto followed = of_stream_.find(std::string(stream));
+        if (followed == of_stream_.end()) continue;
+        for (const place& each : followed->second) {
+            if (const auto alive = each.who.lock()) alive->on_live(page, which, what.through);
+        }
+    }
+}
+
+void feed::fail(const failure& why) {
+    state_.end();
+    std::vector<std::shared_ptr<follower>> all;
+    const auto collect = [&](const std::vector<place>& list) {
+        for (const place& each : list) {
+            if (auto alive = each.who.lock()) all.push_back(std::move(alive));
+        }
+    };
+    collect(of_log_);
+    for (const auto& [stream, list] : of_stream_) collect(list);
+    of_log_.clear();
+    of_stream_.clear();
+    is_followed_.store(has_followers(), std::memory_order_release);
+    for (const auto& each : all) each->on_feed_failed(why);
+}
+
+void feed::log(const std::string& text) const {
+    if (options_.on_log()) asio::post(strand_, [log = options_.on_log(), text] { log(text); });
+}
+
+} // namespace eventstore::feed

@@ -1,0 +1,106 @@
+/// One follower of the log for all subscriptions of a store.
+#pragma once
+
+#include "base/backoff.hpp"
+#include "base/deadlines.hpp"
+#include "feed/feed_state.hpp"
+#include "log/reader.hpp"
+#include "log/statements.hpp"
+#include "postgres/connection.hpp"
+
+#include <eventstore/store_options.hpp>
+
+#include <boost/asio/steady_timer.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace eventstore::feed {
+
+namespace asio = boost::asio;
+
+/// Who is told what happens. Called on the feed's strand, in order, and never under a lock of the feed's.
+class follower {
+public:
+    virtual ~follower() = default;
+    /// \param which of the page's events are for this follower: all, or those of its stream
+    /// \param through everything up to this position has been told
+    virtual void on_live(const event_page& page, std::span<const std::uint32_t> which, std::int64_t through) = 0;
+    /// Nothing more will be told.
+    virtual void on_feed_failed(const failure& why) = 0;
+};
+
+/// Drives feed_state. While nobody follows, it has no connection, reads nothing and keeps nothing. Thread safe.
+class feed : public std::enable_shared_from_this<feed>, private detail::live_object {
+public:
+    feed(const store_options& options, asio::any_io_executor executor, std::shared_ptr<detail::deadlines> timers,
+        std::shared_ptr<log::reader> reader);
+    ~feed();
+
+    /// Has the follower told of everything after the position that is returned.
+    /// \param stream empty for the log of all streams
+    static asio::awaitable<result<std::int64_t>> attach(
+        std::shared_ptr<feed> self, std::weak_ptr<follower> who, std::string stream, detail::steady_time deadline);
+    /// May be told a little more after this.
+    void detach(const follower* who);
+
+    bool is_followed() const noexcept { return is_followed_.load(std::memory_order_acquire); }
+    void own_commit(std::int64_t first, std::int64_t last, event_page page, std::size_t bytes);
+
+    /// Other messages than those about the log: "free <id>" and "gone <id>" of subscriptions.
+    void on_message(std::function<void(std::string_view what, std::int64_t id)> handler);
+
+    void close();
+
+private:
+    class attachment;
+    struct place {
+        std::weak_ptr<follower> who;
+        const follower* address = nullptr;
+    };
+
+    void add(const std::shared_ptr<attachment>& next); // on the strand, as all that follows
+    void remove(const follower* who);
+    void start();
+    asio::awaitable<void> run();
+    asio::awaitable<result<std::shared_ptr<postgres::connection>>> listen();
+    asio::awaitable<void> pause(std::chrono::milliseconds time);
+    void begin(std::int64_t head);
+    void receive(std::string_view message);
+    void progress();
+    asio::awaitable<void> read(feed_state::page_wish wish);
+    void publish(const feed_state::publication& what);
+    void fail(const failure& why);
+    void log(const std::string& text) const;
+    bool has_followers() const noexcept { return !of_log_.empty() || !of_stream_.empty() || !arriving_.empty(); }
+
+    const store_options options_;
+    const asio::any_io_executor executor_;
+    const std::shared_ptr<detail::deadlines> timers_;
+    const std::shared_ptr<log::reader> reader_;
+    postgres::connection::strand strand_;
+    std::atomic<bool> is_followed_{false};
+    std::function<void(std::string_view, std::int64_t)> on_message_;
+
+    // On the strand only.
+    feed_state state_;
+    std::vector<place> of_log_;
+    std::unordered_map<std::string, std::vector<place>> of_stream_;
+    std::vector<std::shared_ptr<attachment>> arriving_; // until it has begun
+    std::vector<std::uint32_t> all_;                    // 0, 1, 2 ...
+    asio::steady_timer wake_;
+    detail::backoff backoff_;
+    bool running_ = false;
+    bool link_broken_ = false;
+    bool closed_ = false;
+    std::shared_ptr<postgres::connection> link_;
+};
+
+} // namespace eventstore::feed

@@ -1,0 +1,84 @@
+#include "feed/feed_state.hpp"
+
+#include "log/page.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace eventstore::feed {
+
+namespace {
+
+constexpr std::int64_t largest_page = 1'000; // events
+
+/// The events of a page after a position.
+event_page after(const event_page& page, std::int64_t position) {
+    std::size_t told = 0;
+    while (told < page.size() && page[told].position() <= position) ++told;
+    return told == 0 ? page : detail::page::rest_of(page, told);
+}
+
+} // namespace
+
+void feed_state::begin(std::int64_t head) {
+    begun_ = true;
+    published_ = head;
+    head_ = head;
+}
+
+void feed_state::end() noexcept {
+    begun_ = false;
+    own_.clear();
+    own_bytes_ = 0;
+    read_.reset();
+    is_reading_ = false;
+}
+
+void feed_state::own_commit(std::int64_t first, std::int64_t last, event_page page, std::size_t bytes) {
+    if (!begun_ || last <= published_) return;
+    if (own_bytes_ + bytes > most_kept_bytes_ && first > published_ + 1) return hint(last);
+    own_bytes_ += bytes;
+    own_.push_back({first, last, std::move(page), bytes});
+}
+
+void feed_state::hint(std::int64_t head) { head_ = std::max(head_, head); }
+
+std::optional<feed_state::page_wish> feed_state::wish() {
+    if (!begun_ || is_reading_ || read_) return std::nullopt;
+    std::int64_t end = head_; // read up to here
+    if (!own_.empty()) end = std::min(std::max(end, own_.front().first - 1), own_.front().first - 1);
+    if (end <= published_) return std::nullopt;
+    is_reading_ = true;
+    head_when_asked_ = end;
+    return page_wish{published_ + 1, static_cast<std::size_t>(std::min(largest_page, end - published_))};
+}
+
+void feed_state::page_arrived(const event_page& page) {
+    if (!std::exchange(is_reading_, false)) return; // ended meanwhile
+    // Hard deletes leave gaps: what a complete page does not hold does not exist.
+    std::int64_t through = page.next_from() - 1;
+    if (page.complete()) through = std::max(through, head_when_asked_);
+    if (through > published_) read_ = publication{page, through};
+}
+
+std::optional<feed_state::publication> feed_state::next() {
+    if (!begun_) return std::nullopt;
+    if (read_) {
+        publication now = std::move(*read_);
+        read_.reset();
+        published_ = now.through;
+        return now;
+    }
+    while (!own_.empty() && own_.front().first <= published_ + 1) {
+        commit front = std::move(own_.front());
+        own_.pop_front();
+        own_bytes_ -= front.bytes;
+        if (front.last <= published_) continue; // was read
+        publication now{after(front.page, published_), front.last};
+        published_ = front.last;
+        return now;
+    }
+    return std::nullopt;
+}
+
+} // namespace eventstore::feed

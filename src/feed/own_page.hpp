@@ -1,0 +1,23 @@
+/// What this process has appended, as a page that was never read.
+#pragma once
+
+#include "log/append_plan.hpp"
+#include "log/append_request.hpp"
+
+#include <eventstore/event_page.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <span>
+
+namespace eventstore::feed {
+
+using appends = std::span<const std::shared_ptr<log::append_request>>;
+
+/// The events of one transaction, in order, without a copy of their payloads: the page keeps the appends.
+event_page page_of(appends which, std::span<const log::append_plan::outcome> outcomes);
+
+/// The bytes that such a page keeps in memory.
+std::size_t bytes_of(appends which);
+
+} // namespace eventstore::feed

@@ -1,0 +1,92 @@
+/// The leases and checkpoints of all subscriptions of a store, in one statement.
+#pragma once
+
+#include "base/live_objects.hpp"
+#include "subscription/machinery.hpp"
+#include "subscription/shared_subscription.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace eventstore::delivery {
+
+/// Knows the store's subscriptions, takes them, keeps them and lets go of them. One statement at a time. Thread safe.
+class keeper : public std::enable_shared_from_this<keeper>, private detail::live_object {
+public:
+    using subscription_ptr = std::shared_ptr<shared_subscription>;
+
+    explicit keeper(std::shared_ptr<const machinery> with);
+    ~keeper();
+
+    /// A consumer of a subscription, which is taken if this store does not have it yet. Goes on when its caller is gone,
+    /// but waits for nobody then.
+    struct place_taken {
+        subscription_ptr what;
+        consumer_id who = 0;
+    };
+    static asio::awaitable<result<place_taken>> subscribe(std::shared_ptr<keeper> self, std::string stream,
+        std::string name, subscription_options options, std::weak_ptr<void> caller, steady_time deadline);
+
+    /// The subscriptions of this name that the store has.
+    std::vector<subscription_ptr> named(const std::string& name) const;
+
+    /// See that a subscription is settled at this time.
+    void due(steady_time when);
+    /// A message of the feed's.
+    void hear(std::string_view what, std::int64_t id);
+
+    /// Ends all subscriptions in order; `closed` is called, on any thread, once all are let go of.
+    void close(std::function<void()> closed);
+    /// Lets go of them without a word to the database.
+    void drop();
+    void abandon();
+
+private:
+    using key = std::pair<std::string, std::string>;
+    class freed_wait;
+
+    static asio::awaitable<result<void>> take(
+        std::shared_ptr<keeper> self, subscription_ptr what, std::weak_ptr<void> caller, steady_time deadline);
+    asio::awaitable<result<std::optional<shared_subscription::claim>>> claim_once(
+        const shared_subscription& what, steady_time deadline);
+    static asio::awaitable<void> wait_freed(
+        std::shared_ptr<keeper> self, std::shared_ptr<const machinery> with, std::chrono::milliseconds most);
+    void arm();   // on the strand
+    void cycle(); // on the strand
+    static asio::awaitable<void> write(std::shared_ptr<keeper> self, std::shared_ptr<const machinery> with,
+        std::vector<shared_subscription::settlement> all);
+    void retire(const subscription_ptr& what);
+    void end_if_done();
+
+    mutable std::mutex mutex_;
+    std::shared_ptr<const machinery> with_;
+    asio::strand<asio::any_io_executor> strand_;
+    asio::steady_timer timer_; // on the strand
+    bool writing_ = false;     // on the strand
+    bool failing_ = false;     // on the strand
+    steady_time armed_for_ = steady_time::max();
+
+    const uuid owner_;
+    const std::string owner_text_;
+    std::map<key, subscription_ptr> all_;
+    std::vector<std::weak_ptr<freed_wait>> waiting_;
+    bool closing_ = false;
+    std::function<void()> when_closed_;
+    struct stalled { // what a waiter has watched
+        std::int64_t beat = 0;
+        steady_time since{};
+        std::chrono::milliseconds lease{};
+    };
+    std::map<key, stalled> watched_;
+};
+
+} // namespace eventstore::delivery

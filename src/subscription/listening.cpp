@@ -1,0 +1,158 @@
+#include "subscription/listening.hpp"
+
+#include "base/text.hpp"
+#include "log/page.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace eventstore::delivery {
+
+class listening::next_wait final : public detail::operation {
+public:
+    next_wait(std::weak_ptr<listening> owner, std::uint64_t seen) : owner_(std::move(owner)), seen_(seen) {}
+
+    bool was_cancelled = false;
+
+private:
+    void start() override {
+        if (const auto owner = owner_.lock()) {
+            const std::lock_guard lock(owner->mutex_);
+            if (owner->changes_ == seen_) {
+                owner->waiting_ = std::static_pointer_cast<next_wait>(shared_from_this());
+                return;
+            }
+        }
+        if (claim()) finish();
+    }
+    void cancel() noexcept override {
+        if (!claim()) return;
+        was_cancelled = true;
+        finish();
+    }
+    void expire() noexcept override {
+        if (claim()) finish();
+    }
+
+    const std::weak_ptr<listening> owner_;
+    const std::uint64_t seen_;
+};
+
+listening::listening(std::shared_ptr<const machinery> with, listen_options options)
+    : options_(std::move(options)), with_(std::move(with)), strand_(with_->executor) {}
+
+listening::~listening() = default;
+
+void listening::end(std::optional<failure> why) {
+    std::shared_ptr<const machinery> with;
+    std::shared_ptr<next_wait> waiting;
+    {
+        const std::lock_guard lock(mutex_);
+        if (std::exchange(ended_, true)) return;
+        why_ = std::move(why);
+        ++changes_;
+        waiting = std::exchange(waiting_, nullptr);
+        with = std::exchange(with_, nullptr);
+        strand_.reset();
+    }
+    if (with) with->feed->detach(this);
+    if (waiting && waiting->claim()) waiting->finish();
+}
+
+void listening::abandon() {
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+    with_.reset();
+    strand_.reset();
+    waiting_.reset();
+}
+
+void listening::on_live(const event_page& page, std::span<const std::uint32_t> which, std::int64_t) {
+    if (which.empty()) return;
+    if (!options_.selector()) return take(page, which);
+    const std::lock_guard lock(mutex_);
+    if (!strand_) return;
+    asio::post(*strand_, [self = shared_from_this(), page, which = std::vector(which.begin(), which.end())] {
+        std::vector<std::uint32_t> wanted;
+        try {
+            for (const std::uint32_t each : which)
+                if (self->options_.selector()(page[each])) wanted.push_back(each);
+        } catch (const std::exception& thrown) {
+            return self->end(
+                failure(errc::handler_failed, detail::message("the selector of a listener threw: ", thrown.what())));
+        } catch (...) {
+            return self->end(failure(errc::handler_failed, "the selector of a listener threw"));
+        }
+        if (!wanted.empty()) self->take(page, wanted);
+    });
+}
+
+void listening::take(const event_page& page, std::span<const std::uint32_t> which) {
+    event_page chosen = page;
+    if (which.size() != page.size()) {
+        std::vector<const recorded_event*> events;
+        for (const std::uint32_t each : which) events.push_back(&page[each]);
+        chosen = detail::page::selection(events, std::vector<event_page>(1, page));
+    }
+    std::shared_ptr<next_wait> waiting;
+    {
+        const std::lock_guard lock(mutex_);
+        if (ended_) return;
+        queued_ += chosen.size();
+        queue_.push_back(std::move(chosen));
+        while (queued_ > options_.max_queued()) {
+            event_page& oldest = queue_.front();
+            const std::size_t dropped = std::min(queued_ - options_.max_queued(), oldest.size());
+            queued_ -= dropped;
+            missed_ += dropped;
+            if (dropped == oldest.size())
+                queue_.pop_front();
+            else
+                oldest = detail::page::rest_of(oldest, dropped);
+        }
+        ++changes_;
+        waiting = std::exchange(waiting_, nullptr);
+    }
+    if (waiting && waiting->claim()) waiting->finish();
+}
+
+asio::awaitable<result<std::optional<event_page>>> listening::next(
+    std::shared_ptr<listening> self, std::optional<milliseconds> wait) {
+    using outcome = result<std::optional<event_page>>;
+    const auto begun = std::chrono::steady_clock::now();
+    const auto until = wait ? begun + std::min<milliseconds>(*wait, std::chrono::hours(24 * 365))
+                            : std::chrono::steady_clock::time_point::max();
+    for (;;) {
+        std::shared_ptr<next_wait> waiting;
+        std::shared_ptr<const machinery> with;
+        {
+            const std::lock_guard lock(self->mutex_);
+            if (self->waiting_ && !self->waiting_->is_claimed())
+                co_return failure(errc::next_pending, "another next() of this listener is waiting");
+            if (!self->queue_.empty()) {
+                event_page page = std::move(self->queue_.front());
+                self->queue_.pop_front();
+                self->queued_ -= page.size();
+                self->missed_told_ = std::exchange(self->missed_, 0);
+                co_return outcome(std::move(page));
+            }
+            if (self->ended_ && self->why_) co_return *self->why_;
+            if (self->ended_) co_return outcome(std::nullopt);
+            with = self->with_;
+            waiting = std::make_shared<next_wait>(self, self->changes_);
+        }
+        if (std::chrono::steady_clock::now() >= until) co_return outcome(event_page());
+        co_await detail::suspend(waiting, with->timers.get(), until);
+        if (waiting->was_cancelled) co_return failure(errc::cancelled, "next() was cancelled; nothing was taken");
+    }
+}
+
+std::uint64_t listening::missed() const {
+    const std::lock_guard lock(mutex_);
+    return missed_told_;
+}
+
+} // namespace eventstore::delivery

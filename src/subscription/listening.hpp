@@ -1,0 +1,60 @@
+/// The inside of an event_listener.
+#pragma once
+
+#include "base/live_objects.hpp"
+#include "base/operation.hpp"
+#include "subscription/machinery.hpp"
+
+#include <eventstore/error.hpp>
+#include <eventstore/event_page.hpp>
+#include <eventstore/subscription_options.hpp>
+
+#include <boost/asio/strand.hpp>
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+namespace eventstore::delivery {
+
+/// Keeps what comes until it is asked for, and drops the oldest when it is too much. Thread safe.
+class listening final : public feed::follower,
+                        public std::enable_shared_from_this<listening>,
+                        private detail::live_object {
+public:
+    listening(std::shared_ptr<const machinery> with, listen_options options);
+    ~listening() override;
+
+    static asio::awaitable<result<std::optional<event_page>>> next(
+        std::shared_ptr<listening> self, std::optional<milliseconds> wait);
+    std::uint64_t missed() const;
+
+    /// Ends it: in order, or with a failure.
+    void end(std::optional<failure> why);
+    void abandon();
+
+    void on_live(const event_page& page, std::span<const std::uint32_t> which, std::int64_t through) override;
+    void on_feed_failed(const failure& why) override { end(why); }
+
+private:
+    class next_wait;
+    void take(const event_page& page, std::span<const std::uint32_t> which);
+
+    const listen_options options_;
+
+    mutable std::mutex mutex_;
+    std::shared_ptr<const machinery> with_; // null once it has ended
+    std::optional<asio::strand<asio::any_io_executor>> strand_;
+    std::deque<event_page> queue_;
+    std::size_t queued_ = 0;
+    std::uint64_t missed_ = 0;      // since the last page was handed out
+    std::uint64_t missed_told_ = 0; // before that page
+    bool ended_ = false;
+    std::optional<failure> why_;
+    std::shared_ptr<next_wait> waiting_;
+    std::uint64_t changes_ = 0;
+};
+
+} // namespace eventstore::delivery

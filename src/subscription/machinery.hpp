@@ -1,0 +1,39 @@
+/// What subscriptions work with. All of it ends with the store's execution context; subscriptions may outlive that.
+#pragma once
+
+#include "base/deadlines.hpp"
+#include "feed/feed.hpp"
+#include "log/reader.hpp"
+#include "log/statements.hpp"
+#include "postgres/pool.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string_view>
+
+namespace eventstore::delivery {
+
+namespace asio = boost::asio;
+
+class keeper;
+
+struct machinery {
+    asio::any_io_executor executor;
+    std::shared_ptr<detail::deadlines> timers;
+    std::shared_ptr<postgres::pool> pool;
+    std::shared_ptr<const log::statements> statements;
+    std::shared_ptr<log::reader> reader;
+    std::shared_ptr<eventstore::feed::feed> feed;
+    std::weak_ptr<keeper> leases;
+    std::chrono::milliseconds operation_timeout{};
+    std::function<void(std::string_view)> log;
+
+    std::chrono::steady_clock::time_point deadline() const {
+        return std::chrono::steady_clock::now() + operation_timeout;
+    }
+};
+
+} // namespace eventstore::delivery

@@ -1,0 +1,195 @@
+/// A subscription that this process has: its events, its consumers, its lease.
+#pragma once
+
+#include "base/live_objects.hpp"
+#include "base/operation.hpp"
+#include "subscription/event_filter.hpp"
+#include "subscription/lease_state.hpp"
+#include "subscription/machinery.hpp"
+#include "subscription/subscription_state.hpp"
+
+#include <eventstore/error.hpp>
+#include <eventstore/event_batch.hpp>
+#include <eventstore/subscription_options.hpp>
+
+#include <boost/asio/strand.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace eventstore::delivery {
+
+/// Drives subscription_state: live batches come from the feed, pages from the reader, and the keeper writes checkpoints
+/// and renews the lease. Thread safe; the user's functions run on a strand of its own.
+///
+/// Its life: made, begun (once it is taken), ended (no consumer any more, or a failure), retired (let go of, or lost).
+class shared_subscription final : public feed::follower,
+                                  public std::enable_shared_from_this<shared_subscription>,
+                                  private detail::live_object {
+public:
+    shared_subscription(
+        std::shared_ptr<const machinery> with, std::string stream, std::string name, subscription_options options);
+    ~shared_subscription() override;
+
+    const std::string stream; ///< "$all" = the log
+    const std::string name;
+    const subscription_options options;
+
+    struct claim {
+        std::int64_t id = 0;
+        std::int64_t epoch = 0;
+        place checkpoint;
+        int deliveries = 0;
+        steady_time sent{};
+    };
+    /// The subscription is taken, and the feed tells of what comes.
+    void begin(const claim& what);
+    /// It could not be taken.
+    void refuse_all(const failure& why);
+    /// Waits for one of the two; the failure of the second.
+    static asio::awaitable<result<void>> wait_begun(std::shared_ptr<shared_subscription> self, steady_time deadline);
+
+    // --- Consumers
+
+    /// Nothing if it is full, or has ended.
+    std::optional<consumer_id> join();
+    void leave(consumer_id who);
+    bool is_full() const;
+    bool has_ended() const;
+
+    static asio::awaitable<result<std::optional<event_batch>>> next(
+        std::shared_ptr<shared_subscription> self, consumer_id who, std::optional<milliseconds> wait);
+    result<void> acknowledge(consumer_id who, sequence_number first, std::uint32_t count);
+    result<void> acknowledge_through(consumer_id who, std::int64_t where, bool is_position);
+    result<void> refuse(consumer_id who, sequence_number first, std::uint32_t count, std::string_view reason);
+    void give_back(consumer_id who, sequence_number first, std::uint32_t count);
+    static asio::awaitable<result<void>> wait_durable(std::shared_ptr<shared_subscription> self, steady_time deadline);
+    static asio::awaitable<result<void>> wait_retired(std::shared_ptr<shared_subscription> self, steady_time deadline);
+    /// The position up to which everything is acknowledged, durable or not; nothing before it has begun.
+    std::optional<std::int64_t> done_through() const;
+
+    /// Ends it: in order, or with a failure. What was acknowledged is written, and the subscription let go of.
+    void end(std::optional<failure> why);
+
+    // --- The keeper
+
+    struct settlement {
+        std::shared_ptr<shared_subscription> whose;
+        std::int64_t id = 0;
+        std::int64_t epoch = 0;
+        std::optional<subscription_state::checkpoint> checkpoint; ///< if it is to be written
+        int deliveries = 0;
+        bool releases = false;
+        std::uint64_t serial = 0; ///< of the acknowledgements that it holds
+    };
+    /// What is to be written now. Renews the lease with it if that is due, or soon would be.
+    std::optional<settlement> collect(steady_time now, bool is_closing);
+    /// When collect() will have something.
+    steady_time due() const;
+    enum class settled { done, lost, deleted, truncated };
+    /// True if it is retired by that.
+    bool settle(const settlement& what, settled how, steady_time sent);
+    void settle_failed();
+    /// Something has happened to its row.
+    void check_soon();
+    /// 0 until it has begun.
+    std::int64_t id() const;
+    void retire(const failure& why);
+    /// Its execution context is going.
+    void abandon();
+
+    // --- The feed
+
+    void on_live(const event_page& page, std::span<const std::uint32_t> which, std::int64_t through) override;
+    void on_feed_failed(const failure& why) override;
+
+private:
+    class next_wait;
+    class end_wait;
+    friend class next_wait;
+
+    /// What a change leads to, done once the mutex is free.
+    struct consequences {
+        std::optional<subscription_state::page_wish> wish;
+        std::vector<std::shared_ptr<next_wait>> awake;
+        std::vector<std::shared_ptr<end_wait>> over;
+        std::optional<steady_time> due; // earlier than the keeper knows
+    };
+    consequences changed(); // with the mutex held
+    void carry_out(consequences what);
+    void note_progress(steady_time now, consequences& todo);
+    void wake_all(consequences& todo);
+
+    bool is_log() const noexcept { return stream == "$all"; }
+    failure ended_failure() const;
+    void take_live(const event_page& page, std::span<const std::uint32_t> which, std::int64_t through);
+    void read(subscription_state::page_wish wish);
+    static asio::awaitable<void> read_pages(std::shared_ptr<shared_subscription> self,
+        std::shared_ptr<const machinery> with, subscription_state::page_wish wish);
+    std::optional<subscription_state::page_wish> take_page(const event_page& page);
+    static asio::awaitable<void> park(std::shared_ptr<shared_subscription> self, std::shared_ptr<const machinery> with,
+        subscription_state::refusal what, std::vector<std::int64_t> positions, std::vector<std::int32_t> deliveries,
+        std::string reason);
+    std::shared_ptr<const machinery> with() const;
+
+    const event_filter filter_;
+
+    mutable std::mutex mutex_;
+    std::shared_ptr<const machinery> with_; // null once abandoned
+    std::optional<asio::strand<asio::any_io_executor>> strand_;
+    std::optional<subscription_state> state_; // once it has begun
+    std::optional<lease_state> lease_;
+    std::int64_t id_ = 0;
+    std::int64_t epoch_ = 0;
+    std::uint64_t changes_ = 0; // so that no change is overlooked between a look and a wait
+    std::vector<std::shared_ptr<next_wait>> waiting_;
+    std::vector<std::shared_ptr<end_wait>> waiting_for_end_;
+    bool ended_ = false;
+    bool retired_ = false;
+    std::optional<failure> why_ended_; // nothing = in order
+
+    // Checkpoints
+    std::uint64_t serial_ = 0;         // grows with each acknowledgement
+    std::uint64_t durable_serial_ = 0; // of what was written
+    place written_;
+    std::uint64_t written_events_ = 0;
+    steady_time write_at_ = steady_time::max();
+    bool writing_ = false;
+};
+
+} // namespace eventstore::delivery
+
+namespace eventstore::detail {
+
+/// The inside of an event_batch.
+class batch_state : private live_object {
+public:
+    batch_state() = default; // an empty one
+    batch_state(std::shared_ptr<delivery::shared_subscription> owner, delivery::consumer_id who,
+        delivery::subscription_state::hand_out what)
+        : owner_(std::move(owner)), who_(who), what_(std::move(what)) {}
+    ~batch_state() {
+        if (owner_ && !seen_ && !settled_) owner_->give_back(who_, what_.first, what_.count);
+    }
+    batch_state(const batch_state&) = delete;
+    batch_state& operator=(const batch_state&) = delete;
+
+    const recorded_event* begin() noexcept { return seen_ = true, what_.events; }
+    const recorded_event* end() noexcept { return seen_ = true, what_.events + what_.count; }
+    int delivery() const noexcept { return what_.delivery; }
+    void acknowledge();
+    void refuse(std::string_view reason);
+
+private:
+    const std::shared_ptr<delivery::shared_subscription> owner_;
+    const delivery::consumer_id who_ = 0;
+    const delivery::subscription_state::hand_out what_;
+    bool seen_ = false;
+    bool settled_ = false;
+};
+
+} // namespace eventstore::detail

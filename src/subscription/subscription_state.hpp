@@ -1,0 +1,221 @@
+/// A subscription without its I/O: what was received, who holds what, what may be handed out, and how far all is done.
+#pragma once
+
+#include <eventstore/event_page.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+namespace eventstore::delivery {
+
+using steady_time = std::chrono::steady_clock::time_point;
+using consumer_id = std::uint32_t;     ///< from 1
+using sequence_number = std::uint64_t; ///< of an event in the order of receipt
+
+/// A place in the log, and the same place in the subscription's stream. Subscriptions to the log have no version.
+struct place {
+    std::int64_t position = 0;
+    std::int64_t version = 0;
+};
+
+/// An event of a page that passed the filters.
+struct arrival {
+    std::uint32_t index = 0;
+    std::uint64_t key = 0; ///< of its partition
+};
+
+/// The order in which events are handed out.
+enum class ordering {
+    total,  ///< one after the other
+    by_key, ///< those of one key one after the other, at one consumer at a time
+    none,   ///< any event to anyone
+};
+
+/// The state machine of one subscription. Events come from two sources: pages that it asks for while it is behind, and
+/// live batches when it is not. They are kept in one queue, from the first that is not done to the last received, so
+/// that whatever goes back (a consumer leaves, a batch is refused) is in its right place again.
+///
+/// A live batch is taken only if the machine is live and has room. Otherwise it is noted, not kept: the machine falls
+/// behind, reads pages when it has room, and is live again once a complete page has reached what was noted. So it never
+/// skips, and never needs to know whether the next event is the last one plus 1: deletes leave gaps.
+///
+/// No locks, no clock, no I/O; its owner sees to all that.
+class subscription_state {
+public:
+    struct settings {
+        bool of_log = true;    ///< positions count; otherwise the versions of one stream
+        bool by_stream = true; ///< batches of one stream and correlation
+        ordering order = ordering::total;
+        std::size_t max_batch = 100;
+        std::size_t max_in_flight = 1;
+        std::size_t max_queued = 2'000;
+        std::size_t max_queued_bytes = std::size_t{8} << 20;
+        int max_retries = 5;
+        std::chrono::milliseconds retry_after{100};
+    };
+
+    /// \param start where delivery begins: everything up to here is done
+    subscription_state(const settings& how, place start);
+
+    // --- What comes in
+
+    struct page_wish {
+        std::int64_t from = 0; ///< version or position
+        std::size_t count = 0;
+        std::size_t bytes = 0;
+    };
+    /// The page to read now, if one is needed. It is then under way until page_arrived or page_failed.
+    std::optional<page_wish> wish();
+    /// \param events of the page, which passed the filters
+    /// \param through the last place that the page covers, filtered or not
+    /// \param complete nothing came after it when it was read
+    void page_arrived(const event_page& page, std::span<const arrival> events, place through, bool complete);
+    void page_failed() noexcept { is_reading_ = false; }
+
+    /// A live batch. It covers every place after that of the batch before, through `through`.
+    void live(const event_page& page, std::span<const arrival> events, place through);
+
+    // --- Consumers
+
+    consumer_id join();
+    /// What it holds goes back to its place in the queue.
+    void leave(consumer_id who);
+    std::size_t consumers() const noexcept { return consumers_.size(); }
+    bool has(consumer_id who) const { return consumers_.contains(who); }
+
+    struct hand_out {
+        sequence_number first = 0;
+        std::uint32_t count = 0;
+        event_page page;                        ///< keeps the events
+        const recorded_event* events = nullptr; ///< `count` of them
+        int delivery = 1;
+    };
+    /// The next batch for this consumer, if there is one for it.
+    std::optional<hand_out> take(consumer_id who, steady_time now);
+    /// When a refused event can be taken again; the far future if none waits.
+    steady_time next_retry() const noexcept { return next_retry_; }
+    /// True if this consumer holds as much as it may.
+    bool is_busy(consumer_id who) const;
+
+    /// The batch was not looked at: it goes back as if it had never been handed out.
+    void give_back(consumer_id who, sequence_number first, std::uint32_t count);
+    /// True unless the consumer is not there any more.
+    bool acknowledge(consumer_id who, sequence_number first, std::uint32_t count);
+
+    enum class through_result { ok, never_handed_out, gone };
+    /// Acknowledges what this consumer holds, through a position (or version).
+    through_result acknowledge_through(consumer_id who, std::int64_t where, bool is_position);
+
+    struct refusal {
+        bool is_gone = false;
+        sequence_number first = 0; ///< the events that have no try left; they wait for exhausted()
+        std::uint32_t count = 0;   ///< of the range that they are in
+    };
+    refusal refuse(consumer_id who, sequence_number first, std::uint32_t count, steady_time now);
+    /// What was out of tries is parked, or skipped: it is done.
+    void exhausted(sequence_number first, std::uint32_t count);
+    bool is_exhausted(sequence_number which) const { return at(which).now == status::exhausted; }
+    /// The events of a refusal, for those who keep them.
+    const recorded_event& event(sequence_number which) const { return at(which).event(); }
+    int deliveries(sequence_number which) const { return at(which).deliveries; }
+
+    /// The last owner died with events in flight: those received first, as many as it may have held, have been handed
+    /// out this many times before.
+    void remember_deliveries(int times) noexcept;
+
+    // --- How far it is
+
+    struct checkpoint {
+        place where;
+        std::optional<uuid> event; ///< the event there, if one was received
+        std::uint64_t events = 0;  ///< that have been done so far, filtered ones not counted
+    };
+    /// Everything up to here is done.
+    checkpoint done() const;
+
+    /// How often the first event that is not done was handed out.
+    int first_deliveries() const noexcept { return entries_.empty() ? 0 : entries_.front().deliveries; }
+
+    bool is_live() const noexcept { return is_live_; }
+    std::size_t queued() const noexcept { return queued_; }
+    std::size_t queued_bytes() const noexcept { return queued_bytes_; }
+    std::size_t in_flight() const noexcept { return entries_.size() - queued_; }
+    place received() const noexcept { return received_; }
+
+private:
+    enum class status : std::uint8_t { queued, in_flight, exhausted, done };
+    struct entry {
+        event_page page;
+        std::uint32_t index = 0;
+        consumer_id holder = 0;
+        std::uint64_t key = 0;
+        int deliveries = 0;
+        status now = status::queued;
+        steady_time not_before{};
+
+        const recorded_event& event() const noexcept { return page[index]; }
+    };
+    struct batch {
+        sequence_number first = 0;
+        std::uint32_t count = 0;
+        std::uint32_t left = 0; // not yet acknowledged or refused
+    };
+    struct consumer {
+        std::vector<batch> batches;
+        std::int64_t furthest_position = 0; // ever handed out to it
+        std::int64_t furthest_version = 0;
+    };
+    struct key_holder {
+        consumer_id who = 0;
+        std::uint32_t events = 0;
+    };
+
+    entry& at(sequence_number which) { return entries_[static_cast<std::size_t>(which - first_)]; }
+    const entry& at(sequence_number which) const { return entries_[static_cast<std::size_t>(which - first_)]; }
+    sequence_number end() const noexcept { return first_ + entries_.size(); }
+    std::int64_t count_of(const place& where) const noexcept { return how_.of_log ? where.position : where.version; }
+    std::int64_t count_of(const recorded_event& event) const noexcept {
+        return how_.of_log ? event.position() : event.version();
+    }
+
+    void push(const event_page& page, std::span<const arrival> events);
+    void queue_again(entry& what);
+    void release_key(const entry& what);
+    void settle(consumer& who, sequence_number which, status to);
+    void drop_done();
+    std::size_t share() const;
+    bool is_free_for(const entry& what, consumer_id who) const;
+    std::optional<sequence_number> first_for(consumer_id who, steady_time now);
+    hand_out make_batch(sequence_number first, std::uint32_t count);
+
+    const settings how_;
+    std::deque<entry> entries_;
+    sequence_number first_ = 0; // of entries_.front()
+    sequence_number next_ = 0;  // nothing before it is queued
+    std::size_t queued_ = 0;
+    std::size_t queued_bytes_ = 0;
+
+    place received_;
+    place noted_;
+    place done_;
+    std::optional<uuid> done_event_;
+    std::uint64_t done_count_ = 0;
+    bool is_live_ = false;
+    bool is_reading_ = false;
+
+    std::unordered_map<consumer_id, consumer> consumers_;
+    std::unordered_map<std::uint64_t, key_holder> held_keys_;
+    std::vector<std::uint64_t> waiting_keys_; // of one take(): keys whose first event cannot be taken yet
+    consumer_id last_consumer_ = 0;
+    steady_time next_retry_ = steady_time::max();
+    int earlier_deliveries_ = 0;
+    std::size_t redelivered_ = 0; // events still to come that were handed out before
+};
+
+} // namespace eventstore::delivery

@@ -1,0 +1,345 @@
+// Random schedules: whatever happens in whatever order, everything is handed out, in order, and nothing is called done
+// that is not.
+
+#include "made_log.hpp"
+
+#include <boost/test/results_collector.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <map>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+BOOST_AUTO_TEST_SUITE(subscription_schedule_test)
+
+using namespace eventstore;
+using namespace eventstore::delivery;
+using test::made_log;
+
+namespace {
+
+/// One subscription, its consumers, the log it reads and the feed it follows; and who did what.
+class world {
+public:
+    explicit world(unsigned seed) : random_(seed) {
+        how_.of_log = chance(2);
+        how_.by_stream = chance(2);
+        const int order = pick(3);
+        how_.order = order == 0 ? ordering::total : order == 1 ? ordering::by_key : ordering::none;
+        how_.max_batch = 1 + pick(5);
+        how_.max_in_flight = 1 + pick(3);
+        how_.max_queued = 1 + pick(20);
+        how_.max_retries = pick(3);
+        how_.retry_after = std::chrono::milliseconds(pick(3));
+        consumers_ = how_.order == ordering::total ? 1 : 1 + pick(3);
+        if (!how_.of_log) stream_ = "b";
+        start();
+    }
+
+    void run(int steps) {
+        for (int i = 0; i < steps; ++i) step();
+        // From here on everybody works: all must come out.
+        while (pending_read_ || !is_settled()) {
+            feed_publishes(log_.head());
+            server_answers();
+            answer_arrives();
+            park();
+            for (auto& [who, held] : held_) {
+                while (!held.empty()) acknowledge(who, 0);
+                take(who);
+            }
+            now_ += std::chrono::minutes(2);
+            if (++rounds_ > 10'000) {
+                BOOST_ERROR("it does not come to an end");
+                return;
+            }
+        }
+        for (const auto& each : log_.events()) {
+            if (!is_ours(each)) continue;
+            BOOST_TEST(done_.contains(each.position), "the event at " << each.position << " was never done");
+        }
+        BOOST_TEST(state_->in_flight() == 0u);
+        BOOST_TEST(state_->queued_bytes() == 0u);
+    }
+
+    bool is_good() const {
+        const auto test = boost::unit_test::framework::current_test_case().p_id;
+        return boost::unit_test::results_collector_t::instance().results(test).p_assertions_failed == 0;
+    }
+
+private:
+    using batch = subscription_state::hand_out;
+
+    void step() {
+        now_ += std::chrono::milliseconds(pick(3));
+        switch (pick(14)) {
+        case 0:
+        case 1: {
+            for (int i = 1 + pick(4); i > 0; --i) log_.append(std::string(1, static_cast<char>('a' + pick(4))));
+            if (chance(10)) log_.leave_a_gap();
+            break;
+        }
+        case 2:
+        case 3: return feed_publishes(published_ + 1 + pick(6)); // late, and perhaps twice: notify says nothing more
+        case 4: return server_answers();
+        case 5: {
+            if (!pending_read_ || !chance(5)) return answer_arrives();
+            pending_read_.reset();
+            answer_.reset();
+            return state_->page_failed();
+        }
+        case 6:
+        case 7: return take(someone());
+        case 8:
+        case 9: {
+            const auto who = someone();
+            if (!held_[who].empty()) acknowledge(who, pick(held_[who].size()));
+            break;
+        }
+        case 10: return refuse(someone());
+        case 11: {
+            const auto who = someone();
+            if (held_[who].empty()) break;
+            const auto which = pick(held_[who].size());
+            if (chance(2)) {
+                state_->give_back(who, held_[who][which].first, held_[who][which].count);
+                held_[who].erase(held_[who].begin() + which);
+            } else {
+                acknowledge_part(who, held_[who][which]);
+            }
+            break;
+        }
+        case 12: return park();
+        case 13: {
+            if (chance(3)) {
+                const auto who = someone();
+                state_->leave(who);
+                held_.erase(who);
+                held_[state_->join()];
+            } else if (chance(4)) {
+                crash();
+            }
+            break;
+        }
+        }
+        check();
+    }
+
+    void start() {
+        const place from{checkpoint_.position, checkpoint_.version};
+        state_.emplace(how_, from);
+        held_.clear();
+        pending_read_.reset();
+        answer_.reset();
+        exhausted_.clear();
+        not_before_.clear();
+        for (std::size_t i = 0; i < consumers_; ++i) held_[state_->join()];
+        published_ = log_.head(); // the feed is there first, and tells from here on
+    }
+
+    void crash() {
+        checkpoint_ = state_->done().where;
+        for (auto each = done_.begin(); each != done_.end();)
+            each = is_before_checkpoint(*each) ? std::next(each) : done_.erase(each);
+        start();
+    }
+
+    bool is_before_checkpoint(std::int64_t position) const {
+        for (const auto& each : log_.events())
+            if (each.position == position)
+                return how_.of_log ? position <= checkpoint_.position : each.version <= checkpoint_.version;
+        return true;
+    }
+
+    void feed_publishes(std::int64_t through) {
+        through = std::min(through, log_.head());
+        if (through <= published_) return;
+        const event_page page = log_.page(published_, through, stream_);
+        published_ = through;
+        if (!how_.of_log && page.empty()) return; // the feed knows which streams are followed
+        const auto all = test::all_of(page);
+        place covered{through, 0};
+        if (!how_.of_log) covered = {page.back().position(), page.back().version()};
+        state_->live(page, all, covered);
+    }
+
+    // What the page shows is decided here; the feed may get further before it arrives.
+    void server_answers() {
+        if (!pending_read_) pending_read_ = state_->wish();
+        if (!pending_read_ || answer_) return;
+        std::int64_t after = pending_read_->from - 1;
+        if (!how_.of_log) {
+            after = 0;
+            for (const auto& each : log_.events())
+                if (each.stream == stream_ && each.version == pending_read_->from - 1) after = each.position;
+        }
+        answer_ = log_.page(after, log_.head(), stream_, pending_read_->count);
+    }
+
+    void answer_arrives() {
+        if (!answer_) return;
+        const event_page page = std::move(*answer_);
+        pending_read_.reset();
+        answer_.reset();
+        const auto all = test::all_of(page);
+        place through{page.next_from() - 1, 0};
+        if (!how_.of_log) through = page.empty() ? place() : place{page.back().position(), page.back().version()};
+        state_->page_arrived(page, all, through, page.complete());
+    }
+
+    void take(consumer_id who) {
+        just_taken_.clear();
+        auto taken = state_->take(who, now_);
+        if (!taken) return;
+        BOOST_TEST(taken->count >= 1u);
+        BOOST_TEST(taken->count <= how_.max_batch);
+        for (std::uint32_t i = 0; i < taken->count; ++i) {
+            const recorded_event& event = taken->events[i];
+            if (how_.by_stream) BOOST_TEST(event.stream() == taken->events[0].stream());
+            check_order(who, event);
+            BOOST_TEST((!not_before_.contains(event.position()) || not_before_[event.position()] <= now_));
+            BOOST_TEST(!done_.contains(event.position()), "the event at " << event.position() << " came again");
+            BOOST_TEST(in_flight_at(event.position()) == 0u, "the event at " << event.position() << " is out twice");
+        }
+        held_[who].push_back(std::move(*taken));
+        BOOST_TEST(held_[who].size() <= how_.max_in_flight);
+    }
+
+    // Everything before it with the same key is done, or out at the same consumer and not refused.
+    void check_order(consumer_id who, const recorded_event& event) {
+        if (how_.order == ordering::none) return;
+        for (const auto& each : log_.events()) {
+            if (each.position >= event.position()) break;
+            if (!is_ours(each) || done_.contains(each.position)) continue;
+            if (how_.order == ordering::by_key && each.stream != event.stream()) continue;
+            const bool is_in_this_batch = just_taken_.contains(each.position);
+            BOOST_TEST((is_in_this_batch || in_flight_at(each.position) == who),
+                "the event at " << event.position() << " overtook the one at " << each.position);
+        }
+        just_taken_.insert(event.position());
+    }
+
+    consumer_id in_flight_at(std::int64_t position) const {
+        for (const auto& [who, batches] : held_)
+            for (const batch& each : batches)
+                for (std::uint32_t i = 0; i < each.count; ++i)
+                    if (each.events[i].position() == position && !done_.contains(position)) return who;
+        return 0;
+    }
+
+    void acknowledge(consumer_id who, std::size_t which) {
+        const batch held = std::move(held_[who][which]);
+        held_[who].erase(held_[who].begin() + static_cast<std::ptrdiff_t>(which));
+        BOOST_TEST(state_->acknowledge(who, held.first, held.count));
+        for (std::uint32_t i = 0; i < held.count; ++i) finish(held.events[i].position());
+    }
+
+    void acknowledge_part(consumer_id who, const batch& held) {
+        const recorded_event& through = held.events[pick(held.count)];
+        const std::int64_t where = through.position();
+        BOOST_TEST((state_->acknowledge_through(who, where, true) == subscription_state::through_result::ok));
+        auto& batches = held_[who];
+        for (auto each = batches.begin(); each != batches.end();) {
+            bool all = true;
+            for (std::uint32_t i = 0; i < each->count; ++i) {
+                if (each->events[i].position() <= where)
+                    finish(each->events[i].position());
+                else
+                    all = all && done_.contains(each->events[i].position());
+            }
+            each = all ? batches.erase(each) : std::next(each);
+        }
+    }
+
+    void refuse(consumer_id who) {
+        if (held_[who].empty()) return;
+        const auto which = pick(held_[who].size());
+        const batch held = std::move(held_[who][which]);
+        held_[who].erase(held_[who].begin() + which);
+        const auto refusal = state_->refuse(who, held.first, held.count, now_);
+        for (auto each = refusal.first; each < refusal.first + refusal.count; ++each) {
+            if (state_->is_exhausted(each)) BOOST_TEST(state_->deliveries(each) > how_.max_retries);
+        }
+        if (refusal.count > 0) exhausted_.push_back(refusal);
+        for (std::uint32_t i = 0; i < held.count && refusal.count == 0; ++i) {
+            if (!done_.contains(held.events[i].position()))
+                not_before_[held.events[i].position()] = now_ + how_.retry_after;
+        }
+    }
+
+    // What is out of tries is done when it has been put aside, which takes its time.
+    void park() {
+        for (const auto& each : exhausted_) {
+            for (auto which = each.first; which < each.first + each.count; ++which)
+                if (state_->is_exhausted(which)) finish(state_->event(which).position());
+            state_->exhausted(each.first, each.count);
+        }
+        exhausted_.clear();
+    }
+
+    void finish(std::int64_t position) { done_.insert(position); }
+
+    void check() {
+        const auto reached = state_->done();
+        for (const auto& each : log_.events()) {
+            const bool is_past =
+                how_.of_log ? each.position <= reached.where.position : each.version <= reached.where.version;
+            if (is_past && is_ours(each))
+                BOOST_TEST(done_.contains(each.position), "the checkpoint passed the event at " << each.position);
+        }
+        const std::int64_t now = how_.of_log ? reached.where.position : reached.where.version;
+        const std::int64_t before = how_.of_log ? checkpoint_.position : checkpoint_.version;
+        BOOST_TEST(now >= before);
+        if (chance(3)) checkpoint_ = reached.where;
+        BOOST_TEST(state_->queued() <= how_.max_queued + how_.max_batch * how_.max_in_flight * held_.size());
+    }
+
+    bool is_ours(const made_log::made& event) const { return stream_.empty() || event.stream == stream_; }
+    bool is_settled() const {
+        for (const auto& each : log_.events())
+            if (is_ours(each) && !done_.contains(each.position)) return false;
+        return true;
+    }
+    consumer_id someone() {
+        auto each = held_.begin();
+        std::advance(each, pick(held_.size()));
+        return each->first;
+    }
+    int pick(std::size_t below) { return static_cast<int>(random_() % below); }
+    bool chance(unsigned in) { return random_() % in == 0; }
+
+    std::mt19937 random_;
+    subscription_state::settings how_;
+    std::size_t consumers_ = 1;
+    std::string stream_;
+    made_log log_;
+    std::int64_t published_ = 0;
+    std::optional<subscription_state> state_;
+    std::optional<subscription_state::page_wish> pending_read_;
+    std::map<consumer_id, std::vector<batch>> held_;
+    std::set<std::int64_t> done_;
+    std::optional<event_page> answer_;
+    std::vector<subscription_state::refusal> exhausted_;
+    std::map<std::int64_t, steady_time> not_before_;
+    std::set<std::int64_t> just_taken_;
+    place checkpoint_;
+    steady_time now_{std::chrono::hours(1)};
+    int rounds_ = 0;
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(whatever_happens_everything_is_done_once_in_order) {
+    for (unsigned seed = 1; seed <= 3'000; ++seed) {
+        BOOST_TEST_CONTEXT("seed " << seed) {
+            world one(seed);
+            one.run(200);
+            BOOST_TEST_REQUIRE(one.is_good()); // the first seed that fails says enough
+        }
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
