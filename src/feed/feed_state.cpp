@@ -64,7 +64,8 @@ void feed_state::page_arrived(const event_page& page) {
 std::optional<feed_state::publication> feed_state::next() {
     if (!begun_) return std::nullopt;
     if (read_) {
-        publication now = std::move(*read_);
+        // An own commit may have been told while the page was on its way.
+        publication now{after(read_->page, published_), read_->through};
         read_.reset();
         published_ = now.through;
         return now;

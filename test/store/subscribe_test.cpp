@@ -1,6 +1,6 @@
 // Subscribing: what is delivered, from where, in what portions, and what is remembered.
 
-#include "support/store_fixture.hpp"
+#include "support/receive.hpp"
 
 #include <chrono>
 #include <optional>
@@ -14,21 +14,6 @@ using namespace std::chrono_literals;
 namespace es = eventstore;
 
 namespace {
-
-/// Takes and acknowledges batches until `count` events have come; then nothing more may come for a while.
-asio::awaitable<texts> receive(es::subscription& from, std::size_t count) {
-    texts all;
-    while (all.size() < count) {
-        auto batch = co_await from.next(5s);
-        if (!batch || batch->empty()) break;
-        for (const es::recorded_event& each : *batch) all.emplace_back(each.data());
-        batch->ack();
-    }
-    const auto more = co_await from.next(50ms);
-    if (more)
-        for (const es::recorded_event& each : *more) all.push_back("and too much: " + std::string(each.data()));
-    co_return all;
-}
 
 texts data(std::size_t first, std::size_t last) {
     texts all;

@@ -1,0 +1,200 @@
+// The feed's decisions: one gapless sequence, whatever order its sources come in.
+
+#include "feed/feed_state.hpp"
+#include "subscription/made_log.hpp"
+
+#include <boost/test/results_collector.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <deque>
+#include <optional>
+#include <random>
+#include <vector>
+
+BOOST_AUTO_TEST_SUITE(feed_state_test)
+
+using namespace eventstore;
+using feed::feed_state;
+using test::made_log;
+
+namespace {
+
+std::vector<std::int64_t> positions(const event_page& page) {
+    std::vector<std::int64_t> all;
+    for (const recorded_event& each : page) all.push_back(each.position());
+    return all;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(an_own_commit_at_the_end_is_told_without_reading) {
+    made_log log;
+    for (int i = 0; i < 5; ++i) log.append("a");
+    feed_state state;
+    state.begin(3);
+    state.own_commit(4, 5, log.page(3, 5), 100);
+    const auto told = state.next();
+    BOOST_TEST_REQUIRE(told.has_value());
+    BOOST_TEST(told->through == 5);
+    BOOST_TEST(positions(told->page) == (std::vector<std::int64_t>{4, 5}), boost::test_tools::per_element());
+    BOOST_TEST(!state.wish());
+}
+
+BOOST_AUTO_TEST_CASE(what_others_appended_before_an_own_commit_is_read_first) {
+    made_log log;
+    for (int i = 0; i < 5; ++i) log.append("a");
+    feed_state state;
+    state.begin(1);
+    state.own_commit(4, 5, log.page(3, 5), 100);
+    BOOST_TEST(!state.next());
+    const auto wish = state.wish();
+    BOOST_TEST_REQUIRE(wish.has_value());
+    BOOST_TEST(wish->from == 2);
+    BOOST_TEST(wish->count == 2u);
+    state.page_arrived(log.page(1, 3));
+    BOOST_TEST(state.next()->through == 3);
+    BOOST_TEST(state.next()->through == 5);
+    BOOST_TEST(!state.wish());
+}
+
+BOOST_AUTO_TEST_CASE(it_reads_nothing_before_it_has_begun) {
+    feed_state state;
+    state.hint(10);
+    BOOST_TEST(!state.wish());
+    BOOST_TEST(!state.next());
+}
+
+BOOST_AUTO_TEST_CASE(a_late_notification_changes_nothing) {
+    feed_state state;
+    state.begin(10);
+    state.hint(4);
+    state.hint(10);
+    BOOST_TEST(!state.wish());
+}
+
+BOOST_AUTO_TEST_CASE(a_gap_at_the_end_of_the_log_is_not_read_for_ever) {
+    made_log log;
+    log.append("a");
+    log.leave_a_gap();
+    feed_state state;
+    state.begin(0);
+    state.hint(2);
+    BOOST_TEST(state.wish().has_value());
+    state.page_arrived(log.page(0, 1));
+    BOOST_TEST(state.next()->through == 2);
+    BOOST_TEST(!state.wish());
+}
+
+BOOST_AUTO_TEST_CASE(too_many_own_commits_that_wait_are_read_instead) {
+    made_log log;
+    for (int i = 0; i < 9; ++i) log.append("a");
+    feed_state state(1'000);
+    state.begin(0);
+    state.own_commit(2, 3, log.page(1, 3), 900);
+    state.own_commit(4, 9, log.page(3, 9), 900); // one too many
+    state.wish();
+    state.page_arrived(log.page(0, 1));
+    BOOST_TEST(state.next()->through == 1);
+    BOOST_TEST(state.next()->through == 3);
+    BOOST_TEST(!state.next());
+    BOOST_TEST(state.wish()->from == 4);
+}
+
+// Two processes append; notifications come late, doubled or never; reads fail; polls come now and then.
+BOOST_AUTO_TEST_CASE(whatever_happens_every_event_is_told_once_in_order) {
+    for (unsigned seed = 1; seed <= 2'000; ++seed) {
+        std::mt19937 random(seed);
+        const auto pick = [&](unsigned below) { return static_cast<unsigned>(random() % below); };
+        made_log log;
+        for (unsigned i = pick(5); i > 0; --i) log.append("before");
+        const std::int64_t start = log.head();
+        feed_state state(1 + pick(500));
+        state.begin(start);
+        struct own {
+            std::int64_t first, last;
+        };
+        std::deque<own> own_answers; // committed, and the answer is on its way
+        std::vector<std::int64_t> notifications;
+        std::optional<feed_state::page_wish> reading;
+        std::optional<event_page> answer;
+        std::vector<std::int64_t> told;
+        std::int64_t through = start;
+
+        const auto tell = [&] {
+            while (const auto next = state.next()) {
+                BOOST_TEST(next->through > through);
+                through = next->through;
+                for (const std::int64_t each : positions(next->page)) told.push_back(each);
+            }
+        };
+        const auto read = [&] {
+            if (!reading) reading = state.wish();
+            if (reading && !answer) answer = log.page(reading->from - 1, log.head(), {}, reading->count);
+        };
+        const auto arrive = [&] {
+            if (!answer) return;
+            state.page_arrived(*answer);
+            answer.reset();
+            reading.reset();
+            tell();
+        };
+        const auto own_arrives = [&] {
+            if (own_answers.empty()) return;
+            const own next = own_answers.front();
+            own_answers.pop_front();
+            state.own_commit(next.first, next.last, log.page(next.first - 1, next.last), 100);
+            tell();
+        };
+
+        for (int step = 0; step < 150; ++step) {
+            switch (pick(9)) {
+            case 0: // this process
+            case 1: {
+                const std::int64_t first = log.head() + 1;
+                for (auto i = 1 + pick(3); i > 0; --i) log.append("own");
+                own_answers.push_back({first, log.head()});
+                notifications.push_back(log.head());
+                break;
+            }
+            case 2: // another one
+                for (auto i = 1 + pick(3); i > 0; --i) log.append("others");
+                if (pick(4) == 0) log.leave_a_gap();
+                if (pick(4) != 0) notifications.push_back(log.head());
+                break;
+            case 3:
+                if (!notifications.empty()) {
+                    state.hint(notifications[pick(static_cast<unsigned>(notifications.size()))]);
+                    tell();
+                }
+                break;
+            case 4: read(); break;
+            case 5: arrive(); break;
+            case 6: own_arrives(); break;
+            case 7:
+                if (reading && pick(4) == 0) {
+                    state.page_failed();
+                    reading.reset();
+                    answer.reset();
+                }
+                break;
+            case 8:
+                if (pick(5) == 0) state.hint(log.head()); // a poll
+                break;
+            }
+        }
+        while (!own_answers.empty()) own_arrives();
+        state.hint(log.head());
+        for (int i = 0; i < 1'000 && through < log.head(); ++i) {
+            read();
+            arrive();
+            tell();
+        }
+        std::vector<std::int64_t> expected;
+        for (const auto& each : log.events())
+            if (each.position > start) expected.push_back(each.position);
+        BOOST_TEST_CONTEXT("seed " << seed) BOOST_TEST(told == expected, boost::test_tools::per_element());
+        BOOST_TEST_REQUIRE((told == expected)); // the first seed that fails says enough
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()

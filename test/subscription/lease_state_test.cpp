@@ -1,0 +1,36 @@
+// A lease, in virtual time.
+
+#include "subscription/lease_state.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+BOOST_AUTO_TEST_SUITE(lease_state_test)
+
+using namespace std::chrono_literals;
+using eventstore::delivery::lease_state;
+
+namespace {
+const lease_state::time begun{1h};
+}
+
+BOOST_AUTO_TEST_CASE(it_is_renewed_at_a_third_and_trusted_for_two) {
+    const lease_state lease(9s, begun);
+    BOOST_TEST((lease.renew_at() == begun + 3s));
+    BOOST_TEST(lease.is_trusted(begun + 6s - 1ms));
+    BOOST_TEST(!lease.is_trusted(begun + 6s));
+}
+
+BOOST_AUTO_TEST_CASE(a_renewal_counts_from_when_it_was_sent) {
+    lease_state lease(9s, begun);
+    lease.renewed(begun + 3s); // however late its answer came
+    BOOST_TEST((lease.trusted_until() == begun + 9s));
+}
+
+BOOST_AUTO_TEST_CASE(an_older_answer_takes_nothing_back) {
+    lease_state lease(9s, begun);
+    lease.renewed(begun + 4s);
+    lease.renewed(begun + 3s);
+    BOOST_TEST((lease.trusted_until() == begun + 10s));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
