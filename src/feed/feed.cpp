@@ -178,6 +178,8 @@ asio::awaitable<void> feed::run() {
             }
         }
         const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
+        const bool had_begun = state_.has_begun();
+        const std::int64_t seen = state_.published(); // what is told while the answer is on its way may lie behind it
         auto reading = log::reader::info(reader_, "$all", deadline);
         const auto info = co_await std::move(reading);
         if (closed_ || !has_followers()) break;
@@ -187,10 +189,10 @@ asio::awaitable<void> feed::run() {
             continue;
         }
         backoff_.succeeded();
-        if (state_.has_begun() && info->version < state_.published()) {
+        if (had_begun && info->version < seen) {
             fail(failure(errc::log_truncated,
                 detail::message("the log ends at position ", std::to_string(info->version), ", but position ",
-                    std::to_string(state_.published()),
+                    std::to_string(seen),
                     " was seen: a fail-over has lost its end; subscribe again to go on from there")));
             continue;
         }

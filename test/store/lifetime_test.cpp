@@ -37,6 +37,8 @@ private:
 
 using work = std::function<asio::awaitable<void>(es::store)>;
 
+es::subscription_options quick_checkpoints() { return es::subscription_options().checkpoint_after(1ms); }
+
 // The kinds of operation that can be pending. Each holds a handle to its store, as callers do.
 const std::map<std::string, work>& operations() {
     static const std::map<std::string, work> all = {
@@ -91,6 +93,35 @@ const std::map<std::string, work>& operations() {
                     co_await start(store.append("b", es::any_version, counted_one("x")));
                 started<es::event_page> read = co_await start(store.read("a"));
                 co_await store.close();
+            }},
+        {"a subscription from its first event to its end",
+            [](es::store store) -> asio::awaitable<void> {
+                es::subscription every =
+                    co_await store.subscribe_to_all(es::to_string(es::make_uuid()), quick_checkpoints());
+                { const es::store dropped = std::move(store); }
+                std::optional<es::event_batch> batch = co_await every.next();
+                batch->ack();
+                co_await every.checkpoint();
+                co_await every.unsubscribe();
+            }},
+        {"a subscription that waits for what comes",
+            [](es::store store) -> asio::awaitable<void> {
+                es::subscription one = co_await store.subscribe("b", es::to_string(es::make_uuid()));
+                started<es::append_result> append =
+                    co_await start(store.append("b", es::any_version, counted_one("x")));
+                std::optional<es::event_batch> batch = co_await one.next();
+                batch->nack("not now");
+            }},
+        {"a listener",
+            [](es::store store) -> asio::awaitable<void> {
+                es::event_listener every = co_await store.listen_to_all();
+                started<es::append_result> append =
+                    co_await start(store.append("b", es::any_version, counted_one("x")));
+                co_await every.next();
+            }},
+        {"wait_for",
+            [](es::store store) -> asio::awaitable<void> {
+                co_await expect_error(es::errc::subscription_not_found, store.wait_for("nobody", 1));
             }},
         {"two at a time, and the handle dropped",
             [](es::store store) -> asio::awaitable<void> {
