@@ -166,6 +166,16 @@ public:
     /// The events that a subscription has put aside after too many refusals, by position. An unknown one has none.
     asio::awaitable<std::vector<parked_event>> parked_events(std::string_view stream, std::string_view name) const;
 
+    /// Has parked events delivered again by whoever has the subscription, or takes it next: those at these positions, or
+    /// all. They come after what is queued, and are parked no longer once they are acknowledged. Returns how many.
+    /// Errors: `subscription_not_found`. Cancellation: they may be on their way.
+    asio::awaitable<std::int64_t> replay_parked(std::string_view stream, std::string_view name,
+        std::vector<std::int64_t> positions = std::vector<std::int64_t>()) const;
+
+    /// Forgets parked events: those at these positions, or all. Returns how many. Errors: `subscription_not_found`.
+    asio::awaitable<std::int64_t> discard_parked(std::string_view stream, std::string_view name,
+        std::vector<std::int64_t> positions = std::vector<std::int64_t>()) const;
+
     /// What the store has done since it was opened. Never blocks for long.
     store_stats stats() const;
 

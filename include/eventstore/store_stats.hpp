@@ -16,12 +16,12 @@ struct store_stats {
     std::uint64_t reads = 0;           ///< reading statements sent
     std::uint64_t events_read = 0;     ///< events that they returned
     std::uint64_t other_statements =
-        0; ///< sent besides: announcements of appends, leases and checkpoints of subscriptions
-    std::uint64_t connects = 0;        ///< connections made
-    std::size_t queued_appends = 0;    ///< waiting for the next flush, or for admission
-    std::size_t queued_bytes = 0;      ///< bytes of appends queued and under way
-    std::size_t connections = 0;       ///< open now
-    std::size_t reads_in_flight = 0;   ///< reading statements whose answer is awaited
+        0;                          ///< sent besides: announcements of appends, leases and checkpoints of subscriptions
+    std::uint64_t connects = 0;     ///< connections made
+    std::size_t queued_appends = 0; ///< waiting for the next flush, or for admission
+    std::size_t queued_bytes = 0;   ///< bytes of appends queued and under way
+    std::size_t connections = 0;    ///< open now
+    std::size_t reads_in_flight = 0; ///< reading statements whose answer is awaited
 };
 
 } // namespace eventstore

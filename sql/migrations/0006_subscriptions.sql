@@ -68,7 +68,8 @@ create function eventstore.claim_subscription(
     out checkpoint_version  bigint,
     out deliveries bigint,
     out truncated  boolean, -- the log does not reach the checkpoint any more, or holds another event there
-    out owners_lease_ms bigint -- if it is not free
+    out owners_lease_ms bigint, -- if it is not free
+    out replays    boolean -- something that was parked is to be delivered again
 )
 language plpgsql
 security definer
@@ -143,6 +144,7 @@ begin
     where s.subscription_id = mine.subscription_id
     returning s.epoch, s.beat, s.position, s.version, s.deliveries
     into epoch, beat, checkpoint_position, checkpoint_version, deliveries;
+    replays := exists (select from parked_events as p where p.subscription_id = mine.subscription_id and p.replay);
     taken := true;
 end
 $function$;
@@ -240,6 +242,53 @@ begin
 end
 $function$;
 
+-- Takes events that were delivered again out of what is parked, in the name of a lease. Those that were parked anew stay.
+create function eventstore.unpark_events(id bigint, lease_epoch bigint, positions bigint[])
+returns boolean
+language plpgsql
+security definer
+set search_path = eventstore, pg_temp
+as $function$
+begin
+    perform from subscriptions as s where s.subscription_id = id and s.epoch = lease_epoch for update;
+    if not found then
+        return false;
+    end if;
+    delete from parked_events as p where p.subscription_id = id and p.position = any (positions) and p.replay;
+    return true;
+end
+$function$;
+
+-- Has parked events delivered again (or, with discard, forgotten): all of them, or those at these positions. Returns how
+-- many; null if there is no such subscription.
+create function eventstore.release_parked(stream_name text, subscription text, positions bigint[], discard boolean)
+returns bigint
+language plpgsql
+security definer
+set search_path = eventstore, pg_temp
+as $function$
+declare
+    id       bigint;
+    released bigint;
+begin
+    select s.subscription_id into id from subscriptions as s where s.stream = stream_name and s.name = subscription;
+    if not found then
+        return null;
+    end if;
+    if discard then
+        delete from parked_events as p
+        where p.subscription_id = id and (positions is null or p.position = any (positions));
+        get diagnostics released = row_count;
+    else
+        update parked_events as p set replay = true
+        where p.subscription_id = id and (positions is null or p.position = any (positions));
+        get diagnostics released = row_count;
+        perform tell_followers('replay ' || id);
+    end if;
+    return released;
+end
+$function$;
+
 -- Removes a subscription, its checkpoint and what it has parked; whoever has it is told. False if there is none.
 create function eventstore.delete_subscription(stream_name text, subscription text)
 returns boolean
@@ -298,5 +347,5 @@ $function$;
 
 revoke execute on function
     eventstore.tell_followers, eventstore.claim_subscription, eventstore.settle_subscriptions, eventstore.park_events,
-    eventstore.delete_subscription, eventstore.reset_subscription
+    eventstore.unpark_events, eventstore.release_parked, eventstore.delete_subscription, eventstore.reset_subscription
 from public;

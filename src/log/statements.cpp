@@ -123,8 +123,13 @@ statements::statements(std::string_view schema) {
         "looking for the checkpoint of a subscription");
     subscriptions = make(schema, "subscriptions", sql::subscriptions, {}, "listing subscriptions");
     parked_events = make(schema, "parked_events", sql::parked_events, {text, text}, "listing parked events");
+    release_parked = make(
+        schema, "release_parked", sql::release_parked, {text, text, int8_array, boolean}, "replaying parked events");
+    unpark_events = make(schema, "unpark_events", sql::unpark_events, {int8, int8, int8_array}, "unparking events");
+    parked_to_replay =
+        make(schema, "parked_to_replay", sql::parked_to_replay, {int8}, "looking for parked events to replay");
     for (postgres::statement* each : {&announce, &claim_subscription, &settle_subscriptions, &park_events,
-             &delete_subscription, &reset_subscription})
+             &delete_subscription, &reset_subscription, &release_parked, &unpark_events})
         each->is_read = false;
 }
 

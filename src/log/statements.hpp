@@ -29,7 +29,8 @@ struct statements {
     postgres::statement read_stream[2], read_stream_bounded[2], read_all[2], read_all_bounded[2];
     postgres::statement stream_names, find_event, stream_info, log_info, streams;
     postgres::statement announce, claim_subscription, settle_subscriptions, park_events, delete_subscription,
-        reset_subscription, subscription_checkpoint, subscriptions, parked_events;
+        reset_subscription, subscription_checkpoint, subscriptions, parked_events, release_parked, unpark_events,
+        parked_to_replay;
 
 private:
     std::size_t count_ = 0;

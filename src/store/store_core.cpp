@@ -110,7 +110,8 @@ void store_core::committed(appends which, std::span<const log::append_plan::outc
         last = std::max(last, each.result.last_position);
     }
     if (last == 0) return;
-    if (feed->is_followed()) feed->own_commit(first, last, eventstore::feed::page_of(which, outcomes), eventstore::feed::bytes_of(which));
+    if (feed->is_followed())
+        feed->own_commit(first, last, eventstore::feed::page_of(which, outcomes), eventstore::feed::bytes_of(which));
     announcer->announce(first, last);
 }
 

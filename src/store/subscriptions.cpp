@@ -164,6 +164,29 @@ asio::awaitable<void> change_throwing(
     if (!is_done) throw error(not_found(stream, name));
 }
 
+asio::awaitable<std::int64_t> release_throwing(impl_ptr impl, milliseconds limit, std::string stream, std::string name,
+    std::vector<std::int64_t> positions, bool discards) {
+    auto why = check_call(impl, limit);
+    if (!why) why = delivery::check_subscription_name(stream, name);
+    if (why) throw error(*why);
+    const auto core = impl->core;
+    postgres::parameters arguments;
+    arguments.add(stream);
+    arguments.add(name);
+    if (positions.empty()) {
+        arguments.add_null();
+    } else {
+        arguments.begin_array(postgres::type_oid::int8, positions.size());
+        for (const auto each : positions) arguments.add(each);
+    }
+    arguments.add(discards);
+    auto work = ask(core, core->statements->release_parked, std::move(arguments), core->deadline(limit));
+    const auto answer = co_await std::move(work);
+    const postgres::rows row(answer.value().get());
+    if (row.is_null(0, 0)) throw error(not_found(stream, name));
+    co_return row.int8(0, 0);
+}
+
 // ---- waiting for a subscription
 
 /// Whether the subscriptions of this name have got there.
@@ -253,6 +276,16 @@ asio::awaitable<void> store::reset_subscription(
 
 asio::awaitable<std::vector<parked_event>> store::parked_events(std::string_view stream, std::string_view name) const {
     return parked_throwing(impl_, limit_, std::string(stream), std::string(name));
+}
+
+asio::awaitable<std::int64_t> store::replay_parked(
+    std::string_view stream, std::string_view name, std::vector<std::int64_t> positions) const {
+    return release_throwing(impl_, limit_, std::string(stream), std::string(name), std::move(positions), false);
+}
+
+asio::awaitable<std::int64_t> store::discard_parked(
+    std::string_view stream, std::string_view name, std::vector<std::int64_t> positions) const {
+    return release_throwing(impl_, limit_, std::string(stream), std::string(name), std::move(positions), true);
 }
 
 } // namespace eventstore

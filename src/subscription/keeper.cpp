@@ -200,6 +200,7 @@ asio::awaitable<result<std::optional<shared_subscription::claim>>> keeper::claim
     claim.epoch = row.int8(0, 2);
     claim.checkpoint = {row.int8(0, 4), row.int8(0, 5)};
     claim.deliveries = static_cast<int>(row.int8(0, 6));
+    claim.replays = row.boolean(0, 9);
     claim.sent = now;
     co_return outcome(claim);
 }
@@ -343,6 +344,7 @@ void keeper::retire(const subscription_ptr& what) {
 }
 
 void keeper::hear(std::string_view what, std::int64_t id) {
+    subscription_ptr replaying;
     std::vector<std::weak_ptr<freed_wait>> waiting;
     {
         const std::lock_guard lock(mutex_);
@@ -352,8 +354,13 @@ void keeper::hear(std::string_view what, std::int64_t id) {
             for (const auto& [which, known] : all_) {
                 if (known->id() == id) known->check_soon();
             }
+        } else if (what == "replay") {
+            for (const auto& [which, known] : all_) {
+                if (known->id() == id) replaying = known;
+            }
         }
     }
+    if (replaying) replaying->replay_parked();
     for (const auto& each : waiting) {
         if (const auto alive = each.lock()) alive->end();
     }

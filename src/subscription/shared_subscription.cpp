@@ -155,6 +155,7 @@ void shared_subscription::begin(const claim& what) {
         wake_all(todo);
     }
     carry_out(std::move(todo));
+    if (what.replays) replay_parked();
 }
 
 void shared_subscription::refuse_all(const failure& why) {
@@ -293,6 +294,7 @@ shared_subscription::consequences shared_subscription::changed() {
     ++changes_;
     if (!state_ || ended_) return todo;
     todo.wish = state_->wish();
+    todo.unpark = state_->take_replayed();
     if (state_->queued() == 0 || waiting_.empty()) return todo;
     std::erase_if(waiting_, [&](std::shared_ptr<next_wait>& each) {
         if (each->is_claimed()) return true;
@@ -322,8 +324,13 @@ void shared_subscription::carry_out(consequences what) {
         if (each->claim()) each->finish();
     }
     if (what.wish) read(*what.wish);
-    if (!what.due) return;
+    if (!what.due && what.unpark.empty()) return;
     const auto with = this->with();
+    if (with && !what.unpark.empty()) {
+        asio::co_spawn(
+            with->executor, unpark(shared_from_this(), with, std::move(what.unpark)), [](const std::exception_ptr&) {});
+    }
+    if (!what.due) return;
     if (const auto leases = with ? with->leases.lock() : nullptr) leases->due(*what.due);
 }
 
@@ -523,6 +530,7 @@ asio::awaitable<void> shared_subscription::park(std::shared_ptr<shared_subscript
                 const std::lock_guard lock(self->mutex_);
                 if (self->ended_) co_return;
                 self->state_->exhausted(what.first, what.count);
+                for (const auto each : positions) self->replaying_.erase(each);
                 ++self->serial_;
                 todo = self->changed();
                 self->note_progress(std::chrono::steady_clock::now(), todo);
@@ -535,6 +543,73 @@ asio::awaitable<void> shared_subscription::park(std::shared_ptr<shared_subscript
         boost::system::error_code stopped;
         co_await later.async_wait(asio::redirect_error(asio::use_awaitable, stopped));
     }
+}
+
+// ---- parked events
+
+void shared_subscription::replay_parked() {
+    const auto with = this->with();
+    if (!with) return;
+    asio::co_spawn(with->executor, replay(shared_from_this(), with), [](const std::exception_ptr&) {});
+}
+
+asio::awaitable<void> shared_subscription::replay(
+    std::shared_ptr<shared_subscription> self, std::shared_ptr<const machinery> with) {
+    postgres::parameters arguments;
+    arguments.add(self->id());
+    auto asking =
+        postgres::pool::execute(with->pool, with->statements->parked_to_replay, std::move(arguments), with->deadline());
+    const auto answer = co_await std::move(asking);
+    if (!answer) { // the mark stays, and the next owner sees it
+        if (with->log) with->log(answer.error().message());
+        co_return;
+    }
+    const postgres::rows rows(answer->get());
+    for (int i = 0; i < rows.count(); ++i) {
+        const std::int64_t position = rows.int8(i, 0);
+        {
+            const std::lock_guard lock(self->mutex_);
+            if (self->ended_ || !self->replaying_.insert(position).second) continue;
+        }
+        read_options what;
+        what.from(position).count(1);
+        auto reading = log::reader::read(with->reader, "$all", std::move(what), with->deadline());
+        const auto page = co_await std::move(reading);
+        if (!page || page->empty() || page->front().position() != position) {
+            if (!page && with->log) with->log(page.error().message());
+            const std::lock_guard lock(self->mutex_);
+            self->replaying_.erase(position);
+            continue; // it was deleted for good since
+        }
+        consequences todo;
+        {
+            // It passed the selector when it was first delivered, and its order is lost anyway.
+            const arrival event{0, 0};
+            const std::lock_guard lock(self->mutex_);
+            if (self->ended_) co_return;
+            self->state_->replay(*page, std::span(&event, 1));
+            todo = self->changed();
+        }
+        self->carry_out(std::move(todo));
+    }
+}
+
+asio::awaitable<void> shared_subscription::unpark(std::shared_ptr<shared_subscription> self,
+    std::shared_ptr<const machinery> with, std::vector<std::int64_t> positions) {
+    postgres::parameters arguments;
+    {
+        const std::lock_guard lock(self->mutex_);
+        arguments.add(self->id_);
+        arguments.add(self->epoch_);
+    }
+    arguments.begin_array(postgres::type_oid::int8, positions.size());
+    for (const auto each : positions) arguments.add(each);
+    auto writing =
+        postgres::pool::execute(with->pool, with->statements->unpark_events, std::move(arguments), with->deadline());
+    const auto answer = co_await std::move(writing);
+    if (!answer && with->log) with->log(answer.error().message()); // they will come once more
+    const std::lock_guard lock(self->mutex_);
+    for (const auto each : positions) self->replaying_.erase(each);
 }
 
 // ---- what comes in

@@ -18,6 +18,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,7 @@ public:
         std::int64_t epoch = 0;
         place checkpoint;
         int deliveries = 0;
+        bool replays = false; ///< there are parked events to deliver again
         steady_time sent{};
     };
     /// The subscription is taken, and the feed tells of what comes.
@@ -96,6 +98,8 @@ public:
     void settle_failed();
     /// Something has happened to its row.
     void check_soon();
+    /// Has the parked events that are marked for it delivered again.
+    void replay_parked();
     /// 0 until it has begun.
     std::int64_t id() const;
     void retire(const failure& why);
@@ -118,6 +122,7 @@ private:
         std::vector<std::shared_ptr<next_wait>> awake;
         std::vector<std::shared_ptr<end_wait>> over;
         std::optional<steady_time> due; // earlier than the keeper knows
+        std::vector<std::int64_t> unpark;
     };
     consequences changed(); // with the mutex held
     void carry_out(consequences what);
@@ -134,6 +139,10 @@ private:
     static asio::awaitable<void> park(std::shared_ptr<shared_subscription> self, std::shared_ptr<const machinery> with,
         subscription_state::refusal what, std::vector<std::int64_t> positions, std::vector<std::int32_t> deliveries,
         std::string reason);
+    static asio::awaitable<void> replay(
+        std::shared_ptr<shared_subscription> self, std::shared_ptr<const machinery> with);
+    static asio::awaitable<void> unpark(std::shared_ptr<shared_subscription> self,
+        std::shared_ptr<const machinery> with, std::vector<std::int64_t> positions);
     std::shared_ptr<const machinery> with() const;
 
     const event_filter filter_;
@@ -148,6 +157,7 @@ private:
     std::uint64_t changes_ = 0; // so that no change is overlooked between a look and a wait
     std::vector<std::shared_ptr<next_wait>> waiting_;
     std::vector<std::shared_ptr<end_wait>> waiting_for_end_;
+    std::set<std::int64_t> replaying_; // positions of parked events that are queued or out
     bool ended_ = false;
     bool retired_ = false;
     std::optional<failure> why_ended_; // nothing = in order

@@ -82,6 +82,22 @@ void subscription_state::push(const event_page& page, std::span<const arrival> e
     queued_ += events.size();
 }
 
+void subscription_state::replay(const event_page& page, std::span<const arrival> events) {
+    const checkpoint now = done(); // from here on the queue does not tell any more how far it is
+    if (!now.event) done_event_.reset();
+    done_ = now.where;
+    for (const arrival& each : events) {
+        entry next;
+        next.page = page;
+        next.index = each.index;
+        next.key = each.key;
+        next.is_replay = true;
+        queued_bytes_ += bytes_of(next.event());
+        entries_.push_back(std::move(next));
+    }
+    queued_ += events.size();
+}
+
 // ---- consumers
 
 consumer_id subscription_state::join() {
@@ -315,7 +331,9 @@ subscription_state::refusal subscription_state::refuse(
 
 void subscription_state::exhausted(sequence_number first, std::uint32_t count) {
     for (auto which = std::max(first, first_); which < first + count; ++which) {
-        if (at(which).now == status::exhausted) at(which).now = status::done;
+        if (at(which).now != status::exhausted) continue;
+        at(which).now = status::done;
+        at(which).was_parked = true;
     }
     drop_done();
 }
@@ -323,9 +341,13 @@ void subscription_state::exhausted(sequence_number first, std::uint32_t count) {
 void subscription_state::drop_done() {
     while (!entries_.empty() && entries_.front().now == status::done) {
         const recorded_event& event = entries_.front().event();
-        done_ = {event.position(), event.version()};
-        done_event_ = event.id();
-        ++done_count_;
+        if (entries_.front().is_replay) {
+            if (!entries_.front().was_parked) replayed_.push_back(event.position());
+        } else {
+            done_ = {event.position(), event.version()};
+            done_event_ = event.id();
+            ++done_count_;
+        }
         entries_.pop_front();
         ++first_;
     }
@@ -346,6 +368,8 @@ subscription_state::checkpoint subscription_state::done() const {
     if (entries_.empty()) {
         // What was filtered out is done, too.
         now.where = received_;
+    } else if (entries_.front().is_replay) {
+        now.where = done_; // it tells nothing of what lies before it
     } else if (how_.of_log) {
         now.where.position = std::max(done_.position, entries_.front().event().position() - 1);
     } else {

@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace eventstore::delivery {
@@ -80,6 +81,11 @@ public:
 
     /// A live batch. It covers every place after that of the batch before, through `through`.
     void live(const event_page& page, std::span<const arrival> events, place through);
+
+    /// Events that were put aside are handed out again, after what is queued. They do not move the checkpoint.
+    void replay(const event_page& page, std::span<const arrival> events);
+    /// The positions of those that are done since the last call.
+    std::vector<std::int64_t> take_replayed() { return std::exchange(replayed_, {}); }
 
     // --- Consumers
 
@@ -156,6 +162,8 @@ private:
         consumer_id holder = 0;
         std::uint64_t key = 0;
         int deliveries = 0;
+        bool is_replay = false;
+        bool was_parked = false;
         status now = status::queued;
         steady_time not_before{};
 
@@ -206,6 +214,7 @@ private:
     place done_;
     std::optional<uuid> done_event_;
     std::uint64_t done_count_ = 0;
+    std::vector<std::int64_t> replayed_;
     bool is_live_ = false;
     bool is_reading_ = false;
 

@@ -110,4 +110,37 @@ BOOST_FIXTURE_TEST_CASE(a_consumer_may_refuse_one_and_handle_others_of_other_key
     with_store(body);
 }
 
+BOOST_FIXTURE_TEST_CASE(parked_events_are_delivered_again_when_told_so, store_fixture) {
+    const auto body = [&](es::store store) -> asio::awaitable<void> {
+        co_await store.append("a", es::any_version, counted(3));
+        es::subscription all = co_await store.subscribe_to_all("replay", impatient(0));
+        for (int i = 0; i < 2; ++i) (co_await all.next(5s))->nack("no");
+        const texts rest = co_await receive(all, 1);
+        TEST_SAME(rest, texts({"3"}));
+        const std::int64_t one = co_await store.replay_parked("$all", "replay", std::vector<std::int64_t>(1, 2));
+        BOOST_TEST(one == 1);
+        const texts again = co_await receive(all, 1);
+        TEST_SAME(again, texts({"2"}));
+        co_await eventually([&] { return number("select count(*) from eventstore.parked_events") == 1; });
+        co_await store.append("a", es::any_version, counted_one("4"));
+        const texts live = co_await receive(all, 1);
+        TEST_SAME(live, texts({"4"}));
+        co_await all.checkpoint();
+        BOOST_TEST(number("select position from eventstore.subscriptions") == 4);
+        co_await all.unsubscribe();
+        const std::int64_t left = co_await store.replay_parked("$all", "replay");
+        BOOST_TEST(left == 1);
+        es::subscription later = co_await store.subscribe_to_all("replay", impatient(0));
+        (co_await later.next(5s))->nack("still not");
+        co_await eventually([&] { return value("select reason from eventstore.parked_events") == "still not"; });
+        const std::int64_t gone = co_await store.discard_parked("$all", "replay");
+        BOOST_TEST(gone == 1);
+        const std::vector<es::parked_event> parked = co_await store.parked_events("$all", "replay");
+        BOOST_TEST(parked.empty());
+        co_await expect_error(es::errc::subscription_not_found, store.replay_parked("$all", "unknown"));
+    };
+    with_store(body);
+    BOOST_TEST(number("select position from eventstore.subscriptions") == 4);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,1 @@
+select eventstore.unpark_events($1, $2, $3)
