@@ -86,6 +86,11 @@ public:
     store_options& pooled(bool value = true) & { return pooled_ = value, *this; }
     store_options&& pooled(bool value = true) && { return std::move(pooled(value)); }
 
+    /// A way to the same database past the pooler, for the one connection that listens for appends of other processes.
+    /// Without it a pooled store looks for them five times a second, while it has subscriptions.
+    store_options& session_url(std::string value) & { return session_url_ = std::move(value), *this; }
+    store_options&& session_url(std::string value) && { return std::move(session_url(std::move(value))); }
+
     /// Told what the store does behind its callers' backs: notices of the server, lost connections, retries; a line
     /// each, never with a password. Called on the store's executor: by several threads at once, where several run it.
     /// It must not throw.
@@ -116,6 +121,7 @@ public:
     std::chrono::microseconds rejoin_wait() const noexcept { return rejoin_wait_; }
     bool allows_asynchronous_commit() const noexcept { return asynchronous_commit_; }
     bool is_pooled() const noexcept { return pooled_; }
+    const std::string& session_url() const noexcept { return session_url_; }
     const std::function<void(std::string_view)>& on_log() const noexcept { return log_; }
     const asio::any_io_executor& executor() const noexcept { return executor_; }
 
@@ -132,6 +138,7 @@ private:
     std::chrono::microseconds rejoin_wait_{100};
     bool asynchronous_commit_ = false;
     bool pooled_ = false;
+    std::string session_url_;
     std::function<void(std::string_view)> log_;
     asio::any_io_executor executor_;
 };

@@ -87,6 +87,11 @@ asio::awaitable<result<std::int64_t>> feed::attach(
     co_return waiting->outcome;
 }
 
+bool feed::has_followers() {
+    std::erase_if(arriving_, [](const auto& each) { return each->is_claimed(); }); // its time was over
+    return !of_log_.empty() || !of_stream_.empty() || !arriving_.empty();
+}
+
 void feed::add(const std::shared_ptr<attachment>& next) {
     if (closed_) return next->end(failure(errc::store_closed, "the store is closed"));
     if (next->is_claimed()) return;
@@ -132,6 +137,13 @@ void feed::own_commit(std::int64_t first, std::int64_t last, event_page page, st
     });
 }
 
+void feed::hint(std::int64_t head) {
+    asio::post(strand_, [self = shared_from_this(), head] {
+        self->state_.hint(head);
+        self->progress();
+    });
+}
+
 void feed::close() {
     asio::post(strand_, [self = shared_from_this()] {
         self->closed_ = true;
@@ -163,7 +175,7 @@ asio::awaitable<void> feed::pause(std::chrono::milliseconds time) {
 // While there are followers: keeps a connection that listens, and looks for the head after each connect and now and then.
 asio::awaitable<void> feed::run() {
     const auto self = shared_from_this();
-    const bool listens = !options_.is_pooled();
+    const bool listens = !options_.is_pooled() || !options_.session_url().empty();
     while (!closed_ && has_followers()) {
         if (listens && !link_) {
             auto made = co_await listen();
@@ -204,13 +216,14 @@ asio::awaitable<void> feed::run() {
         if (listens) until_poll = poll_with_notifications;
         co_await pause(until_poll);
     }
+    is_followed_.store(has_followers(), std::memory_order_release);
     if (link_) link_->drop(failure(errc::store_closed, "nobody follows the log any more"));
     link_.reset();
 }
 
 asio::awaitable<result<std::shared_ptr<postgres::connection>>> feed::listen() {
     using made = result<std::shared_ptr<postgres::connection>>;
-    auto settings = postgres::connect_settings::make(options_, postgres::session_kind::reading);
+    auto settings = postgres::connect_settings::make(options_, postgres::session_kind::listening);
     if (!settings) co_return made(settings.error());
     const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
     auto link = std::make_shared<postgres::connection>(strand_, false, options_.on_log());

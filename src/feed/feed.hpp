@@ -54,6 +54,9 @@ public:
     bool is_followed() const noexcept { return is_followed_.load(std::memory_order_acquire); }
     void own_commit(std::int64_t first, std::int64_t last, event_page page, std::size_t bytes);
 
+    /// The log reaches at least this position.
+    void hint(std::int64_t head);
+
     /// Other messages than those about the log: "free <id>" and "gone <id>" of subscriptions.
     void on_message(std::function<void(std::string_view what, std::int64_t id)> handler);
 
@@ -79,7 +82,7 @@ private:
     void publish(const feed_state::publication& what);
     void fail(const failure& why);
     void log(const std::string& text) const;
-    bool has_followers() const noexcept { return !of_log_.empty() || !of_stream_.empty() || !arriving_.empty(); }
+    bool has_followers();
 
     const store_options options_;
     const asio::any_io_executor executor_;

@@ -23,11 +23,12 @@ event_page after(const event_page& page, std::int64_t position) {
 void feed_state::begin(std::int64_t head) {
     begun_ = true;
     published_ = head;
-    head_ = head;
+    head_ = std::max(head_, head);
 }
 
 void feed_state::end() noexcept {
     begun_ = false;
+    head_ = 0;
     own_.clear();
     own_bytes_ = 0;
     read_.reset();
@@ -35,7 +36,8 @@ void feed_state::end() noexcept {
 }
 
 void feed_state::own_commit(std::int64_t first, std::int64_t last, event_page page, std::size_t bytes) {
-    if (!begun_ || last <= published_) return;
+    if (!begun_) return hint(last); // the head that is being looked up may be older
+    if (last <= published_) return;
     if (own_bytes_ + bytes > most_kept_bytes_ && first > published_ + 1) return hint(last);
     own_bytes_ += bytes;
     own_.push_back({first, last, std::move(page), bytes});

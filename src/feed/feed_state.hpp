@@ -20,7 +20,7 @@ public:
     /// \param most_kept_bytes of own commits that wait for what comes before them; beyond that they are read, too
     explicit feed_state(std::size_t most_kept_bytes = std::size_t{16} << 20) : most_kept_bytes_(most_kept_bytes) {}
 
-    /// The sequence begins after this position. Until then nothing else has an effect.
+    /// The sequence begins after this position. What was heard of before, and lies behind it, is not forgotten.
     void begin(std::int64_t head);
     void end() noexcept;
     bool has_begun() const noexcept { return begun_; }

@@ -144,7 +144,8 @@ std::optional<failure> check_query(const stream_query& query) {
 
 std::optional<failure> check_options(const store_options& options) {
     if (auto why = check_schema_name(options.schema())) return why;
-    if (options.url().find('\0') != std::string::npos) return refuse("the url of the store holds a NUL");
+    for (const std::string* each : {&options.url(), &options.session_url()})
+        if (each->find('\0') != std::string::npos) return refuse("the url of the store holds a NUL");
     if (options.pool_size() == 0 || options.pool_size() > 1000)
         return refuse(message("store_options::pool_size is ", std::to_string(options.pool_size()), "; 1 to 1000"));
     if (options.operation_timeout().count() < 1 || options.operation_timeout() > std::chrono::hours(24))

@@ -46,13 +46,15 @@ std::string session_settings(const store_options& options, session_kind kind) {
 
 result<connect_settings> connect_settings::make(const store_options& options, session_kind kind) {
     char* raw_message = nullptr;
+    const bool is_direct = kind == session_kind::listening && !options.session_url().empty();
+    const std::string& url = is_direct ? options.session_url() : options.url();
     const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parsed(
-        PQconninfoParse(options.url().c_str(), &raw_message), &PQconninfoFree);
+        PQconninfoParse(url.c_str(), &raw_message), &PQconninfoFree);
     const std::unique_ptr<char, decltype(&PQfreemem)> message(raw_message, &PQfreemem);
     if (!parsed) {
         return failure(errc::invalid_argument,
-            detail::message("the url of the store is not valid: ",
-                one_line(without_quotations(message ? message.get() : "out of memory")),
+            detail::message("the ", is_direct ? "session_url" : "url",
+                " of the store is not valid: ", one_line(without_quotations(message ? message.get() : "out of memory")),
                 "; write postgresql://user@host:5432/database, or keyword=value pairs"));
     }
 
@@ -72,7 +74,7 @@ result<connect_settings> connect_settings::make(const store_options& options, se
         settings.value("hostaddr").find(',') != std::string_view::npos;
     if (many_hosts) settings.add_default("target_session_attrs", "read-write"); // follows a fail-over
 
-    if (!options.is_pooled()) { // a pooler refuses startup options
+    if (!options.is_pooled() || is_direct) { // a pooler refuses startup options
         std::string all = session_settings(options, kind);
         if (const char* environment = std::getenv("PGOPTIONS"); environment && settings.value("options").empty())
             all += detail::message(" ", environment);

@@ -15,6 +15,7 @@ enum class session_kind {
     reading,        ///< those of its role
     appending,      ///< waits for the log's lock no longer than a caller would; never ends a flush by itself
     administration, ///< none
+    listening,      ///< those of its role; past a pooler, if the store knows a way
 };
 
 /// Keywords and values for libpq, from the caller's url and what the store adds to it. What the caller says wins.

@@ -12,6 +12,21 @@
 
 namespace eventstore::detail {
 
+namespace {
+
+struct span_of_positions {
+    std::int64_t first = 0;
+    std::int64_t last = 0;
+
+    void add(const append_result& result) {
+        if (result.first_position == 0) return;
+        first = first == 0 ? result.first_position : std::min(first, result.first_position);
+        last = std::max(last, result.last_position);
+    }
+};
+
+} // namespace
+
 /// A close() that is waited for.
 class store_core::end_waiter final : public operation {
 public:
@@ -102,17 +117,22 @@ void store_core::connect_parts() {
 // What this process has stored goes to its own subscribers from memory, and word of it to other processes.
 void store_core::committed(appends which, std::span<const log::append_plan::outcome> outcomes) {
     if (is_abandoned()) return;
-    std::int64_t first = 0;
-    std::int64_t last = 0;
+    using kind = log::append_plan::outcome::kind;
+    span_of_positions appended;
+    span_of_positions stored;
     for (const auto& each : outcomes) {
-        if (each.what != log::append_plan::outcome::kind::appended || each.result.first_position == 0) continue;
-        first = first == 0 ? each.result.first_position : std::min(first, each.result.first_position);
-        last = std::max(last, each.result.last_position);
+        if (each.what == kind::appended) appended.add(each.result);
+        // Stored by an attempt whose answer was lost: nobody was told then.
+        if (each.what == kind::appended || each.what == kind::already_appended) stored.add(each.result);
     }
-    if (last == 0) return;
-    if (feed->is_followed())
-        feed->own_commit(first, last, eventstore::feed::page_of(which, outcomes), eventstore::feed::bytes_of(which));
-    announcer->announce(first, last);
+    if (stored.last == 0) return;
+    if (feed->is_followed()) {
+        if (appended.last != 0)
+            feed->own_commit(appended.first, appended.last, eventstore::feed::page_of(which, outcomes),
+                eventstore::feed::bytes_of(which));
+        if (stored.last > appended.last) feed->hint(stored.last);
+    }
+    announcer->announce(stored.first, stored.last);
 }
 
 void store_core::add(const std::shared_ptr<delivery::listening>& listener) {

@@ -192,23 +192,25 @@ asio::awaitable<std::int64_t> release_throwing(impl_ptr impl, milliseconds limit
 /// Whether the subscriptions of this name have got there.
 asio::awaitable<result<bool>> has_reached(
     core_ptr core, std::string name, std::int64_t position, steady_time deadline) {
-    std::vector<std::string> ours; // the streams of those that this store has: it knows best
+    std::vector<std::string> ours; // the streams of those that this store has, and that have got there
     for (const auto& each : core->keeper->named(name)) {
         const auto done = each->done_through();
-        if (!done) continue;
-        if (*done < position) co_return false;
-        ours.push_back(each->stream);
+        if (done && *done >= position)
+            ours.push_back(each->stream); // in memory it is further than in the database
+        else if (done && each->stream == "$all")
+            co_return false;
     }
-    if (!ours.empty()) co_return true;
     postgres::parameters arguments;
     arguments.add(name);
+    arguments.add(position);
     auto work = ask(core, core->statements->subscription_checkpoint, std::move(arguments), deadline);
     const auto answer = co_await std::move(work);
     if (!answer) co_return answer.error();
     const postgres::rows rows(answer->get());
     if (rows.count() == 0) co_return not_found({}, name);
     bool all = true;
-    for (int i = 0; i < rows.count(); ++i) all = all && rows.int8(i, 1) >= position;
+    for (int i = 0; i < rows.count(); ++i)
+        all = all && (rows.boolean(i, 1) || std::ranges::find(ours, rows.bytes(i, 0)) != ours.end());
     co_return all;
 }
 

@@ -158,18 +158,7 @@ void shared_subscription::begin(const claim& what) {
     if (what.replays) replay_parked();
 }
 
-void shared_subscription::refuse_all(const failure& why) {
-    consequences todo;
-    {
-        const std::lock_guard lock(mutex_);
-        if (!std::exchange(ended_, true)) why_ended_ = why;
-        retired_ = true;
-        wake_all(todo);
-        with_.reset();
-        strand_.reset();
-    }
-    carry_out(std::move(todo));
-}
+void shared_subscription::refuse_all(const failure& why) { retire(why); }
 
 void shared_subscription::end(std::optional<failure> why) {
     consequences todo;

@@ -64,6 +64,17 @@ BOOST_AUTO_TEST_CASE(it_reads_nothing_before_it_has_begun) {
     BOOST_TEST(!state.next());
 }
 
+BOOST_AUTO_TEST_CASE(what_is_committed_while_the_head_is_looked_up_is_not_forgotten) {
+    made_log log;
+    for (int i = 0; i < 5; ++i) log.append("a");
+    feed_state state;
+    state.own_commit(4, 5, log.page(3, 5), 100);
+    state.begin(3); // looked up before that commit
+    const auto wish = state.wish();
+    BOOST_TEST_REQUIRE(wish.has_value());
+    BOOST_TEST(wish->from == 4);
+}
+
 BOOST_AUTO_TEST_CASE(a_late_notification_changes_nothing) {
     feed_state state;
     state.begin(10);

@@ -181,4 +181,19 @@ BOOST_FIXTURE_TEST_CASE(a_store_with_a_subscription_ends_in_order, store_fixture
     BOOST_TEST(value("select owner is null from eventstore.subscriptions") == "t");
 }
 
+BOOST_FIXTURE_TEST_CASE(behind_a_pooler_a_store_looks_for_what_others_append, store_fixture) {
+    const auto body = [&](es::store store) -> asio::awaitable<void> {
+        const es::store polling = co_await es::open(options().pooled());
+        const es::store direct = co_await es::open(options().pooled().session_url(url()));
+        es::subscription late = co_await polling.subscribe_to_all("late");
+        es::subscription soon = co_await direct.subscribe_to_all("soon");
+        co_await store.append("a", es::any_version, counted(2));
+        const texts of_late = co_await receive(late, 2);
+        TEST_SAME(of_late, data(1, 2));
+        const texts of_soon = co_await receive(soon, 2);
+        TEST_SAME(of_soon, data(1, 2));
+    };
+    with_store(body);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -96,4 +96,19 @@ BOOST_FIXTURE_TEST_CASE(wait_for_returns_when_the_subscription_has_got_there, st
     with_store(body);
 }
 
+BOOST_FIXTURE_TEST_CASE(waiting_for_a_subscription_to_one_stream_heeds_its_own_events_only, store_fixture) {
+    const auto body = [&](es::store store) -> asio::awaitable<void> {
+        const es::store other = co_await es::open(options());
+        es::subscription one = co_await store.subscribe("a", "model");
+        co_await store.append("a", es::any_version, counted_one("1"));
+        const es::append_result elsewhere = co_await store.append("b", es::any_version, counted_one("2"));
+        co_await expect_error(es::errc::timeout, other.within(50ms).wait_for("model", elsewhere.last_position));
+        const texts all = co_await receive(one, 1);
+        TEST_SAME(all, texts({"1"}));
+        co_await other.wait_for("model", elsewhere.last_position);
+        co_await store.wait_for("model", elsewhere.last_position);
+    };
+    with_store(body);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
