@@ -38,5 +38,11 @@ std::vector<cell> append_cells();
 std::vector<cell> read_cells();
 /// M.
 std::vector<cell> memory_cells();
+/// S1, S50 and S1000.
+std::vector<cell> subscription_cells();
+/// SL: from an append to its subscriber.
+std::vector<cell> latency_cells();
+/// IDLE, and M with a subscriber that stands still.
+std::vector<cell> standing_cells();
 
 } // namespace eventstore::benchmarks

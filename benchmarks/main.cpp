@@ -1,7 +1,9 @@
 // Measures the library beside the limit of the same server; see README.md.
 #include "cell.hpp"
+#include "latency_cells.hpp"
 #include "memory_cell.hpp"
 #include "report.hpp"
+#include "standing_cells.hpp"
 
 #include <eventstore/version.hpp>
 
@@ -19,7 +21,7 @@ namespace {
 
 std::vector<cell> all_cells() {
     std::vector<cell> all = append_cells();
-    for (auto* more : {&read_cells, &memory_cells})
+    for (auto* more : {&read_cells, &memory_cells, &subscription_cells, &latency_cells, &standing_cells})
         for (cell& each : (*more)()) all.push_back(std::move(each));
     return all;
 }
@@ -134,6 +136,10 @@ int main(int count, char** arguments) {
     try {
         if (count == 4 && std::string(arguments[1]) == scan_argument)
             return scan_and_tell_memory(arguments[2], arguments[3]);
+        if (count == 5 && std::string(arguments[1]) == append_argument)
+            return append_and_tell_latencies(arguments[2], arguments[3], std::stoi(arguments[4]));
+        if (count == 5 && std::string(arguments[1]) == stall_argument)
+            return stall_and_tell_memory(arguments[2], arguments[3], std::stoi(arguments[4]));
         const options wanted = parse_options(count, arguments);
         if (wanted.help) {
             std::cout << usage;

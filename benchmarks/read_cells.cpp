@@ -4,6 +4,7 @@
 #include "events.hpp"
 #include "pgbench.hpp"
 #include "process.hpp"
+#include "reads.hpp"
 #include "tables.hpp"
 #include "touch.hpp"
 
@@ -19,7 +20,7 @@ namespace eventstore::benchmarks {
 
 namespace {
 
-const std::string schema = "reads";
+const std::string schema = reads_schema;
 constexpr int events_of_a_stream = 100;
 constexpr std::int64_t page_size = 1000;     // the default of read_options
 constexpr std::int64_t page_bytes = 4 << 20; // likewise
@@ -172,6 +173,17 @@ cell read_all_cell() {
 }
 
 } // namespace
+
+void load_reads(bench& b) { load(b); }
+
+std::uint64_t events_to_read(const bench& b) { return static_cast<std::uint64_t>(streams_of(b)) * events_of_a_stream; }
+
+double limit_of_reading(bench& b) {
+    field_sum pass;
+    const double rate = run_bare_reads(b, pass);
+    check_pass(b, pass);
+    return rate;
+}
 
 std::vector<cell> read_cells() {
     std::vector<cell> cells;
