@@ -50,6 +50,18 @@ asio::awaitable<void> run(std::string url) {
     es::event_scan scan = store.scan_all();
     while (const std::optional<es::recorded_event> event = co_await scan.next()) ++count;
     std::cout << "\nevents in the store: " << count << '\n';
+
+    // Subscribe: each event, in order, at least once, those of the future as well. What is acknowledged does not come
+    // again: the store remembers it by the subscription's name, and the next run goes on from there.
+    std::size_t booked = 0;
+    es::subscription bookkeeper = co_await store.subscribe_to_all("bookkeeper");
+    while (const std::optional<es::event_batch> batch = co_await bookkeeper.next()) {
+        for (const es::recorded_event& event : *batch) booked += event.type().starts_with("Money") ? 1 : 0;
+        batch->ack();
+        if (batch->back().position() >= result.last_position) break; // a service would wait for more
+    }
+    co_await bookkeeper.unsubscribe();
+    std::cout << "\nbooked by the subscriber: " << booked << '\n';
 }
 
 int main(int count, char* arguments[]) try {

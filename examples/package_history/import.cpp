@@ -31,6 +31,7 @@ struct progress {
             counts.already_there += events;
         else
             counts.appended += events;
+        counts.last_position = std::max(counts.last_position, result.last_position);
     }
 
     es::store store;

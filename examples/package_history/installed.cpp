@@ -15,8 +15,6 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::string_view prefix = "package-";
-
 bool is_there(const package_state& state) {
     return state.status == "installed" || state.status.starts_with("triggers-"); // waiting for triggers: usable
 }
@@ -45,8 +43,8 @@ bool same(const package_state& left, const package_state* right) {
 
 void package_model::apply(const es::recorded_event& event) {
     ++events_;
-    if (!event.stream().starts_with(prefix)) return;
-    package_state& state = states_[std::string(event.stream().substr(prefix.size()))];
+    if (!event.stream().starts_with(package_prefix)) return;
+    package_state& state = states_[std::string(event.stream().substr(package_prefix.size()))];
     if (event.type() == "PackageStatusChanged") {
         const json::value data = json::parse(json::string_view(event.data().data(), event.data().size()));
         state.status = json::value_to<std::string>(data.at("status"));
@@ -58,7 +56,7 @@ void package_model::apply(const es::recorded_event& event) {
 
 asio::awaitable<package_model> rebuild(es::store store) {
     package_model model;
-    es::event_scan scan = store.scan_all(es::read_options().stream_prefix(std::string(prefix)));
+    es::event_scan scan = store.scan_all(es::read_options().stream_prefix(std::string(package_prefix)));
     while (const auto page = co_await scan.next_page())
         for (const es::recorded_event& event : *page) model.apply(event);
     co_return model;

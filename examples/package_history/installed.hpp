@@ -19,6 +19,8 @@ namespace es = eventstore;
 struct package_state {
     std::string status; // in dpkg's words: installed, config-files, not-installed ...
     std::string version;
+
+    bool operator==(const package_state&) const = default;
 };
 using package_states = std::map<std::string, package_state, std::less<>>; // by NAME:ARCHITECTURE
 
@@ -34,6 +36,9 @@ private:
     package_states states_;
     std::size_t events_ = 0;
 };
+
+/// The events that a package_model is made of are in streams of this prefix.
+constexpr std::string_view package_prefix = "package-";
 
 /// Reads the events of all packages back from the store.
 asio::awaitable<package_model> rebuild(es::store store);

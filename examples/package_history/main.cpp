@@ -1,8 +1,10 @@
-// The history of this machine's packages as events: brings the log of dpkg into a store, rebuilds from the events which
-// package is installed in which version, and asks dpkg whether that is true.
+// The history of this machine's packages as events: brings the log of dpkg into a store, tells from the events which
+// package is installed in which version, as they come and once more from the beginning, and asks dpkg whether that is
+// true.
 #include "dpkg_log.hpp"
 #include "import.hpp"
 #include "installed.hpp"
+#include "live_model.hpp"
 
 #include <eventstore/eventstore.hpp>
 
@@ -15,9 +17,11 @@
 #include <boost/program_options/variables_map.hpp>
 
 #include <chrono>
+#include <cmath>
 #include <exception>
 #include <iomanip>
 #include <iostream>
+#include <memory>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -30,12 +34,14 @@ namespace {
 
 class stopwatch {
 public:
+    double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count(); }
+
     /// "in 0.25 s (22988 events/s)"
     std::string text(std::size_t events) const {
-        const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+        const double time = seconds();
         std::ostringstream out;
-        out << std::fixed << std::setprecision(2) << "in " << seconds << " s (" << std::setprecision(0)
-            << double(events) / seconds << " events/s)";
+        out << std::fixed << std::setprecision(2) << "in " << time << " s (" << std::setprecision(0)
+            << double(events) / time << " events/s)";
         return out.str();
     }
 
@@ -43,11 +49,16 @@ private:
     std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 
-asio::awaitable<void> import_and_tell(es::store store, const dpkg_log& logs, const char* when) {
+asio::awaitable<import_counts> import_and_tell(es::store store, const dpkg_log& logs, const char* when) {
     const stopwatch time;
     const import_counts counts = co_await import_entries(store, logs.entries);
     std::cout << when << counts.appended << " events appended to " << counts.streams << " streams, "
               << counts.already_there << " were there already, " << time.text(logs.entries.size()) << '\n';
+    co_return counts;
+}
+
+std::string size_of(const package_model& model) {
+    return std::to_string(model.events()) + " events of " + std::to_string(model.states().size()) + " packages";
 }
 
 bool tell(const comparison& result) {
@@ -66,14 +77,22 @@ bool tell(const comparison& result) {
 
 asio::awaitable<void> run(es::store_options options, const dpkg_log& logs, bool& all_agree) {
     const es::store store = co_await es::open(std::move(options));
-    co_await import_and_tell(store, logs, "first run:  ");
-    co_await import_and_tell(store, logs, "second run: ");
+    const std::shared_ptr<const package_model> live = co_await follow(store);
+    const import_counts counts = co_await import_and_tell(store, logs, "first run:  ");
+    const stopwatch waiting;
+    co_await store.wait_for(live_model_name, counts.last_position); // to find in it what was appended here
+    std::cout << "kept live:  " << size_of(*live) << ", the last " << std::lround(waiting.seconds() * 1000)
+              << " ms after the import\n";
 
-    const stopwatch time;
-    const package_model model = co_await rebuild(store);
-    std::cout << "read back:  " << model.events() << " events of " << model.states().size() << " packages "
-              << time.text(model.events()) << "\n\n";
-    all_agree = tell(compare(model.states(), ask_dpkg()));
+    co_await import_and_tell(store, logs, "second run: ");
+    const stopwatch reading;
+    const package_model rebuilt = co_await rebuild(store);
+    std::cout << "read back:  " << size_of(rebuilt) << ' ' << reading.text(rebuilt.events()) << '\n';
+
+    const bool is_same = live->states() == rebuilt.states();
+    std::cout << (is_same ? "            both say the same\n\n" : "            they DIFFER\n\n");
+    all_agree = tell(compare(live->states(), ask_dpkg())) && is_same;
+    co_await store.close(); // for whoever follows it
 }
 
 std::optional<po::variables_map> parse_arguments(int count, char* words[]) {

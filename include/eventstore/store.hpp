@@ -147,6 +147,8 @@ public:
     ///     const auto written = co_await store.append("account-1", es::any_version, deposited);
     ///     co_await store.wait_for("balances", written.last_position);
     ///
+    /// It must exist: subscribe before you append what is to be waited for.
+    ///
     /// Errors: `subscription_not_found`, `timeout`. Cancellation: only the waiting ends.
     asio::awaitable<void> wait_for(std::string_view name, std::int64_t position) const;
 

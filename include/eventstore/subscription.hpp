@@ -27,6 +27,9 @@ class consumer;
 ///         batch->ack();
 ///     }
 ///
+/// A worker that lives long subscribes with `if_taken::wait`, in a loop: a process that was silent for longer than its
+/// lease (suspended, swapped out) gets `subscription_lost` from next() or ack(), and lines up again.
+///
 /// Move-only; moved from, it has ended. When it is destroyed, what it holds in flight goes to the other consumers, in
 /// order; with the last one of them the subscription is released, after its checkpoint was written, and any process may
 /// take over at once. It keeps its store open while it lives.

@@ -25,15 +25,19 @@ namespace {
 
 constexpr unsigned line_length = 110; // of the help
 
-const command* const commands[] = {
-    &init_command, &migrate_command, &append_command, &read_command, &streams_command, &info_command};
+constexpr std::size_t summary_column = 22;
+
+const command* const commands[] = {&init_command, &migrate_command, &append_command, &read_command, &tail_command,
+    &streams_command, &info_command, &subscriptions_command, &delete_subscription_command, &reset_subscription_command,
+    &parked_command};
 
 constexpr std::string_view exit_codes = R"(
 Exit codes:
   0  done
   1  the store failed: no connection, no schema, no room ...
   2  the command line or the input is wrong
-  3  the stream is not as expected: another version, missing, deleted, or an event id that is stored already
+  3  the stream is not as expected: another version, missing, deleted, or an event id that is stored already; or
+     there is no such subscription
 )";
 
 po::options_description common_options() {
@@ -56,9 +60,10 @@ po::options_description common_options() {
 void print_program_help(output& out) {
     std::ostringstream text;
     text << "usage: eventstore COMMAND [OPTION...]\n\n"
-            "Appends events to an event store in PostgreSQL, and reads them.\n\nCommands:\n";
+            "Appends events to an event store in PostgreSQL, reads and follows them, and looks after "
+            "subscriptions.\n\nCommands:\n";
     for (const command* each : commands)
-        text << "  " << each->name << std::string(10 - each->name.size(), ' ') << each->summary << '\n';
+        text << "  " << each->name << std::string(summary_column - each->name.size(), ' ') << each->summary << '\n';
     text << "\n`eventstore COMMAND --help` tells the rest.\n\n" << common_options() << exit_codes;
     out.put(text.str());
 }
@@ -66,7 +71,10 @@ void print_program_help(output& out) {
 void print_help(const command& what, output& out) {
     std::ostringstream text;
     text << "usage: eventstore " << what.name;
-    if (!what.argument.empty()) text << " [" << what.argument << ']';
+    if (!what.second_argument.empty())
+        text << ' ' << what.argument << ' ' << what.second_argument;
+    else if (!what.argument.empty())
+        text << " [" << what.argument << ']';
     text << " [OPTION...]\n\n" << what.help << '\n';
     po::options_description own("Options", line_length);
     what.add_options(own);
@@ -75,23 +83,33 @@ void print_help(const command& what, output& out) {
     out.put(text.str());
 }
 
-/// The first word that is neither an option nor the value of one that stands before the command.
+const command* command_named(std::string_view name) {
+    const auto found =
+        std::find_if(std::begin(commands), std::end(commands), [&](const command* each) { return each->name == name; });
+    return found == std::end(commands) ? nullptr : *found;
+}
+
+/// The first word that is neither an option nor the value of one that stands before the command, and the next one if
+/// the two together are a command.
 const command* find_command(std::vector<std::string>& words) {
     for (auto word = words.begin(); word != words.end(); ++word) {
         if (*word == "--url" || *word == "--schema" || *word == "--embedded") {
             if (++word == words.end()) break;
         } else if (!word->starts_with('-')) {
-            const auto found = std::find_if(
-                std::begin(commands), std::end(commands), [&](const command* each) { return each->name == *word; });
-            if (found == std::end(commands)) {
+            const command* const found = command_named(*word);
+            if (found == nullptr) {
                 // Not repeated if it might be a URL that lost its option.
                 const bool is_word =
                     std::all_of(word->begin(), word->end(), [](unsigned char c) { return std::isalpha(c); });
                 throw usage_error((is_word ? "there is no command '" + *word + "'" : "there is no such command") +
                     "; see eventstore --help");
             }
+            word = words.erase(word);
+            if (word == words.end()) return found;
+            const command* const longer = command_named(std::string(found->name) + ' ' + *word);
+            if (longer == nullptr) return found;
             words.erase(word);
-            return *found;
+            return longer;
         }
     }
     return nullptr;
@@ -107,6 +125,10 @@ po::variables_map parse_words(const std::vector<std::string>& words, const comma
         if (!what->argument.empty()) {
             options.add_options()("argument", po::value<std::string>());
             positions.add("argument", 1);
+        }
+        if (!what->second_argument.empty()) {
+            options.add_options()("second_argument", po::value<std::string>());
+            positions.add("second_argument", 1);
         }
     }
     po::variables_map values;
@@ -146,6 +168,10 @@ std::optional<arguments> parse_arguments(int count, const char* const* words, ou
         out.put(std::string("eventstore ") + version_string + '\n');
         return std::nullopt;
     }
+
+    if (!given.what->second_argument.empty() && !given.has("second_argument"))
+        throw usage_error(std::string(given.what->name) + " takes two arguments, " + std::string(given.what->argument) +
+            " and " + std::string(given.what->second_argument) + "; see --help");
 
     if (given.has("json") && given.has("table")) throw usage_error("--json and --table exclude each other");
     if (given.has("url") && given.has("embedded")) throw usage_error("--url and --embedded exclude each other");

@@ -50,9 +50,10 @@ struct task {
 };
 
 struct command {
-    std::string_view name;
+    std::string_view name; // a word, or two of which the first is a command as well
     std::string_view summary;
-    std::string_view argument; // its name; empty if the command takes none
+    std::string_view argument;             // its name; empty if the command takes none
+    std::string_view second_argument = {}; // likewise; a command that takes two insists on both
     std::string_view help;
     void (*add_options)(boost::program_options::options_description& options);
     asio::awaitable<void> (*run)(task work);
@@ -62,8 +63,13 @@ extern const command init_command;
 extern const command migrate_command;
 extern const command append_command;
 extern const command read_command;
+extern const command tail_command;
 extern const command streams_command;
 extern const command info_command;
+extern const command subscriptions_command;
+extern const command delete_subscription_command;
+extern const command reset_subscription_command;
+extern const command parked_command;
 
 /// Nothing if help or the version was asked for, and printed. \throws usage_error
 std::optional<arguments> parse_arguments(int count, const char* const* words, output& out);

@@ -18,12 +18,19 @@ public:
     /// Nobody reads any more (`eventstore read | head`): what is put is dropped.
     bool gone() const noexcept { return gone_; }
 
+    /// From now on flush() waits for a slow reader only until this descriptor can be read: then what is left is dropped.
+    /// -1: for as long as it takes, as in the beginning.
+    void wait_until(int descriptor) noexcept { stop_ = descriptor; }
+
     bool is_terminal() const noexcept { return is_terminal_; }
     /// Characters in a line of the terminal; 0 = it is no terminal, and a line may be of any length.
     std::size_t width() const;
 
 private:
+    bool has_room() const;
+
     std::string buffer_;
+    int stop_ = -1;
     bool gone_ = false;
     bool is_terminal_;
 };

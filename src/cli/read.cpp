@@ -1,8 +1,6 @@
 // `read`: the events of a stream, or of all.
 #include "cli/arguments.hpp"
-#include "cli/event_json.hpp"
-#include "cli/table.hpp"
-#include "cli/time_text.hpp"
+#include "cli/event_printer.hpp"
 #include "cli/usage_error.hpp"
 
 #include <boost/program_options/value_semantic.hpp>
@@ -46,38 +44,6 @@ request parse(const arguments& given) {
     }
     return wanted;
 }
-
-class event_printer {
-public:
-    explicit event_printer(const task& work)
-        : out_(work.out),
-          how_(work.given.how),
-          table_(work.out, {{"POSITION", true}, {"VERSION", true}, {"CREATED AT"}, {"STREAM"}, {"TYPE"}, {"DATA"}}) {}
-
-    void print(const recorded_event& event) {
-        if (how_ == style::json) {
-            out_.put(to_json(event) += '\n');
-            return;
-        }
-        std::vector<std::string> cells;
-        cells.push_back(std::to_string(event.position()));
-        cells.push_back(std::to_string(event.version()));
-        cells.push_back(to_text(event.created_at()));
-        cells.emplace_back(event.stream());
-        cells.emplace_back(event.type());
-        cells.push_back(shown(event.data()));
-        table_.add(std::move(cells));
-    }
-    void flush() {
-        if (how_ == style::table) table_.flush();
-        out_.flush();
-    }
-
-private:
-    output& out_;
-    style how_;
-    table table_;
-};
 
 asio::awaitable<void> print_events(task work, request wanted) {
     const store from = co_await open(work.given.options(work.background));

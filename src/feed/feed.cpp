@@ -24,6 +24,8 @@ constexpr auto poll_with_notifications = 5s; // backs them up
 constexpr auto poll_without = 200ms;         // replaces them, behind a pooler
 constexpr auto pause_after_failure = 100ms;
 
+constexpr std::size_t most_posted_bytes = std::size_t{16} << 20;
+
 std::int64_t take_number(std::string_view& text) {
     text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
     std::int64_t number = 0;
@@ -131,15 +133,25 @@ void feed::remove(const follower* who) {
 }
 
 void feed::own_commit(std::int64_t first, std::int64_t last, event_page page, std::size_t bytes) {
+    // Where many follow, telling may take longer than appending: then it is read later, in larger pages.
+    if (bytes_posted_.fetch_add(bytes) > most_posted_bytes) {
+        bytes_posted_.fetch_sub(bytes);
+        return hint(last);
+    }
     asio::post(strand_, [self = shared_from_this(), first, last, page = std::move(page), bytes] {
+        self->bytes_posted_.fetch_sub(bytes);
         self->state_.own_commit(first, last, page, bytes);
         self->progress();
     });
 }
 
 void feed::hint(std::int64_t head) {
-    asio::post(strand_, [self = shared_from_this(), head] {
-        self->state_.hint(head);
+    for (auto known = hinted_.load(); known < head && !hinted_.compare_exchange_weak(known, head);) {
+    }
+    if (hint_posted_.exchange(true)) return;
+    asio::post(strand_, [self = shared_from_this()] {
+        self->hint_posted_.store(false);
+        self->state_.hint(self->hinted_.load());
         self->progress();
     });
 }
@@ -182,6 +194,7 @@ asio::awaitable<void> feed::run() {
             if (closed_) break;
             if (made) {
                 link_ = *made;
+                is_new_link_ = true;
             } else {
                 log(made.error().message());
                 const auto wait = backoff_.next(std::random_device()());
@@ -201,11 +214,17 @@ asio::awaitable<void> feed::run() {
             continue;
         }
         backoff_.succeeded();
-        if (had_begun && info->version < seen) {
-            fail(failure(errc::log_truncated,
-                detail::message("the log ends at position ", std::to_string(info->version), ", but position ",
-                    std::to_string(seen),
-                    " was seen: a fail-over has lost its end; subscribe again to go on from there")));
+        bool is_shorter = had_begun && info->version < seen;
+        if (had_begun && !is_shorter && is_new_link_) {
+            const std::optional<uuid> event = last_event_;
+            if (event && state_.published() == seen) {
+                auto looking = is_cut_back(seen, event);
+                is_shorter = co_await std::move(looking);
+            }
+        }
+        is_new_link_ = false;
+        if (is_shorter) {
+            fail_cut_back(seen, info->version);
             continue;
         }
         begin(info->version);
@@ -219,6 +238,25 @@ asio::awaitable<void> feed::run() {
     is_followed_.store(has_followers(), std::memory_order_release);
     if (link_) link_->drop(failure(errc::store_closed, "nobody follows the log any more"));
     link_.reset();
+}
+
+// Another event at a place that was told: a fail-over has lost the end of the log, and new events took its place.
+asio::awaitable<bool> feed::is_cut_back(std::int64_t seen, std::optional<uuid> event) {
+    const auto self = shared_from_this();
+    const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
+    read_options what;
+    what.from(seen).count(1);
+    auto reading = log::reader::read(reader_, "$all", std::move(what), deadline);
+    const auto page = co_await std::move(reading);
+    co_return page && !page->empty() && page->front().position() == seen && page->front().id() != *event;
+}
+
+void feed::fail_cut_back(std::int64_t seen, std::int64_t head) {
+    const std::string end = std::to_string(head);
+    fail(failure(errc::log_truncated,
+        detail::message("the log, which ends at position ", end, ", does not hold the event at position ",
+            std::to_string(seen),
+            " any more, which was seen: a fail-over has lost its end; subscribe again to go on")));
 }
 
 asio::awaitable<result<std::shared_ptr<postgres::connection>>> feed::listen() {
@@ -295,6 +333,8 @@ asio::awaitable<void> feed::read(feed_state::page_wish wish) {
 
 void feed::publish(const feed_state::publication& what) {
     const event_page& page = what.page;
+    last_event_.reset();
+    if (!page.empty() && page.back().position() == what.through) last_event_ = page.back().id();
     if (all_.size() < page.size()) {
         const std::size_t known = all_.size();
         all_.resize(page.size());
@@ -318,6 +358,7 @@ void feed::publish(const feed_state::publication& what) {
 
 void feed::fail(const failure& why) {
     state_.end();
+    last_event_.reset();
     std::vector<std::shared_ptr<follower>> all;
     const auto collect = [&](const std::vector<place>& list) {
         for (const place& each : list) {

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -75,6 +76,8 @@ private:
     asio::awaitable<void> run();
     asio::awaitable<result<std::shared_ptr<postgres::connection>>> listen();
     asio::awaitable<void> pause(std::chrono::milliseconds time);
+    asio::awaitable<bool> is_cut_back(std::int64_t seen, std::optional<uuid> event);
+    void fail_cut_back(std::int64_t seen, std::int64_t head);
     void begin(std::int64_t head);
     void receive(std::string_view message);
     void progress();
@@ -90,6 +93,9 @@ private:
     const std::shared_ptr<log::reader> reader_;
     postgres::connection::strand strand_;
     std::atomic<bool> is_followed_{false};
+    std::atomic<std::size_t> bytes_posted_{0}; // of own commits on their way to the strand
+    std::atomic<std::int64_t> hinted_{0};
+    std::atomic<bool> hint_posted_{false};
     std::function<void(std::string_view, std::int64_t)> on_message_;
 
     // On the strand only.
@@ -100,8 +106,9 @@ private:
     std::vector<std::uint32_t> all_;                    // 0, 1, 2 ...
     asio::steady_timer wake_;
     detail::backoff backoff_;
+    std::optional<uuid> last_event_; // the one at the last published position, if it was told
     bool running_ = false;
-    bool link_broken_ = false;
+    bool is_new_link_ = false; // perhaps to another server than before
     bool closed_ = false;
     std::shared_ptr<postgres::connection> link_;
 };

@@ -20,6 +20,7 @@ using detail::quoted_for_message;
 using postgres::type_oid;
 
 constexpr auto pause_after_failure = 100ms;
+constexpr auto long_write = 10ms;
 constexpr std::chrono::milliseconds longest_watch = 1s; // between two looks at a subscription that others have
 
 std::string this_process() {
@@ -279,13 +280,18 @@ void keeper::cycle() {
     std::ranges::sort(settlements, {}, &shared_subscription::settlement::id); // so that no two processes deadlock
     writing_ = true;
     asio::co_spawn(strand_, write(shared_from_this(), with, std::move(settlements)),
-        [self = shared_from_this()](const std::exception_ptr&) {
+        [self = shared_from_this(), now](const std::exception_ptr&) {
+            const auto end = std::chrono::steady_clock::now();
+            // However many subscriptions there are, most of the time is the server's own.
+            steady_time again = end;
+            if (end - now > long_write) again += 3 * (end - now);
+            if (self->failing_) again = end + pause_after_failure;
             self->writing_ = false;
             {
                 const std::lock_guard lock(self->mutex_);
                 self->armed_for_ = steady_time::max(); // what came meanwhile was not armed
             }
-            self->due(std::chrono::steady_clock::now() + (self->failing_ ? pause_after_failure : 0ms));
+            self->due(again);
         });
 }
 

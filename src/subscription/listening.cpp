@@ -11,6 +11,12 @@
 
 namespace eventstore::delivery {
 
+namespace {
+
+constexpr std::size_t most_posted = 64; // batches that wait for a slow selector
+
+} // namespace
+
 class listening::next_wait final : public detail::operation {
 public:
     next_wait(std::weak_ptr<listening> owner, std::uint64_t seen) : owner_(std::move(owner)), seen_(seen) {}
@@ -75,7 +81,16 @@ void listening::on_live(const event_page& page, std::span<const std::uint32_t> w
     if (!options_.selector()) return take(page, which);
     const std::lock_guard lock(mutex_);
     if (!strand_) return;
+    if (posted_ == most_posted) { // the selector does not keep up
+        missed_ += which.size();
+        return;
+    }
+    ++posted_;
     asio::post(*strand_, [self = shared_from_this(), page, which = std::vector(which.begin(), which.end())] {
+        {
+            const std::lock_guard relock(self->mutex_);
+            --self->posted_;
+        }
         std::vector<std::uint32_t> wanted;
         try {
             for (const std::uint32_t each : which)

@@ -49,6 +49,7 @@ private:
     std::optional<asio::strand<asio::any_io_executor>> strand_;
     std::deque<event_page> queue_;
     std::size_t queued_ = 0;
+    std::size_t posted_ = 0;        // batches on their way to the selector
     std::uint64_t missed_ = 0;      // since the last page was handed out
     std::uint64_t missed_told_ = 0; // before that page
     bool ended_ = false;

@@ -21,6 +21,7 @@ using namespace std::chrono_literals;
 
 constexpr auto pause_after_failure = 100ms;
 constexpr std::size_t longest_reason = 10'000; // bytes
+constexpr std::size_t most_posted = 64;        // live batches that wait for a slow handler
 constexpr int filtered_is_late = 10;           // progress over events that were left out is written that much later
 
 subscription_state::settings settings_of(const subscription_options& options, bool of_log, ordering order) {
@@ -607,9 +608,41 @@ void shared_subscription::on_live(const event_page& page, std::span<const std::u
     if (!filter_.has_handlers()) return take_live(page, which, through);
     const std::lock_guard lock(mutex_);
     if (!strand_) return;
-    asio::post(*strand_, [self = shared_from_this(), page, which = std::vector(which.begin(), which.end()), through] {
-        self->take_live(page, which, through);
-    });
+    if (live_missed_) {
+        live_missed_ = covered_by(page, which, through);
+    } else if (posted_ == most_posted) {
+        // The handlers do not keep up. What they have not seen is read again from storage.
+        live_missed_ = covered_by(page, which, through);
+        asio::post(*strand_, [self = shared_from_this()] { self->take_missed(); });
+    } else {
+        ++posted_;
+        asio::post(
+            *strand_, [self = shared_from_this(), page, which = std::vector(which.begin(), which.end()), through] {
+                {
+                    const std::lock_guard relock(self->mutex_);
+                    --self->posted_;
+                }
+                self->take_live(page, which, through);
+            });
+    }
+}
+
+void shared_subscription::take_missed() {
+    consequences todo;
+    {
+        const std::lock_guard lock(mutex_);
+        const place through = *std::exchange(live_missed_, std::nullopt);
+        if (!state_ || ended_) return;
+        state_->live_missed(through);
+        todo = changed();
+    }
+    carry_out(std::move(todo));
+}
+
+place shared_subscription::covered_by(
+    const event_page& page, std::span<const std::uint32_t> which, std::int64_t through) const {
+    if (is_log()) return {through, 0};
+    return {page[which.back()].position(), page[which.back()].version()};
 }
 
 void shared_subscription::take_live(
@@ -624,9 +657,7 @@ void shared_subscription::take_live(
     {
         const std::lock_guard lock(mutex_);
         if (!state_ || ended_) return;
-        place covered{through, 0};
-        if (!is_log()) covered = {page[which.back()].position(), page[which.back()].version()};
-        state_->live(page, events, covered);
+        state_->live(page, events, covered_by(page, which, through));
         todo = changed();
         if (events.size() < which.size() || which.empty()) note_progress(std::chrono::steady_clock::now(), todo);
     }

@@ -131,6 +131,8 @@ private:
 
     bool is_log() const noexcept { return stream == "$all"; }
     failure ended_failure() const;
+    void take_missed();
+    place covered_by(const event_page& page, std::span<const std::uint32_t> which, std::int64_t through) const;
     void take_live(const event_page& page, std::span<const std::uint32_t> which, std::int64_t through);
     void read(subscription_state::page_wish wish);
     static asio::awaitable<void> read_pages(std::shared_ptr<shared_subscription> self,
@@ -157,6 +159,8 @@ private:
     std::uint64_t changes_ = 0; // so that no change is overlooked between a look and a wait
     std::vector<std::shared_ptr<next_wait>> waiting_;
     std::vector<std::shared_ptr<end_wait>> waiting_for_end_;
+    std::size_t posted_ = 0;           // live batches on their way to the handlers
+    std::optional<place> live_missed_; // those behind it, which were too many
     std::set<std::int64_t> replaying_; // positions of parked events that are queued or out
     bool ended_ = false;
     bool retired_ = false;

@@ -82,6 +82,12 @@ public:
     /// A live batch. It covers every place after that of the batch before, through `through`.
     void live(const event_page& page, std::span<const arrival> events, place through);
 
+    /// Live batches through here were dropped before they got this far.
+    void live_missed(place through) noexcept {
+        noted_ = through;
+        is_live_ = false;
+    }
+
     /// Events that were put aside are handed out again, after what is queued. They do not move the checkpoint.
     void replay(const event_page& page, std::span<const arrival> events);
     /// The positions of those that are done since the last call.

@@ -3,6 +3,12 @@
 
 #include "support/server.hpp"
 
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +29,39 @@ outcome run_program(const words& arguments, const std::string& input = "");
 
 /// The same, on a terminal with this many columns; what it prints on the standard error comes back in `out`, too.
 outcome run_program_on_terminal(const words& arguments, unsigned short columns);
+
+/// The program while it runs, and its output through a pipe. Killed at the end if it runs still. What does not come in
+/// time ends the test with an exception.
+class running_program {
+public:
+    explicit running_program(const words& arguments);
+    ~running_program();
+    running_program(const running_program&) = delete;
+    running_program& operator=(const running_program&) = delete;
+
+    /// The next line that it prints; nothing when the output has ended.
+    std::optional<std::string> line();
+    /// The next lines, as many as were asked for, or up to the end.
+    words lines(std::size_t count);
+    words lines_to_the_end();
+    /// Waits until the standard error holds this text.
+    void wait_until_it_says(const std::string& text) const;
+    /// Waits until this many bytes of the output wait to be read.
+    void wait_until_unread(std::size_t bytes) const;
+    std::string err() const;
+
+    void send_signal(int number) const;
+    /// Nobody reads its output any more.
+    void close_output();
+    /// Waits for its end.
+    int exit_code();
+
+private:
+    struct inside;
+    [[noreturn]] void fail(const std::string& what) const;
+
+    const std::unique_ptr<inside> inside_;
+};
 
 /// A store in a schema of its own, which the program has made.
 class program_fixture {

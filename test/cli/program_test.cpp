@@ -11,7 +11,7 @@ using namespace eventstore::test;
 
 namespace {
 
-const words commands = {"init", "migrate", "append", "read", "streams", "info"};
+const words commands = {"init", "migrate", "append", "read", "tail", "streams", "info", "subscriptions"};
 
 bool is_one_line(const std::string& message) {
     return message.starts_with("eventstore: ") && message.find('\n') == message.size() - 1;
@@ -79,7 +79,7 @@ BOOST_AUTO_TEST_CASE(a_schema_is_made_by_init_and_by_nothing_else) {
         command.insert(command.end(), where.begin(), where.end());
         return run_program(command);
     };
-    for (const char* const command : {"read", "streams", "info"}) {
+    for (const char* const command : {"read", "tail", "streams", "info", "subscriptions"}) {
         const outcome failed = run({command});
         BOOST_TEST(failed.exit_code == 1);
         BOOST_TEST(is_one_line(failed.err), failed.err);

@@ -1,6 +1,7 @@
 #include "package_history/dpkg_log.hpp"
 #include "package_history/import.hpp"
 #include "package_history/installed.hpp"
+#include "package_history/live_model.hpp"
 
 #include "support/store_fixture.hpp"
 
@@ -91,6 +92,7 @@ BOOST_FIXTURE_TEST_CASE(an_import_appends_what_is_new_and_nothing_twice, store_f
         const import_counts again = co_await import_entries(store, all);
         BOOST_TEST(again.appended == 0U);
         BOOST_TEST(again.already_there == 700U);
+        BOOST_TEST(again.last_position == 700);
 
         const es::event_page page = co_await store.read("package-package1:all");
         BOOST_REQUIRE(page.size() == 233U);
@@ -102,6 +104,28 @@ BOOST_FIXTURE_TEST_CASE(an_import_appends_what_is_new_and_nothing_twice, store_f
         BOOST_TEST(model.events() == 700U);
         BOOST_TEST(model.states().at("package0:all").version == "699");
     });
+}
+
+BOOST_FIXTURE_TEST_CASE(a_model_that_follows_the_store_is_the_one_that_is_rebuilt, store_fixture) {
+    std::vector<std::string> lines;
+    for (int i = 0; i < 300; ++i)
+        lines.push_back("status unpacked package" + std::to_string(i % 7) + ":all " + std::to_string(i));
+    const std::vector<entry> all = entries_of(lines);
+    const std::vector<entry> part(all.begin(), all.begin() + 200);
+
+    for (int run = 0; run < 2; ++run) { // the second one finds the subscription of the first, and begins anew
+        with_store([&](es::store store) -> asio::awaitable<void> {
+            co_await import_entries(store, part);
+            const auto live = co_await follow(store);
+            const import_counts counts = co_await import_entries(store, all);
+            BOOST_TEST(counts.last_position == 300);
+            co_await store.wait_for(live_model_name, counts.last_position);
+            BOOST_TEST(live->events() == 300U);
+            const package_model rebuilt = co_await rebuild(store);
+            BOOST_TEST((live->states() == rebuilt.states()));
+            co_await store.close();
+        });
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

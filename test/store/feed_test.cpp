@@ -38,6 +38,57 @@ BOOST_FIXTURE_TEST_CASE(what_is_appended_while_the_listener_is_cut_off_arrives_a
     with_store(body);
 }
 
+// As after a fail-over to a standby that did not have the last event: another one stands in its place.
+BOOST_FIXTURE_TEST_CASE(a_log_that_was_cut_back_behind_what_was_told_ends_the_subscription, store_fixture) {
+    const auto body = [&](es::store store) -> asio::awaitable<void> {
+        es::subscription all = co_await store.subscribe_to_all("reader");
+        es::event_listener live = co_await store.listen_to_all();
+        co_await store.append("a", es::any_version, counted(2));
+        const texts told = co_await receive(all, 2);
+        BOOST_TEST(told.size() == 2u);
+        co_await live.next(5s);
+        ask("alter table eventstore.events disable trigger user;"
+            "update eventstore.events set event_id = gen_random_uuid() where position = 2;"
+            "alter table eventstore.events enable trigger user");
+        terminate_backends();
+        co_await expect_error(es::errc::log_truncated, live.next(5s));
+        co_await expect_error(es::errc::log_truncated, all.next(5s));
+    };
+    with_store(body);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_soft_deleted_stream_is_silent_but_all_still_tells_of_it, store_fixture) {
+    const auto body = [&](es::store store) -> asio::awaitable<void> {
+        co_await store.append("gone", es::any_version, counted(2));
+        delete_stream_softly("gone");
+        es::subscription one = co_await store.subscribe("gone", "reader");
+        const texts nothing = co_await receive(one, 0);
+        BOOST_TEST(nothing.empty());
+        es::subscription all = co_await store.subscribe_to_all("reader");
+        const texts told = co_await receive(all, 2);
+        TEST_SAME(told, data(1, 2));
+    };
+    with_store(body);
+}
+
+BOOST_FIXTURE_TEST_CASE(two_schemas_of_one_database_hear_nothing_of_each_other, store_fixture) {
+    const fresh_schema elsewhere;
+    const auto body = [&](es::store store) -> asio::awaitable<void> {
+        const es::store other = co_await es::open(es::store_options(url()).schema(elsewhere.name()).create());
+        es::subscription here = co_await store.subscribe_to_all("reader");
+        es::subscription there = co_await other.subscribe_to_all("reader");
+        co_await store.append("a", es::any_version, counted(1, "here"));
+        co_await other.append("a", es::any_version, counted(1, "there"));
+        const texts of_here = co_await receive(here, 1);
+        TEST_SAME(of_here, texts({"here1"}));
+        const texts of_there = co_await receive(there, 1);
+        TEST_SAME(of_there, texts({"there1"}));
+        co_await there.unsubscribe();
+        co_await other.close();
+    };
+    with_store(body);
+}
+
 BOOST_FIXTURE_TEST_CASE(hard_deleted_events_leave_gaps_that_are_passed_over, store_fixture) {
     const auto body = [&](es::store store) -> asio::awaitable<void> {
         co_await store.append("a", es::any_version, counted(3, "a"));

@@ -163,7 +163,10 @@ private:
         const auto all = test::all_of(page);
         place covered{through, 0};
         if (!how_.of_log) covered = {page.back().position(), page.back().version()};
-        state_->live(page, all, covered);
+        if (chance(20))
+            state_->live_missed(covered);
+        else
+            state_->live(page, all, covered);
     }
 
     // What the page shows is decided here; the feed may get further before it arrives.
