@@ -166,6 +166,7 @@ void feed::close() {
         self->is_followed_.store(false, std::memory_order_release);
         self->state_.end();
         self->wake_.cancel();
+        if (self->connecting_link_) self->connecting_link_->stop_connecting();
         if (self->link_) self->link_->drop(failure(errc::store_closed, "the store is closed"));
     });
 }
@@ -266,7 +267,9 @@ asio::awaitable<result<std::shared_ptr<postgres::connection>>> feed::listen() {
     const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
     auto link = std::make_shared<postgres::connection>(strand_, false, options_.on_log());
     auto connecting = postgres::connection::connect(link, *settings, deadline);
+    connecting_link_ = link;
     const auto connected = co_await std::move(connecting);
+    connecting_link_.reset();
     if (!connected) co_return made(connected.error());
     // A channel's name has 63 bytes at most, as the schema's own may have: hence the hash.
     std::string script = detail::message("do $do$ begin execute format('listen %I', 'es_' || md5(",
@@ -274,6 +277,8 @@ asio::awaitable<result<std::shared_ptr<postgres::connection>>> feed::listen() {
     auto listening = postgres::connection::run_script(link, std::move(script), deadline);
     const auto heard = co_await std::move(listening);
     if (!heard) co_return made(heard.error());
+    // From here on the connection keeps itself, and is ended by drop() only.
+    if (closed_) co_return made(failure(errc::store_closed, "the store is closed"));
     link->start_listening(
         [weak = weak_from_this()](std::string_view message) {
             if (const auto self = weak.lock()) self->receive(message);

@@ -111,6 +111,7 @@ private:
     bool is_new_link_ = false; // perhaps to another server than before
     bool closed_ = false;
     std::shared_ptr<postgres::connection> link_;
+    std::shared_ptr<postgres::connection> connecting_link_;
 };
 
 } // namespace eventstore::feed

@@ -223,7 +223,7 @@ BOOST_FIXTURE_TEST_CASE(writers_and_readers_under_a_storm_of_killed_connections,
         const auto killer = [&]() -> asio::awaitable<void> {
             while (writing > 0) {
                 for (const int pid : backends()) ask("select pg_terminate_backend(" + std::to_string(pid) + ")");
-                co_await wait(15ms);
+                co_await wait(30ms);
             }
         };
         std::vector<asio::awaitable<void>> work;

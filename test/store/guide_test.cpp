@@ -47,6 +47,7 @@ struct guide_fixture : store_fixture {
     std::string for_test(const std::string& snippet) const {
         std::string text = replaced(here(snippet), "schema eventstore", "schema " + quoted_name(schema()));
         text = replaced(text, "shop_writer", quoted_name(schema() + "_writer"));
+        text = replaced(text, "shop_subscriber", quoted_name(schema() + "_subscriber"));
         return replaced(text, "shop_reader", quoted_name(schema() + "_reader"));
     }
     /// A connection string with which every session has the rights of the role, and no others.
@@ -81,7 +82,7 @@ BOOST_FIXTURE_TEST_CASE(the_lock_of_the_log_can_be_watched, guide_fixture) {
 }
 
 BOOST_FIXTURE_TEST_CASE(a_writer_can_append_and_a_reader_can_read, guide_fixture) {
-    ask(for_test("create role shop_writer; create role shop_reader"));
+    ask(for_test("create role shop_writer; create role shop_reader; create role shop_subscriber"));
     for (int i = 0; i < 2; ++i) ask(for_test(snippet_with("shop_writer"))); // after each migration again
 
     const es::event_data one("T", "1");
@@ -117,7 +118,8 @@ BOOST_FIXTURE_TEST_CASE(a_writer_can_append_and_a_reader_can_read, guide_fixture
             BOOST_TEST(somebody.state_of(here(statement)) == "42501", statement);
     }
     BOOST_TEST(events_stored() == 102);
-    ask(for_test("drop owned by shop_writer, shop_reader; drop role shop_writer, shop_reader"));
+    ask(for_test("drop owned by shop_writer, shop_reader, shop_subscriber;"
+                 "drop role shop_writer, shop_reader, shop_subscriber"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

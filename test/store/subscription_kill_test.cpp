@@ -76,6 +76,7 @@ BOOST_FIXTURE_TEST_CASE(killed_at_random_moments_they_handle_every_event_in_orde
     {
         const auto body = [&](es::store store) -> asio::awaitable<void> {
             bool done = false;
+            bool is_written = false;
             const auto write = [&]() -> asio::awaitable<void> {
                 asio::steady_timer timer(co_await asio::this_coro::executor);
                 for (int i = 0; !done; ++i) {
@@ -85,6 +86,7 @@ BOOST_FIXTURE_TEST_CASE(killed_at_random_moments_they_handle_every_event_in_orde
                     timer.expires_after(1ms);
                     co_await timer.async_wait(asio::use_awaitable);
                 }
+                is_written = true;
             };
             const auto kill = [&]() -> asio::awaitable<void> {
                 subscriber first(url(), schema(), file.string());
@@ -106,6 +108,7 @@ BOOST_FIXTURE_TEST_CASE(killed_at_random_moments_they_handle_every_event_in_orde
                     }
                 }
                 done = true;
+                co_await eventually([&] { return is_written; });
                 co_await store.within(30s).wait_for("killed", last);
             };
             std::vector<asio::awaitable<void>> work;

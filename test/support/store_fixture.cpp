@@ -14,9 +14,20 @@ store_fixture::store_fixture()
 void store_fixture::teardown() {
     // A backend ends some time after its client.
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-    while (!backends().empty() && std::chrono::steady_clock::now() < end)
+    bool are_gone = backends().empty(); // one that appears later was cut off while it connected
+    while (!are_gone && std::chrono::steady_clock::now() < end) {
         std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    BOOST_TEST(backends().size() == 0u, "the store has left connections behind");
+        are_gone = backends().empty();
+    }
+    std::string left;
+    for (const auto& row :
+        observer_.run("select concat_ws(' ', pid, state, wait_event_type, wait_event, pg_blocking_pids(pid), query)"
+                      " from pg_stat_activity where application_name = '" +
+            schema_.name() +
+            "' and backend_type = 'client backend'"
+            " and pid <> pg_backend_pid()"))
+        left += "\n  " + row[0];
+    BOOST_TEST(are_gone, "the store has left connections behind:" << left);
     BOOST_TEST(eventstore::detail::live_objects() == objects_before_,
         "the store has left objects behind: " << eventstore::detail::live_objects() - objects_before_);
 
