@@ -98,7 +98,7 @@ int run(const options& wanted) {
     const std::vector<cell> cells = chosen_cells(wanted);
     if (wanted.list) {
         for (const cell& each : cells)
-            std::printf("%-5s %5d  %s\n", each.name.c_str(), each.concurrency, each.about.c_str());
+            std::printf("%-6s %5d  %s\n", each.name.c_str(), each.concurrency, each.about.c_str());
         return 0;
     }
     std::ofstream json;

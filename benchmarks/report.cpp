@@ -38,7 +38,7 @@ std::string plain(double value) {
 
 std::string quoted(const std::string& text) { return boost::json::serialize(boost::json::value(text)); }
 
-constexpr const char* row_format = "%-5s %7s  %-8s %28s %28s %20s %9s %9s %7s\n";
+constexpr const char* row_format = "%-6s %7s  %-8s %28s %28s %20s %9s %9s %7s\n";
 
 void print(std::ostream& out, const std::string (&columns)[9]) {
     char line[512];
@@ -61,7 +61,7 @@ void print_row(std::ostream& out, const cell& measured, const figures& found) {
     print(out,
         {measured.name, std::to_string(measured.concurrency), measured.unit, readable(found.value),
             readable(found.limit), readable(found.ratio), has_latency ? readable(found.p50_ms) : "-",
-            has_latency ? readable(found.p99_ms) : "-", readable(found.peak_rss_mb)});
+            has_latency ? readable(found.p99_ms) : "-", found.peak_rss_mb > 0 ? readable(found.peak_rss_mb) : "-"});
 }
 
 void print_failure(std::ostream& out, const cell& failed, const std::string& why) {

@@ -17,7 +17,8 @@ namespace eventstore::feed {
 
 namespace asio = boost::asio;
 
-/// Sends one notification at a time; what is committed meanwhile goes into the next one. A notification that is lost costs
+/// Sends one notification at a time, at once after a pause and every few milliseconds under load; what is committed
+/// meanwhile goes into the next one. A notification that is lost costs
 /// the others one poll. Thread safe.
 class announcer : public std::enable_shared_from_this<announcer>, private detail::live_object {
 public:
@@ -42,6 +43,7 @@ private:
     bool running_ = false;
     std::int64_t first_ = 0; // of what is not announced; 0 = nothing
     std::int64_t last_ = 0;
+    detail::steady_time next_{}; // not before
     std::function<void()> when_idle_;
 };
 
