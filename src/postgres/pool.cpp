@@ -38,6 +38,7 @@ public:
     const parameters& arguments() const noexcept override { return arguments_; }
 
     void on_answer(result_handle answer) override {
+        landed();
         free_place();
         if (!claim()) return;
         if (PQresultStatus(answer.get()) == PGRES_FATAL_ERROR)
@@ -47,6 +48,7 @@ public:
         finish();
     }
     void on_skipped() override {
+        landed();
         free_place();
         if (++skipped_ >= most_skips)
             fail(failure(errc::connection_lost, detail::message(what_.doing, ": it was skipped again and again")));
@@ -54,6 +56,7 @@ public:
             again();
     }
     void on_lost(const failure& why, bool was_sent) override {
+        landed();
         if (was_sent && ++attempts_ >= most_attempts)
             fail(why);
         else
@@ -74,6 +77,10 @@ private:
     void again() {
         if (const auto owner = owner_.lock(); owner && !is_claimed())
             owner->submit(std::static_pointer_cast<pool_request>(shared_from_this()));
+    }
+    void landed() {
+        if (const auto owner = owner_.lock(); owner && what_.is_read)
+            owner->reads_in_flight_.fetch_sub(1, std::memory_order_relaxed);
     }
     void free_place() {
         if (const auto owner = owner_.lock()) owner->answered(slot);
@@ -161,6 +168,8 @@ void pool::send(std::size_t index) {
             group.push_back(std::move(each));
     }
     if (group.empty()) return;
+    for (const auto& each : group)
+        if (each->what().is_read) reads_in_flight_.fetch_add(1, std::memory_order_relaxed);
     if (link) {
         for (const auto& each : group)
             (each->what().is_read ? reads_ : others_).fetch_add(1, std::memory_order_relaxed);
@@ -258,9 +267,22 @@ void pool::overdue(const std::shared_ptr<pool_request>& late) {
     // behind another one is merely dropped, its turn in the pipeline included.
     const std::lock_guard lock(mutex_);
     if (const auto link = slots_[late->slot].link) {
-        asio::post(*slots_[late->slot].strand, [link, late] {
-            if (link->is_working_on(late.get()))
-                link->drop(failure(errc::connection_lost, "dropped a connection whose statement took too long"));
+        asio::post(*slots_[late->slot].strand, [self = shared_from_this(), link, late] {
+            if (!link->is_working_on(late.get())) return;
+            link->drop(failure(errc::connection_lost, "dropped a connection whose statement took too long"));
+            self->drop_idle();
+        });
+    }
+}
+
+// What made one connection fall silent may have done so to those that have nothing to tell it by.
+void pool::drop_idle() {
+    const std::lock_guard lock(mutex_);
+    for (slot& each : slots_) {
+        if (!each.link) continue;
+        asio::post(*each.strand, [link = each.link] {
+            if (link->is_idle())
+                link->drop(failure(errc::connection_lost, "dropped an idle connection, after another fell silent"));
         });
     }
 }
@@ -324,7 +346,7 @@ void pool::drop() {
 pool::counts pool::count() const {
     const std::lock_guard lock(mutex_);
     const auto open = std::ranges::count_if(slots_, [](const slot& each) { return each.link != nullptr; });
-    return {reads_.load(), others_.load(), connects_.load(), static_cast<std::size_t>(open), state_.in_flight()};
+    return {reads_.load(), others_.load(), connects_.load(), static_cast<std::size_t>(open), reads_in_flight_.load()};
 }
 
 } // namespace eventstore::postgres

@@ -46,7 +46,7 @@ public:
         std::uint64_t others = 0; ///< statements that are no reads
         std::uint64_t connects = 0;
         std::size_t connections = 0;
-        std::size_t in_flight = 0;
+        std::size_t reads_in_flight = 0;
     };
     counts count() const;
 
@@ -68,6 +68,7 @@ private:
     asio::awaitable<void> connect(std::size_t index);
     void answered(std::size_t index);
     void overdue(const std::shared_ptr<pool_request>& late);
+    void drop_idle();
     void broken(std::size_t index, const failure& why);
     void check_closed(); // with the mutex held
     failure last_failure(std::string_view doing) const;
@@ -77,6 +78,7 @@ private:
     const std::shared_ptr<detail::deadlines> timers_;
     std::atomic<std::uint64_t> reads_{0};
     std::atomic<std::uint64_t> others_{0};
+    std::atomic<std::size_t> reads_in_flight_{0};
     std::atomic<std::uint64_t> connects_{0};
 
     mutable std::mutex mutex_;

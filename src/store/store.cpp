@@ -171,7 +171,7 @@ store_stats store::stats() const {
     now.queued_appends = appends.queued;
     now.queued_bytes = appends.bytes;
     now.connections = reads.connections + (appends.is_connected ? 1 : 0);
-    now.reads_in_flight = reads.in_flight;
+    now.reads_in_flight = reads.reads_in_flight;
     return now;
 }
 
