@@ -3,6 +3,27 @@
 -- These files are written for a schema named eventstore and can be read (and run by psql) as they are; the library
 -- puts its own schema's quoted name in the place of each "eventstore." prefix.
 
+-- The history that the server is on: it gets a new number with each promotion of a standby. Positions are only comparable
+-- within one, as far as the others have not lost anything: after an asynchronous fail-over, the end of the log is gone,
+-- and the positions of its events are given out again. 0 on a standby, which cannot tell.
+create function eventstore.timeline()
+returns integer
+language sql
+as $function$
+    select case
+        when pg_catalog.pg_is_in_recovery() then 0
+        else ('x' operator (pg_catalog.||) pg_catalog.substr(
+            pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8))::bit(32)::integer
+    end
+$function$;
+
+-- Where a new history began: what the log had at most then. Written by the first append after a promotion.
+create table eventstore.forks (
+    timeline   integer     not null,
+    head       bigint      not null, -- the last position that both have
+    created_at timestamptz not null default clock_timestamp()
+);
+
 -- One row: what is true of the whole log. Never written by a plain append, so that it stays a single live row even
 -- while a long transaction elsewhere keeps dead rows from being cleaned up. Its oid is the key of the log's lock.
 create table eventstore.log_state (
@@ -11,6 +32,8 @@ create table eventstore.log_state (
     floor         bigint      not null default 0,
     -- No event has more bytes of data and metadata together. It lets a reader bound a page's memory by its row count.
     largest_event bigint      not null default 4096,
+    -- The history that the last event was appended in.
+    timeline      integer     not null default eventstore.timeline(),
     created_at    timestamptz not null default clock_timestamp()
 );
 insert into eventstore.log_state default values;
@@ -50,4 +73,38 @@ begin
         alter table eventstore.events alter column metadata set compression lz4;
     end if;
 end
+$function$;
+
+-- Notes the beginning of a new history; called with the log's lock held. Returns true.
+create function eventstore.record_fork()
+returns boolean
+language plpgsql
+security definer
+set search_path = eventstore, pg_temp
+as $function$
+begin
+    delete from forks where forks.timeline >= timeline(); -- of a cluster that this schema was dumped from
+    insert into forks (timeline, head)
+    select timeline(), greatest(l.floor, (select e.position from events as e order by e.position desc limit 1))
+    from log_state as l;
+    update log_state set timeline = timeline();
+    return true;
+end
+$function$;
+
+revoke execute on function eventstore.record_fork from public;
+
+-- Whether the log still holds what was seen at a position in a history, and before it.
+create function eventstore.is_held(seen_timeline integer, seen_position bigint)
+returns boolean
+language sql
+stable
+as $function$
+    select seen_timeline <= eventstore.timeline()
+        and seen_position <= greatest(
+            l.floor, (select e.position from eventstore.events as e order by e.position desc limit 1))
+        and not exists (
+            select from eventstore.forks as f
+            where f.timeline > seen_timeline and f.timeline <= eventstore.timeline() and f.head < seen_position)
+    from eventstore.log_state as l
 $function$;

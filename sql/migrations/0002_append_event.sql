@@ -1,7 +1,7 @@
 -- Appends one event: the lean path of a writer that has the log for itself.
 --
--- Returns {0, version, position, created_at in microseconds since 1970}, or whatever append_events returns, where
--- anything is out of the ordinary. An event id that is stored already, given to a stream whose version matches, is
+-- Returns {0, version, position, created_at in microseconds since 1970, timeline}, or whatever append_events returns,
+-- where anything is out of the ordinary. An event id that is stored already, given to a stream whose version matches, is
 -- reported by the unique index (23505, events_event_id_key): looking first would cost every append that is not a retry.
 --
 -- The price of this function is paid by every lone append, so it is written for speed:
@@ -84,6 +84,7 @@ begin
         order by newest.position desc
         limit 1
     ) as last on true
+    where log.timeline operator (pg_catalog.=) eventstore.timeline() or eventstore.record_fork()
     returning e.position, e.created_at into position_, created_;
 
     size := pg_catalog.octet_length(event_data) operator (pg_catalog.+) pg_catalog.octet_length(event_metadata);
@@ -92,7 +93,8 @@ begin
     end if;
 
     return array[0, version, position_,
-        (pg_catalog.date_part('epoch', created_) operator (pg_catalog.*) 1e6::double precision)::bigint];
+        (pg_catalog.date_part('epoch', created_) operator (pg_catalog.*) 1e6::double precision)::bigint,
+        eventstore.timeline()];
 end
 $function$;
 

@@ -8,9 +8,9 @@
 -- append demands of the stream before the flush, else -2 if one of them wants the stream to exist, else -1. Where the
 -- appends of a group contradict each other, the caller asks for the careful way at once.
 --
--- Returns {0, head, created_at, base of group 1, base of group 2, ...}: everything was appended. The events have the
+-- Returns {0, head, created_at, timeline, base of group 1, base of group 2, ...}: everything was appended. The events have the
 -- positions head + 1, head + 2, ... in the order given, and the versions base + offset of their group;
--- or {1, head, created_at, then for each append: outcome, first version, first position, version of the stream,
+-- or {1, head, created_at, timeline, then for each append: outcome, first version, first position, version of the stream,
 -- and, if it was stored already, the time and the position of its last event}.
 -- created_at counts microseconds since 1970. The outcomes:
 --   0 appended; 1 it was stored already, by an earlier call with the same event ids; 2 wrong version; 3 stream exists;
@@ -71,7 +71,8 @@ begin
         careful or exists (select from events as e where e.event_id = any (event_ids))
     into head, last_clock, careful
     from log_state as log
-    left join lateral (select e.position, e.created_at from events as e order by e.position desc limit 1) as last on true;
+    left join lateral (select e.position, e.created_at from events as e order by e.position desc limit 1) as last on true
+    where log.timeline = timeline() or record_fork();
 
     -- A clock that was set back by up to a minute must not show in the log.
     clock := clock_timestamp();
@@ -166,7 +167,7 @@ begin
     if largest > 4096 then
         update log_state set largest_event = largest where largest_event < largest;
     end if;
-    return array[0, head, clock_us] || bases;
+    return array[0, head, clock_us, timeline()] || bases;
 end
 $function$;
 

@@ -43,8 +43,8 @@ declare
     new_version     bigint[] := array_fill(null::bigint, array[cardinality(event_ids)]);
     new_position    bigint[] := array_fill(null::bigint, array[cardinality(event_ids)]);
     next_position   bigint := head;
-    answer          bigint[] := array_fill(null::bigint, array[3 + 6 * cardinality(append_stream)]);
-    at              integer := 3; -- the end of what is filled in of the answer
+    answer          bigint[] := array_fill(null::bigint, array[4 + 6 * cardinality(append_stream)]);
+    at              integer := 4; -- the end of what is filled in of the answer
     stream          integer;
     expected        bigint;
     first           integer := 1; -- the append's first event
@@ -57,6 +57,7 @@ begin
     answer[1] := 1;
     answer[2] := head;
     answer[3] := (date_part('epoch', clock) * 1e6)::bigint;
+    answer[4] := timeline();
 
     select
         array_agg(s.stream_id order by n.place),

@@ -69,7 +69,8 @@ create function eventstore.claim_subscription(
     out deliveries bigint,
     out truncated  boolean, -- the log does not reach the checkpoint any more, or holds another event there
     out owners_lease_ms bigint, -- if it is not free
-    out replays    boolean -- something that was parked is to be delivered again
+    out replays    boolean, -- something that was parked is to be delivered again
+    out seen_timeline integer -- the history that the checkpoint is of
 )
 language plpgsql
 security definer
@@ -114,6 +115,7 @@ begin
 
     id := mine.subscription_id;
     beat := mine.beat;
+    seen_timeline := timeline();
     taken := false;
     truncated := false;
     owners_lease_ms := coalesce(extract(epoch from mine.lease) * 1000, 0)::bigint;
@@ -158,7 +160,8 @@ create function eventstore.settle_subscriptions(
     epochs          bigint[],
     positions       bigint[], -- null = only renew the lease
     versions        bigint[],
-    event_ids       uuid[],   -- the event at the checkpoint, where it is known
+    timelines       integer[], -- the history in which its owner has seen that position
+    event_ids       uuid[],    -- the event at the checkpoint, where it is known
     delivery_counts integer[],
     releases        boolean[]
 )
@@ -171,18 +174,22 @@ set enable_seqscan = off
 as $function$
 declare
     answer       integer[] := array_fill(0, array[cardinality(ids)]);
+    now_timeline constant integer := timeline();
     there        uuid;   -- the event at the checkpoint
     there_stream bigint;
 begin
+    if now_timeline = 0 then
+        raise exception 'checkpoints are not written on a standby: it may not hold yet what was seen'
+            using errcode = 'read_only_sql_transaction';
+    end if;
     for i in 1 .. cardinality(ids) loop
         there := null;
         there_stream := null;
         if positions[i] is not null then
+            -- Both ways to find out that a fail-over has lost what was seen: a restored copy may have the same timeline.
             select e.event_id, e.stream_id into there, there_stream from events as e where e.position = positions[i];
-            if event_ids[i] is not null and there is distinct from event_ids[i] and (
-                there is not null or positions[i] > (
-                    select greatest(l.floor, (select e.position from events as e order by e.position desc limit 1))
-                    from log_state as l))
+            if there <> event_ids[i]
+                or ((there is null or timelines[i] <> now_timeline) and not is_held(timelines[i], positions[i]))
             then
                 answer[i] := 3;
                 continue;

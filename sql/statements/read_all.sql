@@ -8,7 +8,8 @@
 select
     log.head,
     e.stream_version, e.position, e.created_at, e.event_id, e.correlation_id, e.causation_id,
-    e.type, e.data, e.metadata, e.stream_id
+    e.type, e.data, e.metadata, e.stream_id,
+    (select eventstore.timeline()) as timeline
 from (
     select
         greatest(l.floor, (select newest.position from eventstore.events as newest order by newest.position desc limit 1))

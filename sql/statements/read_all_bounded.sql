@@ -4,7 +4,8 @@
 select
     log.head,
     e.stream_version, e.position, e.created_at, e.event_id, e.correlation_id, e.causation_id,
-    e.type, case when e.total_bytes <= $3 or e.total_bytes = e.bytes then e.data end as data, e.metadata, e.stream_id
+    e.type, case when e.total_bytes <= $3 or e.total_bytes = e.bytes then e.data end as data, e.metadata, e.stream_id,
+    (select eventstore.timeline()) as timeline
 from (
     select
         greatest(l.floor, (select newest.position from eventstore.events as newest order by newest.position desc limit 1))

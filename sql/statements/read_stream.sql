@@ -9,7 +9,8 @@
 select
     case when s.deleted_at is null then s.version else -1 end as head,
     e.stream_version, e.position, e.created_at, e.event_id, e.correlation_id, e.causation_id,
-    e.type, e.data, e.metadata
+    e.type, e.data, e.metadata,
+    (select eventstore.timeline()) as timeline
 from eventstore.streams as s
 left join lateral (
     select *

@@ -6,7 +6,8 @@
 select
     case when s.deleted_at is null then s.version else -1 end as head,
     e.stream_version, e.position, e.created_at, e.event_id, e.correlation_id, e.causation_id,
-    e.type, case when e.total_bytes <= $4 or e.total_bytes = e.bytes then e.data end as data, e.metadata
+    e.type, case when e.total_bytes <= $4 or e.total_bytes = e.bytes then e.data end as data, e.metadata,
+    (select eventstore.timeline()) as timeline
 from eventstore.streams as s
 left join lateral (
     select sized.*

@@ -29,7 +29,7 @@ constexpr std::size_t summary_column = 22;
 
 const command* const commands[] = {&init_command, &migrate_command, &append_command, &read_command, &tail_command,
     &streams_command, &info_command, &subscriptions_command, &delete_subscription_command, &reset_subscription_command,
-    &parked_command};
+    &parked_command, &replay_command, &discard_command};
 
 constexpr std::string_view exit_codes = R"(
 Exit codes:

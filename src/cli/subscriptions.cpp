@@ -147,6 +147,39 @@ asio::awaitable<void> list_parked(task work) {
         {{"POSITION", true}, {"VERSION", true}, {"DELIVERIES", true}, {"PARKED AT"}, {"STREAM"}, {"TYPE"}, {"REASON"}});
 }
 
+asio::awaitable<void> release_parked(task work, bool discard) {
+    const subject which(work.given);
+    std::vector<std::int64_t> positions; // none = all
+    if (work.given.has("position")) positions = work.given.get<std::vector<std::int64_t>>("position");
+    if (discard && positions.empty() && !work.given.has("all"))
+        throw usage_error("say which events to forget: --position N, or --all");
+
+    const store target = co_await open(work.given.options(work.background));
+    auto releasing = discard ? target.discard_parked(which.stream, which.name, positions)
+                             : target.replay_parked(which.stream, which.name, positions);
+    const std::string count = std::to_string(co_await std::move(releasing));
+    if (work.given.how == style::json)
+        work.out.put(which.json() + ",\"" + (discard ? "discarded" : "replayed") + "\":" + count + "}\n");
+    else
+        work.out.put(count + (count == "1" ? " event" : " events") + " of " + which.text() +
+            (discard ? " forgotten\n" : " to be delivered again\n"));
+}
+
+asio::awaitable<void> replay_parked(task work) { return release_parked(std::move(work), false); }
+asio::awaitable<void> discard_parked(task work) { return release_parked(std::move(work), true); }
+
+void add_replay_options(po::options_description& options) {
+    auto add = options.add_options();
+    add("position", po::value<std::vector<std::int64_t>>()->value_name("N"),
+        "only the event at this position; may be given several times");
+}
+
+void add_discard_options(po::options_description& options) {
+    add_replay_options(options);
+    auto add = options.add_options();
+    add("all", "all events that it has parked");
+}
+
 void add_reset_options(po::options_description& options) {
     auto add = options.add_options();
     add("to", po::value<std::int64_t>()->value_name("N"),
@@ -205,6 +238,32 @@ const command parked_command = {
         "often: how often they were delivered, and the reason that was given last.\n",
     .add_options = no_options,
     .run = list_parked,
+};
+
+const command replay_command = {
+    .name = "subscriptions replay",
+    .summary = "have parked events delivered again",
+    .argument = "STREAM",
+    .second_argument = "NAME",
+    .help =
+        "Has the events that a subscription to a stream, or to '$all', has put aside delivered again, all of them or\n"
+        "those at some positions: by whoever has the subscription, or takes it next. Once they are acknowledged they "
+        "are\n"
+        "parked no longer.\n",
+    .add_options = add_replay_options,
+    .run = replay_parked,
+};
+
+const command discard_command = {
+    .name = "subscriptions discard",
+    .summary = "forget parked events",
+    .argument = "STREAM",
+    .second_argument = "NAME",
+    .help = "Forgets events that a subscription to a stream, or to '$all', has put aside: they stay in their streams, "
+            "but the\n"
+            "subscription has done with them.\n",
+    .add_options = add_discard_options,
+    .run = discard_parked,
 };
 
 } // namespace eventstore::cli

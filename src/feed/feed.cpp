@@ -99,13 +99,13 @@ void feed::add(const std::shared_ptr<attachment>& next) {
     if (next->is_claimed()) return;
     is_followed_.store(true, std::memory_order_release);
     arriving_.push_back(next);
-    if (state_.has_begun()) return begin(state_.published());
+    if (state_.has_begun()) return begin(state_.published(), state_.timeline());
     start();
 }
 
 // What arrives is told of everything after this position.
-void feed::begin(std::int64_t head) {
-    if (!state_.has_begun()) state_.begin(head);
+void feed::begin(std::int64_t head, std::int32_t timeline) {
+    if (!state_.has_begun()) state_.begin(head, timeline);
     for (const auto& each : std::exchange(arriving_, {})) {
         const auto alive = each->who.lock();
         if (!alive) continue;
@@ -132,15 +132,16 @@ void feed::remove(const follower* who) {
     wake_.cancel();
 }
 
-void feed::own_commit(std::int64_t first, std::int64_t last, event_page page, std::size_t bytes) {
+void feed::own_commit(
+    std::int64_t first, std::int64_t last, std::int32_t timeline, event_page page, std::size_t bytes) {
     // Where many follow, telling may take longer than appending: then it is read later, in larger pages.
     if (bytes_posted_.fetch_add(bytes) > most_posted_bytes) {
         bytes_posted_.fetch_sub(bytes);
         return hint(last);
     }
-    asio::post(strand_, [self = shared_from_this(), first, last, page = std::move(page), bytes] {
+    asio::post(strand_, [self = shared_from_this(), first, last, timeline, page = std::move(page), bytes] {
         self->bytes_posted_.fetch_sub(bytes);
-        self->state_.own_commit(first, last, page, bytes);
+        self->state_.own_commit(first, last, timeline, page, bytes);
         self->progress();
     });
 }
@@ -205,31 +206,37 @@ asio::awaitable<void> feed::run() {
         }
         const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
         const bool had_begun = state_.has_begun();
-        const std::int64_t seen = state_.published(); // what is told while the answer is on its way may lie behind it
-        auto reading = log::reader::info(reader_, "$all", deadline);
-        const auto info = co_await std::move(reading);
+        // What is told while the answer is on its way may lie behind it.
+        const std::int64_t seen = had_begun ? state_.published() : 0;
+        const std::int32_t seen_in = had_begun ? state_.timeline() : 0;
+        auto looking = log::reader::look(reader_, seen_in, seen, deadline);
+        const auto now = co_await std::move(looking);
         if (closed_ || !has_followers()) break;
-        if (!info) {
-            log(info.error().message());
+        if (!now) {
+            log(now.error().message());
             co_await pause(pause_after_failure);
             continue;
         }
         backoff_.succeeded();
-        bool is_shorter = had_begun && info->version < seen;
-        if (had_begun && !is_shorter && is_new_link_) {
+        bool is_lost = !now->is_held;
+        if (had_begun && !is_lost && is_new_link_) {
             const std::optional<uuid> event = last_event_;
             if (event && state_.published() == seen) {
-                auto looking = is_cut_back(seen, event);
-                is_shorter = co_await std::move(looking);
+                auto comparing = is_another_event(seen, event);
+                is_lost = co_await std::move(comparing);
             }
         }
         is_new_link_ = false;
-        if (is_shorter) {
-            fail_cut_back(seen, info->version);
+        if (is_lost) {
+            fail_cut_back(seen, now->head);
             continue;
         }
-        begin(info->version);
-        state_.hint(info->version);
+        begin(now->head, now->timeline);
+        if (had_begun && state_.timeline() != now->timeline) {
+            if (state_.published() != seen) continue; // more was told of the history before: look again
+            state_.go_on_in(now->timeline);
+        }
+        state_.hint(now->head);
         progress();
         if (listens && !link_) continue; // it broke meanwhile
         std::chrono::milliseconds until_poll = poll_without;
@@ -241,8 +248,9 @@ asio::awaitable<void> feed::run() {
     link_.reset();
 }
 
-// Another event at a place that was told: a fail-over has lost the end of the log, and new events took its place.
-asio::awaitable<bool> feed::is_cut_back(std::int64_t seen, std::optional<uuid> event) {
+// A copy of the database that was put in its place may be in the same history, and hold another event at a place that
+// was told.
+asio::awaitable<bool> feed::is_another_event(std::int64_t seen, std::optional<uuid> event) {
     const auto self = shared_from_this();
     const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
     read_options what;
@@ -320,16 +328,19 @@ asio::awaitable<void> feed::read(feed_state::page_wish wish) {
     const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
     read_options what;
     what.from(wish.from).count(wish.count);
-    auto reading = log::reader::read(reader_, "$all", std::move(what), deadline);
-    const auto page = co_await std::move(reading);
-    if (page) {
-        state_.page_arrived(*page);
+    auto reading = log::reader::read_snapshot(reader_, "$all", std::move(what), deadline);
+    const auto answer = co_await std::move(reading);
+    if (answer && answer->timeline == state_.timeline()) {
+        state_.page_arrived(answer->page, answer->head);
         progress();
         co_return;
     }
     state_.page_failed();
     if (closed_ || !state_.has_begun()) co_return;
-    log(page.error().message());
+    if (answer)
+        wake_.cancel(); // another server has answered: what it holds is looked up before anything is told
+    else
+        log(answer.error().message());
     asio::steady_timer later(strand_, pause_after_failure);
     boost::system::error_code stopped;
     co_await later.async_wait(asio::redirect_error(asio::use_awaitable, stopped));
@@ -347,7 +358,7 @@ void feed::publish(const feed_state::publication& what) {
     }
     const std::span<const std::uint32_t> all(all_.data(), page.size());
     for (const place& each : of_log_) {
-        if (const auto alive = each.who.lock()) alive->on_live(page, all, what.through);
+        if (const auto alive = each.who.lock()) alive->on_live({page, all, what.through, state_.timeline()});
     }
     if (of_stream_.empty()) return;
     std::unordered_map<std::string_view, std::vector<std::uint32_t>> by_stream;
@@ -356,7 +367,7 @@ void feed::publish(const feed_state::publication& what) {
         const auto followed = of_stream_.find(std::string(stream));
         if (followed == of_stream_.end()) continue;
         for (const place& each : followed->second) {
-            if (const auto alive = each.who.lock()) alive->on_live(page, which, what.through);
+            if (const auto alive = each.who.lock()) alive->on_live({page, which, what.through, state_.timeline()});
         }
     }
 }

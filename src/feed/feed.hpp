@@ -31,9 +31,13 @@ namespace asio = boost::asio;
 class follower {
 public:
     virtual ~follower() = default;
-    /// \param which of the page's events are for this follower: all, or those of its stream
-    /// \param through everything up to this position has been told
-    virtual void on_live(const event_page& page, std::span<const std::uint32_t> which, std::int64_t through) = 0;
+    struct news {
+        const event_page& page;
+        std::span<const std::uint32_t> which; ///< of its events are for this follower: all, or those of its stream
+        std::int64_t through = 0;             ///< everything up to this position has been told
+        std::int32_t timeline = 0;            ///< the history that all of it is part of
+    };
+    virtual void on_live(const news& what) = 0;
     /// Nothing more will be told.
     virtual void on_feed_failed(const failure& why) = 0;
 };
@@ -53,7 +57,7 @@ public:
     void detach(const follower* who);
 
     bool is_followed() const noexcept { return is_followed_.load(std::memory_order_acquire); }
-    void own_commit(std::int64_t first, std::int64_t last, event_page page, std::size_t bytes);
+    void own_commit(std::int64_t first, std::int64_t last, std::int32_t timeline, event_page page, std::size_t bytes);
 
     /// The log reaches at least this position.
     void hint(std::int64_t head);
@@ -76,9 +80,9 @@ private:
     asio::awaitable<void> run();
     asio::awaitable<result<std::shared_ptr<postgres::connection>>> listen();
     asio::awaitable<void> pause(std::chrono::milliseconds time);
-    asio::awaitable<bool> is_cut_back(std::int64_t seen, std::optional<uuid> event);
+    asio::awaitable<bool> is_another_event(std::int64_t seen, std::optional<uuid> event);
     void fail_cut_back(std::int64_t seen, std::int64_t head);
-    void begin(std::int64_t head);
+    void begin(std::int64_t head, std::int32_t timeline);
     void receive(std::string_view message);
     void progress();
     asio::awaitable<void> read(feed_state::page_wish wish);

@@ -20,8 +20,9 @@ event_page after(const event_page& page, std::int64_t position) {
 
 } // namespace
 
-void feed_state::begin(std::int64_t head) {
+void feed_state::begin(std::int64_t head, std::int32_t timeline) {
     begun_ = true;
+    timeline_ = timeline;
     published_ = head;
     head_ = std::max(head_, head);
 }
@@ -35,8 +36,10 @@ void feed_state::end() noexcept {
     is_reading_ = false;
 }
 
-void feed_state::own_commit(std::int64_t first, std::int64_t last, event_page page, std::size_t bytes) {
-    if (!begun_) return hint(last); // the head that is being looked up may be older
+void feed_state::own_commit(
+    std::int64_t first, std::int64_t last, std::int32_t timeline, event_page page, std::size_t bytes) {
+    if (!begun_) return hint(last);               // the head that is being looked up may be older
+    if (timeline != timeline_) return hint(last); // what was told before it may be lost: its page will show
     if (last <= published_) return;
     if (own_bytes_ + bytes > most_kept_bytes_ && first > published_ + 1) return hint(last);
     own_bytes_ += bytes;
@@ -51,15 +54,18 @@ std::optional<feed_state::page_wish> feed_state::wish() {
     if (!own_.empty()) end = std::min(std::max(end, own_.front().first - 1), own_.front().first - 1);
     if (end <= published_) return std::nullopt;
     is_reading_ = true;
-    head_when_asked_ = end;
+    hinted_when_asked_ = head_;
     return page_wish{published_ + 1, static_cast<std::size_t>(std::min(largest_page, end - published_))};
 }
 
-void feed_state::page_arrived(const event_page& page) {
+void feed_state::page_arrived(const event_page& page, std::int64_t head) {
     if (!std::exchange(is_reading_, false)) return; // ended meanwhile
     // Hard deletes leave gaps: what a complete page does not hold does not exist.
     std::int64_t through = page.next_from() - 1;
-    if (page.complete()) through = std::max(through, head_when_asked_);
+    if (page.complete()) {
+        through = std::max(through, head);
+        if (head_ == hinted_when_asked_) head_ = std::min(head_, through); // it was of a history that is lost
+    }
     if (through > published_) read_ = publication{page, through};
 }
 

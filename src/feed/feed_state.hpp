@@ -21,14 +21,18 @@ public:
     explicit feed_state(std::size_t most_kept_bytes = std::size_t{16} << 20) : most_kept_bytes_(most_kept_bytes) {}
 
     /// The sequence begins after this position. What was heard of before, and lies behind it, is not forgotten.
-    void begin(std::int64_t head);
+    /// \param timeline the history that the position is of: nothing of another one continues the sequence
+    void begin(std::int64_t head, std::int32_t timeline);
+    /// Another history holds everything that was told: what comes next is of that one.
+    void go_on_in(std::int32_t timeline) noexcept { timeline_ = timeline; }
+    std::int32_t timeline() const noexcept { return timeline_; }
     void end() noexcept;
     bool has_begun() const noexcept { return begun_; }
     /// Everything up to here was told.
     std::int64_t published() const noexcept { return published_; }
 
     /// What this process has committed: a transaction's events, in order.
-    void own_commit(std::int64_t first, std::int64_t last, event_page page, std::size_t bytes);
+    void own_commit(std::int64_t first, std::int64_t last, std::int32_t timeline, event_page page, std::size_t bytes);
     /// The log reaches at least this position.
     void hint(std::int64_t head);
 
@@ -38,7 +42,8 @@ public:
     };
     /// The page to read now, if one is needed. It is then under way until page_arrived or page_failed.
     std::optional<page_wish> wish();
-    void page_arrived(const event_page& page);
+    /// \param head of the log, when the page was read, of the sequence's own history
+    void page_arrived(const event_page& page, std::int64_t head);
     void page_failed() noexcept { is_reading_ = false; }
 
     struct publication {
@@ -58,12 +63,13 @@ private:
 
     const std::size_t most_kept_bytes_;
     bool begun_ = false;
+    std::int32_t timeline_ = 0;
     std::int64_t published_ = 0;
     std::int64_t head_ = 0; // as far as the hints go
     std::deque<commit> own_;
     std::size_t own_bytes_ = 0;
     bool is_reading_ = false;
-    std::int64_t head_when_asked_ = 0;
+    std::int64_t hinted_when_asked_ = 0;
     std::optional<publication> read_;
 };
 

@@ -208,21 +208,23 @@ append_result placed(const append_request& append, std::int64_t first_version, s
 
 } // namespace
 
-std::optional<std::vector<append_plan::outcome>> append_plan::lone_outcome(const answer& from) const {
+std::optional<append_plan::verdict> append_plan::lone_outcome(const answer& from) const {
     if (from.empty() || from.front() != 0)
         return outcomes(from); // something was out of the ordinary, and append_events has answered
-    if (from.size() != 4 || !from[1] || !from[2] || !from[3]) return std::nullopt;
+    if (from.size() != 5 || !from[1] || !from[2] || !from[3] || !from[4]) return std::nullopt;
     outcome only;
     only.result = placed(*appends_.front(), *from[1], *from[2], from_unix(*from[3]));
-    return std::vector<outcome>(1, only);
+    return verdict{std::vector<outcome>(1, only), static_cast<std::int32_t>(*from[4])};
 }
 
-std::optional<std::vector<append_plan::outcome>> append_plan::outcomes(const answer& from) const {
-    constexpr std::size_t header = 3;
-    if (from.size() < header || !from[0] || !from[1] || !from[2]) return std::nullopt;
+std::optional<append_plan::verdict> append_plan::outcomes(const answer& from) const {
+    constexpr std::size_t header = 4;
+    if (from.size() < header || !from[0] || !from[1] || !from[2] || !from[3]) return std::nullopt;
     const std::int64_t head = *from[1];
     const timestamp clock = from_unix(*from[2]);
-    std::vector<outcome> list;
+    verdict all;
+    all.timeline = static_cast<std::int32_t>(*from[3]);
+    std::vector<outcome>& list = all.outcomes;
     list.reserve(appends_.size());
 
     if (*from[0] == 0) {
@@ -235,7 +237,7 @@ std::optional<std::vector<append_plan::outcome>> append_plan::outcomes(const ans
             next.result = placed(*appends_[i], *base + places_[i].offset + 1, position, clock);
             position += static_cast<std::int64_t>(appends_[i]->events.size());
         }
-        return list;
+        return all;
     }
 
     constexpr std::size_t fields = 6;
@@ -255,7 +257,7 @@ std::optional<std::vector<append_plan::outcome>> append_plan::outcomes(const ans
                 next.result.last_position = *field[5]; // of a run that took two appends, with others in between
         }
     }
-    return list;
+    return all;
 }
 
 } // namespace eventstore::log

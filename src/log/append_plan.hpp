@@ -43,10 +43,14 @@ public:
     };
     using answer = std::vector<std::optional<std::int64_t>>;
 
-    /// The outcomes in the order of the appends; nothing if the answer is not one of append_events.
-    std::optional<std::vector<outcome>> outcomes(const answer& from) const;
+    struct verdict {
+        std::vector<outcome> outcomes; ///< in the order of the appends
+        std::int32_t timeline = 0;     ///< the history that they are part of
+    };
+    /// Nothing if the answer is not one of append_events.
+    std::optional<verdict> outcomes(const answer& from) const;
     /// The same for append_event.
-    std::optional<std::vector<outcome>> lone_outcome(const answer& from) const;
+    std::optional<verdict> lone_outcome(const answer& from) const;
 
     struct group {
         std::string_view stream;

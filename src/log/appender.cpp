@@ -202,7 +202,8 @@ void appender::broken(const failure& why) {
     if (!gate_.is_shut()) cut_soon(); // what waits needs a new connection
 }
 
-void appender::stored(flush& which, const std::vector<append_plan::outcome>& outcomes) {
+void appender::stored(flush& which, const append_plan::verdict& verdict) {
+    const auto& outcomes = verdict.outcomes;
     const auto appends = which.take_appends();
     backoff_.succeeded();
     {
@@ -222,7 +223,7 @@ void appender::stored(flush& which, const std::vector<append_plan::outcome>& out
         default: appends[i]->fail(to_failure(*appends[i], outcomes[i])); break;
         }
     }
-    on_committed_(appends, outcomes);
+    on_committed_(appends, verdict);
     next(appends);
 }
 

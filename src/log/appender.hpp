@@ -34,7 +34,7 @@ class appender : public std::enable_shared_from_this<appender>, private detail::
 public:
     /// Told of each transaction, on the appender's strand: its appends and what became of each.
     using committed_handler =
-        std::function<void(std::span<const std::shared_ptr<append_request>>, std::span<const append_plan::outcome>)>;
+        std::function<void(std::span<const std::shared_ptr<append_request>>, const append_plan::verdict&)>;
 
     appender(const store_options& options, asio::any_io_executor executor, std::shared_ptr<const statements> statements,
         std::shared_ptr<detail::deadlines> timers, committed_handler on_committed);
@@ -88,7 +88,7 @@ private:
     void waited(std::uint64_t round);
 
     // What a flush reports, on the strand.
-    void stored(flush& which, const std::vector<append_plan::outcome>& outcomes);
+    void stored(flush& which, const append_plan::verdict& verdict);
     void failed(flush& which, const failure& why);
     void lost(flush& which, const failure& why);
     void explain_lock(std::vector<request_ptr> appends, const failure& why);

@@ -39,15 +39,15 @@ void flush::on_synced(const failure* why) {
 
     const postgres::rows rows(answer_.get());
     const auto values = rows.count() == 1 ? rows.int8_array(0, 0) : append_plan::answer();
-    const auto outcomes = is_lone_ ? plan_.lone_outcome(values) : plan_.outcomes(values);
-    if (!outcomes) {
+    const auto verdict = is_lone_ ? plan_.lone_outcome(values) : plan_.outcomes(values);
+    if (!verdict) {
         return owner->failed(*this,
             failure(errc::schema_too_new,
                 detail::message("appending: the function ", what_->name,
                     " of the schema gave an answer that this version of the "
                     "library does not understand")));
     }
-    owner->stored(*this, *outcomes);
+    owner->stored(*this, *verdict);
 }
 
 void flush::on_skipped() {

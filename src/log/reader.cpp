@@ -22,7 +22,7 @@ using shared_result = std::shared_ptr<const PGresult>;
 // The columns of every statement that returns events.
 namespace column {
 constexpr int head = 0, version = 1, position = 2, created_at = 3, id = 4, correlation_id = 5, causation_id = 6,
-              type = 7, data = 8, metadata = 9, stream = 10;
+              type = 7, data = 8, metadata = 9, stream = 10, timeline_of_stream = 10, timeline_of_log = 11;
 }
 
 constexpr std::int64_t first_window = 20'000;   // versions or positions that a filter looks at in one statement,
@@ -83,6 +83,8 @@ struct reader::page_query {
     std::vector<std::int64_t> stream_ids; // of each row, when reading the log
     std::vector<page::keep_alive> storage;
     bool complete = false;
+    std::int64_t head = 0;
+    std::int32_t timeline = 0;
 
     bool is_log() const noexcept { return stream.empty(); }
     bool is_backward() const noexcept { return options.is_backward(); }
@@ -91,13 +93,12 @@ struct reader::page_query {
     std::int64_t place(const page_row& row) const noexcept { return is_log() ? row.position : row.version; }
 
     /// True if nothing can come after this place.
-    bool is_end(std::int64_t reached, std::int64_t head) const noexcept {
+    bool is_end(std::int64_t reached) const noexcept {
         return is_backward() ? reached <= 1 : reached >= head;
     }
     void go_on_after(std::int64_t reached) noexcept { from = is_backward() ? reached - 1 : reached + 1; }
 
     struct taken {
-        std::int64_t head = 0;
         std::size_t rows = 0;
         bool is_cut = false;     // by max_bytes
         bool is_missing = false; // there is no such stream
@@ -114,7 +115,8 @@ reader::page_query::taken reader::page_query::take(result_handle answer) {
         what.is_missing = true;
         return what;
     }
-    what.head = from_server.is_null(0, column::head) ? 0 : from_server.int8(0, column::head);
+    head = from_server.is_null(0, column::head) ? 0 : from_server.int8(0, column::head);
+    timeline = from_server.int4(0, is_log() ? column::timeline_of_log : column::timeline_of_stream);
     if (from_server.is_null(0, column::version)) return what; // an empty page
     rows.reserve(rows.size() + static_cast<std::size_t>(count));
     for (int i = 0; i < count; ++i) {
@@ -158,6 +160,21 @@ bool reader::is_safe_without_sizes(const read_options& options) const noexcept {
 
 reader::task<event_page> reader::read(
     self_ptr self, std::string stream, read_options options, detail::steady_time deadline) {
+    page_query query = make_query(std::move(stream), std::move(options), deadline);
+    if (self->is_safe_without_sizes(query.options)) co_return co_await read_plain(self, query);
+    co_return co_await read_bounded(self, query);
+}
+
+reader::task<reader::snapshot> reader::read_snapshot(
+    self_ptr self, std::string stream, read_options options, detail::steady_time deadline) {
+    page_query query = make_query(std::move(stream), std::move(options), deadline);
+    auto reading = self->is_safe_without_sizes(query.options) ? read_plain(self, query) : read_bounded(self, query);
+    auto page = co_await std::move(reading);
+    if (!page) co_return page.error();
+    co_return snapshot{std::move(*page), query.head, query.timeline};
+}
+
+reader::page_query reader::make_query(std::string stream, read_options options, detail::steady_time deadline) {
     page_query query;
     query.stream = stream == "$all" ? std::string() : std::move(stream);
     query.from = options.from().value_or(options.is_backward() ? furthest : 1);
@@ -166,9 +183,7 @@ reader::task<event_page> reader::read(
     options.count(std::min(options.count(), largest_page)).max_bytes(std::min(options.max_bytes(), most_bytes));
     query.options = std::move(options);
     query.deadline = deadline;
-
-    if (self->is_safe_without_sizes(query.options)) co_return co_await read_plain(self, query);
-    co_return co_await read_bounded(self, query);
+    return query;
 }
 
 reader::task<event_page> reader::read_plain(self_ptr self, page_query& query) {
@@ -185,9 +200,9 @@ reader::task<event_page> reader::read_plain(self_ptr self, page_query& query) {
     if (!answer) co_return answer.error();
     const auto taken = query.take(std::move(*answer));
     if (taken.is_missing) co_return about_stream(errc::stream_not_found, query.stream, "does not exist");
-    if (taken.head < 0) co_return about_stream(errc::stream_deleted, query.stream, "was deleted");
+    if (query.head < 0) co_return about_stream(errc::stream_deleted, query.stream, "was deleted");
 
-    query.complete = taken.rows == 0 || query.is_end(query.place(query.rows.back()), taken.head);
+    query.complete = taken.rows == 0 || query.is_end(query.place(query.rows.back()));
     if (!query.complete && query.room() > 0) {
         // Fewer than were asked for, though there is more: an event has come that is larger than this reader knew of.
         const std::size_t before = query.rows.size();
@@ -238,20 +253,20 @@ reader::task<event_page> reader::read_bounded(self_ptr self, page_query& query) 
         if (!answer) co_return answer.error();
         const auto taken = query.take(std::move(*answer));
         if (taken.is_missing) co_return about_stream(errc::stream_not_found, query.stream, "does not exist");
-        if (taken.head < 0) co_return about_stream(errc::stream_deleted, query.stream, "was deleted");
+        if (query.head < 0) co_return about_stream(errc::stream_deleted, query.stream, "was deleted");
         if (taken.is_cut || query.bytes_left() < 0) { // one event alone may be too large
-            query.complete = query.is_end(query.place(query.rows.back()), taken.head);
+            query.complete = query.is_end(query.place(query.rows.back()));
             break;
         }
         if (static_cast<std::int64_t>(taken.rows) == asked_for) {
-            query.complete = query.is_end(query.place(query.rows.back()), taken.head);
+            query.complete = query.is_end(query.place(query.rows.back()));
             break;
         }
         // Everything in the window was looked at.
         const std::int64_t reached =
-            query.is_backward() ? std::min(asked_from, taken.head) - window + 1 : asked_from + window - 1;
-        query.complete = query.is_end(reached, taken.head);
-        query.go_on_after(query.is_backward() ? std::max<std::int64_t>(reached, 1) : std::min(reached, taken.head));
+            query.is_backward() ? std::min(asked_from, query.head) - window + 1 : asked_from + window - 1;
+        query.complete = query.is_end(reached);
+        query.go_on_after(query.is_backward() ? std::max<std::int64_t>(reached, 1) : std::min(reached, query.head));
         if (!query.is_backward()) query.from = std::max(query.from, asked_from);
         if (query.complete || std::chrono::steady_clock::now() > patience) break;
         window = std::min(window * 4, last_window);
@@ -334,6 +349,24 @@ reader::task<eventstore::stream_info> reader::info(self_ptr self, std::string st
     auto info = decode_info(rows, 0);
     if (info.deleted_at) co_return about_stream(errc::stream_deleted, stream, "was deleted");
     co_return info;
+}
+
+reader::task<reader::progress> reader::look(
+    self_ptr self, std::int32_t seen_timeline, std::int64_t seen_position, detail::steady_time deadline) {
+    postgres::parameters arguments;
+    arguments.add(seen_timeline);
+    arguments.add(seen_position);
+    auto answer =
+        co_await postgres::pool::execute(self->pool_, self->statements_->log_progress, std::move(arguments), deadline);
+    if (!answer) co_return answer.error();
+    const postgres::rows rows(answer->get());
+    if (rows.int4(0, 1) == 0) {
+        failure::facts facts;
+        facts.message = "following the log: the server is in recovery (a standby, or not promoted yet)";
+        facts.retry_helps = true;
+        co_return failure(errc::connection_lost, std::move(facts));
+    }
+    co_return progress{rows.int8(0, 0), rows.int4(0, 1), rows.boolean(0, 2)};
 }
 
 reader::task<std::vector<eventstore::stream_info>> reader::streams(

@@ -32,6 +32,24 @@ public:
     /// A page of a stream; of the log, if the name is "$all".
     static task<event_page> read(self_ptr self, std::string stream, read_options options, detail::steady_time deadline);
 
+    /// The same, and what the log, or stream, was like in that snapshot.
+    struct snapshot {
+        event_page page;
+        std::int64_t head = 0;     ///< its last position, or version
+        std::int32_t timeline = 0; ///< the history that the server is on; 0 = it did not say
+    };
+    static task<snapshot> read_snapshot(
+        self_ptr self, std::string stream, read_options options, detail::steady_time deadline);
+
+    /// How far the log goes, and whether it still holds what was seen. See sql/migrations/0001_tables.sql.
+    struct progress {
+        std::int64_t head = 0;
+        std::int32_t timeline = 0;
+        bool is_held = true;
+    };
+    static task<progress> look(
+        self_ptr self, std::int32_t seen_timeline, std::int64_t seen_position, detail::steady_time deadline);
+
     static task<recorded_event> find_event(self_ptr self, uuid id, detail::steady_time deadline);
     static task<eventstore::stream_info> info(self_ptr self, std::string stream, detail::steady_time deadline);
     static task<std::vector<eventstore::stream_info>> streams(
@@ -41,6 +59,7 @@ public:
 
 private:
     struct page_query;
+    static page_query make_query(std::string stream, read_options options, detail::steady_time deadline);
     static task<event_page> read_plain(self_ptr self, page_query& query);
     static task<event_page> read_bounded(self_ptr self, page_query& query);
     static asio::awaitable<failure> name_streams(self_ptr self, page_query& query);

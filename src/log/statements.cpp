@@ -106,12 +106,13 @@ statements::statements(std::string_view schema) {
     find_event = make(schema, "find_event", sql::find_event, {uuid}, "looking for an event");
     stream_info = make(schema, "stream_info", sql::stream_info, {text}, "reading what is known of a stream");
     log_info = make(schema, "log_info", sql::log_info, {}, "reading what is known of the log");
+    log_progress = make(schema, "log_progress", sql::log_progress, {int4, int8}, "looking how far the log goes");
     streams = make(schema, "streams", sql::streams, {text, text, text, int8}, "listing streams");
     announce = make(schema, "announce", sql::announce, {int8, int8}, "telling others of appends");
     claim_subscription = make(schema, "claim_subscription", sql::claim_subscription,
         {text, text, uuid, text, int8, int8, int8}, "taking a subscription");
     settle_subscriptions = make(schema, "settle_subscriptions", sql::settle_subscriptions,
-        {int8_array, int8_array, int8_array, int8_array, uuid_array, int4_array, boolean_array},
+        {int8_array, int8_array, int8_array, int8_array, int4_array, uuid_array, int4_array, boolean_array},
         "writing the checkpoints of subscriptions");
     park_events =
         make(schema, "park_events", sql::park_events, {int8, int8, int8_array, int4_array, text}, "parking events");

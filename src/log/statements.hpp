@@ -27,7 +27,7 @@ struct statements {
     postgres::statement append_event, append_events, lock_holders;
     /// Each by direction: [0] forward, [1] backward.
     postgres::statement read_stream[2], read_stream_bounded[2], read_all[2], read_all_bounded[2];
-    postgres::statement stream_names, find_event, stream_info, log_info, streams;
+    postgres::statement stream_names, find_event, stream_info, log_info, log_progress, streams;
     postgres::statement announce, claim_subscription, settle_subscriptions, park_events, delete_subscription,
         reset_subscription, subscription_checkpoint, subscriptions, parked_events, release_parked, unpark_events,
         parked_to_replay;

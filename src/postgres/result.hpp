@@ -35,6 +35,9 @@ public:
         return {PQgetvalue(result_, row, column), static_cast<std::size_t>(PQgetlength(result_, row, column))};
     }
     std::int64_t int8(int row, int column) const noexcept { return load(PQgetvalue(result_, row, column)); }
+    std::int32_t int4(int row, int column) const noexcept {
+        return boost::endian::load_big_s32(reinterpret_cast<const unsigned char*>(PQgetvalue(result_, row, column)));
+    }
     bool boolean(int row, int column) const noexcept { return *PQgetvalue(result_, row, column) != 0; }
     timestamp time(int row, int column) const noexcept { return from_postgres_time(int8(row, column)); }
     uuid id(int row, int column) const noexcept {

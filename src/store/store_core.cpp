@@ -95,9 +95,9 @@ store_core::store_core(const store_options& options_, asio::any_io_executor exec
 
 void store_core::connect_parts() {
     const auto weak = weak_from_this();
-    appender = std::make_shared<log::appender>(options, executor, statements, timers,
-        [weak](appends which, std::span<const log::append_plan::outcome> outcomes) {
-            if (const auto self = weak.lock()) self->committed(which, outcomes);
+    appender = std::make_shared<log::appender>(
+        options, executor, statements, timers, [weak](appends which, const log::append_plan::verdict& verdict) {
+            if (const auto self = weak.lock()) self->committed(which, verdict);
         });
 
     delivery::machinery parts{executor, timers, pool, statements, reader, feed, {}, options.operation_timeout(), {}};
@@ -115,7 +115,8 @@ void store_core::connect_parts() {
 }
 
 // What this process has stored goes to its own subscribers from memory, and word of it to other processes.
-void store_core::committed(appends which, std::span<const log::append_plan::outcome> outcomes) {
+void store_core::committed(appends which, const log::append_plan::verdict& verdict) {
+    const auto& outcomes = verdict.outcomes;
     if (is_abandoned()) return;
     using kind = log::append_plan::outcome::kind;
     span_of_positions appended;
@@ -128,8 +129,8 @@ void store_core::committed(appends which, std::span<const log::append_plan::outc
     if (stored.last == 0) return;
     if (feed->is_followed()) {
         if (appended.last != 0)
-            feed->own_commit(appended.first, appended.last, eventstore::feed::page_of(which, outcomes),
-                eventstore::feed::bytes_of(which));
+            feed->own_commit(appended.first, appended.last, verdict.timeline,
+                eventstore::feed::page_of(which, outcomes), eventstore::feed::bytes_of(which));
         if (stored.last > appended.last) feed->hint(stored.last);
     }
     announcer->announce(stored.first, stored.last);

@@ -66,7 +66,7 @@ public:
 private:
     class end_waiter;
     using appends = std::span<const std::shared_ptr<log::append_request>>;
-    void committed(appends which, std::span<const log::append_plan::outcome> outcomes);
+    void committed(appends which, const log::append_plan::verdict& verdict);
     void connect_parts();
     void writing_ended();
     void part_closed();

@@ -202,6 +202,7 @@ asio::awaitable<result<std::optional<shared_subscription::claim>>> keeper::claim
     claim.checkpoint = {row.int8(0, 4), row.int8(0, 5)};
     claim.deliveries = static_cast<int>(row.int8(0, 6));
     claim.replays = row.boolean(0, 9);
+    claim.timeline = row.int4(0, 10);
     claim.sent = now;
     co_return outcome(claim);
 }
@@ -304,13 +305,22 @@ asio::awaitable<void> keeper::write(std::shared_ptr<keeper> self, std::shared_pt
     };
     each_as(type_oid::int8, [&](const auto& each) { arguments.add(each.id); });
     each_as(type_oid::int8, [&](const auto& each) { arguments.add(each.epoch); });
-    each_as(type_oid::int8, [&](const auto& each) { arguments.add(each.checkpoint->where.position); });
-    each_as(type_oid::int8, [&](const auto& each) { arguments.add(each.checkpoint->where.version); });
+    each_as(
+        type_oid::int8,
+        [&](const auto& each) {
+            if (each.is_moved)
+                arguments.add(each.checkpoint.where.position);
+            else
+                arguments.add_null();
+        },
+        true);
+    each_as(type_oid::int8, [&](const auto& each) { arguments.add(each.checkpoint.where.version); });
+    each_as(type_oid::int4, [&](const auto& each) { arguments.add(each.timeline); });
     each_as(
         type_oid::uuid,
         [&](const auto& each) {
-            if (each.checkpoint->event)
-                arguments.add(*each.checkpoint->event);
+            if (each.checkpoint.event)
+                arguments.add(*each.checkpoint.event);
             else
                 arguments.add_null();
         },

@@ -76,7 +76,8 @@ void listening::abandon() {
     waiting_.reset();
 }
 
-void listening::on_live(const event_page& page, std::span<const std::uint32_t> which, std::int64_t) {
+void listening::on_live(const news& what) {
+    const auto& [page, which, through, timeline] = what;
     if (which.empty()) return;
     if (!options_.selector()) return take(page, which);
     const std::lock_guard lock(mutex_);
@@ -86,23 +87,24 @@ void listening::on_live(const event_page& page, std::span<const std::uint32_t> w
         return;
     }
     ++posted_;
-    asio::post(*strand_, [self = shared_from_this(), page, which = std::vector(which.begin(), which.end())] {
-        {
-            const std::lock_guard relock(self->mutex_);
-            --self->posted_;
-        }
-        std::vector<std::uint32_t> wanted;
-        try {
-            for (const std::uint32_t each : which)
-                if (self->options_.selector()(page[each])) wanted.push_back(each);
-        } catch (const std::exception& thrown) {
-            return self->end(
-                failure(errc::handler_failed, detail::message("the selector of a listener threw: ", thrown.what())));
-        } catch (...) {
-            return self->end(failure(errc::handler_failed, "the selector of a listener threw"));
-        }
-        if (!wanted.empty()) self->take(page, wanted);
-    });
+    asio::post(
+        *strand_, [self = shared_from_this(), page = what.page, which = std::vector(which.begin(), which.end())] {
+            {
+                const std::lock_guard relock(self->mutex_);
+                --self->posted_;
+            }
+            std::vector<std::uint32_t> wanted;
+            try {
+                for (const std::uint32_t each : which)
+                    if (self->options_.selector()(page[each])) wanted.push_back(each);
+            } catch (const std::exception& thrown) {
+                return self->end(failure(
+                    errc::handler_failed, detail::message("the selector of a listener threw: ", thrown.what())));
+            } catch (...) {
+                return self->end(failure(errc::handler_failed, "the selector of a listener threw"));
+            }
+            if (!wanted.empty()) self->take(page, wanted);
+        });
 }
 
 void listening::take(const event_page& page, std::span<const std::uint32_t> which) {

@@ -35,7 +35,7 @@ public:
     void end(std::optional<failure> why);
     void abandon();
 
-    void on_live(const event_page& page, std::span<const std::uint32_t> which, std::int64_t through) override;
+    void on_live(const news& what) override;
     void on_feed_failed(const failure& why) override { end(why); }
 
 private:

@@ -149,7 +149,8 @@ void shared_subscription::begin(const claim& what) {
         epoch_ = what.epoch;
         lease_.emplace(options.lease(), what.sent);
         state_.emplace(settings_of(options, is_log(), filter_.order()), what.checkpoint);
-        written_ = what.checkpoint;
+        taken_at_ = written_ = what.checkpoint;
+        timeline_ = what.timeline;
         if (what.deliveries > 0) state_->remember_deliveries(what.deliveries);
         todo = changed();
         todo.due = lease_->renew_at();
@@ -604,25 +605,26 @@ asio::awaitable<void> shared_subscription::unpark(std::shared_ptr<shared_subscri
 
 // ---- what comes in
 
-void shared_subscription::on_live(const event_page& page, std::span<const std::uint32_t> which, std::int64_t through) {
-    if (!filter_.has_handlers()) return take_live(page, which, through);
+void shared_subscription::on_live(const news& what) {
+    if (!filter_.has_handlers()) return take_live(what);
     const std::lock_guard lock(mutex_);
     if (!strand_) return;
     if (live_missed_) {
-        live_missed_ = covered_by(page, which, through);
+        live_missed_ = covered_by(what);
     } else if (posted_ == most_posted) {
         // The handlers do not keep up. What they have not seen is read again from storage.
-        live_missed_ = covered_by(page, which, through);
+        live_missed_ = covered_by(what);
         asio::post(*strand_, [self = shared_from_this()] { self->take_missed(); });
     } else {
         ++posted_;
-        asio::post(
-            *strand_, [self = shared_from_this(), page, which = std::vector(which.begin(), which.end()), through] {
+        asio::post(*strand_,
+            [self = shared_from_this(), page = what.page, which = std::vector(what.which.begin(), what.which.end()),
+                through = what.through, timeline = what.timeline] {
                 {
                     const std::lock_guard relock(self->mutex_);
                     --self->posted_;
                 }
-                self->take_live(page, which, through);
+                self->take_live({page, which, through, timeline});
             });
     }
 }
@@ -639,17 +641,16 @@ void shared_subscription::take_missed() {
     carry_out(std::move(todo));
 }
 
-place shared_subscription::covered_by(
-    const event_page& page, std::span<const std::uint32_t> which, std::int64_t through) const {
-    if (is_log()) return {through, 0};
-    return {page[which.back()].position(), page[which.back()].version()};
+place shared_subscription::covered_by(const news& what) const {
+    if (is_log()) return {what.through, 0};
+    const recorded_event& last = what.page[what.which.back()];
+    return {last.position(), last.version()};
 }
 
-void shared_subscription::take_live(
-    const event_page& page, std::span<const std::uint32_t> which, std::int64_t through) {
+void shared_subscription::take_live(const news& what) {
     std::vector<arrival> events;
     try {
-        events = filter_.apply(page, which);
+        events = filter_.apply(what.page, what.which);
     } catch (...) {
         return end(thrown_by_handler(name));
     }
@@ -657,9 +658,13 @@ void shared_subscription::take_live(
     {
         const std::lock_guard lock(mutex_);
         if (!state_ || ended_) return;
-        state_->live(page, events, covered_by(page, which, through));
+        if (what.timeline == timeline_)
+            state_->live(what.page, events, covered_by(what));
+        else
+            state_->live_missed(covered_by(what)); // whether the histories agree is found out with the next page
         todo = changed();
-        if (events.size() < which.size() || which.empty()) note_progress(std::chrono::steady_clock::now(), todo);
+        if (events.size() < what.which.size() || what.which.empty())
+            note_progress(std::chrono::steady_clock::now(), todo);
     }
     carry_out(std::move(todo));
 }
@@ -689,24 +694,68 @@ asio::awaitable<void> shared_subscription::read_pages(std::shared_ptr<shared_sub
         read_options what;
         what.from(wish.from).count(wish.count).max_bytes(wish.bytes).types(self->options.types());
         if (self->is_log()) what.stream_prefix(self->options.stream_prefix());
-        auto reading = log::reader::read(with->reader, self->stream, std::move(what), with->deadline());
-        auto page = co_await std::move(reading);
+        auto reading = log::reader::read_snapshot(with->reader, self->stream, std::move(what), with->deadline());
+        auto answer = co_await std::move(reading);
         if (self->has_ended()) co_return;
-        const bool is_nothing_there =
-            !page && (page.error().code() == errc::stream_not_found || page.error().code() == errc::stream_deleted);
-        if (is_nothing_there) page = detail::page::make({}, {}, true, wish.from);
-        if (!page) { // it goes on when the database is back
-            if (with->log) with->log(page.error().message());
+        const bool is_nothing_there = !answer &&
+            (answer.error().code() == errc::stream_not_found || answer.error().code() == errc::stream_deleted);
+        if (is_nothing_there)
+            answer = log::reader::snapshot{detail::page::make({}, {}, true, wish.from), 0, self->timeline()};
+        bool is_usable = bool(answer);
+        if (answer && answer->timeline != self->timeline()) {
+            auto following = follow(self, with, answer->timeline);
+            is_usable = co_await std::move(following);
+            if (self->has_ended()) co_return;
+        }
+        if (!is_usable) { // it goes on when the database is back
+            if (!answer && with->log) with->log(answer.error().message());
             asio::steady_timer later(with->executor, pause_after_failure);
             boost::system::error_code stopped;
             co_await later.async_wait(asio::redirect_error(asio::use_awaitable, stopped));
             if (self->has_ended()) co_return;
             continue;
         }
-        const auto next = self->take_page(*page);
+        const auto next = self->take_page(answer->page);
         if (!next) co_return;
         wish = *next;
     }
+}
+
+asio::awaitable<bool> shared_subscription::follow(
+    std::shared_ptr<shared_subscription> self, std::shared_ptr<const machinery> with, std::int32_t timeline) {
+    std::int32_t seen_in = 0;
+    std::int64_t seen = 0;
+    {
+        const std::lock_guard lock(self->mutex_);
+        seen_in = self->timeline_;
+        seen = self->state_->received().position;
+    }
+    auto looking = log::reader::look(with->reader, seen_in, seen, with->deadline());
+    const auto now = co_await std::move(looking);
+    if (!now) {
+        if (with->log) with->log(now.error().message());
+        co_return false;
+    }
+    if (!now->is_held) {
+        self->end(self->truncated(seen));
+        co_return false;
+    }
+    const std::lock_guard lock(self->mutex_);
+    // Nothing is received while a page is under way, so that the answer still holds.
+    self->timeline_ = now->timeline;
+    co_return now->timeline == timeline;
+}
+
+std::int32_t shared_subscription::timeline() const {
+    const std::lock_guard lock(mutex_);
+    return timeline_;
+}
+
+failure shared_subscription::truncated(std::int64_t position) const {
+    return failure(errc::log_truncated,
+        detail::message("subscription ", detail::quoted_for_message(name),
+            ": the log does not hold the event at position ", std::to_string(position),
+            " any more: a fail-over has lost its end; reset the subscription to where it should go on"));
 }
 
 std::optional<subscription_state::page_wish> shared_subscription::take_page(const event_page& page) {
@@ -754,6 +803,8 @@ std::optional<shared_subscription::settlement> shared_subscription::collect(stea
     what.id = id_;
     what.epoch = epoch_;
     what.checkpoint = state_->done();
+    what.is_moved = what.checkpoint.where != taken_at_;
+    what.timeline = timeline_;
     what.deliveries = state_->first_deliveries();
     what.releases = releases;
     what.serial = serial_;
@@ -774,12 +825,7 @@ bool shared_subscription::settle(const settlement& what, settled how, steady_tim
     case settled::deleted:
         retire(failure(errc::subscription_deleted, detail::message("subscription ", quoted, " was deleted")));
         return true;
-    case settled::truncated:
-        retire(failure(errc::log_truncated,
-            detail::message("subscription ", quoted, ": the log does not hold the event at position ",
-                std::to_string(what.checkpoint->where.position),
-                " any more: a fail-over has lost its end; reset the subscription to where it should go on")));
-        return true;
+    case settled::truncated: retire(truncated(what.checkpoint.where.position)); return true;
     }
     consequences todo;
     {
@@ -787,8 +833,8 @@ bool shared_subscription::settle(const settlement& what, settled how, steady_tim
         writing_ = false;
         const bool was_trusted = lease_->is_trusted(std::chrono::steady_clock::now());
         lease_->renewed(sent);
-        written_ = what.checkpoint->where;
-        written_events_ = what.checkpoint->events;
+        written_ = what.checkpoint.where;
+        written_events_ = what.checkpoint.events;
         durable_serial_ = what.serial;
         if (!was_trusted) todo = changed();
         note_progress(std::chrono::steady_clock::now(), todo);

@@ -44,6 +44,7 @@ public:
         std::int64_t id = 0;
         std::int64_t epoch = 0;
         place checkpoint;
+        std::int32_t timeline = 0; ///< the history that it is of
         int deliveries = 0;
         bool replays = false; ///< there are parked events to deliver again
         steady_time sent{};
@@ -83,7 +84,9 @@ public:
         std::shared_ptr<shared_subscription> whose;
         std::int64_t id = 0;
         std::int64_t epoch = 0;
-        std::optional<subscription_state::checkpoint> checkpoint; ///< if it is to be written
+        subscription_state::checkpoint checkpoint;
+        bool is_moved = false; ///< since the subscription was taken; if not, only the lease is renewed
+        std::int32_t timeline = 0;
         int deliveries = 0;
         bool releases = false;
         std::uint64_t serial = 0; ///< of the acknowledgements that it holds
@@ -108,7 +111,7 @@ public:
 
     // --- The feed
 
-    void on_live(const event_page& page, std::span<const std::uint32_t> which, std::int64_t through) override;
+    void on_live(const news& what) override;
     void on_feed_failed(const failure& why) override;
 
 private:
@@ -132,12 +135,17 @@ private:
     bool is_log() const noexcept { return stream == "$all"; }
     failure ended_failure() const;
     void take_missed();
-    place covered_by(const event_page& page, std::span<const std::uint32_t> which, std::int64_t through) const;
-    void take_live(const event_page& page, std::span<const std::uint32_t> which, std::int64_t through);
+    place covered_by(const news& what) const;
+    void take_live(const news& what);
     void read(subscription_state::page_wish wish);
     static asio::awaitable<void> read_pages(std::shared_ptr<shared_subscription> self,
         std::shared_ptr<const machinery> with, subscription_state::page_wish wish);
     std::optional<subscription_state::page_wish> take_page(const event_page& page);
+    /// A page of another history: true if that holds everything that this subscription has seen.
+    static asio::awaitable<bool> follow(
+        std::shared_ptr<shared_subscription> self, std::shared_ptr<const machinery> with, std::int32_t timeline);
+    std::int32_t timeline() const;
+    failure truncated(std::int64_t position) const;
     static asio::awaitable<void> park(std::shared_ptr<shared_subscription> self, std::shared_ptr<const machinery> with,
         subscription_state::refusal what, std::vector<std::int64_t> positions, std::vector<std::int32_t> deliveries,
         std::string reason);
@@ -156,6 +164,7 @@ private:
     std::optional<lease_state> lease_;
     std::int64_t id_ = 0;
     std::int64_t epoch_ = 0;
+    std::int32_t timeline_ = 0; // the history that everything received is part of
     std::uint64_t changes_ = 0; // so that no change is overlooked between a look and a wait
     std::vector<std::shared_ptr<next_wait>> waiting_;
     std::vector<std::shared_ptr<end_wait>> waiting_for_end_;
@@ -169,6 +178,7 @@ private:
     // Checkpoints
     std::uint64_t serial_ = 0;         // grows with each acknowledgement
     std::uint64_t durable_serial_ = 0; // of what was written
+    place taken_at_;
     place written_;
     std::uint64_t written_events_ = 0;
     steady_time write_at_ = steady_time::max();

@@ -23,6 +23,8 @@ using sequence_number = std::uint64_t; ///< of an event in the order of receipt
 struct place {
     std::int64_t position = 0;
     std::int64_t version = 0;
+
+    friend bool operator==(const place&, const place&) = default;
 };
 
 /// An event of a page that passed the filters.

@@ -78,7 +78,7 @@ struct subscriptions_fixture : program_fixture {
     }
 };
 
-const words subcommands = {"delete", "reset", "parked"};
+const words subcommands = {"delete", "reset", "parked", "replay", "discard"};
 
 } // namespace
 
@@ -168,6 +168,38 @@ BOOST_FIXTURE_TEST_CASE(parked_events_are_listed_with_the_reason, subscriptions_
     BOOST_TEST(table[1].ends_with("Z  a       Counted  no  room"), table[1]); // and no escape
 }
 
+BOOST_FIXTURE_TEST_CASE(parked_events_are_delivered_again_when_that_is_asked_for, subscriptions_fixture) {
+    parked("mailer");
+    BOOST_TEST(run({"subscriptions", "replay", "a", "mailer", "--position", "3"}).out ==
+        R"({"stream":"a","name":"mailer","replayed":0})"
+        "\n"); // it is not parked
+    const outcome done = run({"subscriptions", "replay", "a", "mailer", "--position", "2", "--position=7"});
+    BOOST_TEST(done.exit_code == 0);
+    BOOST_TEST(done.err == "");
+    BOOST_TEST(done.out ==
+        R"({"stream":"a","name":"mailer","replayed":1})"
+        "\n");
+    TEST_SAME(delivered("a", "mailer", 1), texts({"2"}));
+    BOOST_TEST(run({"subscriptions", "replay", "a", "mailer", "--table"}).out ==
+        "0 events of the subscription 'mailer' to 'a' to be delivered again\n"); // it is parked no longer
+}
+
+BOOST_FIXTURE_TEST_CASE(parked_events_are_forgotten_only_where_it_is_said_which, subscriptions_fixture) {
+    parked("mailer");
+    const words discard = {"subscriptions", "discard", "a", "mailer"};
+    const outcome refused = run(discard);
+    BOOST_TEST(refused.exit_code == 2);
+    BOOST_TEST(refused.err.find("--all") != std::string::npos, refused.err);
+    BOOST_TEST(run({"subscriptions", "discard", "a", "mailer", "--position", "1"}).out ==
+        R"({"stream":"a","name":"mailer","discarded":0})"
+        "\n");
+    BOOST_TEST(run({"subscriptions", "parked", "a", "mailer"}).lines().size() == 1u);
+    BOOST_TEST(run({"subscriptions", "discard", "a", "mailer", "--all", "--table"}).out ==
+        "1 event of the subscription 'mailer' to 'a' forgotten\n");
+    BOOST_TEST(run({"subscriptions", "parked", "a", "mailer"}).out == "");
+    BOOST_TEST(delivered("a", "mailer", 0).empty());
+}
+
 BOOST_FIXTURE_TEST_CASE(a_subscription_with_nothing_parked_is_no_error, subscriptions_fixture) {
     subscribed("a", "mailer", 1);
     const outcome none = run({"subscriptions", "parked", "a", "mailer"});
@@ -180,11 +212,15 @@ BOOST_FIXTURE_TEST_CASE(
     a_subscription_that_is_not_there_is_named_and_has_an_exit_code_of_its_own, subscriptions_fixture) {
     subscribed("a", "mailer", 1);
     for (const std::string& subcommand : subcommands) {
-        const outcome name = run({"subscriptions", subcommand, "a", "miller"});
+        words command = {"subscriptions", subcommand, "a", "miller"};
+        if (subcommand == "discard") command.emplace_back("--all");
+        const outcome name = run(command);
         BOOST_TEST(name.exit_code == 3);
         BOOST_TEST(name.out == "");
         BOOST_TEST(name.err == "eventstore: there is no subscription 'miller' to 'a'\n");
-        const outcome stream = run({"subscriptions", subcommand, "$all", "mailer"});
+        command[2] = "$all";
+        command[3] = "mailer";
+        const outcome stream = run(command);
         BOOST_TEST(stream.exit_code == 3);
         BOOST_TEST(stream.err == "eventstore: there is no subscription 'mailer' to '$all'\n");
     }
@@ -195,8 +231,9 @@ BOOST_FIXTURE_TEST_CASE(what_is_not_said_in_full_is_refused_and_nothing_done, su
     subscribed("a", "mailer", 1);
     for (const words& bad : {words{"delete"}, words{"delete", "mailer"}, words{"reset", "a"}, words{"parked", "a"},
              words{"delete", "a", "mailer", "x"}, words{"reset", "a", "mailer", "--to=-1"},
-             words{"reset", "a", "mailer", "--to", "x"}, words{"delete", "a", "mailer", "--to", "1"},
-             words{"frobnicate"}, words{"a", "mailer"}}) {
+             words{"reset", "a", "mailer", "--to", "x"}, words{"replay", "a"},
+             words{"replay", "a", "mailer", "--position", "x"}, words{"replay", "a", "mailer", "--all"},
+             words{"delete", "a", "mailer", "--to", "1"}, words{"frobnicate"}, words{"a", "mailer"}}) {
         words command = bad;
         command.insert(command.begin(), "subscriptions");
         const outcome refused = run(command);

@@ -31,8 +31,8 @@ BOOST_AUTO_TEST_CASE(an_own_commit_at_the_end_is_told_without_reading) {
     made_log log;
     for (int i = 0; i < 5; ++i) log.append("a");
     feed_state state;
-    state.begin(3);
-    state.own_commit(4, 5, log.page(3, 5), 100);
+    state.begin(3, 1);
+    state.own_commit(4, 5, 1, log.page(3, 5), 100);
     const auto told = state.next();
     BOOST_TEST_REQUIRE(told.has_value());
     BOOST_TEST(told->through == 5);
@@ -44,14 +44,14 @@ BOOST_AUTO_TEST_CASE(what_others_appended_before_an_own_commit_is_read_first) {
     made_log log;
     for (int i = 0; i < 5; ++i) log.append("a");
     feed_state state;
-    state.begin(1);
-    state.own_commit(4, 5, log.page(3, 5), 100);
+    state.begin(1, 1);
+    state.own_commit(4, 5, 1, log.page(3, 5), 100);
     BOOST_TEST(!state.next());
     const auto wish = state.wish();
     BOOST_TEST_REQUIRE(wish.has_value());
     BOOST_TEST(wish->from == 2);
     BOOST_TEST(wish->count == 2u);
-    state.page_arrived(log.page(1, 3));
+    state.page_arrived(log.page(1, 3), 3);
     BOOST_TEST(state.next()->through == 3);
     BOOST_TEST(state.next()->through == 5);
     BOOST_TEST(!state.wish());
@@ -68,8 +68,8 @@ BOOST_AUTO_TEST_CASE(what_is_committed_while_the_head_is_looked_up_is_not_forgot
     made_log log;
     for (int i = 0; i < 5; ++i) log.append("a");
     feed_state state;
-    state.own_commit(4, 5, log.page(3, 5), 100);
-    state.begin(3); // looked up before that commit
+    state.own_commit(4, 5, 1, log.page(3, 5), 100);
+    state.begin(3, 1); // looked up before that commit
     const auto wish = state.wish();
     BOOST_TEST_REQUIRE(wish.has_value());
     BOOST_TEST(wish->from == 4);
@@ -77,7 +77,7 @@ BOOST_AUTO_TEST_CASE(what_is_committed_while_the_head_is_looked_up_is_not_forgot
 
 BOOST_AUTO_TEST_CASE(a_late_notification_changes_nothing) {
     feed_state state;
-    state.begin(10);
+    state.begin(10, 1);
     state.hint(4);
     state.hint(10);
     BOOST_TEST(!state.wish());
@@ -88,23 +88,68 @@ BOOST_AUTO_TEST_CASE(a_gap_at_the_end_of_the_log_is_not_read_for_ever) {
     log.append("a");
     log.leave_a_gap();
     feed_state state;
-    state.begin(0);
+    state.begin(0, 1);
     state.hint(2);
     BOOST_TEST(state.wish().has_value());
-    state.page_arrived(log.page(0, 1));
+    state.page_arrived(log.page(0, 1), log.head());
     BOOST_TEST(state.next()->through == 2);
     BOOST_TEST(!state.wish());
+}
+
+BOOST_AUTO_TEST_CASE(an_own_commit_of_another_history_waits_until_the_histories_were_compared) {
+    made_log log;
+    for (int i = 0; i < 5; ++i) log.append("a");
+    feed_state state;
+    state.begin(3, 1);
+    state.own_commit(4, 5, 2, log.page(3, 5), 100);
+    BOOST_TEST(!state.next());
+    const auto wish = state.wish(); // its page tells of the other history
+    BOOST_TEST_REQUIRE(wish.has_value());
+    BOOST_TEST(wish->from == 4);
+    state.page_failed();
+
+    state.go_on_in(2);
+    state.own_commit(4, 5, 2, log.page(3, 5), 100);
+    BOOST_TEST(state.next()->through == 5);
+}
+
+BOOST_AUTO_TEST_CASE(a_hint_beyond_the_head_is_not_taken_for_it) {
+    made_log log;
+    for (int i = 0; i < 5; ++i) log.append("a");
+    feed_state state;
+    state.begin(3, 1);
+    state.hint(8); // of a history that is lost
+    state.wish();
+    state.page_arrived(log.page(3, 5), 5);
+    BOOST_TEST(state.next()->through == 5); // 6 to 8 are still to come
+    BOOST_TEST(!state.wish());
+    log.append("a");
+    state.hint(6);
+    BOOST_TEST(state.wish()->from == 6);
+}
+
+BOOST_AUTO_TEST_CASE(a_hint_that_comes_while_a_page_is_read_is_not_forgotten) {
+    made_log log;
+    for (int i = 0; i < 5; ++i) log.append("a");
+    feed_state state;
+    state.begin(3, 1);
+    state.hint(4);
+    state.wish();
+    state.hint(5);
+    state.page_arrived(log.page(3, 4), 4);
+    BOOST_TEST(state.next()->through == 4);
+    BOOST_TEST(state.wish().has_value());
 }
 
 BOOST_AUTO_TEST_CASE(too_many_own_commits_that_wait_are_read_instead) {
     made_log log;
     for (int i = 0; i < 9; ++i) log.append("a");
     feed_state state(1'000);
-    state.begin(0);
-    state.own_commit(2, 3, log.page(1, 3), 900);
-    state.own_commit(4, 9, log.page(3, 9), 900); // one too many
+    state.begin(0, 1);
+    state.own_commit(2, 3, 1, log.page(1, 3), 900);
+    state.own_commit(4, 9, 1, log.page(3, 9), 900); // one too many
     state.wish();
-    state.page_arrived(log.page(0, 1));
+    state.page_arrived(log.page(0, 9, {}, 1), 9);
     BOOST_TEST(state.next()->through == 1);
     BOOST_TEST(state.next()->through == 3);
     BOOST_TEST(!state.next());
@@ -120,7 +165,7 @@ BOOST_AUTO_TEST_CASE(whatever_happens_every_event_is_told_once_in_order) {
         for (unsigned i = pick(5); i > 0; --i) log.append("before");
         const std::int64_t start = log.head();
         feed_state state(1 + pick(500));
-        state.begin(start);
+        state.begin(start, 1);
         struct own {
             std::int64_t first, last;
         };
@@ -128,6 +173,7 @@ BOOST_AUTO_TEST_CASE(whatever_happens_every_event_is_told_once_in_order) {
         std::vector<std::int64_t> notifications;
         std::optional<feed_state::page_wish> reading;
         std::optional<event_page> answer;
+        std::int64_t head_then = 0; // when the answer was read
         std::vector<std::int64_t> told;
         std::int64_t through = start;
 
@@ -140,11 +186,13 @@ BOOST_AUTO_TEST_CASE(whatever_happens_every_event_is_told_once_in_order) {
         };
         const auto read = [&] {
             if (!reading) reading = state.wish();
-            if (reading && !answer) answer = log.page(reading->from - 1, log.head(), {}, reading->count);
+            if (!reading || answer) return;
+            answer = log.page(reading->from - 1, log.head(), {}, reading->count);
+            head_then = log.head();
         };
         const auto arrive = [&] {
             if (!answer) return;
-            state.page_arrived(*answer);
+            state.page_arrived(*answer, head_then);
             answer.reset();
             reading.reset();
             tell();
@@ -153,7 +201,7 @@ BOOST_AUTO_TEST_CASE(whatever_happens_every_event_is_told_once_in_order) {
             if (own_answers.empty()) return;
             const own next = own_answers.front();
             own_answers.pop_front();
-            state.own_commit(next.first, next.last, log.page(next.first - 1, next.last), 100);
+            state.own_commit(next.first, next.last, 1, log.page(next.first - 1, next.last), 100);
             tell();
         };
 

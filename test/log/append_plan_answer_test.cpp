@@ -35,20 +35,24 @@ const std::vector<append_ptr>& lone_append() {
     return all;
 }
 
+constexpr std::int64_t timeline = 3;
+
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(append_plan_answer_test)
 
 BOOST_AUTO_TEST_CASE(where_all_was_appended_versions_follow_from_the_bases_and_positions_from_the_head) {
     const append_plan plan(three_appends());
-    const auto outcomes = plan.outcomes({0, 50, clock_us, 0, 7});
-    BOOST_REQUIRE(outcomes.has_value());
-    BOOST_REQUIRE(outcomes->size() == 3u);
+    const auto verdict = plan.outcomes({0, 50, clock_us, timeline, 0, 7});
+    BOOST_REQUIRE(verdict.has_value());
+    const auto& outcomes = verdict->outcomes;
+    BOOST_TEST(verdict->timeline == timeline);
+    BOOST_REQUIRE(outcomes.size() == 3u);
     const struct {
         std::int64_t version, last_version, position, last_position;
     } expected[] = {{8, 9, 51, 52}, {1, 1, 53, 53}, {10, 12, 54, 56}};
     for (std::size_t i = 0; i < 3; ++i) {
-        const auto& each = (*outcomes)[i];
+        const auto& each = outcomes[i];
         BOOST_TEST((each.what == kind::appended));
         BOOST_TEST(each.result.first_version == expected[i].version);
         BOOST_TEST(each.result.last_version == expected[i].last_version);
@@ -65,21 +69,25 @@ BOOST_AUTO_TEST_CASE(an_event_with_a_time_of_its_own_keeps_it) {
         append_of("a", any, events(event_data("A", ""), event_data("A", "").created_at(own))),
         append_of("a", any, events(event_data("A", "").created_at(own), event_data("A", "")))};
     const append_plan plan(all);
-    const auto outcomes = plan.outcomes({0, 0, clock_us, 0});
-    BOOST_REQUIRE(outcomes.has_value());
-    BOOST_TEST(((*outcomes)[0].result.created_at == own)); // that of the last event
-    BOOST_TEST(((*outcomes)[1].result.created_at == time_of(clock_us)));
+    const auto verdict = plan.outcomes({0, 0, clock_us, timeline, 0});
+    BOOST_REQUIRE(verdict.has_value());
+    const auto& outcomes = verdict->outcomes;
+    BOOST_TEST(verdict->timeline == timeline);
+    BOOST_TEST((outcomes[0].result.created_at == own)); // that of the last event
+    BOOST_TEST((outcomes[1].result.created_at == time_of(clock_us)));
 }
 
 BOOST_AUTO_TEST_CASE(where_each_append_was_judged_by_itself_it_has_its_own_outcome) {
     const append_plan plan(three_appends());
-    const auto outcomes = plan.outcomes({1, 50, clock_us, //
-        0, 8, 51, 9, null, null,                          //
-        3, null, null, 4, null, null,                     //
+    const auto verdict = plan.outcomes({1, 50, clock_us, timeline, //
+        0, 8, 51, 9, null, null,                                   //
+        3, null, null, 4, null, null,                              //
         1, 3, 20, 9, 77, 29});
-    BOOST_REQUIRE(outcomes.has_value());
-    BOOST_REQUIRE(outcomes->size() == 3u);
-    const auto& [appended, refused, stored] = std::tie((*outcomes)[0], (*outcomes)[1], (*outcomes)[2]);
+    BOOST_REQUIRE(verdict.has_value());
+    const auto& outcomes = verdict->outcomes;
+    BOOST_TEST(verdict->timeline == timeline);
+    BOOST_REQUIRE(outcomes.size() == 3u);
+    const auto& [appended, refused, stored] = std::tie(outcomes[0], outcomes[1], outcomes[2]);
     BOOST_TEST((appended.what == kind::appended));
     BOOST_TEST(appended.result.first_version == 8);
     BOOST_TEST(appended.result.last_position == 52);
@@ -97,20 +105,24 @@ BOOST_AUTO_TEST_CASE(where_each_append_was_judged_by_itself_it_has_its_own_outco
 BOOST_AUTO_TEST_CASE(every_kind_of_outcome_is_understood) {
     const append_plan plan(lone_append());
     for (std::int64_t number = 0; number <= 6; ++number) {
-        const auto outcomes = plan.outcomes({1, 50, clock_us, number, 1, 2, 3, 4, 5});
-        BOOST_REQUIRE(outcomes.has_value());
-        BOOST_TEST(static_cast<std::int64_t>(outcomes->front().what) == number);
-        BOOST_TEST(outcomes->front().actual_version == 3);
-        BOOST_TEST(outcomes->front().result.already_appended == (number == 1));
+        const auto verdict = plan.outcomes({1, 50, clock_us, timeline, number, 1, 2, 3, 4, 5});
+        BOOST_REQUIRE(verdict.has_value());
+        const auto& outcomes = verdict->outcomes;
+        BOOST_TEST(verdict->timeline == timeline);
+        BOOST_TEST(static_cast<std::int64_t>(outcomes.front().what) == number);
+        BOOST_TEST(outcomes.front().actual_version == 3);
+        BOOST_TEST(outcomes.front().result.already_appended == (number == 1));
     }
 }
 
 BOOST_AUTO_TEST_CASE(a_lone_append_has_a_short_answer) {
     const append_plan plan(lone_append());
-    const auto outcomes = plan.lone_outcome({0, 4, 99, clock_us});
-    BOOST_REQUIRE(outcomes.has_value());
-    BOOST_REQUIRE(outcomes->size() == 1u);
-    const auto& only = outcomes->front();
+    const auto verdict = plan.lone_outcome({0, 4, 99, clock_us, timeline});
+    BOOST_REQUIRE(verdict.has_value());
+    const auto& outcomes = verdict->outcomes;
+    BOOST_TEST(verdict->timeline == timeline);
+    BOOST_REQUIRE(outcomes.size() == 1u);
+    const auto& only = outcomes.front();
     BOOST_TEST((only.what == kind::appended));
     BOOST_TEST(only.result.first_version == 4);
     BOOST_TEST(only.result.last_version == 4);
@@ -120,17 +132,19 @@ BOOST_AUTO_TEST_CASE(a_lone_append_has_a_short_answer) {
 
 BOOST_AUTO_TEST_CASE(a_lone_append_out_of_the_ordinary_has_the_long_answer) {
     const append_plan plan(lone_append());
-    const auto outcomes = plan.lone_outcome({1, 50, clock_us, 5, null, null, 3, null, null});
-    BOOST_REQUIRE(outcomes.has_value());
-    BOOST_TEST((outcomes->front().what == kind::stream_deleted));
-    BOOST_TEST(outcomes->front().actual_version == 3);
+    const auto verdict = plan.lone_outcome({1, 50, clock_us, timeline, 5, null, null, 3, null, null});
+    BOOST_REQUIRE(verdict.has_value());
+    const auto& outcomes = verdict->outcomes;
+    BOOST_TEST(verdict->timeline == timeline);
+    BOOST_TEST((outcomes.front().what == kind::stream_deleted));
+    BOOST_TEST(outcomes.front().actual_version == 3);
 }
 
 BOOST_AUTO_TEST_CASE(an_answer_that_is_none_is_refused) {
     const append_plan plan(three_appends());
     using value = std::optional<std::int64_t>;
     const auto judged = [](value outcome, value version, value position, std::size_t appends) {
-        answer made{1, 50, clock_us};
+        answer made{1, 50, clock_us, timeline};
         for (; appends > 1; --appends) made.insert(made.end(), {0, 1, 53, 1, null, null});
         made.insert(made.end(), {outcome, version, position, 9, null, null});
         return made;
@@ -144,14 +158,15 @@ BOOST_AUTO_TEST_CASE(an_answer_that_is_none_is_refused) {
         {},
         {0},
         {0, 50},
-        {null, 50, clock_us, 0, 7},
-        {0, null, clock_us, 0, 7},
-        {0, 50, null, 0, 7},
-        {0, 50, clock_us},
-        {0, 50, clock_us, 0},
-        {0, 50, clock_us, 0, null},
-        {0, 50, clock_us, 0, 7, 8},
-        {1, 50, clock_us},
+        {null, 50, clock_us, timeline, 0, 7},
+        {0, null, clock_us, timeline, 0, 7},
+        {0, 50, null, timeline, 0, 7},
+        {0, 50, clock_us, null, 0, 7},
+        {0, 50, clock_us, timeline},
+        {0, 50, clock_us, timeline, 0},
+        {0, 50, clock_us, timeline, 0, null},
+        {0, 50, clock_us, timeline, 0, 7, 8},
+        {1, 50, clock_us, timeline},
         judged(0, 8, 51, 2),    // two of three
         judged(0, 8, 51, 4),    // too many
         judged(null, 8, 51, 3), // no outcome
@@ -167,15 +182,16 @@ BOOST_AUTO_TEST_CASE(an_answer_that_is_none_is_refused) {
 BOOST_AUTO_TEST_CASE(an_answer_that_begins_with_an_unknown_number_is_refused) {
     const append_plan plan(lone_append());
     for (const std::int64_t number : {std::int64_t{2}, std::int64_t{-1}, std::int64_t{1} << 32}) {
-        BOOST_TEST(!plan.outcomes({number, 50, clock_us, 0, 1, 51, 1, null, null}).has_value(), number);
-        BOOST_TEST(!plan.lone_outcome({number, 50, clock_us, 0, 1, 51, 1, null, null}).has_value(), number);
+        BOOST_TEST(!plan.outcomes({number, 50, clock_us, timeline, 0, 1, 51, 1, null, null}).has_value(), number);
+        BOOST_TEST(!plan.lone_outcome({number, 50, clock_us, timeline, 0, 1, 51, 1, null, null}).has_value(), number);
     }
 }
 
 BOOST_AUTO_TEST_CASE(a_short_answer_that_is_none_is_refused) {
     const append_plan plan(lone_append());
-    const answer bad[] = {{}, {null, 4, 99, clock_us}, {0}, {0, 4, 99}, {0, null, 99, clock_us}, {0, 4, null, clock_us},
-        {0, 4, 99, null}, {0, 4, 99, clock_us, 1}, {1, 4, 99, clock_us}};
+    const answer bad[] = {{}, {null, 4, 99, clock_us, timeline}, {0}, {0, 4, 99, clock_us},
+        {0, null, 99, clock_us, timeline}, {0, 4, null, clock_us, timeline}, {0, 4, 99, null, timeline},
+        {0, 4, 99, clock_us, null}, {0, 4, 99, clock_us, timeline, 1}, {1, 4, 99, clock_us, timeline}};
     for (const answer& each : bad) BOOST_TEST(!plan.lone_outcome(each).has_value(), "answer " << &each - bad);
 }
 
@@ -188,8 +204,8 @@ BOOST_AUTO_TEST_CASE(random_answers_are_understood_whole_or_not_at_all) {
             answer some(random() % 20);
             for (auto& each : some)
                 if (random() % 5 != 0) each = static_cast<std::int64_t>(random() % 10) - 1;
-            if (const auto outcomes = three.outcomes(some)) BOOST_REQUIRE(outcomes->size() == 3u);
-            if (const auto outcomes = lone.lone_outcome(some)) BOOST_REQUIRE(outcomes->size() == 1u);
+            if (const auto verdict = three.outcomes(some)) BOOST_REQUIRE(verdict->outcomes.size() == 3u);
+            if (const auto verdict = lone.lone_outcome(some)) BOOST_REQUIRE(verdict->outcomes.size() == 1u);
         }
     }
 }

@@ -20,7 +20,8 @@ constexpr std::string_view hard_name = "\"we'ird\"; drop";
 
 std::vector<const statement*> all_of(const statements& store) {
     std::vector<const statement*> list{&store.append_event, &store.append_events, &store.lock_holders,
-        &store.stream_names, &store.find_event, &store.stream_info, &store.log_info, &store.streams};
+        &store.stream_names, &store.find_event, &store.stream_info, &store.log_info, &store.log_progress,
+        &store.streams};
     for (const auto* const pair :
         {&store.read_stream, &store.read_stream_bounded, &store.read_all, &store.read_all_bounded})
         for (const statement& each : *pair) list.push_back(&each);
