@@ -1,0 +1,214 @@
+// What comes into a shared_subscription: live events from the feed, and pages from storage.
+#include "base/text.hpp"
+#include "log/page.hpp"
+#include "subscription/shared_subscription.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <utility>
+
+namespace eventstore::delivery {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto pause_after_failure = 100ms;
+constexpr std::size_t most_posted = 64; // live batches that wait for a slow handler
+
+failure thrown_by_handler(const std::string& name) {
+    std::string what = "an exception that is no std::exception";
+    try {
+        throw;
+    } catch (const std::exception& thrown) {
+        what = thrown.what();
+    } catch (...) { // described above
+    }
+    return failure(errc::handler_failed,
+        detail::message(
+            "a function of the options of subscription ", detail::quoted_for_message(name), " threw: ", what));
+}
+
+} // namespace
+
+void shared_subscription::on_live(const news& what) {
+    if (!filter_.has_handlers()) return take_live(what);
+    const std::lock_guard lock(mutex_);
+    if (!strand_) return;
+    if (live_missed_) {
+        live_missed_ = covered_by(what);
+    } else if (posted_ == most_posted) {
+        // The handlers do not keep up. What they have not seen is read again from storage.
+        live_missed_ = covered_by(what);
+        asio::post(*strand_, [self = shared_from_this()] { self->take_missed(); });
+    } else {
+        ++posted_;
+        asio::post(*strand_,
+            [self = shared_from_this(), page = what.page, which = std::vector(what.which.begin(), what.which.end()),
+                through = what.through, timeline = what.timeline] {
+                {
+                    const std::lock_guard relock(self->mutex_);
+                    --self->posted_;
+                }
+                self->take_live({page, which, through, timeline});
+            });
+    }
+}
+
+void shared_subscription::take_missed() {
+    consequences todo;
+    {
+        const std::lock_guard lock(mutex_);
+        const place through = *std::exchange(live_missed_, std::nullopt);
+        if (!state_ || ended_) return;
+        state_->live_missed(through);
+        todo = changed();
+    }
+    carry_out(std::move(todo));
+}
+
+place shared_subscription::covered_by(const news& what) const {
+    if (is_log()) return {what.through, 0};
+    const recorded_event& last = what.page[what.which.back()];
+    return {last.position(), last.version()};
+}
+
+void shared_subscription::take_live(const news& what) {
+    std::vector<arrival> events;
+    try {
+        events = filter_.apply(what.page, what.which);
+    } catch (...) {
+        return end(thrown_by_handler(name));
+    }
+    consequences todo;
+    {
+        const std::lock_guard lock(mutex_);
+        if (!state_ || ended_) return;
+        if (what.timeline == timeline_)
+            state_->live(what.page, events, covered_by(what));
+        else
+            state_->live_missed(covered_by(what)); // whether the histories agree is found out with the next page
+        todo = changed();
+        if (events.size() < what.which.size() || what.which.empty())
+            note_progress(std::chrono::steady_clock::now(), todo);
+    }
+    carry_out(std::move(todo));
+}
+
+void shared_subscription::on_feed_failed(const failure& why) { end(why); }
+
+void shared_subscription::read(subscription_state::page_wish wish) {
+    std::shared_ptr<const machinery> with;
+    std::optional<asio::strand<asio::any_io_executor>> strand;
+    {
+        const std::lock_guard lock(mutex_);
+        with = with_;
+        strand = strand_;
+    }
+    if (!with || !strand) return;
+    asio::co_spawn(*strand, read_pages(shared_from_this(), with, wish),
+        [self = shared_from_this()](const std::exception_ptr& thrown) {
+            if (!thrown) return;
+            const std::lock_guard lock(self->mutex_);
+            if (self->state_) self->state_->page_failed();
+        });
+}
+
+asio::awaitable<void> shared_subscription::read_pages(std::shared_ptr<shared_subscription> self,
+    std::shared_ptr<const machinery> with, subscription_state::page_wish wish) {
+    for (;;) {
+        read_options what;
+        what.from(wish.from).count(wish.count).max_bytes(wish.bytes).types(self->options.types());
+        if (self->is_log()) what.stream_prefix(self->options.stream_prefix());
+        auto reading = log::reader::read_snapshot(with->reader, self->stream, std::move(what), with->deadline());
+        auto answer = co_await std::move(reading);
+        if (self->has_ended()) co_return;
+        const bool is_nothing_there = !answer &&
+            (answer.error().code() == errc::stream_not_found || answer.error().code() == errc::stream_deleted);
+        if (is_nothing_there)
+            answer = log::reader::snapshot{detail::page::make({}, {}, true, wish.from), 0, self->timeline()};
+        bool is_usable = bool(answer);
+        if (answer && answer->timeline != self->timeline()) {
+            auto following = follow(self, with, answer->timeline);
+            is_usable = co_await std::move(following);
+            if (self->has_ended()) co_return;
+        }
+        if (!is_usable) { // it goes on when the database is back
+            if (!answer && with->log) with->log(answer.error().message());
+            asio::steady_timer later(with->executor, pause_after_failure);
+            boost::system::error_code stopped;
+            co_await later.async_wait(asio::redirect_error(asio::use_awaitable, stopped));
+            if (self->has_ended()) co_return;
+            continue;
+        }
+        const auto next = self->take_page(answer->page);
+        if (!next) co_return;
+        wish = *next;
+    }
+}
+
+asio::awaitable<bool> shared_subscription::follow(
+    std::shared_ptr<shared_subscription> self, std::shared_ptr<const machinery> with, std::int32_t timeline) {
+    std::int32_t seen_in = 0;
+    std::int64_t seen = 0;
+    {
+        const std::lock_guard lock(self->mutex_);
+        seen_in = self->timeline_;
+        seen = self->state_->received().position;
+    }
+    auto looking = log::reader::look(with->reader, seen_in, seen, with->deadline());
+    const auto now = co_await std::move(looking);
+    if (!now) {
+        if (with->log) with->log(now.error().message());
+        co_return false;
+    }
+    if (!now->is_held) {
+        self->end(self->truncated(seen));
+        co_return false;
+    }
+    const std::lock_guard lock(self->mutex_);
+    // Nothing is received while a page is under way, so that the answer still holds.
+    self->timeline_ = now->timeline;
+    co_return now->timeline == timeline;
+}
+
+std::int32_t shared_subscription::timeline() const {
+    const std::lock_guard lock(mutex_);
+    return timeline_;
+}
+
+failure shared_subscription::truncated(std::int64_t position) const {
+    return failure(errc::log_truncated,
+        detail::message("subscription ", detail::quoted_for_message(name),
+            ": the log does not hold the event at position ", std::to_string(position),
+            " any more: a fail-over has lost its end; reset the subscription to where it should go on"));
+}
+
+std::optional<subscription_state::page_wish> shared_subscription::take_page(const event_page& page) {
+    std::vector<arrival> events;
+    try {
+        events = filter_.apply(page);
+    } catch (...) {
+        end(thrown_by_handler(name));
+        return std::nullopt;
+    }
+    consequences todo;
+    {
+        const std::lock_guard lock(mutex_);
+        if (!state_ || ended_) return std::nullopt;
+        place through{page.next_from() - 1, 0};
+        if (!is_log()) through = {page.empty() ? 0 : page.back().position(), page.next_from() - 1};
+        state_->page_arrived(page, events, through, page.complete());
+        todo = changed();
+        if (events.size() < page.size() || page.empty()) note_progress(std::chrono::steady_clock::now(), todo);
+    }
+    const auto next = std::exchange(todo.wish, std::nullopt);
+    carry_out(std::move(todo));
+    return next;
+}
+
+} // namespace eventstore::delivery

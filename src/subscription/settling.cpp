@@ -1,0 +1,88 @@
+// A shared_subscription's lease and checkpoint, as the keeper sees them.
+#include "base/text.hpp"
+#include "subscription/subscription_waits.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace eventstore::delivery {
+
+steady_time shared_subscription::due() const {
+    const std::lock_guard lock(mutex_);
+    if (!state_ || retired_ || writing_) return steady_time::max();
+    if (ended_) return steady_time::min();
+    return std::min(write_at_, lease_->renew_at());
+}
+
+std::optional<shared_subscription::settlement> shared_subscription::collect(steady_time now, bool is_closing) {
+    const std::lock_guard lock(mutex_);
+    if (!state_ || retired_ || writing_) return std::nullopt;
+    const bool releases = ended_ || is_closing;
+    // A checkpoint that waits goes with those of others; a renewal that is due soon, too.
+    const bool is_moved = write_at_ != steady_time::max();
+    const bool is_old = now >= lease_->renew_at() - options.lease() / 6;
+    if (!releases && !is_moved && !is_old) return std::nullopt;
+    settlement what;
+    what.whose = std::const_pointer_cast<shared_subscription>(shared_from_this());
+    what.id = id_;
+    what.epoch = epoch_;
+    what.checkpoint = state_->done();
+    what.is_moved = what.checkpoint.where != taken_at_;
+    what.timeline = timeline_;
+    what.deliveries = state_->first_deliveries();
+    what.releases = releases;
+    what.serial = serial_;
+    writing_ = true;
+    write_at_ = steady_time::max();
+    return what;
+}
+
+bool shared_subscription::settle(const settlement& what, settled how, steady_time sent) {
+    const auto quoted = detail::quoted_for_message(name);
+    switch (how) {
+    case settled::done: break;
+    case settled::lost:
+        retire(failure(errc::subscription_lost,
+            detail::message(
+                "subscription ", quoted, " has another owner by now; subscribe again to share it or wait")));
+        return true;
+    case settled::deleted:
+        retire(failure(errc::subscription_deleted, detail::message("subscription ", quoted, " was deleted")));
+        return true;
+    case settled::truncated: retire(truncated(what.checkpoint.where.position)); return true;
+    }
+    consequences todo;
+    {
+        const std::lock_guard lock(mutex_);
+        writing_ = false;
+        const bool was_trusted = lease_->is_trusted(std::chrono::steady_clock::now());
+        lease_->renewed(sent);
+        written_ = what.checkpoint.where;
+        written_events_ = what.checkpoint.events;
+        durable_serial_ = what.serial;
+        if (!was_trusted) todo = changed();
+        note_progress(std::chrono::steady_clock::now(), todo);
+        std::erase_if(waiting_for_end_, [&](std::shared_ptr<end_wait>& each) {
+            if (!each->over(*this, each->serial)) return false;
+            todo.over.push_back(std::move(each));
+            return true;
+        });
+    }
+    carry_out(std::move(todo));
+    if (what.releases)
+        retire(failure(errc::subscription_lost, detail::message("subscription ", quoted, " was released")));
+    return what.releases;
+}
+
+void shared_subscription::check_soon() {
+    const std::lock_guard lock(mutex_);
+    write_at_ = std::chrono::steady_clock::now();
+}
+
+void shared_subscription::settle_failed() {
+    const std::lock_guard lock(mutex_);
+    writing_ = false;
+    if (state_) write_at_ = std::chrono::steady_clock::now();
+}
+
+} // namespace eventstore::delivery
