@@ -235,6 +235,7 @@ void shared_subscription::carry_out(consequences what) {
 
 // After an acknowledgement, or events that were left out.
 void shared_subscription::note_progress(steady_time now, consequences& todo) {
+    if (writing_) return; // looked at again when that has its answer
     const auto done = state_->done();
     if (done.where.position == written_.position && done.where.version == written_.version) return;
     const std::uint64_t events = done.events - written_events_;
