@@ -20,7 +20,8 @@ using timestamp = std::chrono::sys_time<std::chrono::microseconds>;
 /// An event to append: a type, data, and what else is known of it.
 ///
 /// Its id is made in the constructor, so that appending a *copy* of a named event_data again is a safe retry: the store
-/// finds the id and answers with the first result. Limits are checked by the append: the type is 1 to 512 bytes of
+/// finds the id and answers with the first result. For the same reason two copies cannot both be appended: several events
+/// that are alike are made one by one, not by `std::vector<event_data>(n, event)`. Limits are checked by the append: the type is 1 to 512 bytes of
 /// UTF-8 without NUL; data and metadata are any bytes, together at most `store_options::max_event_bytes` (16 MB).
 ///
 /// Thread safety: distinct objects may be used from any threads.

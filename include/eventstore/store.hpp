@@ -125,7 +125,8 @@ public:
     ///
     /// The subscription is known by the stream and this name (1 to 512 bytes of UTF-8), and remembers its checkpoint
     /// through restarts. It has one owner at a time among all processes; `concurrency_limit` lets several consumers of
-    /// this store share it. A stream that does not exist yet may be subscribed to.
+    /// this store share it, under the options that the first of them came with. A stream that does not exist yet may be
+    /// subscribed to.
     ///
     /// Errors: `subscription_already_exists` (another has it; see `if_taken`), `too_many_subscribers`, `reserved_stream`,
     /// `log_truncated`. Cancellation: nothing is left behind.
