@@ -29,12 +29,12 @@ public:
         how_.by_stream = chance(2);
         const int order = pick(3);
         how_.order = order == 0 ? ordering::total : order == 1 ? ordering::by_key : ordering::none;
-        how_.max_batch = 1 + pick(5);
-        how_.max_in_flight = 1 + pick(3);
-        how_.max_queued = 1 + pick(20);
+        how_.max_batch = 1 + index_below(5);
+        how_.max_in_flight = 1 + index_below(3);
+        how_.max_queued = 1 + index_below(20);
         how_.max_retries = pick(3);
         how_.retry_after = std::chrono::milliseconds(pick(3));
-        consumers_ = how_.order == ordering::total ? 1 : 1 + pick(3);
+        consumers_ = how_.order == ordering::total ? 1 : 1 + index_below(3);
         if (!how_.of_log) stream_ = "b";
         start();
     }
@@ -96,17 +96,17 @@ private:
         case 8:
         case 9: {
             const auto who = someone();
-            if (!held_[who].empty()) acknowledge(who, pick(held_[who].size()));
+            if (!held_[who].empty()) acknowledge(who, index_below(held_[who].size()));
             break;
         }
         case 10: return refuse(someone());
         case 11: {
             const auto who = someone();
             if (held_[who].empty()) break;
-            const auto which = pick(held_[who].size());
+            const auto which = index_below(held_[who].size());
             if (chance(2)) {
                 state_->give_back(who, held_[who][which].first, held_[who][which].count);
-                held_[who].erase(held_[who].begin() + which);
+                held_[who].erase(held_[who].begin() + static_cast<std::ptrdiff_t>(which));
             } else {
                 acknowledge_part(who, held_[who][which]);
             }
@@ -259,9 +259,9 @@ private:
 
     void refuse(consumer_id who) {
         if (held_[who].empty()) return;
-        const auto which = pick(held_[who].size());
+        const auto which = index_below(held_[who].size());
         const batch held = std::move(held_[who][which]);
-        held_[who].erase(held_[who].begin() + which);
+        held_[who].erase(held_[who].begin() + static_cast<std::ptrdiff_t>(which));
         const auto refusal = state_->refuse(who, held.first, held.count, now_);
         for (auto each = refusal.first; each < refusal.first + refusal.count; ++each) {
             if (state_->is_exhausted(each)) BOOST_TEST(state_->deliveries(each) > how_.max_retries);
@@ -312,6 +312,7 @@ private:
         return each->first;
     }
     int pick(std::size_t below) { return static_cast<int>(random_() % below); }
+    std::size_t index_below(std::size_t count) { return random_() % count; }
     bool chance(unsigned in) { return random_() % in == 0; }
 
     std::mt19937 random_;
