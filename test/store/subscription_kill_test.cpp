@@ -81,8 +81,9 @@ BOOST_FIXTURE_TEST_CASE(killed_at_random_moments_they_handle_every_event_in_orde
                 asio::steady_timer timer(co_await asio::this_coro::executor);
                 int i = 0;
                 while (!done) {
-                    const auto written = co_await store.append(
-                        "s-" + std::to_string(i++ % 5), es::any_version, counted(1 + random() % 3));
+                    const std::string stream = "s-" + std::to_string(i % 5);
+                    ++i;
+                    const auto written = co_await store.append(stream, es::any_version, counted(1 + random() % 3));
                     last = written.last_position;
                     timer.expires_after(1ms);
                     co_await timer.async_wait(asio::use_awaitable);
