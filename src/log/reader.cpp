@@ -93,9 +93,7 @@ struct reader::page_query {
     std::int64_t place(const page_row& row) const noexcept { return is_log() ? row.position : row.version; }
 
     /// True if nothing can come after this place.
-    bool is_end(std::int64_t reached) const noexcept {
-        return is_backward() ? reached <= 1 : reached >= head;
-    }
+    bool is_end(std::int64_t reached) const noexcept { return is_backward() ? reached <= 1 : reached >= head; }
     void go_on_after(std::int64_t reached) noexcept { from = is_backward() ? reached - 1 : reached + 1; }
 
     struct taken {

@@ -3,9 +3,11 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -94,6 +96,17 @@ asio::awaitable<void> watch(es::store store, const std::atomic<bool>& writing, r
         if (last_round && page.complete()) co_return;
     }
 }
+
+// In functions of their own: clang++ 16 keeps the address of a thread-local variable over a suspension, after which the
+// coroutine may be on another thread, and Asio's co_spawn and emit, inlined into one, would use it.
+[[gnu::noinline]] void spawn_cancellable(const asio::any_io_executor& where, asio::awaitable<es::append_result> what,
+    asio::cancellation_signal& signal, std::function<void(std::exception_ptr)> ended) {
+    asio::co_spawn(where, std::move(what),
+        asio::bind_cancellation_slot(signal.slot(),
+            [ended = std::move(ended)](std::exception_ptr e, const es::append_result&) { ended(std::move(e)); }));
+}
+
+[[gnu::noinline]] void cancel(asio::cancellation_signal& signal) { signal.emit(asio::cancellation_type::terminal); }
 
 asio::awaitable<void> watch_stream(
     es::store store, std::string stream, const std::atomic<bool>& writing, report& seen) {
@@ -222,30 +235,31 @@ BOOST_FIXTURE_TEST_CASE(appends_cancelled_at_random_on_four_threads_tell_the_tru
                 asio::cancellation_signal signal;
                 bool done = false;
                 attempt said{event.data()};
-                asio::co_spawn(strand, store.append("s-" + std::to_string(number % 4), es::any_version, event),
-                    asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr e, es::append_result) {
-                        done = true;
-                        try {
-                            if (e) std::rethrow_exception(e);
-                            said.stored = true;
-                        } catch (const es::error& why) {
-                            said.unknown = why.why()->outcome_unknown;
-                            if (why.why().code() != es::errc::cancelled) {
-                                const std::lock_guard lock(mutex);
-                                problems.emplace_back(why.what());
-                            }
-                        } catch (const boost::system::system_error& why) {
-                            if (why.code() != asio::error::operation_aborted) {
-                                const std::lock_guard lock(mutex);
-                                problems.emplace_back(why.what());
-                            }
+                const auto ended = [&](std::exception_ptr e) {
+                    done = true;
+                    try {
+                        if (e) std::rethrow_exception(e);
+                        said.stored = true;
+                    } catch (const es::error& why) {
+                        said.unknown = why.why()->outcome_unknown;
+                        if (why.why().code() != es::errc::cancelled) {
+                            const std::lock_guard lock(mutex);
+                            problems.emplace_back(why.what());
                         }
-                    }));
+                    } catch (const boost::system::system_error& why) {
+                        if (why.code() != asio::error::operation_aborted) {
+                            const std::lock_guard lock(mutex);
+                            problems.emplace_back(why.what());
+                        }
+                    }
+                };
+                auto appending = store.append("s-" + std::to_string(number % 4), es::any_version, event);
+                spawn_cancellable(strand, std::move(appending), signal, ended);
                 // most are cut short somewhere on their way; one in four has the time to end on a slow machine, too
                 const int patience = i % 4 == 0 ? 50'000 : 3'000;
                 timer.expires_after(std::chrono::microseconds((number * 131 + i * 977) % patience));
                 co_await timer.async_wait(asio::use_awaitable);
-                signal.emit(asio::cancellation_type::terminal);
+                cancel(signal);
                 while (!done) {
                     timer.expires_after(100us);
                     co_await timer.async_wait(asio::use_awaitable);
