@@ -48,6 +48,11 @@ enum class errc {
     unexpected_ack,              ///< an event was acknowledged that had not been handed out
     handler_failed,              ///< a selector or a partition function threw
     log_truncated,               ///< the log was cut back behind what was seen: a fail-over lost its end
+    snapshot_not_found,          ///< there is no snapshot of this source
+    hard_delete_disabled,        ///< `store_options::allow_hard_delete` is not set
+    transaction_ended,           ///< the transaction was committed or rolled back, or its connection broke
+    unknown_event_type,          ///< no type of the given list has a codec for this event
+    event_not_decodable,         ///< the data of an event does not fit its C++ type
 };
 
 /// The category of `errc`. Its codes compare equal to the matching generic conditions: `cancelled` to

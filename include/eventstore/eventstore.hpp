@@ -3,6 +3,7 @@
 #pragma once
 
 #include <eventstore/append_result.hpp>
+#include <eventstore/deletion.hpp>
 #include <eventstore/embedded_postgres.hpp>
 #include <eventstore/error.hpp>
 #include <eventstore/event_batch.hpp>
@@ -13,12 +14,15 @@
 #include <eventstore/expected_version.hpp>
 #include <eventstore/read_options.hpp>
 #include <eventstore/recorded_event.hpp>
+#include <eventstore/snapshot.hpp>
 #include <eventstore/store.hpp>
 #include <eventstore/store_options.hpp>
 #include <eventstore/store_stats.hpp>
+#include <eventstore/stream_append.hpp>
 #include <eventstore/stream_info.hpp>
 #include <eventstore/subscription.hpp>
 #include <eventstore/subscription_info.hpp>
 #include <eventstore/subscription_options.hpp>
+#include <eventstore/typed_event.hpp>
 #include <eventstore/uuid.hpp>
 #include <eventstore/version.hpp>

@@ -22,6 +22,13 @@ struct page_row;
 EVENTSTORE_EXPORT void retain(const page* shared) noexcept; // one atomic count for each page
 EVENTSTORE_EXPORT void release(const page* shared) noexcept;
 
+/// Where a link stands, in the stream that holds it. Kept by the page.
+struct link_place {
+    std::int64_t version = 0;
+    std::int64_t position = 0;
+    std::string_view stream;
+};
+
 /// One event of a page. Views point into the page.
 struct page_row {
     std::int64_t version = 0;
@@ -34,6 +41,7 @@ struct page_row {
     std::string_view metadata;
     std::optional<uuid> correlation_id;
     std::optional<uuid> causation_id;
+    const link_place* link = nullptr; ///< set = the event was read through a link
 };
 
 } // namespace detail
@@ -66,6 +74,12 @@ public:
     /// Its place in the log of all streams, from 1, in commit order. Whoever has seen a position has seen everything
     /// that will ever exist below it.
     std::int64_t position() const noexcept { return row_->position; }
+    /// True if it was read through a link: from another stream than its own. All else is the original event's.
+    bool is_linked() const noexcept { return row_->link != nullptr; }
+    /// Its place in the stream that it was read from: the link's, or its own.
+    std::int64_t link_version() const noexcept { return row_->link ? row_->link->version : row_->version; }
+    /// The place in the log of what was read: the link's, or its own.
+    std::int64_t link_position() const noexcept { return row_->link ? row_->link->position : row_->position; }
     const uuid& id() const& noexcept { return row_->id; }
     uuid id() const&& noexcept { return row_->id; }
     timestamp created_at() const noexcept { return row_->created_at; }

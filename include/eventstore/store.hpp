@@ -3,6 +3,7 @@
 #pragma once
 
 #include <eventstore/append_result.hpp>
+#include <eventstore/deletion.hpp>
 #include <eventstore/error.hpp>
 #include <eventstore/event_data.hpp>
 #include <eventstore/event_listener.hpp>
@@ -11,12 +12,15 @@
 #include <eventstore/expected_version.hpp>
 #include <eventstore/export.hpp>
 #include <eventstore/read_options.hpp>
+#include <eventstore/snapshot.hpp>
 #include <eventstore/store_options.hpp>
 #include <eventstore/store_stats.hpp>
+#include <eventstore/stream_append.hpp>
 #include <eventstore/stream_info.hpp>
 #include <eventstore/subscription.hpp>
 #include <eventstore/subscription_info.hpp>
 #include <eventstore/subscription_options.hpp>
+#include <eventstore/typed_event.hpp>
 
 #include <boost/asio/awaitable.hpp>
 
@@ -28,6 +32,8 @@
 namespace eventstore {
 
 namespace asio = boost::asio;
+
+class transaction; // eventstore/transaction.hpp
 
 namespace detail {
 class store_impl;
@@ -92,11 +98,41 @@ public:
     asio::awaitable<append_result> append(
         std::string_view stream, expected_version expected, std::vector<event_data> events) const;
 
+    /// Appends a typed event: any type with a `codec`. Name the event first, if it owns anything.
+    template <typed_event Event>
+    asio::awaitable<append_result> append(std::string_view stream, expected_version expected, Event&& event) const {
+        static_assert(detail::is_safe_in_await<Event>,
+            "name the event first (const auto event = opened{...};) and pass that: g++ 12 frees a temporary inside "
+            "co_await twice");
+        return append(stream, expected, codec<std::remove_cvref_t<Event>>::encode(event));
+    }
+
+    /// Appends to several streams, all or nothing: in one transaction, with others' appends. Each part has an expected
+    /// version of its own; several parts may be of one stream. The results are in the order of the parts.
+    ///
+    /// Errors and cancellation: those of an append to one stream; the failure's facts tell of the first part that does
+    /// not fit. Idempotent if the events of all parts are there already; where only some of them are, it fails with
+    /// `duplicate_event`.
+    asio::awaitable<std::vector<append_result>> append(std::vector<stream_append> parts) const;
+    asio::awaitable<result<std::vector<append_result>>> try_append(std::vector<stream_append> parts) const;
+
     /// As append, with every failure as a value; throws nothing. For callers that expect to lose races.
     asio::awaitable<result<append_result>> try_append(
         std::string_view stream, expected_version expected, event_data event) const;
     asio::awaitable<result<append_result>> try_append(
         std::string_view stream, expected_version expected, std::vector<event_data> events) const;
+
+    /// Puts events that are stored already into another stream, too, all or nothing, without a copy of them. Each takes
+    /// a version of that stream and a position of the log. A read of the stream gives the original event, which tells
+    /// by `link_version()` and `link_position()` where the link is. `$all` holds the original alone. What is a link
+    /// itself stands for its original.
+    ///
+    /// Errors: those of append; `event_not_found` (nothing is stored then, as with all errors), `duplicate_event` (one of
+    /// them is in that stream already). Cancellation: as append. The store's own retries are safe; a second call is not
+    /// a retry, but fails with `duplicate_event`.
+    asio::awaitable<append_result> link(
+        std::string_view stream, expected_version expected, std::vector<uuid> event_ids) const;
+    asio::awaitable<append_result> link(std::string_view stream, expected_version expected, uuid event_id) const;
 
     /// Reads a page of a stream. `$all` reads the log of all streams, as read_all does.
     ///
@@ -118,8 +154,40 @@ public:
     /// What is known of a stream, or of `$all`. Errors: `stream_not_found`, `stream_deleted`.
     asio::awaitable<eventstore::stream_info> stream_info(std::string_view stream) const;
 
-    /// A page of the streams that are not deleted, by name.
+    /// A page of the streams: by name, and without those that are deleted, unless the query says otherwise.
     asio::awaitable<std::vector<eventstore::stream_info>> streams(stream_query query = stream_query()) const;
+
+    /// Deletes a stream; see `deletion` for what becomes of its events.
+    ///
+    /// A hard delete frees the name at once, and then removes the events in many small transactions; one that was broken
+    /// off is finished by the next hard delete. It takes as long as it needs: `operation_timeout` counts for each step.
+    ///
+    /// Errors: `stream_not_found`, `stream_deleted` (it is already; a hard delete of it is refused, too: restore it
+    /// first), `wrong_expected_version`, `stream_exists` (for `no_stream`), `hard_delete_disabled`, `reserved_stream`.
+    /// Cancellation: it may have been deleted; a hard delete may be half done.
+    asio::awaitable<void> delete_stream(
+        std::string_view stream, expected_version expected, deletion how = deletion::soft) const;
+
+    /// What a hard delete of the stream would remove. Changes nothing. Errors: `stream_not_found`.
+    asio::awaitable<deletion_preview> preview_deletion(std::string_view stream) const;
+
+    /// Undoes a soft delete; of a stream that is not deleted, does nothing. Errors: `stream_not_found`,
+    /// `reserved_stream`. Cancellation: it may have been restored.
+    asio::awaitable<void> restore_stream(std::string_view stream) const;
+
+    /// Keeps a snapshot. An older one than is there already does not replace it; one of the same version does.
+    /// Cancellation: it may have been recorded.
+    asio::awaitable<void> record_snapshot(snapshot what) const;
+
+    /// The newest snapshot of a source. Errors: `snapshot_not_found`.
+    asio::awaitable<snapshot> read_snapshot(std::string_view source) const;
+
+    /// Forgets the snapshot of a source, if there is one. Cancellation: it may have been forgotten.
+    asio::awaitable<void> delete_snapshot(std::string_view source) const;
+
+    /// Begins a transaction: SQL of your own and appends that are committed together, or not at all. See `transaction`;
+    /// include `eventstore/transaction.hpp`. Errors: `connection_lost`. Cancellation: nothing is left behind.
+    asio::awaitable<transaction> begin() const;
 
     /// Subscribes to a stream: its events, each at least once, in order, until they are acknowledged.
     ///

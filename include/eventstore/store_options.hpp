@@ -27,6 +27,12 @@ template <class Callable, class Signature>
 concept handler_for = std::is_constructible_v<std::function<Signature>, Callable> &&
     (std::is_lvalue_reference_v<Callable> || std::is_trivially_destructible_v<std::remove_cvref_t<Callable>>);
 
+/// How the payload of events is kept; chosen when the schema is made, and recorded in it.
+enum class payload_format {
+    bytea, ///< any bytes, given back as they were
+    jsonb, ///< JSON only, which SQL can look into; given back with the same meaning, but other spaces and order of keys
+};
+
 /// Where the store is, and how to treat it. Options out of their bounds fail the `open` with `errc::invalid_argument`.
 class store_options {
 public:
@@ -42,6 +48,14 @@ public:
     /// Makes the schema on open where it is missing, and brings an older one up to date. Off by default.
     store_options& create(bool value = true) & { return create_ = value, *this; }
     store_options&& create(bool value = true) && { return std::move(create(value)); }
+
+    /// How a schema that is made by this open keeps the payload of events; one that exists keeps its own way.
+    store_options& payload(payload_format value) & { return payload_ = value, *this; }
+    store_options&& payload(payload_format value) && { return std::move(payload(value)); }
+
+    /// Lets `delete_stream` remove events for good. Off by default.
+    store_options& allow_hard_delete(bool value = true) & { return hard_delete_ = value, *this; }
+    store_options&& allow_hard_delete(bool value = true) && { return std::move(allow_hard_delete(value)); }
 
     /// At most this many connections for reading, each shared by many callers; 1 to 1000, 4 by default. Opened when
     /// needed. There is one more for appending.
@@ -112,6 +126,8 @@ public:
     const std::string& url() const noexcept { return url_; }
     const std::string& schema() const noexcept { return schema_; }
     bool creates() const noexcept { return create_; }
+    payload_format payload() const noexcept { return payload_; }
+    bool allows_hard_delete() const noexcept { return hard_delete_; }
     std::size_t pool_size() const noexcept { return pool_size_; }
     milliseconds operation_timeout() const noexcept { return operation_timeout_; }
     milliseconds close_timeout() const noexcept { return close_timeout_; }
@@ -129,6 +145,8 @@ private:
     std::string url_;
     std::string schema_ = "eventstore";
     bool create_ = false;
+    payload_format payload_ = payload_format::bytea;
+    bool hard_delete_ = false;
     std::size_t pool_size_ = 4;
     milliseconds operation_timeout_{10'000};
     milliseconds close_timeout_{1'000};

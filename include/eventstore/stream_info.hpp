@@ -18,9 +18,25 @@ struct stream_info {
     std::int64_t version = 0; ///< its number of events; of `$all`: the position of the last event
     timestamp created_at{};
     std::optional<timestamp> deleted_at;
+    std::int64_t id =
+        0; ///< grows with each stream that is made; a name that was deleted for good and made anew has another
 };
 
-/// Which streams to list: in the order of their names (by bytes), a page at a time.
+/// The order of a list of streams.
+enum class stream_order {
+    by_name, ///< of the bytes of their names
+    by_age,  ///< the order in which they were made
+};
+
+/// Which streams to list.
+enum class stream_state {
+    existing, ///< those that are not deleted
+    deleted,  ///< those that are, and can be restored
+    any,
+};
+
+/// Which streams to list, a page at a time. Pages go on after the last stream of the page before, and so take as long at
+/// the end of a million streams as at their beginning.
 class stream_query {
 public:
     stream_query() noexcept {}
@@ -29,7 +45,27 @@ public:
     stream_query& prefix(std::string value) & { return prefix_ = std::move(value), *this; }
     stream_query&& prefix(std::string value) && { return std::move(prefix(std::move(value))); }
 
-    /// Only streams whose names come after this one: the last name of the page before.
+    /// Only streams whose names hold this text. Looks at each stream of the rest of the query: use it with a prefix, or
+    /// where there are not many.
+    stream_query& search(std::string value) & { return search_ = std::move(value), *this; }
+    stream_query&& search(std::string value) && { return std::move(search(std::move(value))); }
+
+    /// In this order; by name by default.
+    stream_query& order(stream_order value) & { return order_ = value, *this; }
+    stream_query&& order(stream_order value) && { return std::move(order(value)); }
+
+    /// The other way round.
+    stream_query& descending(bool value = true) & { return descending_ = value, *this; }
+    stream_query&& descending(bool value = true) && { return std::move(descending(value)); }
+
+    /// Which streams; those that are not deleted by default.
+    stream_query& state(stream_state value) & { return state_ = value, *this; }
+    stream_query&& state(stream_state value) && { return std::move(state(value)); }
+
+    /// Only streams that come after this one, in the order of the query: the last one of the page before.
+    stream_query& after(const stream_info& last) & { return after_ = last.name, after_id_ = last.id, *this; }
+    stream_query&& after(const stream_info& last) && { return std::move(after(last)); }
+    /// The same by name, for the order of names.
     stream_query& after(std::string value) & { return after_ = std::move(value), *this; }
     stream_query&& after(std::string value) && { return std::move(after(std::move(value))); }
 
@@ -38,12 +74,22 @@ public:
     stream_query&& count(std::size_t value) && { return std::move(count(value)); }
 
     const std::string& prefix() const noexcept { return prefix_; }
+    const std::string& search() const noexcept { return search_; }
+    stream_order order() const noexcept { return order_; }
+    bool is_descending() const noexcept { return descending_; }
+    stream_state state() const noexcept { return state_; }
     const std::string& after() const noexcept { return after_; }
+    std::int64_t after_id() const noexcept { return after_id_; }
     std::size_t count() const noexcept { return count_; }
 
 private:
     std::string prefix_;
+    std::string search_;
+    stream_order order_ = stream_order::by_name;
+    bool descending_ = false;
+    stream_state state_ = stream_state::existing;
     std::string after_;
+    std::int64_t after_id_ = 0;
     std::size_t count_ = 1000;
 };
 

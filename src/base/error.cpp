@@ -35,6 +35,11 @@ const char* text_of(errc code) noexcept {
     case errc::unexpected_ack: return "the event was not handed out";
     case errc::handler_failed: return "a handler threw an exception";
     case errc::log_truncated: return "the log was cut back behind what was seen";
+    case errc::snapshot_not_found: return "there is no snapshot of this source";
+    case errc::hard_delete_disabled: return "streams may not be deleted for good";
+    case errc::transaction_ended: return "the transaction has ended";
+    case errc::unknown_event_type: return "no codec knows this type of event";
+    case errc::event_not_decodable: return "the data of an event does not fit its type";
     }
     return "success";
 }
