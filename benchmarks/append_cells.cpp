@@ -47,6 +47,22 @@ asio::awaitable<void> append_hundreds(store into, worker& self) {
     }
 }
 
+/// A2: each writer has two streams, and appends an event to both at once.
+asio::awaitable<void> append_pairs(store into, worker& self) {
+    const std::string left = stream_name(self.index()) + "-left";
+    const std::string right = stream_name(self.index()) + "-right";
+    std::int64_t version = 0;
+    while (self.goes_on()) {
+        auto to_left = stream_append(left, version, make_event(self.random()));
+        auto to_right = stream_append(right, version, make_event(self.random()));
+        const clock::time_point started = clock::now();
+        const auto stored = co_await into.append(appends(std::move(to_left), std::move(to_right)));
+        self.completed(started, 2);
+        ++version;
+        for (const append_result& each : stored) expect_version(each, version);
+    }
+}
+
 /// AH: one stream for all.
 asio::awaitable<void> append_to_one(store into, worker& self) {
     const std::string stream = stream_name(0);
@@ -134,6 +150,17 @@ std::vector<cell> append_cells() {
         };
         a100.limit = [](bench& b) { return run_limit(b, "insert_hundred.sql", 10, 100); };
     }
+    cell& a2 = cells.emplace_back(
+        append_cell("A2", 100, "an event each to two streams, all or nothing; the limit is A1 with as many writers"));
+    a2.library = [](bench& b) {
+        client_run run = run_appends(b, 100, append_pairs);
+        check_tables(b, schema, run.total, 200);
+        return run;
+    };
+    a2.limit = [](bench& b) {
+        make_fresh_tables(b, schema);
+        return run_appends(b, 100, append_single).rate;
+    };
     cell& ah = cells.emplace_back(append_cell("AH", 10, "one event an append, one stream for all, any version"));
     ah.library = [](bench& b) {
         client_run run = run_appends(b, 10, append_to_one);

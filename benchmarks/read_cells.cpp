@@ -55,6 +55,43 @@ asio::awaitable<void> read_streams(store from, worker& self, int streams) {
     }
 }
 
+constexpr int streams_of_links = 100; // each of all events of one of the first streams
+
+std::string link_stream_name(int index) { return "links-" + std::to_string(index); }
+
+/// Once in a run of the program.
+void load_links(bench& b) {
+    load(b);
+    if (!b.loaded.insert("links").second) return;
+    const auto link = [](store into, worker& self) -> asio::awaitable<void> {
+        for (int i = self.index(); i < streams_of_links; i += 10) {
+            const event_page page = co_await into.read(stream_name(i));
+            std::vector<uuid> ids;
+            for (const recorded_event& event : page) ids.push_back(event.id());
+            co_await into.link(link_stream_name(i), no_stream, std::move(ids));
+        }
+    };
+    run_once(in_schema(b, schema), 10, link);
+}
+
+/// L100: a stream at random of those that hold 100 links; or, to compare, of those with the same events themselves.
+asio::awaitable<void> read_some(store from, worker& self, std::string (*name)(int)) {
+    std::uniform_int_distribution<int> any(0, streams_of_links - 1);
+    while (self.goes_on()) {
+        const int index = any(self.random());
+        const std::string stream = name(index);
+        const clock::time_point started = clock::now();
+        const event_page page = co_await from.read(stream);
+        self.completed(started, 1);
+        std::int64_t version = 0;
+        for (const recorded_event& event : page)
+            if (event.link_version() != ++version || event.data().empty())
+                throw std::runtime_error("WRONG RESULT: a stream was read with a gap");
+        if (version != events_of_a_stream || !page.complete() || page.front().stream() != stream_name(index))
+            throw std::runtime_error("WRONG RESULT: a stream was not read whole");
+    }
+}
+
 /// The library's own SELECT with the same values, but for the stream, which pgbench picks at random.
 std::string read_script(int streams) {
     std::string statement = library_statement("read_stream", schema);
@@ -92,8 +129,9 @@ class bare_reader {
 public:
     explicit bare_reader(const std::string& url) : session_(url) {
         constexpr Oid int8 = 20;
-        const Oid types[] = {int8, int8, int8};
-        session_.checked(PQprepare(session_.native(), "page", library_statement("read_all", schema).c_str(), 3, types));
+        constexpr Oid boolean = 16;
+        const Oid types[] = {int8, int8, int8, boolean};
+        session_.checked(PQprepare(session_.native(), "page", library_statement("read_all", schema).c_str(), 4, types));
     }
 
     /// Adds a page to the sum. \returns its number of events
@@ -101,11 +139,12 @@ public:
         using boost::endian::native_to_big;
         const std::int64_t numbers[] = {
             native_to_big(sum.last_position() + 1), native_to_big(page_size), native_to_big(page_bytes)};
-        const char* values[3];
+        const char* values[4];
         for (int i = 0; i < 3; ++i) values[i] = reinterpret_cast<const char*>(&numbers[i]);
-        const int lengths[] = {8, 8, 8};
-        const int binary[] = {1, 1, 1};
-        const auto rows = session_.checked(PQexecPrepared(session_.native(), "page", 3, values, lengths, binary, 1));
+        values[3] = "\0"; // no links
+        const int lengths[] = {8, 8, 8, 1};
+        const int binary[] = {1, 1, 1, 1};
+        const auto rows = session_.checked(PQexecPrepared(session_.native(), "page", 4, values, lengths, binary, 1));
         const bool is_empty = PQgetisnull(rows.get(), 0, 1) == 1; // there is always a row, for the head of the log
         const int count = is_empty ? 0 : PQntuples(rows.get());
         for (int row = 0; row < count; ++row) sum.add(rows.get(), row);
@@ -203,6 +242,20 @@ std::vector<cell> read_cells() {
             const temporary_file script(read_script(streams_of(b)));
             return run_pgbench(b.on, b.wanted, script.path(), readers, {});
         };
+    }
+    for (const int readers : {1, 10}) {
+        cell& links = cells.emplace_back();
+        links.name = "L100";
+        links.concurrency = readers;
+        links.unit = "reads/s";
+        links.about = "read a stream of 100 links; the limit is the library reading the same events themselves";
+        links.prepare = load_links;
+        const auto read = [=](bench& b, std::string (*name)(int)) {
+            const auto work = [=](store from, worker& self) { return read_some(std::move(from), self, name); };
+            return run_reads(b, readers, work);
+        };
+        links.library = [=](bench& b) { return read(b, link_stream_name); };
+        links.limit = [=](bench& b) { return read(b, stream_name).rate; };
     }
     cells.push_back(read_all_cell());
     return cells;

@@ -23,6 +23,7 @@ enum column {
     type,
     data,
     metadata,
+    link_to,
     stream_id
 };
 

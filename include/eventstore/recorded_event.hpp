@@ -26,6 +26,7 @@ EVENTSTORE_EXPORT void release(const page* shared) noexcept;
 struct link_place {
     std::int64_t version = 0;
     std::int64_t position = 0;
+    uuid id{}; // the link's own
     std::string_view stream;
 };
 

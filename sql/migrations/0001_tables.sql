@@ -1,7 +1,8 @@
 -- The tables of one event store, in a schema of their own.
 --
 -- These files are written for a schema named eventstore and can be read (and run by psql) as they are; the library
--- puts its own schema's quoted name in the place of each "eventstore." prefix.
+-- puts its own schema's quoted name in the place of each "eventstore." prefix. For a store whose payloads are jsonb it
+-- drops the lines that end with "-- bytea", and brings in those that begin with "--jsonb".
 
 -- The history that the server is on: it gets a new number with each promotion of a standby. Positions are only comparable
 -- within one, as far as the others have not lost anything: after an asynchronous fail-over, the end of the log is gone,
@@ -34,6 +35,8 @@ create table eventstore.log_state (
     largest_event bigint      not null default 4096,
     -- The history that the last event was appended in.
     timeline      integer     not null default eventstore.timeline(),
+    payload       text        not null default 'bytea', -- bytea
+--jsonb     payload       text        not null default 'jsonb',
     created_at    timestamptz not null default clock_timestamp()
 );
 insert into eventstore.log_state default values;
@@ -45,7 +48,8 @@ create table eventstore.streams (
     name       text        collate "C" not null unique,
     version    bigint      not null check (version >= 0),
     created_at timestamptz not null,
-    deleted_at timestamptz
+    deleted_at timestamptz,
+    deletion   uuid -- which call has deleted it, so that the call can be repeated when its answer was lost
 ) with (fillfactor = 75); -- room for the new version on the same page: no index is touched by an append
 
 -- One row an event. Positions are handed out under the log's lock, which is held to the commit: they are the commit
@@ -59,11 +63,29 @@ create table eventstore.events (
     correlation_id uuid,
     causation_id   uuid,
     type           text        collate "C" not null,
-    data           bytea       not null,
-    metadata       bytea       not null,
+    data           bytea       not null, -- bytea
+    metadata       bytea       not null, -- bytea
+--jsonb     data           jsonb,
+--jsonb     metadata       jsonb,
+    -- The event at this position is in this stream, too: the row has its type, an id of its own, and no payload.
+    link_to        bigint,
     constraint events_stream_version_key unique (stream_id, stream_version),
     constraint events_event_id_key unique (event_id)
 );
+
+-- An event is once in a stream; and its links are found when it is deleted. Costs events that are no links nothing.
+create unique index events_link_key on eventstore.events (link_to, stream_id) where link_to is not null;
+
+-- The bytes of an event's payload.
+create function eventstore.payload_size(data bytea, metadata bytea) -- bytea
+--jsonb create function eventstore.payload_size(data jsonb, metadata jsonb)
+returns integer
+language sql
+immutable
+as $function$
+    select octet_length(data) + octet_length(metadata) -- bytea
+--jsonb     select coalesce(octet_length(data::text), 0) + coalesce(octet_length(metadata::text), 0)
+$function$;
 
 -- lz4 halves the time that a large payload takes, where the server was built with it.
 do $function$

@@ -60,7 +60,7 @@ begin
         return eventstore.append_events(
             array[stream_name], array[expected], array[1], array[created], 0, array[1], array[expected], array[1], array[is_retry],
             array[1], array[1], array[id], array[event_type], array[event_data], array[event_metadata],
-            array[correlation], array[causation], array[created],
+            array[correlation], array[causation], array[created], null, null,
             pg_catalog.octet_length(event_data) operator (pg_catalog.+) pg_catalog.octet_length(event_metadata), true);
     end if;
 
@@ -75,7 +75,12 @@ begin
             then greatest(clock.now, last.created_at)
             else clock.now
         end),
-        id, correlation, causation, event_type, event_data, event_metadata
+        id, correlation, causation, event_type,
+        event_data, event_metadata -- bytea
+--jsonb         case when pg_catalog.octet_length(event_data) operator (pg_catalog.>) 0
+--jsonb             then pg_catalog.convert_from(event_data, 'UTF8')::pg_catalog.jsonb end,
+--jsonb         case when pg_catalog.octet_length(event_metadata) operator (pg_catalog.>) 0
+--jsonb             then pg_catalog.convert_from(event_metadata, 'UTF8')::pg_catalog.jsonb end
     from eventstore.log_state as log
     cross join pg_catalog.clock_timestamp() as clock (now)
     left join lateral (

@@ -2,7 +2,7 @@
 --
 -- The appends are judged one by one, as if they had been sent one after the other; one that fails (its version, a
 -- deleted stream, a duplicate) stores nothing and hinders none of the others. Nothing is raised for it: an exception
--- would undo the work of all.
+-- would undo the work of all. Appends of one unit stand or fall together.
 --
 -- The caller groups the appends by stream. A group's expected version is the one that its first exact (or no-stream)
 -- append demands of the stream before the flush, else -2 if one of them wants the stream to exist, else -1. Where the
@@ -14,7 +14,8 @@
 -- and, if it was stored already, the time and the position of its last event}.
 -- created_at counts microseconds since 1970. The outcomes:
 --   0 appended; 1 it was stored already, by an earlier call with the same event ids; 2 wrong version; 3 stream exists;
---   4 stream not found; 5 stream deleted; 6 duplicate event.
+--   4 stream not found; 5 stream deleted; 6 duplicate event; 7 another append of its unit failed; 8 there is no event to
+--   link to.
 --
 -- Arrays are subscripted, never joined: the planner takes every unnest for ten rows, and joins of them are quadratic.
 -- unnest stands in the SELECT list, not in FROM, where it would spill large payloads to temporary files.
@@ -37,6 +38,8 @@ create function eventstore.append_events(
     correlations    uuid[],        -- null = none has one
     causations      uuid[],        -- null = none has one
     created         timestamptz[], -- null, or a null in it = now
+    event_links     uuid[],        -- null = none is a link; the id of the event that it links to; only with `careful`
+    append_unit     integer[],     -- null = each append by itself; those with the same number, which follow each other
     largest         bigint,        -- the bytes of the largest event's data and metadata
     careful         boolean        -- judge each append by itself from the start
 )
@@ -123,7 +126,8 @@ begin
     if careful then
         return append_events_carefully(
             stream_names, stream_created, append_stream, append_expected, append_size, append_is_retry, event_stream, event_ids,
-            event_types, event_data, event_metadata, correlations, causations, created, largest, head, clock);
+            event_types, event_data, event_metadata, correlations, causations, created, event_links, append_unit, largest,
+            head, clock);
     end if;
 
     if new_streams > 0 then
@@ -149,7 +153,9 @@ begin
          event_id, correlation_id, causation_id, type, data, metadata)
     select
         head + e.number, stream_ids[e.stream], bases[e.stream] + e.place, coalesce(e.created_at, clock),
-        e.event_id, e.correlation_id, e.causation_id, e.type, e.data, coalesce(e.metadata, '')
+        e.event_id, e.correlation_id, e.causation_id, e.type,
+        e.data, coalesce(e.metadata, '') -- bytea
+--jsonb         nullif(convert_from(e.data, 'UTF8'), '')::jsonb, nullif(convert_from(e.metadata, 'UTF8'), '')::jsonb
     from (
         select
             generate_subscripts(event_ids, 1) as number,

@@ -1,7 +1,7 @@
 -- Events are facts: nobody changes or removes them by mistake, not even the owner of the tables. Statement-level
 -- triggers cost nothing on an insert, and see TRUNCATE too.
 --
--- The hard delete of a stream sets eventstore.hard_delete to 'on' with SET LOCAL, in its own transaction.
+-- The hard delete of a stream (0007) sets eventstore.hard_delete to 'on' with SET LOCAL, in its own transaction.
 create function eventstore.refuse_change()
 returns trigger
 language plpgsql
@@ -25,9 +25,26 @@ create trigger streams_are_never_removed
 before delete or truncate on eventstore.streams
 for each statement execute function eventstore.refuse_change();
 
+-- A stream keeps its id and its name, but for the one name that a hard delete gives it.
+create function eventstore.refuse_new_identity()
+returns trigger
+language plpgsql
+set search_path = eventstore, pg_temp
+as $function$
+begin
+    if new.stream_id = old.stream_id and (new.name = old.name or (
+        new.name = '$deleted ' || old.stream_id and current_setting('eventstore.hard_delete', true) = 'on'))
+    then
+        return new;
+    end if;
+    raise exception '% of %.% is refused: a stream keeps its id and its name', tg_op, tg_table_schema, tg_table_name
+        using errcode = 'restrict_violation';
+end
+$function$;
+
 create trigger streams_keep_their_identity
 before update of stream_id, name on eventstore.streams
-for each statement execute function eventstore.refuse_change();
+for each row execute function eventstore.refuse_new_identity();
 
 create trigger log_state_is_never_removed
 before delete or truncate on eventstore.log_state

@@ -70,7 +70,8 @@ create function eventstore.claim_subscription(
     out truncated  boolean, -- the log does not reach the checkpoint any more, or holds another event there
     out owners_lease_ms bigint, -- if it is not free
     out replays    boolean, -- something that was parked is to be delivered again
-    out seen_timeline integer -- the history that the checkpoint is of
+    out seen_timeline integer, -- the history that the checkpoint is of
+    out seen_stream   bigint   -- the stream that has the name
 )
 language plpgsql
 security definer
@@ -116,6 +117,7 @@ begin
     id := mine.subscription_id;
     beat := mine.beat;
     seen_timeline := timeline();
+    seen_stream := here.stream_id;
     taken := false;
     truncated := false;
     owners_lease_ms := coalesce(extract(epoch from mine.lease) * 1000, 0)::bigint;

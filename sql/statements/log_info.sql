@@ -6,5 +6,6 @@ select
         (select newest.position from eventstore.events as newest order by newest.position desc limit 1)
     ) as version,
     l.created_at,
-    null::timestamptz as deleted_at
+    null::timestamptz as deleted_at,
+    0::bigint as stream_id
 from eventstore.log_state as l

@@ -1,10 +1,13 @@
 -- As read_all, with exact sizes and a filter: rows until max_bytes are reached (one at least), of these types, of
 -- streams whose names begin with this prefix. At most $6 positions are looked at; see read_stream_bounded.
---   $1 from position (inclusive), $2 count, $3 max_bytes, $4 types (null = all), $5 prefix (null = all), $6 window
+--   $1 from position (inclusive), $2 count, $3 max_bytes, $4 types (null = all), $5 prefix (null = all), $6 window,
+--   $7 whether links are wanted, too
 select
     log.head,
     e.stream_version, e.position, e.created_at, e.event_id, e.correlation_id, e.causation_id,
-    e.type, case when e.total_bytes <= $3 or e.total_bytes = e.bytes then e.data end as data, e.metadata, e.stream_id,
+    case when e.total_bytes <= $3 or e.total_bytes = e.bytes then e.type end as type,
+    case when e.total_bytes <= $3 or e.total_bytes = e.bytes then e.data end as data,
+    e.metadata, e.link_to, e.stream_id,
     (select eventstore.timeline()) as timeline
 from (
     select
@@ -17,14 +20,15 @@ left join lateral (
     from (
         select
             e.*,
-            octet_length(e.data) + octet_length(e.metadata) as bytes,
-            sum(octet_length(e.data) + octet_length(e.metadata)) over (
+            eventstore.payload_size(e.data, e.metadata) as bytes,
+            sum(eventstore.payload_size(e.data, e.metadata)) over (
                 order by e.position asc rows unbounded preceding -- forward
                 order by e.position desc rows unbounded preceding -- backward
             ) as total_bytes
         from eventstore.events as e
         where e.position >= $1 -- forward
         where e.position <= $1 -- backward
+          and (e.link_to is null or $7)
           and e.position < $1 + $6 -- forward
           and e.position > least($1, log.head) - $6 -- backward
           and ($4::text[] is null or e.type = any ($4))

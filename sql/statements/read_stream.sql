@@ -4,12 +4,14 @@
 -- The page is cut so that it cannot exceed max_bytes, going by the largest event that the log holds: no sizes are
 -- added up, which would make it a third slower. Where that cuts off too much, read_stream_bounded is the one to use.
 --
+-- A row with link_to stands for the event at that position; see originals.
+--
 -- The library keeps the lines marked with its direction, and drops the others.
 --   $1 name, $2 from version (inclusive), $3 count, $4 max_bytes
 select
     case when s.deleted_at is null then s.version else -1 end as head,
     e.stream_version, e.position, e.created_at, e.event_id, e.correlation_id, e.causation_id,
-    e.type, e.data, e.metadata,
+    e.type, e.data, e.metadata, e.link_to, s.stream_id,
     (select eventstore.timeline()) as timeline
 from eventstore.streams as s
 left join lateral (

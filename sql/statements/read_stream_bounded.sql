@@ -1,12 +1,15 @@
 -- As read_stream, with exact sizes and a filter: rows until max_bytes are reached (one at least), of these types.
 --
--- A last row whose data is null says that there is more, but no room for it.
+-- A last row whose type is null says that there is more, but no room for it. A link counts as nothing here: what it
+-- stands for is counted when it is read.
 -- A filter that matches nothing must not read the whole stream in one statement: at most $6 versions are looked at.
 --   $1 name, $2 from version (inclusive), $3 count, $4 max_bytes, $5 types (null = all), $6 window
 select
     case when s.deleted_at is null then s.version else -1 end as head,
     e.stream_version, e.position, e.created_at, e.event_id, e.correlation_id, e.causation_id,
-    e.type, case when e.total_bytes <= $4 or e.total_bytes = e.bytes then e.data end as data, e.metadata,
+    case when e.total_bytes <= $4 or e.total_bytes = e.bytes then e.type end as type,
+    case when e.total_bytes <= $4 or e.total_bytes = e.bytes then e.data end as data,
+    e.metadata, e.link_to, s.stream_id,
     (select eventstore.timeline()) as timeline
 from eventstore.streams as s
 left join lateral (
@@ -14,8 +17,8 @@ left join lateral (
     from (
         select
             e.*,
-            octet_length(e.data) + octet_length(e.metadata) as bytes,
-            sum(octet_length(e.data) + octet_length(e.metadata)) over (
+            eventstore.payload_size(e.data, e.metadata) as bytes,
+            sum(eventstore.payload_size(e.data, e.metadata)) over (
                 order by e.stream_version asc rows unbounded preceding -- forward
                 order by e.stream_version desc rows unbounded preceding -- backward
             ) as total_bytes

@@ -2,6 +2,7 @@
 
 #include "base/run_apart.hpp"
 #include "base/text.hpp"
+#include "log/page.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
@@ -10,7 +11,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <numeric>
 #include <random>
 #include <utility>
 
@@ -328,7 +328,7 @@ asio::awaitable<void> feed::read(feed_state::page_wish wish) {
     const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
     read_options what;
     what.from(wish.from).count(wish.count);
-    auto reading = log::reader::read_snapshot(reader_, "$all", std::move(what), deadline);
+    auto reading = log::reader::read_with_links(reader_, std::move(what), deadline);
     const auto answer = co_await std::move(reading);
     if (answer && answer->timeline == state_.timeline()) {
         state_.page_arrived(answer->page, answer->head);
@@ -350,19 +350,19 @@ asio::awaitable<void> feed::read(feed_state::page_wish wish) {
 void feed::publish(const feed_state::publication& what) {
     const event_page& page = what.page;
     last_event_.reset();
-    if (!page.empty() && page.back().position() == what.through) last_event_ = page.back().id();
-    if (all_.size() < page.size()) {
-        const std::size_t known = all_.size();
-        all_.resize(page.size());
-        std::iota(all_.begin() + static_cast<std::ptrdiff_t>(known), all_.end(), static_cast<std::uint32_t>(known));
+    if (!page.empty() && page.back().link_position() == what.through && !page.back().is_linked())
+        last_event_ = page.back().id();
+    all_.clear(); // the log itself has no links
+    for (std::uint32_t i = 0; i < page.size(); ++i) {
+        if (!page[i].is_linked()) all_.push_back(i);
     }
-    const std::span<const std::uint32_t> all(all_.data(), page.size());
+    const std::span<const std::uint32_t> all(all_);
     for (const place& each : of_log_) {
         if (const auto alive = each.who.lock()) alive->on_live({page, all, what.through, state_.timeline()});
     }
     if (of_stream_.empty()) return;
     std::unordered_map<std::string_view, std::vector<std::uint32_t>> by_stream;
-    for (std::uint32_t i = 0; i < page.size(); ++i) by_stream[page[i].stream()].push_back(i);
+    for (std::uint32_t i = 0; i < page.size(); ++i) by_stream[detail::page::holder_of(page[i])].push_back(i);
     for (const auto& [stream, which] : by_stream) {
         const auto followed = of_stream_.find(std::string(stream));
         if (followed == of_stream_.end()) continue;

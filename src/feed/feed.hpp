@@ -62,7 +62,8 @@ public:
     /// The log reaches at least this position.
     void hint(std::int64_t head);
 
-    /// Other messages than those about the log: "free <id>" and "gone <id>" of subscriptions.
+    /// Other messages than those about the log: "free <id>", "gone <id>" and "replay <id>" of subscriptions, "restored <id>"
+    /// of streams.
     void on_message(std::function<void(std::string_view what, std::int64_t id)> handler);
 
     void close();
@@ -107,7 +108,7 @@ private:
     std::vector<place> of_log_;
     std::unordered_map<std::string, std::vector<place>> of_stream_;
     std::vector<std::shared_ptr<attachment>> arriving_; // until it has begun
-    std::vector<std::uint32_t> all_;                    // 0, 1, 2 ...
+    std::vector<std::uint32_t> all_;                    // of the page that is being told: what is no link
     asio::steady_timer wake_;
     detail::backoff backoff_;
     std::optional<uuid> last_event_; // the one at the last published position, if it was told

@@ -14,7 +14,7 @@ constexpr std::int64_t largest_page = 1'000; // events
 /// The events of a page after a position.
 event_page after(const event_page& page, std::int64_t position) {
     std::size_t told = 0;
-    while (told < page.size() && page[told].position() <= position) ++told;
+    while (told < page.size() && page[told].link_position() <= position) ++told;
     return told == 0 ? page : detail::page::rest_of(page, told);
 }
 

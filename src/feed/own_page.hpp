@@ -14,6 +14,9 @@ namespace eventstore::feed {
 
 using appends = std::span<const std::shared_ptr<log::append_request>>;
 
+/// True if some of them are links: their events are elsewhere, and no page can be made of them without reading.
+bool has_links(appends which);
+
 /// The events of one transaction, in order, without a copy of their payloads: the page keeps the appends.
 event_page page_of(appends which, std::span<const log::append_plan::outcome> outcomes);
 

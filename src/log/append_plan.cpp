@@ -22,32 +22,39 @@ std::int64_t payload_bytes(const event_data& event) {
 
 append_plan::append_plan(std::span<const std::shared_ptr<append_request>> appends) : appends_(appends) {
     std::unordered_map<std::string_view, std::int32_t> group_of;
+    parts_.reserve(appends.size());
     places_.reserve(appends.size());
     for (const auto& append : appends) {
-        const auto [found, is_first] = group_of.try_emplace(append->stream, static_cast<std::int32_t>(groups_.size()));
-        if (is_first) {
-            groups_.emplace_back();
-            groups_.back().stream = append->stream;
-            groups_.back().created_at = append->events.front().created_at();
+        for (const append_part& part : append->parts) {
+            const auto [found, is_first] = group_of.try_emplace(part.stream, static_cast<std::int32_t>(groups_.size()));
+            if (is_first) {
+                groups_.emplace_back();
+                groups_.back().stream = part.stream;
+                groups_.back().created_at = part.events.front().created_at();
+            }
+            group& of = groups_[static_cast<std::size_t>(found->second)];
+            parts_.push_back(&part);
+            places_.push_back({found->second, of.events});
+            demand(of, part);
+            of.events += static_cast<std::int32_t>(part.events.size());
+            has_links_ |= !part.originals.empty();
         }
-        group& of = groups_[static_cast<std::size_t>(found->second)];
-        places_.push_back({found->second, of.events});
-        demand(of, *append);
-        of.events += static_cast<std::int32_t>(append->events.size());
-        events_ += append->events.size();
+        has_units_ |= append->parts.size() > 1;
+        events_ += append->events;
         bytes_ += append->bytes;
     }
+    needs_care_ |= has_links_;
     put_new_streams_first();
 }
 
-// What this append, coming after of.events others, demands of the stream's version before the flush.
-void append_plan::demand(group& of, const append_request& append) {
-    if (append.expected == any) return;
-    if (append.expected == exists) {
+// What this part, coming after of.events others, demands of the stream's version before the flush.
+void append_plan::demand(group& of, const append_part& part) {
+    if (part.expected == any) return;
+    if (part.expected == exists) {
         if (of.events == 0) of.expected = exists;
         return;
     }
-    const std::int64_t base = append.expected - of.events;
+    const std::int64_t base = part.expected - of.events;
     const bool is_free = of.expected == any || (of.expected == exists && base > 0);
     if (base >= 0 && is_free)
         of.expected = base;
@@ -74,15 +81,15 @@ void append_plan::put_new_streams_first() {
     for (place& each : places_) each.group = moved_to[static_cast<std::size_t>(each.group)];
 }
 
-bool append_plan::is_lone() const noexcept { return appends_.size() == 1 && appends_.front()->events.size() == 1; }
+bool append_plan::is_lone() const noexcept { return parts_.size() == 1 && events_ == 1 && !has_links_; }
 
 postgres::parameters append_plan::lone_arguments() const {
-    const append_request& append = *appends_.front();
-    const event_data& event = append.events.front();
+    const append_part& part = *parts_.front();
+    const event_data& event = part.events.front();
     postgres::parameters arguments;
-    arguments.reserve(append.bytes + 100);
-    arguments.add(append.stream);
-    arguments.add(append.expected);
+    arguments.reserve(bytes_ + 100);
+    arguments.add(part.stream);
+    arguments.add(part.expected);
     arguments.add(event.id());
     arguments.add(event.type());
     arguments.add(event.data());
@@ -96,13 +103,13 @@ postgres::parameters append_plan::lone_arguments() const {
     add_optional(event.correlation_id());
     add_optional(event.causation_id());
     add_optional(event.created_at());
-    arguments.add(append.is_retry);
+    arguments.add(appends_.front()->is_retry);
     return arguments;
 }
 
 postgres::parameters append_plan::arguments(bool careful) const {
     postgres::parameters arguments;
-    arguments.reserve(bytes_ + 80 * events_ + 60 * groups_.size() + 40 * appends_.size() + 500);
+    arguments.reserve(bytes_ + 80 * events_ + 60 * groups_.size() + 40 * parts_.size() + 500);
 
     arguments.begin_array(type_oid::text, groups_.size());
     for (const group& each : groups_) arguments.add(each.stream);
@@ -125,18 +132,20 @@ postgres::parameters append_plan::arguments(bool careful) const {
     }
     arguments.add(static_cast<std::int32_t>(new_streams_));
 
-    arguments.begin_array(type_oid::int4, appends_.size());
+    arguments.begin_array(type_oid::int4, parts_.size());
     for (const place& each : places_) arguments.add(each.group + 1);
-    arguments.begin_array(type_oid::int8, appends_.size());
-    for (const auto& each : appends_) arguments.add(each->expected);
-    arguments.begin_array(type_oid::int4, appends_.size());
-    for (const auto& each : appends_) arguments.add(static_cast<std::int32_t>(each->events.size()));
-    arguments.begin_array(type_oid::boolean, appends_.size());
-    for (const auto& each : appends_) arguments.add(each->is_retry);
+    arguments.begin_array(type_oid::int8, parts_.size());
+    for (const append_part* each : parts_) arguments.add(each->expected);
+    arguments.begin_array(type_oid::int4, parts_.size());
+    for (const append_part* each : parts_) arguments.add(static_cast<std::int32_t>(each->events.size()));
+    arguments.begin_array(type_oid::boolean, parts_.size());
+    for (const auto& append : appends_) {
+        for (std::size_t n = 0; n < append->parts.size(); ++n) arguments.add(append->is_retry);
+    }
 
     const auto for_each_event = [&](auto&& visit) {
-        for (const auto& append : appends_) {
-            for (const event_data& event : append->events) visit(event);
+        for (const append_part* part : parts_) {
+            for (const event_data& event : part->events) visit(event);
         }
     };
     const auto begin_events = [&](type_oid type, bool has_nulls = false) {
@@ -144,12 +153,12 @@ postgres::parameters append_plan::arguments(bool careful) const {
     };
 
     begin_events(type_oid::int4);
-    for (std::size_t i = 0; i < appends_.size(); ++i) {
-        for (std::size_t n = 0; n < appends_[i]->events.size(); ++n) arguments.add(places_[i].group + 1);
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+        for (std::size_t n = 0; n < parts_[i]->events.size(); ++n) arguments.add(places_[i].group + 1);
     }
     begin_events(type_oid::int4);
-    for (std::size_t i = 0; i < appends_.size(); ++i) {
-        for (std::size_t n = 0; n < appends_[i]->events.size(); ++n)
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+        for (std::size_t n = 0; n < parts_[i]->events.size(); ++n)
             arguments.add(places_[i].offset + static_cast<std::int32_t>(n) + 1);
     }
 
@@ -187,6 +196,25 @@ postgres::parameters append_plan::arguments(bool careful) const {
     add_column(has_correlation, type_oid::uuid, [](const event_data& e) { return e.correlation_id(); });
     add_column(has_causation, type_oid::uuid, [](const event_data& e) { return e.causation_id(); });
     add_column(has_created_at, type_oid::timestamptz, [](const event_data& e) { return e.created_at(); });
+    if (has_links_) {
+        begin_events(type_oid::uuid, true);
+        for (const append_part* part : parts_) {
+            for (const uuid& each : part->originals) arguments.add(each);
+            for (std::size_t n = part->originals.size(); n < part->events.size(); ++n) arguments.add_null();
+        }
+    } else {
+        arguments.add_null();
+    }
+    if (has_units_) {
+        arguments.begin_array(type_oid::int4, parts_.size());
+        std::int32_t unit = 0;
+        for (const auto& append : appends_) {
+            for (std::size_t n = 0; n < append->parts.size(); ++n) arguments.add(unit);
+            ++unit;
+        }
+    } else {
+        arguments.add_null();
+    }
     arguments.add(largest);
     arguments.add(careful);
     return arguments;
@@ -194,7 +222,7 @@ postgres::parameters append_plan::arguments(bool careful) const {
 
 namespace {
 
-append_result placed(const append_request& append, std::int64_t first_version, std::int64_t first_position,
+append_result placed(const append_part& append, std::int64_t first_version, std::int64_t first_position,
     std::optional<timestamp> clock) {
     const auto count = static_cast<std::int64_t>(append.events.size());
     append_result result;
@@ -213,7 +241,7 @@ std::optional<append_plan::verdict> append_plan::lone_outcome(const answer& from
         return outcomes(from); // something was out of the ordinary, and append_events has answered
     if (from.size() != 5 || !from[1] || !from[2] || !from[3] || !from[4]) return std::nullopt;
     outcome only;
-    only.result = placed(*appends_.front(), *from[1], *from[2], from_unix(*from[3]));
+    only.result = placed(*parts_.front(), *from[1], *from[2], from_unix(*from[3]));
     return verdict{std::vector<outcome>(1, only), static_cast<std::int32_t>(*from[4])};
 }
 
@@ -225,32 +253,33 @@ std::optional<append_plan::verdict> append_plan::outcomes(const answer& from) co
     verdict all;
     all.timeline = static_cast<std::int32_t>(*from[3]);
     std::vector<outcome>& list = all.outcomes;
-    list.reserve(appends_.size());
+    list.reserve(parts_.size());
 
     if (*from[0] == 0) {
         if (from.size() != header + groups_.size()) return std::nullopt;
         std::int64_t position = head + 1;
-        for (std::size_t i = 0; i < appends_.size(); ++i) {
+        for (std::size_t i = 0; i < parts_.size(); ++i) {
             const auto base = from[header + static_cast<std::size_t>(places_[i].group)];
             if (!base) return std::nullopt;
             outcome& next = list.emplace_back();
-            next.result = placed(*appends_[i], *base + places_[i].offset + 1, position, clock);
-            position += static_cast<std::int64_t>(appends_[i]->events.size());
+            next.result = placed(*parts_[i], *base + places_[i].offset + 1, position, clock);
+            position += static_cast<std::int64_t>(parts_[i]->events.size());
         }
         return all;
     }
 
     constexpr std::size_t fields = 6;
-    if (*from[0] != 1 || from.size() != header + fields * appends_.size()) return std::nullopt;
-    for (std::size_t i = 0; i < appends_.size(); ++i) {
+    if (*from[0] != 1 || from.size() != header + fields * parts_.size()) return std::nullopt;
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
         const auto* const field = &from[header + fields * i];
-        if (!field[0] || *field[0] < 0 || *field[0] > 6) return std::nullopt;
+        if (!field[0] || *field[0] < 0 || *field[0] > static_cast<std::int64_t>(outcome::last_kind))
+            return std::nullopt;
         outcome& next = list.emplace_back();
         next.what = static_cast<outcome::kind>(*field[0]);
         next.actual_version = field[3].value_or(-1);
-        if (next.what == outcome::kind::appended || next.what == outcome::kind::already_appended) {
+        if (next.is_success()) {
             if (!field[1] || !field[2]) return std::nullopt;
-            next.result = placed(*appends_[i], *field[1], *field[2], clock);
+            next.result = placed(*parts_[i], *field[1], *field[2], clock);
             next.result.already_appended = next.what == outcome::kind::already_appended;
             if (next.result.already_appended && field[4]) next.result.created_at = from_unix(*field[4]);
             if (next.result.already_appended && field[5])

@@ -13,20 +13,21 @@
 
 namespace eventstore::log {
 
-/// The appends of one flush, grouped by stream. See sql/migrations/0003_append_events.sql for the terms.
+/// The appends of one flush, grouped by stream. See sql/migrations/0003_append_events.sql for the terms: an append of SQL
+/// is one part of a request, and a request of several parts is a unit.
 class append_plan {
 public:
     explicit append_plan(std::span<const std::shared_ptr<append_request>> appends);
 
     /// One append of one event, which append_event does quicker.
     bool is_lone() const noexcept;
-    /// The appends to one stream contradict each other: each must be judged by itself.
+    /// The appends to one stream contradict each other, or there are links: each must be judged by itself.
     bool needs_care() const noexcept { return needs_care_; }
 
     postgres::parameters lone_arguments() const;
     postgres::parameters arguments(bool careful) const;
 
-    /// What became of one append.
+    /// What became of one part.
     struct outcome {
         enum class kind : std::int64_t {
             appended = 0,
@@ -36,7 +37,11 @@ public:
             stream_not_found = 4,
             stream_deleted = 5,
             duplicate_event = 6,
+            unit_failed = 7, ///< another part of its request did
+            event_not_found = 8,
         };
+        static constexpr kind last_kind = kind::event_not_found;
+        bool is_success() const noexcept { return what == kind::appended || what == kind::already_appended; }
         kind what = kind::appended;
         append_result result;
         std::int64_t actual_version = -1;
@@ -44,7 +49,7 @@ public:
     using answer = std::vector<std::optional<std::int64_t>>;
 
     struct verdict {
-        std::vector<outcome> outcomes; ///< in the order of the appends
+        std::vector<outcome> outcomes; ///< in the order of the requests and their parts
         std::int32_t timeline = 0;     ///< the history that they are part of
     };
     /// Nothing if the answer is not one of append_events.
@@ -64,19 +69,22 @@ public:
 private:
     struct place {
         std::int32_t group = 0;  // from 0
-        std::int32_t offset = 0; // events of the group before this append
+        std::int32_t offset = 0; // events of the group before this part
     };
 
-    void demand(group& of, const append_request& append);
+    void demand(group& of, const append_part& part);
     void put_new_streams_first();
 
     std::span<const std::shared_ptr<append_request>> appends_;
+    std::vector<const append_part*> parts_;
     std::vector<group> groups_;
-    std::vector<place> places_; // of each append
+    std::vector<place> places_; // of each part
     std::size_t new_streams_ = 0;
     std::size_t events_ = 0;
     std::size_t bytes_ = 0;
     bool needs_care_ = false;
+    bool has_units_ = false;
+    bool has_links_ = false;
 };
 
 } // namespace eventstore::log

@@ -12,7 +12,7 @@ namespace eventstore::log {
 
 /// Appends that wait for their flush, first come, first served, within a budget of bytes.
 ///
-/// `Request` has `bytes`, `events.size()`, `alone` and `is_claimed()`. What was admitted counts until release().
+/// `Request` has `bytes`, `events` (their number), `alone` and `is_claimed()`. What was admitted counts until release().
 template <class Request>
 class append_queue {
 public:
@@ -54,10 +54,10 @@ public:
         while (admitted_ > 0) {
             pointer& next = waiting_.front();
             if (!next->is_claimed()) {
-                const bool fits = events + next->events.size() <= limits_.flush_events &&
+                const bool fits = events + next->events <= limits_.flush_events &&
                     bytes + next->bytes <= limits_.flush_bytes && !next->alone && !is_full;
                 if (!flush.empty() && !fits) break;
-                events += next->events.size();
+                events += next->events;
                 bytes += next->bytes;
                 is_full = next->alone;
                 flush.push_back(std::move(next));

@@ -6,26 +6,30 @@ namespace eventstore::log {
 
 namespace {
 
-std::size_t bytes_of(const std::string& stream, const std::vector<event_data>& events) {
-    std::size_t bytes = stream.size() + 64;
-    for (const event_data& each : events)
-        bytes += each.type().size() + each.data().size() + each.metadata().size() + 64;
+std::size_t bytes_of(const std::vector<append_part>& parts) {
+    std::size_t bytes = 0;
+    for (const append_part& part : parts) {
+        bytes += part.stream.size() + 64 + part.originals.size() * sizeof(uuid);
+        for (const event_data& each : part.events)
+            bytes += each.type().size() + each.data().size() + each.metadata().size() + 64;
+    }
     return bytes;
+}
+
+std::size_t count_events(const std::vector<append_part>& parts) {
+    std::size_t count = 0;
+    for (const append_part& part : parts) count += part.events.size();
+    return count;
 }
 
 } // namespace
 
-append_request::append_request(
-    std::weak_ptr<appender> owner, std::string stream_, std::int64_t expected_, std::vector<event_data> events_)
-    : stream(std::move(stream_)),
-      expected(expected_),
-      events(std::move(events_)),
-      bytes(bytes_of(stream, events)),
-      owner_(std::move(owner)) {}
+append_request::append_request(std::weak_ptr<appender> owner, std::vector<append_part> parts_)
+    : parts(std::move(parts_)), bytes(bytes_of(parts)), events(count_events(parts)), owner_(std::move(owner)) {}
 
-void append_request::succeed(const append_result& how) {
+void append_request::succeed(std::vector<append_result> how) {
     if (!claim()) return;
-    outcome = how;
+    outcome = std::move(how);
     finish();
 }
 

@@ -16,16 +16,26 @@ namespace eventstore::log {
 
 class appender;
 
-/// What a caller of append waits for. The fields but `outcome` belong to the appender, under its mutex.
+/// What one stream gets.
+struct append_part {
+    std::string stream;
+    std::int64_t expected = -1; ///< exact, 0 = no stream, -1 = any version, -2 = stream exists
+    std::vector<event_data> events;
+    std::vector<uuid> originals; ///< if not empty: each event is a link, to the event with this id
+};
+
+/// What a caller of append waits for: one part, or several that stand or fall together. The fields but `outcome` belong
+/// to the appender, under its mutex.
 class append_request final : public detail::operation {
 public:
-    append_request(
-        std::weak_ptr<appender> owner, std::string stream, std::int64_t expected, std::vector<event_data> events);
+    append_request(std::weak_ptr<appender> owner, std::vector<append_part> parts);
 
-    const std::string stream;
-    const std::int64_t expected; ///< exact, 0 = no stream, -1 = any version, -2 = stream exists
-    const std::vector<event_data> events;
-    const std::size_t bytes; ///< of names, types and payloads
+    const std::vector<append_part> parts; ///< one at least
+    const std::size_t bytes;              ///< of names, types and payloads
+    const std::size_t events;             ///< how many
+
+    /// The stream that messages speak of.
+    const std::string& stream() const noexcept { return parts.front().stream; }
 
     bool is_retry = false;     ///< an earlier attempt may have been carried out
     bool is_under_way = false; ///< in a flush that was sent
@@ -33,10 +43,11 @@ public:
     int attempts = 0;
 
     /// Ends it, unless it has ended already.
-    void succeed(const append_result& how);
+    void succeed(std::vector<append_result> how);
     void fail(const failure& why);
 
-    result<append_result> outcome{append_result()};
+    /// Of each part.
+    result<std::vector<append_result>> outcome{std::vector<append_result>()};
 
 private:
     void start() override;

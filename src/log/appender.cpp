@@ -59,10 +59,10 @@ void appender::adopt(connection_ptr link) {
     counts_.is_connected = true;
 }
 
-asio::awaitable<result<append_result>> appender::append(std::shared_ptr<appender> self, std::string stream,
-    std::int64_t expected, std::vector<event_data> events, detail::steady_time deadline) {
+asio::awaitable<result<std::vector<append_result>>> appender::append(
+    std::shared_ptr<appender> self, std::vector<append_part> parts, detail::steady_time deadline) {
     // `self` stays in this frame, and keeps the appender while its caller waits.
-    const auto waiting = std::make_shared<append_request>(self, std::move(stream), expected, std::move(events));
+    const auto waiting = std::make_shared<append_request>(self, std::move(parts));
     co_await detail::suspend(waiting, self->timers_.get(), deadline);
     co_return std::move(waiting->outcome);
 }
@@ -74,7 +74,7 @@ void appender::submit(request_ptr next) {
         if (closed_) {
             refused = closed_failure();
         } else if (options_.fails_when_full() && !queue_.has_room(next->bytes)) {
-            refused = overloaded(next->stream, queue_.used_bytes(), options_.max_queued_bytes());
+            refused = overloaded(next->stream(), queue_.used_bytes(), options_.max_queued_bytes());
         } else {
             queue_.push(std::move(next));
             if (gate_.arrived()) cut_soon();
@@ -86,7 +86,7 @@ void appender::submit(request_ptr next) {
 
 void appender::give_up(append_request& which, errc why) noexcept {
     failure::facts facts;
-    facts.stream = which.stream;
+    facts.stream = which.stream();
     facts.retry_helps = true;
     bool tell_of_connection = false;
     {
@@ -203,28 +203,39 @@ void appender::broken(const failure& why) {
 }
 
 void appender::stored(flush& which, const append_plan::verdict& verdict) {
-    const auto& outcomes = verdict.outcomes;
     const auto appends = which.take_appends();
     backoff_.succeeded();
     {
         const std::lock_guard lock(mutex_);
-        for (std::size_t i = 0; i < appends.size(); ++i) {
-            queue_.release(appends[i]->bytes);
-            if (outcomes[i].what == append_plan::outcome::kind::appended) {
+        auto outcome = verdict.outcomes.begin();
+        for (const request_ptr& each : appends) {
+            queue_.release(each->bytes);
+            if (outcome->what == append_plan::outcome::kind::appended) {
                 ++counts_.appends;
-                counts_.events += appends[i]->events.size();
+                counts_.events += each->events;
             }
+            outcome += static_cast<std::ptrdiff_t>(each->parts.size());
         }
     }
-    for (std::size_t i = 0; i < appends.size(); ++i) {
-        switch (outcomes[i].what) {
-        case append_plan::outcome::kind::appended:
-        case append_plan::outcome::kind::already_appended: appends[i]->succeed(outcomes[i].result); break;
-        default: appends[i]->fail(to_failure(*appends[i], outcomes[i])); break;
-        }
+    auto outcome = verdict.outcomes.begin();
+    for (const request_ptr& each : appends) {
+        const auto end = outcome + static_cast<std::ptrdiff_t>(each->parts.size());
+        tell(*each, std::span(outcome, end));
+        outcome = end;
     }
     on_committed_(appends, verdict);
     next(appends);
+}
+
+void appender::tell(append_request& append, std::span<const append_plan::outcome> outcomes) {
+    std::vector<append_result> results;
+    results.reserve(outcomes.size());
+    for (std::size_t i = 0; i < outcomes.size(); ++i) {
+        if (outcomes[i].what == append_plan::outcome::kind::unit_failed) continue;
+        if (!outcomes[i].is_success()) return append.fail(to_failure(append, append.parts[i], outcomes[i]));
+        results.push_back(outcomes[i].result);
+    }
+    append.succeed(std::move(results));
 }
 
 void appender::failed(flush& which, const failure& why) {

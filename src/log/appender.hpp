@@ -48,9 +48,9 @@ public:
     /// Takes over a connected connection. On the strand.
     void adopt(connection_ptr link);
 
-    /// Waits until the append has its outcome. Arguments are valid.
-    static asio::awaitable<result<append_result>> append(std::shared_ptr<appender> self, std::string stream,
-        std::int64_t expected, std::vector<event_data> events, detail::steady_time deadline);
+    /// Waits until the append has its outcome: a result for each part. Arguments are valid.
+    static asio::awaitable<result<std::vector<append_result>>> append(
+        std::shared_ptr<appender> self, std::vector<append_part> parts, detail::steady_time deadline);
 
     /// Refuses new appends; `closed` is called, on any thread, once what was queued is stored and the connection closed.
     void close(std::function<void()> closed);
@@ -89,6 +89,7 @@ private:
 
     // What a flush reports, on the strand.
     void stored(flush& which, const append_plan::verdict& verdict);
+    static void tell(append_request& append, std::span<const append_plan::outcome> outcomes);
     void failed(flush& which, const failure& why);
     void lost(flush& which, const failure& why);
     void explain_lock(std::vector<request_ptr> appends, const failure& why);

@@ -18,8 +18,15 @@ std::string expectation(std::int64_t expected) {
     }
 }
 
+std::string appending_to(const append_part& part) {
+    return message(
+        part.originals.empty() ? "appending to stream " : "linking into stream ", quoted_for_message(part.stream));
+}
+
 std::string appending_to(const append_request& append) {
-    return message("appending to stream ", quoted_for_message(append.stream));
+    const std::string first = appending_to(append.parts.front());
+    const std::size_t others = append.parts.size() - 1;
+    return others == 0 ? first : message(first, " and ", std::to_string(others), others == 1 ? " other" : " others");
 }
 
 std::string_view earlier_attempt(const append_request& append) {
@@ -28,14 +35,14 @@ std::string_view earlier_attempt(const append_request& append) {
 
 } // namespace
 
-failure to_failure(const append_request& append, const append_plan::outcome& why) {
+failure to_failure(const append_request& append, const append_part& part, const append_plan::outcome& why) {
     using kind = append_plan::outcome::kind;
     failure::facts facts;
-    facts.stream = append.stream;
-    facts.expected = append.expected;
+    facts.stream = part.stream;
+    facts.expected = part.expected;
     facts.actual = why.actual_version;
     const std::string actual = std::to_string(why.actual_version);
-    std::string text = appending_to(append);
+    std::string text = appending_to(part);
     errc code = errc::wrong_expected_version;
     switch (why.what) {
     case kind::stream_exists:
@@ -50,25 +57,35 @@ failure to_failure(const append_request& append, const append_plan::outcome& why
         code = errc::stream_deleted;
         text += ": it was deleted";
         break;
+    case kind::event_not_found:
+        code = errc::event_not_found;
+        text += ": one of the events to link to is not stored";
+        break;
     case kind::duplicate_event:
         code = errc::duplicate_event;
+        if (!part.originals.empty()) {
+            text += ": one of the events is in that stream already";
+            break;
+        }
         text += ": an event with one of these ids is stored already, elsewhere, or with only a part of these events; "
                 "give new events new ids, and retry with exactly the same events";
         break;
     case kind::appended:
     case kind::already_appended:
+    case kind::unit_failed:
     case kind::wrong_version:
-        text += message(": expected ", expectation(append.expected), ", but it is at version ", actual,
+        text += message(": expected ", expectation(part.expected), ", but it is at version ", actual,
             "; read what was added, decide anew, and append at that version");
         break;
     }
+    if (append.parts.size() > 1) text += "; nothing was stored in the other streams of this append either";
     facts.message = std::move(text);
     return failure(code, std::move(facts));
 }
 
 failure about(const append_request& append, const failure& why) {
     failure::facts facts = *why.operator->();
-    facts.stream = append.stream;
+    facts.stream = append.stream();
     facts.outcome_unknown = append.is_retry; // this attempt stored nothing, but an earlier one may have
     facts.message = message(appending_to(append), ": ", why.message(), earlier_attempt(append));
     return failure(why.code(), std::move(facts));
@@ -76,7 +93,7 @@ failure about(const append_request& append, const failure& why) {
 
 failure lock_not_available(const append_request& append, const failure& why, std::string_view holder) {
     failure::facts facts = *why.operator->();
-    facts.stream = append.stream;
+    facts.stream = append.stream();
     facts.retry_helps = true;
     facts.outcome_unknown = append.is_retry;
     facts.message = message(appending_to(append), ": the lock of the log was not to be had in time",

@@ -11,8 +11,8 @@
 
 namespace eventstore::log {
 
-/// What the append functions found wrong with an append.
-failure to_failure(const append_request& append, const append_plan::outcome& why);
+/// What the append functions found wrong with a part of an append.
+failure to_failure(const append_request& append, const append_part& part, const append_plan::outcome& why);
 /// The failure of a whole flush, for one of its appends.
 failure about(const append_request& append, const failure& why);
 failure lock_not_available(const append_request& append, const failure& why, std::string_view holder);

@@ -58,7 +58,16 @@ recorded_event page::single(const page_row& row) {
         text->append(*each);
         *each = {begin, each->size()};
     }
-    const auto* const shared = new page(std::vector<page_row>(1, own), std::vector<keep_alive>(1, text), true, 0);
+    std::vector<keep_alive> storage(1, text);
+    if (row.link) {
+        auto place = std::make_shared<link_place>(*row.link);
+        auto holder = std::make_shared<const std::string>(place->stream);
+        place->stream = *holder;
+        own.link = place.get();
+        storage.push_back(std::move(place));
+        storage.push_back(std::move(holder));
+    }
+    const auto* const shared = new page(std::vector<page_row>(1, own), std::move(storage), true, 0);
     return recorded_event(shared, shared->rows_.data(), recorded_event::adopt::reference);
 }
 

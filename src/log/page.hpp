@@ -11,6 +11,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace eventstore::detail {
@@ -30,6 +31,15 @@ public:
 
     /// Events of several pages, as a page of their own that keeps those pages.
     static event_page selection(std::span<const recorded_event* const> events, std::vector<event_page> sources);
+
+    /// The stream that an event was read from.
+    static std::string_view holder_of(const recorded_event& event) noexcept {
+        return event.row_->link ? event.row_->link->stream : event.row_->stream;
+    }
+    /// The id of the row that it was read from: the link's own, or the event's.
+    static const uuid& row_id_of(const recorded_event& event) noexcept {
+        return event.row_->link ? event.row_->link->id : event.row_->id;
+    }
 
     /// An event that owns a page of its own, with a copy of everything that the row's views see.
     static recorded_event single(const page_row& row);

@@ -22,7 +22,9 @@ using shared_result = std::shared_ptr<const PGresult>;
 // The columns of every statement that returns events.
 namespace column {
 constexpr int head = 0, version = 1, position = 2, created_at = 3, id = 4, correlation_id = 5, causation_id = 6,
-              type = 7, data = 8, metadata = 9, stream = 10, timeline_of_stream = 10, timeline_of_log = 11;
+              type = 7, data = 8, metadata = 9, link_to = 10, stream = 11, timeline = 12,
+              // of read_links alone
+    link_version = 13, link_position = 14, link_id = 15, original_stream = 16;
 }
 
 constexpr std::int64_t first_window = 20'000;   // versions or positions that a filter looks at in one statement,
@@ -30,6 +32,13 @@ constexpr std::int64_t last_window = 1'000'000; // growing while it finds little
 constexpr std::size_t largest_page = 1'000'000; // events
 constexpr std::size_t most_bytes = std::size_t{1} << 30; // of a page
 constexpr std::int64_t furthest = std::int64_t{1} << 62; // leaves the server room to add a window
+
+/// A payload that is kept as jsonb comes with a byte that tells the version of its format; null is an empty one.
+std::string_view payload(const postgres::rows& rows, int row, int column) {
+    std::string_view bytes = rows.bytes(row, column);
+    if (!bytes.empty() && rows.type(column) == type_oid::jsonb) bytes.remove_prefix(1);
+    return bytes;
+}
 
 page_row decode(const postgres::rows& rows, int row) {
     page_row event;
@@ -40,8 +49,8 @@ page_row decode(const postgres::rows& rows, int row) {
     event.correlation_id = rows.optional_id(row, column::correlation_id);
     event.causation_id = rows.optional_id(row, column::causation_id);
     event.type = rows.bytes(row, column::type);
-    event.data = rows.bytes(row, column::data);
-    event.metadata = rows.bytes(row, column::metadata);
+    event.data = payload(rows, row, column::data);
+    event.metadata = payload(rows, row, column::metadata);
     return event;
 }
 
@@ -58,6 +67,7 @@ eventstore::stream_info decode_info(const postgres::rows& rows, int row) {
     info.version = rows.is_null(row, 1) ? 0 : rows.int8(row, 1);
     info.created_at = rows.time(row, 2);
     if (!rows.is_null(row, 3)) info.deleted_at = rows.time(row, 3);
+    info.id = rows.int8(row, 4);
     return info;
 }
 
@@ -79,18 +89,30 @@ struct reader::page_query {
 
     std::int64_t from = 0;
     std::int64_t bytes = 0;
+    bool with_links = false; // of all streams, when reading the log
     std::vector<page_row> rows;
-    std::vector<std::int64_t> stream_ids; // of each row, when reading the log
+    std::vector<std::int64_t> stream_ids; // of each row's event; 0 = the stream that is read
+    struct link {
+        std::size_t row = 0;
+        std::int64_t original = 0;
+        std::int64_t stream_id = 0; // of the link, when reading the log
+    };
+    std::vector<link> links;
+    std::shared_ptr<std::vector<detail::link_place>> link_places; // of the links, in their order
     std::vector<page::keep_alive> storage;
     bool complete = false;
     std::int64_t head = 0;
     std::int32_t timeline = 0;
+    std::int64_t stream_id = 0;
 
     bool is_log() const noexcept { return stream.empty(); }
     bool is_backward() const noexcept { return options.is_backward(); }
     std::int64_t room() const noexcept { return static_cast<std::int64_t>(options.count() - rows.size()); }
     std::int64_t bytes_left() const noexcept { return static_cast<std::int64_t>(options.max_bytes()) - bytes; }
-    std::int64_t place(const page_row& row) const noexcept { return is_log() ? row.position : row.version; }
+    std::int64_t place(const page_row& row) const noexcept {
+        if (is_log()) return row.position;
+        return row.link ? row.link->version : row.version;
+    }
 
     /// True if nothing can come after this place.
     bool is_end(std::int64_t reached) const noexcept { return is_backward() ? reached <= 1 : reached >= head; }
@@ -102,6 +124,8 @@ struct reader::page_query {
         bool is_missing = false; // there is no such stream
     };
     taken take(result_handle answer);
+    /// The same for read_links.
+    taken take_followed(result_handle answer);
     event_page make_page() &&;
 };
 
@@ -114,11 +138,12 @@ reader::page_query::taken reader::page_query::take(result_handle answer) {
         return what;
     }
     head = from_server.is_null(0, column::head) ? 0 : from_server.int8(0, column::head);
-    timeline = from_server.int4(0, is_log() ? column::timeline_of_log : column::timeline_of_stream);
+    timeline = from_server.int4(0, column::timeline);
+    if (!is_log()) stream_id = from_server.int8(0, column::stream);
     if (from_server.is_null(0, column::version)) return what; // an empty page
     rows.reserve(rows.size() + static_cast<std::size_t>(count));
     for (int i = 0; i < count; ++i) {
-        if (from_server.is_null(i, column::data)) {
+        if (from_server.is_null(i, column::type)) {
             what.is_cut = true;
             break;
         }
@@ -129,7 +154,10 @@ reader::page_query::taken reader::page_query::take(result_handle answer) {
             break;
         }
         bytes += size;
-        if (is_log()) stream_ids.push_back(from_server.int8(i, column::stream));
+        const std::int64_t stream_of_row = is_log() ? from_server.int8(i, column::stream) : 0;
+        if (!from_server.is_null(i, column::link_to))
+            links.push_back({rows.size(), from_server.int8(i, column::link_to), stream_of_row});
+        stream_ids.push_back(stream_of_row);
         rows.push_back(row);
         ++what.rows;
     }
@@ -138,10 +166,48 @@ reader::page_query::taken reader::page_query::take(result_handle answer) {
     return what;
 }
 
+reader::page_query::taken reader::page_query::take_followed(result_handle answer) {
+    const postgres::rows from_server(answer.get());
+    taken what;
+    const int count = from_server.count();
+    if (count == 0) {
+        what.is_missing = true;
+        return what;
+    }
+    head = from_server.int8(0, column::head);
+    timeline = from_server.int4(0, column::timeline);
+    stream_id = from_server.int8(0, column::stream);
+    if (from_server.is_null(0, column::link_version)) return what; // an empty page
+    rows.reserve(static_cast<std::size_t>(count));
+    link_places = std::make_shared<std::vector<detail::link_place>>(static_cast<std::size_t>(count));
+    for (int i = 0; i < count; ++i) {
+        if (from_server.is_null(i, column::version)) continue; // it stands for nothing any more
+        page_row& row = rows.emplace_back(decode(from_server, i));
+        bytes += static_cast<std::int64_t>(row.data.size() + row.metadata.size());
+        if (from_server.is_null(i, column::link_to)) {
+            stream_ids.push_back(0);
+            continue;
+        }
+        detail::link_place& place_of_link = (*link_places)[static_cast<std::size_t>(i)];
+        place_of_link.version = from_server.int8(i, column::link_version);
+        place_of_link.position = from_server.int8(i, column::link_position);
+        place_of_link.id = from_server.id(i, column::link_id);
+        row.link = &place_of_link;
+        stream_ids.push_back(from_server.int8(i, column::original_stream));
+    }
+    what.rows = static_cast<std::size_t>(count);
+    go_on_after(from_server.int8(count - 1, column::link_version));
+    storage.push_back(shared_result(answer.release(), postgres::result_deleter()));
+    storage.push_back(link_places);
+    return what;
+}
+
 event_page reader::page_query::make_page() && {
     if (!is_log()) {
         auto name = std::make_shared<const std::string>(std::move(stream));
-        for (page_row& each : rows) each.stream = *name;
+        for (page_row& each : rows) {
+            if (!each.link) each.stream = *name;
+        }
         storage.push_back(std::move(name));
     }
     return page::make(std::move(rows), std::move(storage), complete, from);
@@ -165,11 +231,21 @@ reader::task<event_page> reader::read(
 
 reader::task<reader::snapshot> reader::read_snapshot(
     self_ptr self, std::string stream, read_options options, detail::steady_time deadline) {
-    page_query query = make_query(std::move(stream), std::move(options), deadline);
+    return read_query(std::move(self), make_query(std::move(stream), std::move(options), deadline));
+}
+
+reader::task<reader::snapshot> reader::read_with_links(
+    self_ptr self, read_options options, detail::steady_time deadline) {
+    page_query query = make_query("$all", std::move(options), deadline);
+    query.with_links = true;
+    return read_query(std::move(self), std::move(query));
+}
+
+reader::task<reader::snapshot> reader::read_query(self_ptr self, page_query query) {
     auto reading = self->is_safe_without_sizes(query.options) ? read_plain(self, query) : read_bounded(self, query);
     auto page = co_await std::move(reading);
     if (!page) co_return page.error();
-    co_return snapshot{std::move(*page), query.head, query.timeline};
+    co_return snapshot{std::move(*page), query.head, query.timeline, query.stream_id};
 }
 
 reader::page_query reader::make_query(std::string stream, read_options options, detail::steady_time deadline) {
@@ -191,27 +267,35 @@ reader::task<event_page> reader::read_plain(self_ptr self, page_query& query) {
     arguments.add(query.from);
     arguments.add(query.room());
     arguments.add(static_cast<std::int64_t>(query.options.max_bytes()));
-    const postgres::statement& what =
-        query.is_log() ? all.read_all[query.is_backward()] : all.read_stream[query.is_backward()];
+    if (query.is_log()) arguments.add(query.with_links);
+    const bool follows = !query.is_log() && self->linked_.has(query.stream);
+    const postgres::statement* what = &all.read_stream[query.is_backward()];
+    if (query.is_log()) what = &all.read_all[query.is_backward()];
+    if (follows) what = &all.read_links[query.is_backward()];
 
-    auto answer = co_await postgres::pool::execute(self->pool_, what, std::move(arguments), query.deadline);
+    auto answer = co_await postgres::pool::execute(self->pool_, *what, std::move(arguments), query.deadline);
     if (!answer) co_return answer.error();
-    const auto taken = query.take(std::move(*answer));
+    page_query::taken taken;
+    if (follows)
+        taken = query.take_followed(std::move(*answer));
+    else
+        taken = query.take(std::move(*answer));
+    if (!query.is_log() && !query.links.empty()) self->linked_.add(query.stream);
     if (taken.is_missing) co_return about_stream(errc::stream_not_found, query.stream, "does not exist");
     if (query.head < 0) co_return about_stream(errc::stream_deleted, query.stream, "was deleted");
 
-    query.complete = taken.rows == 0 || query.is_end(query.place(query.rows.back()));
-    if (!query.complete && query.room() > 0) {
+    query.complete = taken.rows == 0 || query.is_end(query.is_backward() ? query.from + 1 : query.from - 1);
+    if (!query.complete && taken.rows < query.options.count()) {
         // Fewer than were asked for, though there is more: an event has come that is larger than this reader knew of.
         const std::size_t before = query.rows.size();
         auto more = co_await read_bounded(self, query);
         if (more && (more->size() > before || !more->complete())) {
-            const auto limit = static_cast<std::int64_t>(query.options.max_bytes() / before);
+            const auto limit = static_cast<std::int64_t>(query.options.max_bytes() / std::max<std::size_t>(before, 1));
             self->largest_event_.store(std::max(limit, self->largest_event_.load()));
         }
         co_return more;
     }
-    if (const failure why = co_await name_streams(self, query); why.code() != errc()) co_return why;
+    if (const failure why = co_await complete(self, query); why.code() != errc()) co_return why;
     self->events_read_.fetch_add(query.rows.size(), std::memory_order_relaxed);
     co_return std::move(query).make_page();
 }
@@ -244,6 +328,7 @@ reader::task<event_page> reader::read_bounded(self_ptr self, page_query& query) 
                 arguments.add(query.options.stream_prefix());
         }
         arguments.add(window);
+        if (query.is_log()) arguments.add(query.with_links);
 
         const std::int64_t asked_from = query.from;
         const std::int64_t asked_for = query.room();
@@ -269,35 +354,104 @@ reader::task<event_page> reader::read_bounded(self_ptr self, page_query& query) 
         if (query.complete || std::chrono::steady_clock::now() > patience) break;
         window = std::min(window * 4, last_window);
     }
-    if (const failure why = co_await name_streams(self, query); why.code() != errc()) co_return why;
+    if (const failure why = co_await complete(self, query); why.code() != errc()) co_return why;
     self->events_read_.fetch_add(query.rows.size(), std::memory_order_relaxed);
     co_return std::move(query).make_page();
 }
 
-asio::awaitable<failure> reader::name_streams(self_ptr self, page_query& query) {
-    if (!query.is_log() || query.rows.empty()) co_return failure();
-    std::vector<std::int64_t> unknown;
-    std::shared_ptr<std::vector<stream_names::name>> names = std::make_shared<std::vector<stream_names::name>>();
-    const auto fill_in = [&](std::size_t at) {
-        auto name = self->names_.find(query.stream_ids[at]);
-        if (!name) return false;
-        query.rows[at].stream = *name;
-        names->push_back(std::move(name));
-        return true;
-    };
-    for (std::size_t i = 0; i < query.rows.size(); ++i) {
-        if (i > 0 && query.stream_ids[i] == query.stream_ids[i - 1])
-            query.rows[i].stream = query.rows[i - 1].stream;
-        else if (!fill_in(i))
-            unknown.push_back(query.stream_ids[i]);
+asio::awaitable<failure> reader::complete(self_ptr self, page_query& query) {
+    if (!query.links.empty()) {
+        if (failure why = co_await follow_links(self, query); why.code() != errc()) co_return why;
     }
-    if (!unknown.empty()) {
-        std::ranges::sort(unknown);
-        const auto repeated = std::ranges::unique(unknown);
-        unknown.erase(repeated.begin(), repeated.end());
+    if (query.is_log() || query.link_places) co_return co_await name_streams(self, query);
+    co_return failure();
+}
+
+// Puts the original events in the places of their links. Only now it is known how large they are: the page may end
+// earlier for that.
+asio::awaitable<failure> reader::follow_links(self_ptr self, page_query& query) {
+    auto& links = query.links;
+    query.link_places = std::make_shared<std::vector<detail::link_place>>(links.size());
+    std::vector<std::size_t> gone; // rows
+    for (std::size_t done = 0; done < links.size();) {
         postgres::parameters arguments;
-        arguments.begin_array(type_oid::int8, unknown.size());
-        for (const std::int64_t each : unknown) arguments.add(each);
+        arguments.begin_array(type_oid::int8, links.size() - done);
+        for (std::size_t i = done; i < links.size(); ++i) arguments.add(links[i].original);
+        arguments.add(std::max<std::int64_t>(query.bytes_left(), 1));
+        auto answer = co_await postgres::pool::execute(
+            self->pool_, self->statements_->originals, std::move(arguments), query.deadline);
+        if (!answer) co_return answer.error();
+        const postgres::rows found(answer->get());
+        const auto end = done + static_cast<std::size_t>(found.count());
+        for (int i = 0; done < end; ++i, ++done) {
+            page_row& row = query.rows[links[done].row];
+            if (found.is_null(i, column::version)) {
+                gone.push_back(links[done].row);
+                continue;
+            }
+            page_row original = decode(found, i);
+            const auto size = static_cast<std::int64_t>(original.data.size() + original.metadata.size());
+            if (size > query.bytes_left() && links[done].row > 0) {
+                query.complete = false;
+                query.from = query.place(row);
+                query.rows.resize(links[done].row);
+                query.stream_ids.resize(query.rows.size());
+                links.resize(done);
+                break;
+            }
+            query.bytes += size;
+            detail::link_place& place = (*query.link_places)[done];
+            place.version = row.version;
+            place.position = row.position;
+            place.id = row.id;
+            original.link = &place;
+            row = original;
+            query.stream_ids[links[done].row] = found.int8(i, column::stream);
+        }
+        query.storage.push_back(shared_result(answer->release(), postgres::result_deleter()));
+    }
+    // From the last: the rows before keep their places.
+    for (auto row = gone.rbegin(); row != gone.rend(); ++row) {
+        query.rows.erase(query.rows.begin() + static_cast<std::ptrdiff_t>(*row));
+        query.stream_ids.erase(query.stream_ids.begin() + static_cast<std::ptrdiff_t>(*row));
+    }
+    query.storage.push_back(query.link_places);
+    co_return failure();
+}
+
+asio::awaitable<failure> reader::name_streams(self_ptr self, page_query& query) {
+    struct blank {
+        std::int64_t id = 0;
+        std::string_view* text = nullptr;
+    };
+    std::vector<blank> unknown;
+    auto names = std::make_shared<std::vector<stream_names::name>>();
+    std::int64_t last_id = 0; // events of one stream often follow each other
+    std::string_view last_name;
+    const auto fill_in = [&](std::int64_t id, std::string_view& text) {
+        if (id == 0) return;
+        if (id != last_id) {
+            auto name = self->names_.find(id);
+            if (!name) return unknown.push_back({id, &text});
+            last_id = id;
+            last_name = *name;
+            names->push_back(std::move(name));
+        }
+        text = last_name;
+    };
+    for (std::size_t i = 0; i < query.rows.size(); ++i) fill_in(query.stream_ids[i], query.rows[i].stream);
+    for (std::size_t i = 0; i < query.links.size(); ++i)
+        fill_in(query.links[i].stream_id, (*query.link_places)[i].stream);
+
+    if (!unknown.empty()) {
+        std::vector<std::int64_t> ids;
+        for (const blank& each : unknown) ids.push_back(each.id);
+        std::ranges::sort(ids);
+        const auto repeated = std::ranges::unique(ids);
+        ids.erase(repeated.begin(), repeated.end());
+        postgres::parameters arguments;
+        arguments.begin_array(type_oid::int8, ids.size());
+        for (const std::int64_t each : ids) arguments.add(each);
         auto answer = co_await postgres::pool::execute(
             self->pool_, self->statements_->stream_names, std::move(arguments), query.deadline);
         if (!answer) co_return answer.error();
@@ -305,17 +459,16 @@ asio::awaitable<failure> reader::name_streams(self_ptr self, page_query& query) 
         std::unordered_map<std::int64_t, stream_names::name> fresh; // the memory may be smaller than this page
         for (int i = 0; i < found.count(); ++i)
             fresh[found.int8(i, 0)] = self->names_.remember(found.int8(i, 0), found.bytes(i, 1));
-        std::size_t kept = 0;
-        for (std::size_t i = 0; i < query.rows.size(); ++i) {
-            if (query.rows[i].stream.empty()) {
-                const auto name = fresh.find(query.stream_ids[i]);
-                if (name == fresh.end()) continue; // deleted for good while this page was read
-                query.rows[i].stream = *name->second;
-            }
-            query.rows[kept++] = query.rows[i];
+        for (const blank& each : unknown) {
+            if (const auto name = fresh.find(each.id); name != fresh.end()) *each.text = *name->second;
         }
-        query.rows.resize(kept);
         for (auto& [id, name] : fresh) names->push_back(std::move(name));
+        // What has no name was deleted for good while this page was read.
+        std::erase_if(query.rows, [&](const page_row& row) {
+            const bool is_of_this_stream = !query.is_log() && !row.link;
+            return (row.stream.empty() && !is_of_this_stream) ||
+                (row.link && query.is_log() && row.link->stream.empty());
+        });
     }
     query.storage.push_back(std::move(names));
     co_return failure();

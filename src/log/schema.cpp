@@ -103,7 +103,7 @@ std::optional<failure> check(const server_state& found, const store_options& opt
 }
 
 asio::awaitable<result<int>> migrate(
-    std::shared_ptr<connection> link, std::string schema, detail::steady_time deadline) {
+    std::shared_ptr<connection> link, std::string schema, payload_format payload, detail::steady_time deadline) {
     const std::string identifier = quoted_identifier(schema);
     const std::string table = message(identifier, ".schema_migrations");
     // One at a time; who comes second finds the work done. A schema that exists needs no right to make one.
@@ -118,11 +118,18 @@ asio::awaitable<result<int>> migrate(
     if (!begun) co_return begun.error();
     const int present = number(field(*begun, 0));
     if (present > needed_schema_version()) co_return too_new(schema, present);
+    if (present > 0) {
+        const std::string ask = message("select payload from ", identifier, ".log_state");
+        auto answer = co_await connection::run_script(link, ask, deadline);
+        if (!answer) co_return answer.error();
+        payload = payload_format::bytea;
+        if (field(*answer, 0) == "jsonb") payload = payload_format::jsonb;
+    }
 
     for (const sql::migration& each : sql::migrations) {
         if (each.version <= present) continue;
-        const std::string script = message(for_schema(each.text, schema), "\n; insert into ", table,
-            " (version, name) values (", std::to_string(each.version), ",", quoted_literal(each.name), ")");
+        const std::string script = message(for_schema(for_payload(each.text, payload), schema), "\n; insert into ",
+            table, " (version, name) values (", std::to_string(each.version), ",", quoted_literal(each.name), ")");
         auto applied = co_await connection::run_script(link, script, deadline);
         if (!applied) {
             failure::facts facts = *applied.error().operator->();

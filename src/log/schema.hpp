@@ -39,7 +39,8 @@ std::optional<failure> check(const server_state& found, const store_options& opt
 int needed_schema_version() noexcept;
 
 /// Brings the schema to that version, in one transaction; returns the version. Several may try at once: one does it.
-asio::awaitable<result<int>> migrate(
-    std::shared_ptr<postgres::connection> link, std::string schema, detail::steady_time deadline);
+/// \param payload of a schema that is made by this; one that exists keeps its own
+asio::awaitable<result<int>> migrate(std::shared_ptr<postgres::connection> link, std::string schema,
+    payload_format payload, detail::steady_time deadline);
 
 } // namespace eventstore::log

@@ -69,6 +69,22 @@ std::string for_direction(std::string_view sql, bool backward) {
     return result;
 }
 
+std::string for_payload(std::string_view sql, payload_format format) {
+    constexpr std::string_view only_jsonb = "--jsonb ";
+    if (format == payload_format::bytea) return std::string(sql);
+    std::string result;
+    while (!sql.empty()) {
+        const auto end = sql.find('\n');
+        std::string_view line = sql.substr(0, end);
+        sql.remove_prefix(end == std::string_view::npos ? sql.size() : end + 1);
+        if (line.ends_with(" -- bytea")) continue;
+        if (line.starts_with(only_jsonb)) line.remove_prefix(only_jsonb.size());
+        result += line;
+        result += '\n';
+    }
+    return result;
+}
+
 postgres::statement statements::make(std::string_view schema, std::string_view name, std::string_view sql,
     std::vector<postgres::type_oid> types, std::string_view doing) {
     postgres::statement made;
@@ -86,7 +102,7 @@ statements::statements(std::string_view schema) {
     append_events = make(schema, "append_events", sql::append_events,
         {text_array, int8_array, int4_array, timestamptz_array, int4, int4_array, int8_array, int4_array, boolean_array,
             int4_array, int4_array, uuid_array, text_array, bytea_array, bytea_array, uuid_array, uuid_array,
-            timestamptz_array, int8, boolean},
+            timestamptz_array, uuid_array, int4_array, int8, boolean},
         "appending");
     lock_holders = make(schema, "lock_holders", sql::lock_holders, {}, "looking for the holder of the log's lock");
     for (const bool backward : {false, true}) {
@@ -96,12 +112,14 @@ statements::statements(std::string_view schema) {
             return make(schema, std::string(name) + suffix, for_direction(sql, backward), std::move(types), doing);
         };
         read_stream[backward] = page("read_stream", sql::read_stream, {text, int8, int8, int8}, "reading a stream");
+        read_links[backward] = page("read_links", sql::read_links, {text, int8, int8, int8}, "reading a stream");
         read_stream_bounded[backward] = page("read_stream_bounded", sql::read_stream_bounded,
             {text, int8, int8, int8, text_array, int8}, "reading a stream");
-        read_all[backward] = page("read_all", sql::read_all, {int8, int8, int8}, "reading the log");
-        read_all_bounded[backward] = page(
-            "read_all_bounded", sql::read_all_bounded, {int8, int8, int8, text_array, text, int8}, "reading the log");
+        read_all[backward] = page("read_all", sql::read_all, {int8, int8, int8, boolean}, "reading the log");
+        read_all_bounded[backward] = page("read_all_bounded", sql::read_all_bounded,
+            {int8, int8, int8, text_array, text, int8, boolean}, "reading the log");
     }
+    originals = make(schema, "originals", sql::originals, {int8_array, int8}, "reading what links stand for");
     stream_names = make(schema, "stream_names", sql::stream_names, {int8_array}, "reading the names of streams");
     find_event = make(schema, "find_event", sql::find_event, {uuid}, "looking for an event");
     stream_info = make(schema, "stream_info", sql::stream_info, {text}, "reading what is known of a stream");
@@ -129,6 +147,14 @@ statements::statements(std::string_view schema) {
     unpark_events = make(schema, "unpark_events", sql::unpark_events, {int8, int8, int8_array}, "unparking events");
     parked_to_replay =
         make(schema, "parked_to_replay", sql::parked_to_replay, {int8}, "looking for parked events to replay");
+    delete_stream = make(schema, "delete_stream", sql::delete_stream, {text, int8, boolean, uuid}, "deleting a stream");
+    purge_stream = make(schema, "purge_stream", sql::purge_stream, {int8, int4}, "removing the events of a stream");
+    restore_stream = make(schema, "restore_stream", sql::restore_stream, {text}, "restoring a stream");
+    tombstones = make(schema, "tombstones", sql::tombstones, {}, "looking for streams that are being deleted");
+    deletion_preview =
+        make(schema, "deletion_preview", sql::deletion_preview, {text}, "counting what a deletion would remove");
+    for (postgres::statement* each : {&delete_stream, &purge_stream, &restore_stream})
+        each->is_read = !(each->is_alone = true);
     for (postgres::statement* each : {&announce, &claim_subscription, &settle_subscriptions, &park_events,
              &delete_subscription, &reset_subscription, &release_parked, &unpark_events})
         each->is_read = false;

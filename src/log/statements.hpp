@@ -3,6 +3,8 @@
 
 #include "postgres/statement.hpp"
 
+#include <eventstore/store_options.hpp>
+
 #include <string>
 #include <string_view>
 
@@ -20,17 +22,22 @@ std::string for_schema(std::string_view sql, std::string_view schema);
 /// Keeps the lines marked `-- forward` and drops those marked `-- backward`, or the other way round.
 std::string for_direction(std::string_view sql, bool backward);
 
+/// For payloads kept as jsonb: drops the lines marked `-- bytea`, and takes the comment mark off those that begin with
+/// `--jsonb `. For bytea the SQL is as it stands.
+std::string for_payload(std::string_view sql, payload_format format);
+
 /// All statements of a store. Made once, and kept as long as its connections.
 struct statements {
     explicit statements(std::string_view schema);
 
     postgres::statement append_event, append_events, lock_holders;
     /// Each by direction: [0] forward, [1] backward.
-    postgres::statement read_stream[2], read_stream_bounded[2], read_all[2], read_all_bounded[2];
-    postgres::statement stream_names, find_event, stream_info, log_info, log_progress, streams;
+    postgres::statement read_stream[2], read_links[2], read_stream_bounded[2], read_all[2], read_all_bounded[2];
+    postgres::statement originals, stream_names, find_event, stream_info, log_info, log_progress, streams;
     postgres::statement announce, claim_subscription, settle_subscriptions, park_events, delete_subscription,
         reset_subscription, subscription_checkpoint, subscriptions, parked_events, release_parked, unpark_events,
         parked_to_replay;
+    postgres::statement delete_stream, purge_stream, restore_stream, tombstones, deletion_preview;
 
 private:
     std::size_t count_ = 0;

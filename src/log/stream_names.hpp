@@ -39,6 +39,12 @@ public:
         return made;
     }
 
+    void forget(std::int64_t id) {
+        const std::lock_guard lock(mutex_);
+        young_.erase(id);
+        old_.erase(id);
+    }
+
     std::size_t size() const {
         const std::lock_guard lock(mutex_);
         return young_.size() + old_.size();

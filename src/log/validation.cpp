@@ -72,39 +72,96 @@ std::optional<failure> check_text(std::string_view what, const std::string& text
     return std::nullopt;
 }
 
-std::optional<failure> check_append(const std::string& stream, expected_version expected,
-    const std::vector<event_data>& events, const store_options& options) {
+std::optional<failure> check_stream_to_write(const std::string& stream, expected_version expected) {
     if (auto why = check_text("stream name", stream)) return why;
-    if (stream.front() == '$') return reserved(stream, "append to a stream of your own");
+    if (stream.front() == '$') return reserved(stream, "use a stream of your own");
     if (expected.value() < any_version.value() && expected != stream_exists)
-        return refuse(message("appending to stream ", quoted_for_message(stream),
+        return refuse(message("stream ", quoted_for_message(stream),
                           ": the expected version is negative; versions count from 1, 0 is no stream"),
             stream);
-    if (events.size() > most_events)
-        return refuse(message("appending to stream ", quoted_for_message(stream), ": ", std::to_string(events.size()),
+    return std::nullopt;
+}
+
+namespace {
+
+std::size_t bytes_of(const event_data& event) {
+    return event.type().size() + event.data().size() + event.metadata().size() + 64;
+}
+
+std::optional<failure> check_size(const std::string& stream, std::size_t events, std::size_t bytes) {
+    if (events > most_events)
+        return refuse(message("appending to stream ", quoted_for_message(stream), ": ", std::to_string(events),
                           " events in one append; 1,000,000 are the most"),
             stream);
-    std::size_t bytes = 0;
-    for (const event_data& each : events) {
-        if (auto why = check_event(each, stream, options)) return why;
-        bytes += each.type().size() + each.data().size() + each.metadata().size() + 64;
-    }
     if (bytes > largest_append) {
         return refuse(message("appending to stream ", quoted_for_message(stream), ": ", std::to_string(bytes),
                           " bytes in one append; 64 MB are the most; append in several parts"),
             stream);
     }
+    return std::nullopt;
+}
+
+/// Ids of one append.
+class distinct_ids {
+public:
+    /// Why this one is refused, or nothing.
+    std::optional<failure> add(const uuid& id, const std::string& stream, std::string_view doing) {
+        if (ids_.insert(id).second) return std::nullopt;
+        failure::facts facts;
+        facts.stream = stream;
+        facts.message = message(doing, quoted_for_message(stream), ": the event id ", to_string(id), " is given twice");
+        return failure(errc::duplicate_event, std::move(facts));
+    }
+    void reserve(std::size_t count) { ids_.reserve(count); }
+
+private:
+    std::unordered_set<uuid, boost::hash<uuid>> ids_;
+};
+
+} // namespace
+
+std::optional<failure> check_append(const std::string& stream, expected_version expected,
+    const std::vector<event_data>& events, const store_options& options) {
+    if (auto why = check_stream_to_write(stream, expected)) return why;
+    std::size_t bytes = 0;
+    for (const event_data& each : events) {
+        if (auto why = check_event(each, stream, options)) return why;
+        bytes += bytes_of(each);
+    }
+    if (auto why = check_size(stream, events.size(), bytes)) return why;
     if (events.size() > 1) {
-        std::unordered_set<uuid, boost::hash<uuid>> ids;
+        distinct_ids ids;
         ids.reserve(events.size());
         for (const event_data& each : events) {
-            if (ids.insert(each.id()).second) continue;
-            failure::facts facts;
-            facts.stream = stream;
-            facts.message = message("appending to stream ", quoted_for_message(stream), ": the event id ",
-                to_string(each.id()), " is given twice in one append");
-            return failure(errc::duplicate_event, std::move(facts));
+            if (auto why = ids.add(each.id(), stream, "appending to stream ")) return why;
         }
+    }
+    return std::nullopt;
+}
+
+std::optional<failure> check_parts(const std::vector<stream_append>& parts) {
+    if (parts.size() < 2) return std::nullopt;
+    std::size_t events = 0;
+    std::size_t bytes = 0;
+    distinct_ids ids;
+    for (const stream_append& part : parts) {
+        events += part.events().size();
+        for (const event_data& each : part.events()) {
+            bytes += bytes_of(each);
+            if (auto why = ids.add(each.id(), part.stream(), "appending to stream ")) return why;
+        }
+    }
+    return check_size(parts.front().stream(), events, bytes);
+}
+
+std::optional<failure> check_link(
+    const std::string& stream, expected_version expected, const std::vector<uuid>& event_ids) {
+    if (auto why = check_stream_to_write(stream, expected)) return why;
+    if (auto why = check_size(stream, event_ids.size(), 0)) return why;
+    distinct_ids ids;
+    ids.reserve(event_ids.size());
+    for (const uuid& each : event_ids) {
+        if (auto why = ids.add(each, stream, "linking into stream ")) return why;
     }
     return std::nullopt;
 }

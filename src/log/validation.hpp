@@ -6,6 +6,7 @@
 #include <eventstore/expected_version.hpp>
 #include <eventstore/read_options.hpp>
 #include <eventstore/store_options.hpp>
+#include <eventstore/stream_append.hpp>
 #include <eventstore/stream_info.hpp>
 
 #include <optional>
@@ -21,6 +22,11 @@ std::optional<failure> check_text(std::string_view what, const std::string& text
 /// Each returns why the argument is refused, or nothing.
 std::optional<failure> check_append(const std::string& stream, expected_version expected,
     const std::vector<event_data>& events, const store_options& options);
+/// The parts together; each has been checked by itself.
+std::optional<failure> check_parts(const std::vector<stream_append>& parts);
+std::optional<failure> check_link(
+    const std::string& stream, expected_version expected, const std::vector<uuid>& event_ids);
+std::optional<failure> check_stream_to_write(const std::string& stream, expected_version expected);
 std::optional<failure> check_read(const std::string& stream, const read_options& options);
 std::optional<failure> check_stream_to_read(const std::string& stream);
 std::optional<failure> check_query(const stream_query& query);

@@ -24,6 +24,7 @@ enum class type_oid : std::uint32_t {
     text = 25,
     timestamptz = 1184,
     uuid = 2950,
+    jsonb = 3802,
     boolean_array = 1000,
     bytea_array = 1001,
     int4_array = 1007,

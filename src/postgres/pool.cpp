@@ -173,7 +173,10 @@ void pool::send(std::size_t index) {
     if (link) {
         for (const auto& each : group)
             (each->what().is_read ? reads_ : others_).fetch_add(1, std::memory_order_relaxed);
-        link->send(group);
+        std::vector<std::shared_ptr<request>> alone;
+        std::erase_if(group, [&](const auto& each) { return each->what().is_alone && (alone.push_back(each), true); });
+        if (!group.empty()) link->send(group);
+        for (const auto& each : alone) link->send(std::span(&each, 1));
         return;
     }
     const failure gone(errc::connection_lost, "the connection to PostgreSQL was lost");

@@ -16,8 +16,9 @@ struct statement {
     std::string name; ///< of the prepared statement
     std::string text;
     std::vector<type_oid> types;
-    bool is_read = true; ///< counted among the reads of a store
-    std::string doing;   ///< for messages: "reading a stream"
+    bool is_read = true;   ///< counted among the reads of a store
+    bool is_alone = false; ///< shares no transaction with others: it takes the log's lock
+    std::string doing;     ///< for messages: "reading a stream"
 };
 
 } // namespace eventstore::postgres

@@ -31,7 +31,7 @@ asio::awaitable<result<int>> migrate_once(store_options options, connection::str
     creating.create();
     if (const auto why = log::check(*found, creating)) co_return *why;
     if (found->schema_version == log::needed_schema_version()) co_return found->schema_version;
-    co_return co_await log::migrate(link, schema, deadline);
+    co_return co_await log::migrate(link, schema, options.payload(), deadline);
 }
 
 /// On the appender's strand: its first connection is the one that looks around.

@@ -20,20 +20,79 @@ detail::steady_time deadline_of(const store_impl& impl, milliseconds limit) { re
 
 using detail::check_call;
 
+using results = std::vector<append_result>;
+
 asio::awaitable<result<append_result>> append_value(
     impl_ptr impl, milliseconds limit, std::string stream, expected_version expected, std::vector<event_data> events) {
     if (const auto why = check_call(impl, limit)) co_return *why;
     if (const auto why = log::check_append(stream, expected, events, impl->core->options)) co_return *why;
     if (events.empty()) co_return append_result();
-    const auto deadline = deadline_of(*impl, limit);
-    co_return co_await log::appender::append(
-        impl->core->appender, std::move(stream), expected.value(), std::move(events), deadline);
+    std::vector<log::append_part> parts(1);
+    parts.front().stream = std::move(stream);
+    parts.front().expected = expected.value();
+    parts.front().events = std::move(events);
+    const auto outcome =
+        co_await log::appender::append(impl->core->appender, std::move(parts), deadline_of(*impl, limit));
+    if (!outcome) co_return outcome.error();
+    co_return outcome->front();
 }
 
 asio::awaitable<append_result> append_throwing(
     impl_ptr impl, milliseconds limit, std::string stream, expected_version expected, std::vector<event_data> events) {
     const auto outcome = co_await append_value(std::move(impl), limit, std::move(stream), expected, std::move(events));
     co_return outcome.value();
+}
+
+asio::awaitable<result<results>> append_all_value(
+    impl_ptr impl, milliseconds limit, std::vector<stream_append> streams) {
+    if (const auto why = check_call(impl, limit)) co_return *why;
+    for (const stream_append& each : streams) {
+        if (const auto why = log::check_append(each.stream(), each.expected(), each.events(), impl->core->options))
+            co_return *why;
+    }
+    if (const auto why = log::check_parts(streams)) co_return *why;
+
+    std::vector<log::append_part> parts;
+    std::vector<std::size_t> places; // of the parts: those without events are left out
+    for (std::size_t i = 0; i < streams.size(); ++i) {
+        if (streams[i].events().empty()) continue;
+        places.push_back(i);
+        log::append_part& part = parts.emplace_back();
+        part.stream = streams[i].stream();
+        part.expected = streams[i].expected().value();
+        part.events = std::move(streams[i]).events();
+    }
+    results all(streams.size());
+    if (parts.empty()) co_return all;
+    const auto outcome =
+        co_await log::appender::append(impl->core->appender, std::move(parts), deadline_of(*impl, limit));
+    if (!outcome) co_return outcome.error();
+    for (std::size_t i = 0; i < places.size(); ++i) all[places[i]] = (*outcome)[i];
+    co_return all;
+}
+
+asio::awaitable<results> append_all_throwing(impl_ptr impl, milliseconds limit, std::vector<stream_append> streams) {
+    auto outcome = co_await append_all_value(std::move(impl), limit, std::move(streams));
+    co_return std::move(outcome).value();
+}
+
+asio::awaitable<append_result> link_throwing(
+    impl_ptr impl, milliseconds limit, std::string stream, expected_version expected, std::vector<uuid> event_ids) {
+    auto why = check_call(impl, limit);
+    if (!why) why = log::check_link(stream, expected, event_ids);
+    if (why) throw error(*why);
+    if (event_ids.empty()) co_return append_result();
+    std::vector<log::append_part> parts(1);
+    log::append_part& part = parts.front();
+    part.stream = std::move(stream);
+    part.expected = expected.value();
+    part.originals = std::move(event_ids);
+    part.events.reserve(part.originals.size());
+    // Each link has an id of its own, by which a retry finds it.
+    for (std::size_t i = 0; i < part.originals.size(); ++i) part.events.emplace_back(std::string(), std::string());
+    const auto outcome =
+        co_await log::appender::append(impl->core->appender, std::move(parts), deadline_of(*impl, limit));
+    co_return outcome.value().front();
 }
 
 std::vector<event_data> one(event_data event) {
@@ -126,6 +185,23 @@ asio::awaitable<result<append_result>> store::try_append(
 asio::awaitable<result<append_result>> store::try_append(
     std::string_view stream, expected_version expected, std::vector<event_data> events) const {
     return append_value(impl_, limit_, std::string(stream), expected, std::move(events));
+}
+
+asio::awaitable<std::vector<append_result>> store::append(std::vector<stream_append> parts) const {
+    return append_all_throwing(impl_, limit_, std::move(parts));
+}
+
+asio::awaitable<result<std::vector<append_result>>> store::try_append(std::vector<stream_append> parts) const {
+    return append_all_value(impl_, limit_, std::move(parts));
+}
+
+asio::awaitable<append_result> store::link(
+    std::string_view stream, expected_version expected, std::vector<uuid> event_ids) const {
+    return link_throwing(impl_, limit_, std::string(stream), expected, std::move(event_ids));
+}
+
+asio::awaitable<append_result> store::link(std::string_view stream, expected_version expected, uuid event_id) const {
+    return link_throwing(impl_, limit_, std::string(stream), expected, std::vector<uuid>(1, event_id));
 }
 
 asio::awaitable<event_page> store::read(std::string_view stream, read_options options) const {

@@ -128,7 +128,9 @@ void store_core::committed(appends which, const log::append_plan::verdict& verdi
     }
     if (stored.last == 0) return;
     if (feed->is_followed()) {
-        if (appended.last != 0)
+        if (appended.last != 0 && eventstore::feed::has_links(which))
+            feed->hint(appended.last);
+        else if (appended.last != 0)
             feed->own_commit(appended.first, appended.last, verdict.timeline,
                 eventstore::feed::page_of(which, outcomes), eventstore::feed::bytes_of(which));
         if (stored.last > appended.last) feed->hint(stored.last);

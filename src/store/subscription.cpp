@@ -62,7 +62,7 @@ asio::awaitable<std::optional<event_batch>> subscription::next(milliseconds wait
     return next_throwing(inside_, wait);
 }
 
-void subscription::ack(const recorded_event& through) { ack_through_position(through.position()); }
+void subscription::ack(const recorded_event& through) { ack_through_position(through.link_position()); }
 
 void subscription::ack_through_position(std::int64_t position) {
     if (!inside_) throw error(moved_from());

@@ -154,7 +154,7 @@ result<void> shared_subscription::refuse(
         if (refusal.count > 0) {
             for (auto which = refusal.first; which < refusal.first + refusal.count; ++which) {
                 if (!state_->is_exhausted(which)) continue;
-                positions.push_back(state_->event(which).position());
+                positions.push_back(state_->event(which).link_position());
                 deliveries.push_back(state_->deliveries(which));
             }
             if (options.exhausted() == when_exhausted::skip) state_->exhausted(refusal.first, refusal.count);

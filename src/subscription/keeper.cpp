@@ -203,6 +203,7 @@ asio::awaitable<result<std::optional<shared_subscription::claim>>> keeper::claim
     claim.deliveries = static_cast<int>(row.int8(0, 6));
     claim.replays = row.boolean(0, 9);
     claim.timeline = row.int4(0, 10);
+    claim.stream_id = row.is_null(0, 11) ? 0 : row.int8(0, 11);
     claim.sent = now;
     co_return outcome(claim);
 }
@@ -361,6 +362,7 @@ void keeper::retire(const subscription_ptr& what) {
 
 void keeper::hear(std::string_view what, std::int64_t id) {
     subscription_ptr replaying;
+    std::vector<subscription_ptr> restored;
     std::vector<std::weak_ptr<freed_wait>> waiting;
     {
         const std::lock_guard lock(mutex_);
@@ -374,8 +376,13 @@ void keeper::hear(std::string_view what, std::int64_t id) {
             for (const auto& [which, known] : all_) {
                 if (known->id() == id) replaying = known;
             }
+        } else if (what == "restored") {
+            for (const auto& [which, known] : all_) {
+                if (known->stream_id() == id) restored.push_back(known);
+            }
         }
     }
+    for (const auto& each : restored) each->look_again();
     if (replaying) replaying->replay_parked();
     for (const auto& each : waiting) {
         if (const auto alive = each.lock()) alive->end();

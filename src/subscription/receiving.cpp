@@ -74,7 +74,13 @@ void shared_subscription::take_missed() {
 place shared_subscription::covered_by(const news& what) const {
     if (is_log()) return {what.through, 0};
     const recorded_event& last = what.page[what.which.back()];
-    return {last.position(), last.version()};
+    return {last.link_position(), last.link_version()};
+}
+
+place shared_subscription::first_of(const news& what) const {
+    if (is_log()) return {};
+    const recorded_event& first = what.page[what.which.front()];
+    return {first.link_position(), first.link_version()};
 }
 
 void shared_subscription::take_live(const news& what) {
@@ -89,7 +95,7 @@ void shared_subscription::take_live(const news& what) {
         const std::lock_guard lock(mutex_);
         if (!state_ || ended_) return;
         if (what.timeline == timeline_)
-            state_->live(what.page, events, covered_by(what));
+            state_->live(what.page, events, first_of(what), covered_by(what));
         else
             state_->live_missed(covered_by(what)); // whether the histories agree is found out with the next page
         todo = changed();
@@ -97,6 +103,22 @@ void shared_subscription::take_live(const news& what) {
             note_progress(std::chrono::steady_clock::now(), todo);
     }
     carry_out(std::move(todo));
+}
+
+void shared_subscription::look_again() {
+    consequences todo;
+    {
+        const std::lock_guard lock(mutex_);
+        if (!state_ || ended_) return;
+        state_->fall_behind();
+        todo = changed();
+    }
+    carry_out(std::move(todo));
+}
+
+std::int64_t shared_subscription::stream_id() const {
+    const std::lock_guard lock(mutex_);
+    return stream_id_;
 }
 
 void shared_subscription::on_feed_failed(const failure& why) { end(why); }
@@ -123,6 +145,8 @@ asio::awaitable<void> shared_subscription::read_pages(std::shared_ptr<shared_sub
     for (;;) {
         read_options what;
         what.from(wish.from).count(wish.count).max_bytes(wish.bytes).types(self->options.types());
+        const std::optional<place> known = self->place_to_compare();
+        if (known) what.from(known->version).count(1).types({});
         if (self->is_log()) what.stream_prefix(self->options.stream_prefix());
         auto reading = log::reader::read_snapshot(with->reader, self->stream, std::move(what), with->deadline());
         auto answer = co_await std::move(reading);
@@ -130,7 +154,7 @@ asio::awaitable<void> shared_subscription::read_pages(std::shared_ptr<shared_sub
         const bool is_nothing_there = !answer &&
             (answer.error().code() == errc::stream_not_found || answer.error().code() == errc::stream_deleted);
         if (is_nothing_there)
-            answer = log::reader::snapshot{detail::page::make({}, {}, true, wish.from), 0, self->timeline()};
+            answer = log::reader::snapshot{detail::page::make({}, {}, true, wish.from), 0, self->timeline(), 0};
         bool is_usable = bool(answer);
         if (answer && answer->timeline != self->timeline()) {
             auto following = follow(self, with, answer->timeline);
@@ -145,10 +169,32 @@ asio::awaitable<void> shared_subscription::read_pages(std::shared_ptr<shared_sub
             if (self->has_ended()) co_return;
             continue;
         }
-        const auto next = self->take_page(answer->page);
+        const bool compares = known && !is_nothing_there;
+        const auto next = compares ? self->compare(*known, *answer) : self->take_page(answer->page, answer->stream_id);
         if (!next) co_return;
         wish = *next;
     }
+}
+
+// Live events do not tell which of the streams that had this name they are of. Before a page counts, the last event
+// received is looked up: if another one stands there, the stream was made anew.
+std::optional<place> shared_subscription::place_to_compare() const {
+    const std::lock_guard lock(mutex_);
+    if (is_log() || stream_id_ != 0 || !state_ || state_->received().position == 0) return std::nullopt;
+    return state_->received();
+}
+
+std::optional<subscription_state::page_wish> shared_subscription::compare(
+    const place& known, const log::reader::snapshot& there) {
+    const std::lock_guard lock(mutex_);
+    if (!state_ || ended_) return std::nullopt;
+    const bool is_same = !there.page.empty() && there.page.front().link_position() == known.position;
+    stream_id_ = there.stream_id;
+    if (!is_same && there.stream_id != 0)
+        state_->restart();
+    else
+        state_->page_failed(); // and asked for anew
+    return state_->wish();
 }
 
 asio::awaitable<bool> shared_subscription::follow(
@@ -188,7 +234,20 @@ failure shared_subscription::truncated(std::int64_t position) const {
             " any more: a fail-over has lost its end; reset the subscription to where it should go on"));
 }
 
-std::optional<subscription_state::page_wish> shared_subscription::take_page(const event_page& page) {
+std::optional<subscription_state::page_wish> shared_subscription::take_page(
+    const event_page& page, std::int64_t stream_id) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (!state_ || ended_) return std::nullopt;
+        if (stream_id != 0) {
+            const std::int64_t known = std::exchange(stream_id_, stream_id);
+            if (known != 0 && known != stream_id && state_->received().version > 0) {
+                stream_id_ = 0; // what was received may be of the new stream already: that is looked up
+                state_->page_failed();
+                return state_->wish();
+            }
+        }
+    }
     std::vector<arrival> events;
     try {
         events = filter_.apply(page);
@@ -201,7 +260,7 @@ std::optional<subscription_state::page_wish> shared_subscription::take_page(cons
         const std::lock_guard lock(mutex_);
         if (!state_ || ended_) return std::nullopt;
         place through{page.next_from() - 1, 0};
-        if (!is_log()) through = {page.empty() ? 0 : page.back().position(), page.next_from() - 1};
+        if (!is_log()) through = {page.empty() ? 0 : page.back().link_position(), page.next_from() - 1};
         state_->page_arrived(page, events, through, page.complete());
         todo = changed();
         if (events.size() < page.size() || page.empty()) note_progress(std::chrono::steady_clock::now(), todo);

@@ -35,9 +35,9 @@ asio::awaitable<void> shared_subscription::replay(
         }
         read_options what;
         what.from(position).count(1);
-        auto reading = log::reader::read(with->reader, "$all", std::move(what), with->deadline());
+        auto reading = log::reader::read_with_links(with->reader, std::move(what), with->deadline());
         const auto page = co_await std::move(reading);
-        if (!page || page->empty() || page->front().position() != position) {
+        if (!page || page->page.empty() || page->page.front().link_position() != position) {
             if (!page && with->log) with->log(page.error().message());
             const std::lock_guard lock(self->mutex_);
             self->replaying_.erase(position);
@@ -49,7 +49,7 @@ asio::awaitable<void> shared_subscription::replay(
             const arrival event{0, 0};
             const std::lock_guard lock(self->mutex_);
             if (self->ended_) co_return;
-            self->state_->replay(*page, std::span(&event, 1));
+            self->state_->replay(page->page, std::span(&event, 1));
             todo = self->changed();
         }
         self->carry_out(std::move(todo));

@@ -59,6 +59,7 @@ void shared_subscription::begin(const claim& what) {
         state_.emplace(settings_of(options, is_log(), filter_.order()), what.checkpoint);
         taken_at_ = written_ = what.checkpoint;
         timeline_ = what.timeline;
+        stream_id_ = what.stream_id;
         if (what.deliveries > 0) state_->remember_deliveries(what.deliveries);
         todo = changed();
         todo.due = lease_->renew_at();

@@ -46,7 +46,8 @@ public:
         place checkpoint;
         std::int32_t timeline = 0; ///< the history that it is of
         int deliveries = 0;
-        bool replays = false; ///< there are parked events to deliver again
+        bool replays = false;       ///< there are parked events to deliver again
+        std::int64_t stream_id = 0; ///< of the stream that has the name; 0 = none, or the log
         steady_time sent{};
     };
     /// The subscription is taken, and the feed tells of what comes.
@@ -101,6 +102,10 @@ public:
     void settle_failed();
     /// Something has happened to its row.
     void check_soon();
+    /// The stream is visible again, after it was deleted.
+    void look_again();
+    /// Of its stream; 0 if it is not known, or the log.
+    std::int64_t stream_id() const;
     /// Has the parked events that are marked for it delivered again.
     void replay_parked();
     /// 0 until it has begun.
@@ -135,12 +140,15 @@ private:
     bool is_log() const noexcept { return stream == "$all"; }
     failure ended_failure() const;
     void take_missed();
+    place first_of(const news& what) const;
     place covered_by(const news& what) const;
     void take_live(const news& what);
     void read(subscription_state::page_wish wish);
     static asio::awaitable<void> read_pages(std::shared_ptr<shared_subscription> self,
         std::shared_ptr<const machinery> with, subscription_state::page_wish wish);
-    std::optional<subscription_state::page_wish> take_page(const event_page& page);
+    std::optional<subscription_state::page_wish> take_page(const event_page& page, std::int64_t stream_id);
+    std::optional<place> place_to_compare() const;
+    std::optional<subscription_state::page_wish> compare(const place& known, const log::reader::snapshot& there);
     /// A page of another history: true if that holds everything that this subscription has seen.
     static asio::awaitable<bool> follow(
         std::shared_ptr<shared_subscription> self, std::shared_ptr<const machinery> with, std::int32_t timeline);
@@ -164,8 +172,9 @@ private:
     std::optional<lease_state> lease_;
     std::int64_t id_ = 0;
     std::int64_t epoch_ = 0;
-    std::int32_t timeline_ = 0; // the history that everything received is part of
-    std::uint64_t changes_ = 0; // so that no change is overlooked between a look and a wait
+    std::int64_t stream_id_ = 0; // which of the streams that had this name; 0 = not known
+    std::int32_t timeline_ = 0;  // the history that everything received is part of
+    std::uint64_t changes_ = 0;  // so that no change is overlooked between a look and a wait
     std::vector<std::shared_ptr<next_wait>> waiting_;
     std::vector<std::shared_ptr<end_wait>> waiting_for_end_;
     std::size_t posted_ = 0;           // live batches on their way to the handlers

@@ -32,6 +32,7 @@ std::optional<subscription_state::page_wish> subscription_state::wish() {
     if (entries_.size() > most_entries * how_.max_queued + how_.max_in_flight * how_.max_batch * consumers_.size())
         return std::nullopt;
     is_reading_ = true;
+    noted_when_asked_ = noted_;
     page_wish wish;
     wish.from = count_of(received_) + 1;
     wish.count = std::min(largest_page, std::max<std::size_t>(how_.max_queued - queued_, 1));
@@ -45,12 +46,25 @@ void subscription_state::page_arrived(
     push(page, events);
     received_.position = std::max(received_.position, through.position);
     received_.version = std::max(received_.version, through.version);
-    is_live_ = complete && count_of(received_) >= count_of(noted_);
+    // What was noted before the page was asked for is in it, if it is anywhere.
+    is_live_ = complete && (noted_ == noted_when_asked_ || received_.position >= noted_.position);
 }
 
-void subscription_state::live(const event_page& page, std::span<const arrival> events, place through) {
+void subscription_state::restart() noexcept {
+    ++life_;
+    received_.version = 0;
+    is_live_ = false;
+    is_reading_ = false;
+}
+
+void subscription_state::live(const event_page& page, std::span<const arrival> events, place first, place through) {
     noted_ = through;
     if (!is_live_) return;
+    if (!how_.of_log && first.position > received_.position) {
+        // Versions begin again, or some are missing. (What has no position yet may be set to start beyond the end.)
+        if (first.version <= received_.version && received_.position > 0) return restart();
+        if (first.version > received_.version + 1) return fall_behind();
+    }
     std::size_t bytes = queued_bytes_;
     std::size_t skip = 0;
     for (const arrival& each : events) {
@@ -72,6 +86,7 @@ void subscription_state::push(const event_page& page, std::span<const arrival> e
         next.page = page;
         next.index = each.index;
         next.key = each.key;
+        next.life = life_;
         if (redelivered_ > 0) {
             --redelivered_;
             next.deliveries = earlier_deliveries_;
@@ -208,8 +223,8 @@ std::optional<subscription_state::hand_out> subscription_state::take(consumer_id
             held.who = who;
             ++held.events;
         }
-        to.furthest_position = std::max(to.furthest_position, each.event().position());
-        to.furthest_version = std::max(to.furthest_version, each.event().version());
+        to.furthest_position = std::max(to.furthest_position, each.event().link_position());
+        to.furthest_version = std::max(to.furthest_version, each.event().link_version());
     }
     queued_ -= count;
     if (next_ == *first) next_ += count;
@@ -294,7 +309,8 @@ subscription_state::through_result subscription_state::acknowledge_through(
         for (auto which = std::max(each.first, first_); which < each.first + each.count; ++which) {
             const entry& held = at(which);
             if (held.now != status::in_flight || held.holder != who) continue;
-            if ((is_position ? held.event().position() : held.event().version()) <= where) all.push_back(which);
+            if ((is_position ? held.event().link_position() : held.event().link_version()) <= where)
+                all.push_back(which);
         }
     }
     for (const sequence_number which : all) settle(by, which, status::done);
@@ -342,10 +358,11 @@ void subscription_state::drop_done() {
     while (!entries_.empty() && entries_.front().now == status::done) {
         const recorded_event& event = entries_.front().event();
         if (entries_.front().is_replay) {
-            if (!entries_.front().was_parked) replayed_.push_back(event.position());
+            if (!entries_.front().was_parked) replayed_.push_back(event.link_position());
         } else {
-            done_ = {event.position(), event.version()};
-            done_event_ = event.id();
+            done_ = {event.link_position(), event.link_version()};
+            done_event_ = detail::page::row_id_of(event);
+            done_life_ = entries_.front().life;
             ++done_count_;
         }
         entries_.pop_front();
@@ -371,11 +388,14 @@ subscription_state::checkpoint subscription_state::done() const {
     } else if (entries_.front().is_replay) {
         now.where = done_; // it tells nothing of what lies before it
     } else if (how_.of_log) {
-        now.where.position = std::max(done_.position, entries_.front().event().position() - 1);
+        now.where.position = std::max(done_.position, entries_.front().event().link_position() - 1);
     } else {
-        now.where.version = std::max(done_.version, entries_.front().event().version() - 1);
+        const std::int64_t before = entries_.front().event().link_version() - 1;
+        const bool is_same_life = entries_.front().life == done_life_;
+        now.where.version = is_same_life ? std::max(done_.version, before) : before;
     }
-    if (count_of(now.where) == count_of(done_)) now.event = done_event_;
+    const std::uint32_t life = entries_.empty() ? life_ : entries_.front().life;
+    if (count_of(now.where) == count_of(done_) && life == done_life_) now.event = done_event_;
     return now;
 }
 

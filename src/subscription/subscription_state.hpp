@@ -45,8 +45,11 @@ enum class ordering {
 /// that whatever goes back (a consumer leaves, a batch is refused) is in its right place again.
 ///
 /// A live batch is taken only if the machine is live and has room. Otherwise it is noted, not kept: the machine falls
-/// behind, reads pages when it has room, and is live again once a complete page has reached what was noted. So it never
-/// skips, and never needs to know whether the next event is the last one plus 1: deletes leave gaps.
+/// behind, reads pages when it has room, and is live again once a complete page was read after the last note, or has reached
+/// it. So it never skips, and never needs to know whether the next event is the last one plus 1: deletes leave gaps.
+///
+/// A stream may be hidden for a while, or be deleted for good and made anew, with versions from 1. So a live batch of a
+/// stream that does not go on where the last one ended makes the machine fall behind, and the page tells.
 ///
 /// No locks, no clock, no I/O; its owner sees to all that.
 class subscription_state {
@@ -82,7 +85,13 @@ public:
     void page_failed() noexcept { is_reading_ = false; }
 
     /// A live batch. It covers every place after that of the batch before, through `through`.
-    void live(const event_page& page, std::span<const arrival> events, place through);
+    /// \param first its first event, filtered or not; only looked at for a stream
+    void live(const event_page& page, std::span<const arrival> events, place first, place through);
+
+    /// The stream was deleted for good, and another one has its name: from its first event on.
+    void restart() noexcept;
+    /// More may be there than the live batches have told.
+    void fall_behind() noexcept { is_live_ = false; }
 
     /// Live batches through here were dropped before they got this far.
     void live_missed(place through) noexcept {
@@ -168,6 +177,7 @@ private:
         event_page page;
         std::uint32_t index = 0;
         consumer_id holder = 0;
+        std::uint32_t life = 0;
         std::uint64_t key = 0;
         int deliveries = 0;
         bool is_replay = false;
@@ -197,7 +207,7 @@ private:
     sequence_number end() const noexcept { return first_ + entries_.size(); }
     std::int64_t count_of(const place& where) const noexcept { return how_.of_log ? where.position : where.version; }
     std::int64_t count_of(const recorded_event& event) const noexcept {
-        return how_.of_log ? event.position() : event.version();
+        return how_.of_log ? event.position() : event.link_version();
     }
 
     void push(const event_page& page, std::span<const arrival> events);
@@ -219,7 +229,10 @@ private:
 
     place received_;
     place noted_;
+    place noted_when_asked_;
+    std::uint32_t life_ = 0; // of the stream: grows when it was deleted for good and made anew
     place done_;
+    std::uint32_t done_life_ = 0;
     std::optional<uuid> done_event_;
     std::uint64_t done_count_ = 0;
     std::vector<std::int64_t> replayed_;

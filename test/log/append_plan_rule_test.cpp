@@ -60,7 +60,7 @@ struct random_flush {
             default: break;
             }
             appends.push_back(append_of(name, expected, 1 + random() % 3));
-            now += static_cast<std::int64_t>(appends.back()->events.size());
+            now += static_cast<std::int64_t>(appends.back()->events);
         }
     }
 
@@ -108,7 +108,7 @@ BOOST_AUTO_TEST_CASE(long_sequences_are_judged_right) {
                                             : exists,
                     1 + random() % 3));
                 if (is_exact && random() % 20 == 0) ++version; // a mistake, now and then
-                version += static_cast<std::int64_t>(appends.back()->events.size());
+                version += static_cast<std::int64_t>(appends.back()->events);
             }
             check_against_each_version(appends, wrong);
         }
@@ -141,10 +141,10 @@ BOOST_AUTO_TEST_CASE(a_flush_whose_groups_all_pass_gives_each_append_what_it_wou
         std::vector<std::pair<std::int64_t, std::int64_t>> firsts;
         bool all_pass = true;
         for (const append_ptr& each : flush.appends) {
-            std::int64_t& version = versions[each->stream];
+            std::int64_t& version = versions[each->stream()];
             firsts.emplace_back(version + 1, position + 1);
             all_pass = passes(*each, version) && all_pass;
-            position += static_cast<std::int64_t>(each->events.size());
+            position += static_cast<std::int64_t>(each->events);
         }
         BOOST_TEST(groups_pass == all_pass, "seed " << seed);
         if (!groups_pass) continue;
@@ -156,7 +156,7 @@ BOOST_AUTO_TEST_CASE(a_flush_whose_groups_all_pass_gives_each_append_what_it_wou
         BOOST_REQUIRE(outcomes.size() == flush.appends.size());
         for (std::size_t i = 0; i < outcomes.size(); ++i) {
             const auto& result = outcomes[i].result;
-            const auto count = static_cast<std::int64_t>(flush.appends[i]->events.size());
+            const auto count = static_cast<std::int64_t>(flush.appends[i]->events);
             BOOST_TEST_CONTEXT("seed " << seed << ", append " << i) {
                 BOOST_TEST((outcomes[i].what == kind::appended));
                 BOOST_TEST(result.first_version == firsts[i].first);

@@ -230,6 +230,8 @@ BOOST_AUTO_TEST_CASE(a_flush_is_sent_as_columns) {
     add_nullable<uuid>(expected, type_oid::uuid, {std::nullopt, two.correlation_id(), std::nullopt});
     add_nullable<uuid>(expected, type_oid::uuid, {std::nullopt, std::nullopt, three.causation_id()});
     add_nullable<timestamp>(expected, type_oid::timestamptz, {day(1), std::nullopt, std::nullopt});
+    expected.add_null();           // no links
+    expected.add_null();           // no units
     expected.add(std::int64_t{4}); // the largest event
     expected.add(true);
     expect_same(append_plan(all).arguments(true), expected);
@@ -238,12 +240,46 @@ BOOST_AUTO_TEST_CASE(a_flush_is_sent_as_columns) {
 BOOST_AUTO_TEST_CASE(columns_that_no_event_has_are_null) {
     const appends all{append_of("a", any, 2), append_of("b", any, 1)};
     const parameters sent = append_plan(all).arguments(false);
-    BOOST_REQUIRE(sent.size() == 20u);
+    BOOST_REQUIRE(sent.size() == 22u);
     for (std::size_t i = 0; i < sent.size(); ++i) {
-        const bool is_optional = i == 3 || (i >= 14 && i <= 17);
+        const bool is_optional = i == 3 || (i >= 14 && i <= 19);
         BOOST_TEST(sent.is_null(i) == is_optional, "parameter $" << i + 1);
     }
-    BOOST_TEST((sent.value(19) == std::string_view("\0", 1)));
+    BOOST_TEST((sent.value(21) == std::string_view("\0", 1)));
+}
+
+BOOST_AUTO_TEST_CASE(the_parts_of_a_request_are_a_unit_and_its_links_are_judged_with_care) {
+    std::vector<eventstore::log::append_part> parts(2);
+    parts[0].stream = "a";
+    parts[0].events.emplace_back("A", "1");
+    parts[1].stream = "b";
+    parts[1].events.emplace_back("", "");
+    parts[1].originals.push_back(eventstore::make_uuid());
+    const uuid original = parts[1].originals.front();
+    const appends all{append_of("c", any, 1),
+        std::make_shared<eventstore::log::append_request>(std::weak_ptr<eventstore::log::appender>(), parts),
+        append_of("a", any, 1)};
+    const append_plan plan(all);
+    BOOST_TEST(plan.needs_care());
+    BOOST_TEST(!plan.is_lone());
+    const parameters sent = plan.arguments(true);
+    parameters expected;
+    add_nullable<uuid>(expected, type_oid::uuid, {std::nullopt, std::nullopt, original, std::nullopt});
+    add_array<std::int32_t>(expected, type_oid::int4, {0, 1, 1, 2});
+    BOOST_TEST((sent.value(18) == expected.value(0)));
+    BOOST_TEST((sent.value(19) == expected.value(1)));
+
+    // All parts have an outcome each, in their order.
+    append_plan::answer answer{1, 10, 0, 1};
+    for (const std::int64_t outcome : {0, 7, 8, 0})
+        answer.insert(
+            answer.end(), {outcome, std::int64_t{1}, std::int64_t{11}, std::int64_t{0}, std::nullopt, std::nullopt});
+    const auto verdict = plan.outcomes(answer);
+    BOOST_REQUIRE(verdict.has_value());
+    BOOST_REQUIRE(verdict->outcomes.size() == 4u);
+    BOOST_TEST((verdict->outcomes[1].what == append_plan::outcome::kind::unit_failed));
+    BOOST_TEST((verdict->outcomes[2].what == append_plan::outcome::kind::event_not_found));
+    BOOST_TEST(verdict->outcomes[3].is_success());
 }
 
 BOOST_AUTO_TEST_CASE(the_largest_event_counts_data_and_metadata) {
@@ -251,7 +287,7 @@ BOOST_AUTO_TEST_CASE(the_largest_event_counts_data_and_metadata) {
         append_of("b", any, events(event_data("C", "12345")))};
     parameters expected;
     expected.add(std::int64_t{6});
-    BOOST_TEST((append_plan(all).arguments(false).value(18) == expected.value(0)));
+    BOOST_TEST((append_plan(all).arguments(false).value(20) == expected.value(0)));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

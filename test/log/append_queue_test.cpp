@@ -17,7 +17,7 @@ namespace {
 struct request {
     int number = 0;
     std::size_t bytes = 0;
-    std::vector<char> events;
+    std::size_t events = 1;
     bool alone = false;
     bool claimed = false;
 
@@ -31,7 +31,7 @@ pointer made(int number, std::size_t bytes, std::size_t events = 1) {
     auto one = std::make_shared<request>();
     one->number = number;
     one->bytes = bytes;
-    one->events.resize(events);
+    one->events = events;
     return one;
 }
 
@@ -297,7 +297,7 @@ private:
             }
             BOOST_REQUIRE(!waiting_.empty());
             BOOST_TEST(!each->claimed);
-            events += each->events.size();
+            events += each->events;
             bytes += each->bytes;
             waiting_.pop_front();
             under_way_.push_back(each);
@@ -315,7 +315,7 @@ private:
         if (!flush.empty() && queue_.admitted() > 0) { // it stops only where the next one does not fit
             const request& next = *waiting_.front();
             BOOST_TEST(!next.claimed);
-            BOOST_TEST((next.alone || flush.back()->alone || events + next.events.size() > limits_.flush_events ||
+            BOOST_TEST((next.alone || flush.back()->alone || events + next.events > limits_.flush_events ||
                 bytes + next.bytes > limits_.flush_bytes));
         }
     }

@@ -15,8 +15,11 @@ namespace eventstore::test {
 using append_ptr = std::shared_ptr<log::append_request>;
 
 inline append_ptr append_of(std::string stream, std::int64_t expected, std::vector<event_data> events) {
-    return std::make_shared<log::append_request>(
-        std::weak_ptr<log::appender>(), std::move(stream), expected, std::move(events));
+    std::vector<log::append_part> parts(1);
+    parts.front().stream = std::move(stream);
+    parts.front().expected = expected;
+    parts.front().events = std::move(events);
+    return std::make_shared<log::append_request>(std::weak_ptr<log::appender>(), std::move(parts));
 }
 
 inline append_ptr append_of(std::string stream, std::int64_t expected, std::size_t count) {
@@ -28,8 +31,9 @@ inline constexpr std::int64_t exists = -2;
 
 /// What the server would do with an append by itself: moves `version` on if it passes.
 inline bool passes(const log::append_request& append, std::int64_t& version) {
-    const bool fits = append.expected == any || (append.expected == exists ? version > 0 : append.expected == version);
-    if (fits) version += static_cast<std::int64_t>(append.events.size());
+    const std::int64_t expected = append.parts.front().expected;
+    const bool fits = expected == any || (expected == exists ? version > 0 : expected == version);
+    if (fits) version += static_cast<std::int64_t>(append.events);
     return fits;
 }
 

@@ -25,7 +25,7 @@ std::string append_two(const std::string& stream, int expected, const std::strin
         "]::bigint[], array[2], null, " + (expected == 0 ? "1" : "0") + ", array[1], array[" + exact +
         "]::bigint[], array[2], array[false], array[1, 1], array[1, 2], array[gen_random_uuid(), gen_random_uuid()],"
         " array['FromSql', 'FromSql'], array[" +
-        bytes + ", " + bytes + "], null, null, null, null, 100, false)";
+        bytes + ", " + bytes + "], null, null, null, null, null, null, 100, false)";
 }
 
 } // namespace

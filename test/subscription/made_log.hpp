@@ -19,13 +19,27 @@ public:
         std::int64_t position = 0;
         std::int64_t version = 0;
         std::string stream;
+        bool is_deleted = false;
     };
 
     const made& append(const std::string& stream) {
         std::int64_t version = 1;
-        for (const made& each : events_) version += each.stream == stream ? 1 : 0;
+        for (const made& each : events_) version += each.stream == stream && !each.is_deleted ? 1 : 0;
         events_.push_back({++head_, version, stream});
         return events_.back();
+    }
+    /// The stream is deleted for good; the next append makes it anew.
+    void remove(const std::string& stream) {
+        for (made& each : events_) each.is_deleted |= each.stream == stream;
+        removed_.push_back(head_);
+    }
+    /// Which life of the one stream that is ever removed a position belongs to.
+    std::size_t life_at(std::int64_t position) const {
+        return static_cast<std::size_t>(std::ranges::count_if(removed_, [&](auto at) { return at < position; }));
+    }
+    bool has(const std::string& stream) const {
+        return std::ranges::any_of(
+            events_, [&](const made& each) { return each.stream == stream && !each.is_deleted; });
     }
     /// A position that nothing will ever stand at.
     void leave_a_gap() { ++head_; }
@@ -41,7 +55,7 @@ public:
         bool complete = true;
         for (const made& each : events_) {
             if (each.position <= after || each.position > through) continue;
-            if (!stream.empty() && each.stream != stream) continue;
+            if (each.is_deleted || (!stream.empty() && each.stream != stream)) continue;
             if (rows.size() == most) {
                 complete = false;
                 next = rows.back().position + 1;
@@ -61,6 +75,7 @@ public:
 
 private:
     std::deque<made> events_;
+    std::vector<std::int64_t> removed_; // the head at each removal
     std::int64_t head_ = 0;
 };
 

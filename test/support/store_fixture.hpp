@@ -77,6 +77,8 @@ public:
     /// The data of a stream's events, in order; empty if there is no such stream.
     std::vector<std::string> stored_in(const std::string& stream);
     void delete_stream_softly(const std::string& stream);
+    /// The test deletes streams for good: the log has holes from then on.
+    void expect_holes() noexcept { has_holes_ = true; }
     /// Removes events for good; the log has holes from then on.
     void delete_events(const std::string& condition);
 

@@ -1,0 +1,1 @@
+select eventstore.delete_stream($1, $2, $3, $4)

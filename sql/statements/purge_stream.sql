@@ -1,0 +1,1 @@
+select eventstore.purge_stream($1, $2)

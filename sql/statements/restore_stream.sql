@@ -1,0 +1,1 @@
+select eventstore.restore_stream($1)

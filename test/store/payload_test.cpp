@@ -1,0 +1,94 @@
+// How payloads are kept: as they are, or as jsonb.
+
+#include "support/receive.hpp"
+
+namespace es = eventstore;
+namespace asio = boost::asio;
+using namespace es::test;
+using namespace std::chrono_literals;
+
+BOOST_AUTO_TEST_SUITE(payload_test)
+
+namespace {
+
+class jsonb_store : public store_fixture {
+public:
+    template <class Body>
+    void with_store(const Body& body, std::source_location where = std::source_location::current()) {
+        store_fixture::with_store(options().payload(es::payload_format::jsonb), body, where);
+    }
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_CASE(bytea_is_the_default_and_keeps_any_bytes, store_fixture) {
+    const auto body = [&](es::store store) -> asio::awaitable<void> {
+        const std::string bytes("\0\xff{", 3);
+        co_await store.append("a", es::no_stream, counted_one(bytes));
+        const es::event_page page = co_await store.read("a");
+        BOOST_TEST(page.front().data() == bytes);
+    };
+    with_store(body);
+    BOOST_TEST(value("select payload from eventstore.log_state") == "bytea");
+}
+
+BOOST_FIXTURE_TEST_CASE(jsonb_gives_back_the_same_json_and_sql_can_look_into_it, jsonb_store) {
+    const auto body = [&](es::store store) -> asio::awaitable<void> {
+        es::event_data event("Opened", R"({"owner": "Ada",   "amount":12.50})");
+        event.metadata(R"(["x",null])");
+        co_await store.append("a", es::no_stream, event); // alone
+        co_await store.append("a", 1, es::events(es::event_data("Two", "2"), es::event_data("Text", R"("three")")));
+        co_await store.append("a", es::stream_exists, es::event_data("Empty", ""));
+        co_await expect_error(es::errc::wrong_expected_version, store.append("a", 2, es::event_data("Late", "5")));
+        const es::event_page page = co_await store.read("a");
+        TEST_SAME(data_of(page), texts({R"({"owner": "Ada", "amount": 12.50})", "2", R"("three")", ""}));
+        BOOST_TEST(page[0].metadata() == R"(["x", null])");
+        BOOST_TEST(page[1].metadata() == "");
+        const es::event_page bounded = co_await store.read_all(es::read_options().max_bytes(50).type("Two"));
+        BOOST_TEST_REQUIRE(bounded.size() == 1u);
+        BOOST_TEST(bounded.front().data() == "2");
+        const es::recorded_event found = co_await store.find_event(event.id());
+        BOOST_TEST(found.data() == page[0].data());
+        es::subscription all = co_await store.subscribe_to_all("reader");
+        const texts told = co_await receive(all, 4);
+        TEST_SAME(told, data_of(page));
+        co_await store.link("b", es::no_stream, event.id());
+        const es::event_page b = co_await store.read("b");
+        BOOST_TEST(b.front().data() == page[0].data());
+    };
+    with_store(body);
+    BOOST_TEST(value("select payload from eventstore.log_state") == "jsonb");
+    BOOST_TEST(value("select data ->> 'owner' from eventstore.events where position = 1") == "Ada");
+}
+
+BOOST_FIXTURE_TEST_CASE(what_is_no_json_is_refused_and_hinders_nobody_else, jsonb_store) {
+    const auto body = [&](es::store store) -> asio::awaitable<void> {
+        blocker log = hold_log();
+        std::vector<asio::awaitable<es::result<es::append_result>>> all;
+        for (int i = 0; i < 10; ++i)
+            all.push_back(store.try_append(
+                "a" + std::to_string(i), es::any_version, es::event_data("T", i == 4 ? "{no json" : "{}")));
+        auto work = concurrently(std::move(all));
+        auto waiting = co_await start(std::move(work));
+        co_await eventually([&] { return log.blocks(); });
+        log.release();
+        co_await eventually([&] { return waiting.done(); });
+        for (std::size_t i = 0; i < 10; ++i) BOOST_TEST(waiting.value()[i].has_value() == (i != 4), "append " << i);
+        const es::failure why = waiting.value()[4].error();
+        BOOST_TEST(why.code() == es::errc::database_error);
+        BOOST_TEST(why->sqlstate == "22P02");
+    };
+    with_store(body);
+    BOOST_TEST(events_stored() == 9);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_schema_keeps_its_format_whatever_an_open_asks_for, jsonb_store) {
+    run(es::migrate(options().payload(es::payload_format::jsonb)));
+    const auto body = [&](es::store store) -> asio::awaitable<void> {
+        co_await store.append("a", es::no_stream, es::event_data("T", R"({"a":1})"));
+    };
+    store_fixture::with_store(options().payload(es::payload_format::bytea), body);
+    BOOST_TEST(value("select data ->> 'a' from eventstore.events") == "1");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
