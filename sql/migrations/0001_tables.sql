@@ -67,8 +67,15 @@ create table eventstore.events (
     metadata       bytea       not null, -- bytea
 --jsonb     data           jsonb,
 --jsonb     metadata       jsonb,
-    -- The event at this position is in this stream, too: the row has its type, an id of its own, and no payload.
-    link_to        bigint,
+
+    -- A link: the event at this position is in this stream, too. The row has an id of its own, and the event's type. Of a
+    -- small event it is a copy, so that a stream of links is read as quickly as any other; what the copy needs besides is
+    -- here, and null if the event is too large for that. Nulls take no room in the rows of plain events.
+    link_to         bigint,
+    link_stream_id  bigint,
+    link_version    bigint,
+    link_event_id   uuid,
+    link_created_at timestamptz,
     constraint events_stream_version_key unique (stream_id, stream_version),
     constraint events_event_id_key unique (event_id)
 );

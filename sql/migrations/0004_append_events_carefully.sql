@@ -273,16 +273,20 @@ begin
 
         insert into events
             (position, stream_id, stream_version, created_at,
-             event_id, correlation_id, causation_id, type, data, metadata, link_to)
+             event_id, correlation_id, causation_id, type, data, metadata,
+             link_to, link_stream_id, link_version, link_event_id, link_created_at)
         select
             new_position[n], ids[event_stream[n]], new_version[n], coalesce(created[n], clock),
-            event_ids[n], correlations[n], causations[n],
+            event_ids[n], coalesce(correlations[n], o.correlation_id), coalesce(causations[n], o.causation_id),
             case when new_link[n] is null then event_types[n] else coalesce(original_type[n], event_types[own_original[n]]) end,
-            event_data[n], coalesce(event_metadata[n], ''), -- bytea
---jsonb             nullif(convert_from(event_data[n], 'UTF8'), '')::jsonb,
---jsonb             nullif(convert_from(event_metadata[n], 'UTF8'), '')::jsonb,
-            new_link[n]
+            coalesce(o.data, event_data[n]), coalesce(o.metadata, event_metadata[n], ''), -- bytea
+--jsonb             coalesce(o.data, nullif(convert_from(event_data[n], 'UTF8'), '')::jsonb),
+--jsonb             coalesce(o.metadata, nullif(convert_from(event_metadata[n], 'UTF8'), '')::jsonb),
+            new_link[n], o.stream_id, o.stream_version, o.event_id, o.created_at
         from generate_subscripts(event_ids, 1) as n
+        -- The originals of links, where they are small. One of this very call cannot be seen here.
+        left join events as o
+            on o.position = new_link[n] and payload_size(o.data, o.metadata) <= 2000
         where new_position[n] is not null;
 
         update log_state set largest_event = largest where largest_event < largest;

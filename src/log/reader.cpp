@@ -5,6 +5,7 @@
 #include "postgres/result.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <limits>
 #include <utility>
 
@@ -23,8 +24,8 @@ using shared_result = std::shared_ptr<const PGresult>;
 namespace column {
 constexpr int head = 0, version = 1, position = 2, created_at = 3, id = 4, correlation_id = 5, causation_id = 6,
               type = 7, data = 8, metadata = 9, link_to = 10, stream = 11, timeline = 12,
-              // of read_links alone
-    link_version = 13, link_position = 14, link_id = 15, original_stream = 16;
+              // of read_links alone: of the event that a link stands for
+    original_stream = 13, original_version = 14, original_id = 15, original_created_at = 16;
 }
 
 constexpr std::int64_t first_window = 20'000;   // versions or positions that a filter looks at in one statement,
@@ -52,6 +53,10 @@ page_row decode(const postgres::rows& rows, int row) {
     event.data = payload(rows, row, column::data);
     event.metadata = payload(rows, row, column::metadata);
     return event;
+}
+
+std::int64_t size_of(const page_row& row) noexcept {
+    return static_cast<std::int64_t>(row.data.size() + row.metadata.size());
 }
 
 failure about_stream(errc code, const std::string& stream, std::string_view what) {
@@ -99,6 +104,7 @@ struct reader::page_query {
     };
     std::vector<link> links;
     std::shared_ptr<std::vector<detail::link_place>> link_places; // of the links, in their order
+    std::shared_ptr<std::deque<detail::link_place>> copies;       // of links that need not be followed
     std::vector<page::keep_alive> storage;
     bool complete = false;
     std::int64_t head = 0;
@@ -124,8 +130,8 @@ struct reader::page_query {
         bool is_missing = false; // there is no such stream
     };
     taken take(result_handle answer);
-    /// The same for read_links.
-    taken take_followed(result_handle answer);
+    /// Makes the row of a link, which is a copy, the row of the event that it stands for.
+    void complete_copy(const postgres::rows& from, int row_there, std::int64_t original, page_row& row);
     event_page make_page() &&;
 };
 
@@ -142,64 +148,50 @@ reader::page_query::taken reader::page_query::take(result_handle answer) {
     if (!is_log()) stream_id = from_server.int8(0, column::stream);
     if (from_server.is_null(0, column::version)) return what; // an empty page
     rows.reserve(rows.size() + static_cast<std::size_t>(count));
+    const bool has_copies = from_server.columns() > column::original_stream;
     for (int i = 0; i < count; ++i) {
         if (from_server.is_null(i, column::type)) {
             what.is_cut = true;
             break;
         }
         page_row row = decode(from_server, i);
-        const auto size = static_cast<std::int64_t>(row.data.size() + row.metadata.size());
+        const std::int64_t size = size_of(row);
         if (!rows.empty() && size > bytes_left()) {
             what.is_cut = true;
             break;
         }
         bytes += size;
         const std::int64_t stream_of_row = is_log() ? from_server.int8(i, column::stream) : 0;
-        if (!from_server.is_null(i, column::link_to))
-            links.push_back({rows.size(), from_server.int8(i, column::link_to), stream_of_row});
         stream_ids.push_back(stream_of_row);
+        if (!from_server.is_null(i, column::link_to)) {
+            const std::int64_t original = from_server.int8(i, column::link_to);
+            if (has_copies && !from_server.is_null(i, column::original_id))
+                complete_copy(from_server, i, original, row);
+            else
+                links.push_back({rows.size(), original, stream_of_row});
+        }
         rows.push_back(row);
         ++what.rows;
     }
     if (what.rows > 0) go_on_after(place(rows.back()));
+    if (copies) storage.push_back(copies);
     storage.push_back(shared_result(answer.release(), postgres::result_deleter()));
     return what;
 }
 
-reader::page_query::taken reader::page_query::take_followed(result_handle answer) {
-    const postgres::rows from_server(answer.get());
-    taken what;
-    const int count = from_server.count();
-    if (count == 0) {
-        what.is_missing = true;
-        return what;
-    }
-    head = from_server.int8(0, column::head);
-    timeline = from_server.int4(0, column::timeline);
-    stream_id = from_server.int8(0, column::stream);
-    if (from_server.is_null(0, column::link_version)) return what; // an empty page
-    rows.reserve(static_cast<std::size_t>(count));
-    link_places = std::make_shared<std::vector<detail::link_place>>(static_cast<std::size_t>(count));
-    for (int i = 0; i < count; ++i) {
-        if (from_server.is_null(i, column::version)) continue; // it stands for nothing any more
-        page_row& row = rows.emplace_back(decode(from_server, i));
-        bytes += static_cast<std::int64_t>(row.data.size() + row.metadata.size());
-        if (from_server.is_null(i, column::link_to)) {
-            stream_ids.push_back(0);
-            continue;
-        }
-        detail::link_place& place_of_link = (*link_places)[static_cast<std::size_t>(i)];
-        place_of_link.version = from_server.int8(i, column::link_version);
-        place_of_link.position = from_server.int8(i, column::link_position);
-        place_of_link.id = from_server.id(i, column::link_id);
-        row.link = &place_of_link;
-        stream_ids.push_back(from_server.int8(i, column::original_stream));
-    }
-    what.rows = static_cast<std::size_t>(count);
-    go_on_after(from_server.int8(count - 1, column::link_version));
-    storage.push_back(shared_result(answer.release(), postgres::result_deleter()));
-    storage.push_back(link_places);
-    return what;
+void reader::page_query::complete_copy(
+    const postgres::rows& from_server, int row_there, std::int64_t original, page_row& row) {
+    if (!copies) copies = std::make_shared<std::deque<detail::link_place>>();
+    detail::link_place& link_there = copies->emplace_back();
+    link_there.version = row.version;
+    link_there.position = row.position;
+    link_there.id = row.id;
+    row.link = &link_there;
+    row.position = original;
+    row.version = from_server.int8(row_there, column::original_version);
+    row.id = from_server.id(row_there, column::original_id);
+    row.created_at = from_server.time(row_there, column::original_created_at);
+    stream_ids.back() = from_server.int8(row_there, column::original_stream);
 }
 
 event_page reader::page_query::make_page() && {
@@ -275,12 +267,8 @@ reader::task<event_page> reader::read_plain(self_ptr self, page_query& query) {
 
     auto answer = co_await postgres::pool::execute(self->pool_, *what, std::move(arguments), query.deadline);
     if (!answer) co_return answer.error();
-    page_query::taken taken;
-    if (follows)
-        taken = query.take_followed(std::move(*answer));
-    else
-        taken = query.take(std::move(*answer));
-    if (!query.is_log() && !query.links.empty()) self->linked_.add(query.stream);
+    const auto taken = query.take(std::move(*answer));
+    if (!query.links.empty() && !query.is_log()) self->linked_.add(query.stream);
     if (taken.is_missing) co_return about_stream(errc::stream_not_found, query.stream, "does not exist");
     if (query.head < 0) co_return about_stream(errc::stream_deleted, query.stream, "was deleted");
 
@@ -363,7 +351,7 @@ asio::awaitable<failure> reader::complete(self_ptr self, page_query& query) {
     if (!query.links.empty()) {
         if (failure why = co_await follow_links(self, query); why.code() != errc()) co_return why;
     }
-    if (query.is_log() || query.link_places) co_return co_await name_streams(self, query);
+    if (query.is_log() || query.link_places || query.copies) co_return co_await name_streams(self, query);
     co_return failure();
 }
 
@@ -373,7 +361,13 @@ asio::awaitable<failure> reader::follow_links(self_ptr self, page_query& query) 
     auto& links = query.links;
     query.link_places = std::make_shared<std::vector<detail::link_place>>(links.size());
     std::vector<std::size_t> gone; // rows
+    query.bytes = 0;               // counted anew, row by row
+    std::size_t counted = 0;
+    const auto count_up_to = [&](std::size_t row) {
+        for (; counted < row; ++counted) query.bytes += size_of(query.rows[counted]);
+    };
     for (std::size_t done = 0; done < links.size();) {
+        count_up_to(links[done].row);
         postgres::parameters arguments;
         arguments.begin_array(type_oid::int8, links.size() - done);
         for (std::size_t i = done; i < links.size(); ++i) arguments.add(links[i].original);
@@ -385,12 +379,14 @@ asio::awaitable<failure> reader::follow_links(self_ptr self, page_query& query) 
         const auto end = done + static_cast<std::size_t>(found.count());
         for (int i = 0; done < end; ++i, ++done) {
             page_row& row = query.rows[links[done].row];
+            count_up_to(links[done].row);
+            ++counted;
             if (found.is_null(i, column::version)) {
                 gone.push_back(links[done].row);
                 continue;
             }
             page_row original = decode(found, i);
-            const auto size = static_cast<std::int64_t>(original.data.size() + original.metadata.size());
+            const std::int64_t size = size_of(original);
             if (size > query.bytes_left() && links[done].row > 0) {
                 query.complete = false;
                 query.from = query.place(row);
@@ -414,6 +410,16 @@ asio::awaitable<failure> reader::follow_links(self_ptr self, page_query& query) 
     for (auto row = gone.rbegin(); row != gone.rend(); ++row) {
         query.rows.erase(query.rows.begin() + static_cast<std::ptrdiff_t>(*row));
         query.stream_ids.erase(query.stream_ids.begin() + static_cast<std::ptrdiff_t>(*row));
+    }
+    query.bytes = 0;
+    for (std::size_t i = 0; i < query.rows.size(); ++i) {
+        query.bytes += size_of(query.rows[i]);
+        if (i == 0 || query.bytes_left() >= 0) continue;
+        query.complete = false; // no room for the events of the stream itself behind those of links
+        query.from = query.place(query.rows[i]);
+        query.rows.resize(i);
+        query.stream_ids.resize(i);
+        break;
     }
     query.storage.push_back(query.link_places);
     co_return failure();

@@ -29,6 +29,7 @@ public:
     explicit rows(const PGresult* result) noexcept : result_(result) {}
 
     int count() const noexcept { return PQntuples(result_); }
+    int columns() const noexcept { return PQnfields(result_); }
     type_oid type(int column) const noexcept { return static_cast<type_oid>(PQftype(result_, column)); }
     bool is_null(int row, int column) const noexcept { return PQgetisnull(result_, row, column) != 0; }
 

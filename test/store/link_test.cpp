@@ -120,6 +120,37 @@ BOOST_FIXTURE_TEST_CASE(a_link_to_a_link_is_one_to_the_original, store_fixture) 
     BOOST_TEST(number("select count(*) from eventstore.events where link_to = 1") == 2);
 }
 
+// Of small events a link holds a copy, of large ones it does not, and the first read of a stream does not know yet that
+// there are links in it: all of that must look the same.
+BOOST_FIXTURE_TEST_CASE(small_and_large_events_are_read_alike, store_fixture) {
+    const auto body = [&](es::store store) -> asio::awaitable<void> {
+        std::vector<es::event_data> events;
+        for (int i = 0; i < 12; ++i) {
+            es::event_data event("Mixed", std::string(i % 3 == 0 ? 5'000u : 10u, static_cast<char>('a' + i)));
+            if (i % 2 == 0) event.metadata("meta").correlation_id(es::make_uuid()).causation_id(es::make_uuid());
+            events.push_back(std::move(event));
+        }
+        co_await store.append("a", es::no_stream, std::move(events));
+        const es::event_page a = co_await store.read("a");
+        co_await store.append("b", es::no_stream, counted_one("own"));
+        co_await store.link("b", 1, ids_of(a));
+        co_await store.append("b", 13, counted_one("own"));
+        for (int time = 0; time < 3; ++time) {
+            const es::event_page b = co_await store.read("b");
+            BOOST_TEST_REQUIRE(b.size() == 14u);
+            for (std::size_t i = 0; i < 12; ++i) expect_same_event(b[i + 1], a[i]);
+            TEST_SAME(link_versions_of(b), from_to(1, 14));
+            const es::event_page back = co_await store.read("b", es::read_options().backward().count(5));
+            TEST_SAME(link_versions_of(back), from_to(14, 10));
+            expect_same_event(back[1], a[11]);
+            const es::event_page few = co_await store.read("b", es::read_options().from(2).max_bytes(5'100));
+            BOOST_TEST_REQUIRE(few.size() == 3u);
+            expect_same_event(few[0], a[0]);
+        }
+    };
+    with_store(body);
+}
+
 BOOST_FIXTURE_TEST_CASE(pages_and_scans_of_links_go_both_ways, store_fixture) {
     const auto body = [&](es::store store) -> asio::awaitable<void> {
         co_await store.append("a", es::no_stream, counted(25));
