@@ -2,6 +2,7 @@
 #include "cli/arguments.hpp"
 #include "cli/bulk_append.hpp"
 #include "cli/event_json.hpp"
+#include "cli/expected.hpp"
 #include "cli/line_reader.hpp"
 #include "cli/usage_error.hpp"
 
@@ -20,17 +21,6 @@ namespace po = boost::program_options;
 namespace {
 
 constexpr std::size_t largest_append = std::size_t{64} << 20; // the store's own limit
-
-expected_version parse_expected(const std::string& text) {
-    if (text == "any") return any_version;
-    if (text == "no-stream") return no_stream;
-    if (text == "exists") return stream_exists;
-    std::int64_t exact = 0;
-    const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), exact);
-    if (text.empty() || ec != std::errc() || end != text.data() + text.size() || exact < 0)
-        throw usage_error("--expect takes any, no-stream, exists or a version");
-    return exact;
-}
 
 /// The next line that is not blank, parsed. \throws usage_error that names the line
 std::optional<input_event> next_event(line_reader& input) {

@@ -27,9 +27,9 @@ constexpr unsigned line_length = 110; // of the help
 
 constexpr std::size_t summary_column = 22;
 
-const command* const commands[] = {&init_command, &migrate_command, &append_command, &read_command, &tail_command,
-    &streams_command, &info_command, &subscriptions_command, &delete_subscription_command, &reset_subscription_command,
-    &parked_command, &replay_command, &discard_command};
+const command* const commands[] = {&init_command, &migrate_command, &append_command, &link_command, &delete_command,
+    &restore_command, &read_command, &tail_command, &streams_command, &info_command, &subscriptions_command,
+    &delete_subscription_command, &reset_subscription_command, &parked_command, &replay_command, &discard_command};
 
 constexpr std::string_view exit_codes = R"(
 Exit codes:

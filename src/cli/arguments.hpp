@@ -62,6 +62,9 @@ struct command {
 extern const command init_command;
 extern const command migrate_command;
 extern const command append_command;
+extern const command link_command;
+extern const command delete_command;
+extern const command restore_command;
 extern const command read_command;
 extern const command tail_command;
 extern const command streams_command;

@@ -102,7 +102,7 @@ input_event parse_event(std::string_view line) {
             causation_id = required_uuid(member);
         else if (name == "created_at")
             created_at = required_time(member);
-        else if (name != "version" && name != "position")
+        else if (name != "version" && name != "position" && name != "link_version" && name != "link_position")
             refuse(name, "is not known");
     }
     if (!type) throw usage_error("the member \"type\" is missing");
@@ -123,6 +123,10 @@ std::string to_json(const recorded_event& event) {
     add(line, "position", std::to_string(event.position()));
     add(line, "stream", json_string(event.stream()));
     add(line, "version", std::to_string(event.version()));
+    if (event.is_linked()) {
+        add(line, "link_version", std::to_string(event.link_version()));
+        add(line, "link_position", std::to_string(event.link_position()));
+    }
     add(line, "id", json_string(to_string(event.id())));
     add(line, "type", json_string(event.type()));
     add(line, "created_at", json_string(to_text(event.created_at())));
