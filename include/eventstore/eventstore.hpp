@@ -1,8 +1,9 @@
 /// \file
-/// Everything.
+/// Everything but `eventstore/json.hpp`, which takes as long to compile as all the rest.
 #pragma once
 
 #include <eventstore/append_result.hpp>
+#include <eventstore/decode.hpp>
 #include <eventstore/deletion.hpp>
 #include <eventstore/embedded_postgres.hpp>
 #include <eventstore/error.hpp>

@@ -1,35 +1,23 @@
 /// \file
-/// Typed events: what a C++ type needs to be appended and read as an event.
+/// Typed events: what a C++ type needs to be appended as an event, and to be read back (`eventstore/decode.hpp`).
 #pragma once
 
 #include <eventstore/event_data.hpp>
 #include <eventstore/recorded_event.hpp>
 
 #include <concepts>
+#include <string>
+#include <string_view>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
 namespace eventstore {
 
-/// How a type is written to events and read from them. Specialise it; `eventstore/json.hpp` has one ready for types
-/// described by Boost.Describe:
-///
-///     template <>
-///     struct es::codec<account_opened> : es::json_codec<account_opened, "AccountOpened"> {};
-///
-/// A codec of your own, in whatever format, has two static functions:
-///
-///     static event_data encode(const account_opened& event);
-///     static account_opened decode(const recorded_event& event);
-template <class Event>
-struct codec;
-
-/// A type that has a codec, and so can be given to `append`.
-template <class Event>
-concept typed_event = requires(const std::remove_cvref_t<Event>& event) {
-    { codec<std::remove_cvref_t<Event>>::encode(event) } -> std::same_as<event_data>;
-};
-
 namespace detail {
+
+template <class>
+inline constexpr bool always_false = false;
 
 /// A temporary that owns something, made inside `co_await`, is freed twice by g++ 12.
 template <class Argument>
@@ -37,5 +25,103 @@ inline constexpr bool is_safe_in_await =
     std::is_lvalue_reference_v<Argument> || std::is_trivially_destructible_v<std::remove_cvref_t<Argument>>;
 
 } // namespace detail
+
+/// How a type is written to events and read from them. Specialise it; `eventstore/json.hpp` has one ready for types
+/// described by Boost.Describe:
+///
+///     template <>
+///     struct es::codec<account_opened> : es::json_codec<account_opened, "AccountOpened"> {};
+///
+/// **A codec of your own**, in whatever format (examples/10_typed_events.cpp has one in binary):
+///
+///     template <>
+///     struct es::codec<account_opened> {
+///         static constexpr std::string_view type = "AccountOpened";
+///         static es::event_data encode(const account_opened& event);
+///         static account_opened decode(const es::recorded_event& event); // or es::result<account_opened>
+///         static constexpr std::string_view former_types[] = {"AccountCreated"}; // optional
+///     };
+///
+/// - `type`: the events' type. No other type of the same variant may have it.
+/// - `encode`: gives an event_data with that type. To append, this is all that is asked for.
+/// - `decode`: throws a `std::exception`, or returns a failure, if the data does not fit. What it says is put behind the
+///   event's type, id, stream and version, so it need only say what is wrong: "3 bytes are too few". It is called with
+///   events of the types it names, and of no others; `event.type()` tells which one it is.
+/// - `former_types`: what the type was called before. Events with these names are decoded, too.
+/// - Bytes written by encode are read for as long as the store lives: choose a format that can grow.
+///
+/// All of them may be called from any threads at once. Specialise before the first use of the type.
+template <class Event>
+struct codec {
+    using missing = void; // there is no specialisation
+
+    static event_data encode(const Event&) {
+        static_assert(detail::always_false<Event>,
+            "this type is no event: it has no codec. Write, before its first use: "
+            "template <> struct eventstore::codec<T> : eventstore::json_codec<T, \"EventType\"> {}; "
+            "(eventstore/json.hpp), or a codec of your own (eventstore/typed_event.hpp)");
+        return event_data(std::string(), std::string());
+    }
+};
+
+/// A type that has a codec, good enough to append it.
+template <class Event>
+concept has_codec = !requires {
+    typename codec<std::remove_cvref_t<Event>>::missing;
+}
+&&requires(const std::remove_cvref_t<Event>& event) {
+    { codec<std::remove_cvref_t<Event>>::encode(event) } -> std::same_as<event_data>;
+};
+
+/// A type whose codec can read, too: what `decode` takes.
+template <class Event>
+concept decodable_event = has_codec<Event> && requires(const recorded_event& event) {
+    { codec<Event>::type } -> std::convertible_to<std::string_view>;
+    codec<Event>::decode(event);
+};
+
+/// What `append` takes for an event of a type of your own: anything that is no event_data, nor a list of them. Whether
+/// it has a codec is asked afterwards, for the sake of an error that can be read; to choose between functions by it, ask
+/// `has_codec`.
+template <class Event>
+concept typed_event = !std::is_convertible_v<Event, event_data> &&
+    !std::is_convertible_v<Event, std::vector<event_data>> && requires(const std::remove_cvref_t<Event>& event) {
+    { codec<std::remove_cvref_t<Event>>::encode(event) } -> std::same_as<event_data>;
+};
+
+/// The event_data of a typed event, to be completed by its setters:
+///
+///     auto event = es::to_event_data(opened).causation_id(command).metadata(es::json_object("user", user));
+///
+/// Errors: whatever the codec throws. Like every event_data it has an id of its own: append a copy to retry.
+template <typed_event Event>
+event_data to_event_data(Event&& event) {
+    static_assert(detail::is_safe_in_await<Event>,
+        "name the event first (const auto event = opened{...};) and pass that: g++ 12 frees a temporary inside "
+        "co_await twice");
+    return codec<std::remove_cvref_t<Event>>::encode(event);
+}
+
+namespace detail {
+
+template <class Event>
+event_data any_event_data(Event&& event) {
+    if constexpr (typed_event<Event>)
+        return to_event_data(std::forward<Event>(event));
+    else
+        return std::forward<Event>(event);
+}
+
+} // namespace detail
+
+/// A list of events, some or all of them typed: `co_await store.append("account-1", 2, es::events(opened, deposited))`.
+template <class... Events>
+    requires(typed_event<Events> || ...)
+std::vector<event_data> events(Events&&... each) {
+    std::vector<event_data> list;
+    list.reserve(sizeof...(each));
+    (list.push_back(detail::any_event_data(std::forward<Events>(each))), ...);
+    return list;
+}
 
 } // namespace eventstore

@@ -28,7 +28,7 @@ for layer in cli store subscription feed log postgres embedded base; do
     above=${above:+$above|}$layer
 done
 
-if grep -nE 'include <(boost/asio\.hpp|boost/json|libpq)' include/eventstore/*.hpp | grep -v '^include/eventstore/json.hpp'; then
+if grep -nE 'include <(boost/asio\.hpp|boost/json|libpq)' include/eventstore/*.hpp | grep -v '^include/eventstore/json'; then
     complain "a public header includes more than it should"
 fi
 

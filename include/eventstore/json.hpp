@@ -1,0 +1,206 @@
+/// \file
+/// Events in JSON, by Boost.JSON and Boost.Describe.
+///
+/// **A typed event** is a struct, its description, and a codec that gives the events' type:
+///
+///     struct opened {
+///         std::string owner;
+///         std::int64_t cents = 0;
+///         std::optional<std::string> branch;
+///     };
+///     BOOST_DESCRIBE_STRUCT(opened, (), (owner, cents, branch))
+///
+///     template <>
+///     struct es::codec<opened> : es::json_codec<opened, "AccountOpened"> {};
+///
+///     const opened event{"Ada", 5000, {}};
+///     co_await store.append("account-1", es::no_stream, event); // {"owner":"Ada","cents":5000,"branch":null}
+///
+/// Members may be bool, numbers, text that owns its characters, `es::uuid` (as text), `std::optional`, `std::vector` and
+/// the like, `std::map` and the like, `std::array`, `std::pair`, `std::tuple`, `std::variant` (written plainly; read as
+/// the first alternative that fits), described structs and enums (by name), `boost::json::value`, and every type with
+/// `tag_invoke` overloads for Boost.JSON's `value_from` and `value_to`.
+///
+/// Reading is exact in what it needs and tolerant in the rest: a `std::optional` may be null or missing, every other
+/// member must be there and fit, members that the struct does not have are passed over. The message of a failure names
+/// the place: `lines[3].price: a whole number that fits 32 bits is expected, not a string`.
+///
+/// **Time goes by.** What is stored stays as it is, so the codec says what it was called, oldest first, and how one form
+/// becomes the next. An event runs through all steps from its own on:
+///
+///     template <>
+///     struct es::codec<opened> : es::json_codec<opened, "AccountOpened.3"> {
+///         static constexpr es::former_type former_types[] = {
+///             {"AccountCreated", [](boost::json::object& data) { es::rename_member(data, "name", "owner"); }},
+///             {"AccountOpened", [](boost::json::object& data) { data["cents"] = 0; }}, // came with 3
+///             {"AccountOpened.2"},                                                     // the same under another name
+///         };
+///     };
+///
+/// Where the form changed and the name did not, a function looks at the data itself; it comes after the steps, and is
+/// called for each event, with the type that was recorded:
+///
+///         static void upcast(std::string_view type, boost::json::object& data);
+///
+/// What either throws makes the event `event_not_decodable`.
+///
+/// **Without types**, `json_object` writes the data of an event and `json_data` reads it.
+///
+/// An event of three members takes about 0.2 us to encode (0.05 of it for its id), and 0.3 us to decode. A file that
+/// includes this header takes 2 s longer to compile; `eventstore/eventstore.hpp` does not include it.
+#pragma once
+
+#include <eventstore/error.hpp>
+#include <eventstore/event_data.hpp>
+#include <eventstore/export.hpp>
+#include <eventstore/json_conversion.hpp>
+#include <eventstore/recorded_event.hpp>
+#include <eventstore/typed_event.hpp>
+
+#include <boost/describe/class.hpp>
+#include <boost/describe/enum.hpp>
+#include <boost/json/value.hpp>
+#include <boost/system/result.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace eventstore {
+
+/// What event data was called before, and how it becomes what came next; see `json_codec`.
+struct former_type {
+    std::string_view name;
+    void (*upcast)(boost::json::object& data) = nullptr; ///< null = only the name changed
+
+    constexpr operator std::string_view() const noexcept { return name; }
+};
+
+namespace detail {
+
+template <class Codec>
+concept has_upcast_steps = std::is_same_v<std::remove_cvref_t<decltype(*std::begin(Codec::former_types))>, former_type>;
+
+/// Brings the data of an event that was recorded as `recorded` to the present form.
+template <class Codec>
+bool upcast_json(std::string_view recorded, json::value& data, const json_place& at) {
+    const auto run = [&](const auto& step) {
+        if (!data.is_object()) return at.expected("an object", data);
+        step(data.get_object());
+        return true;
+    };
+    if constexpr (has_upcast_steps<Codec>) {
+        bool reached = false;
+        for (const former_type& former : Codec::former_types) {
+            reached = reached || former.name == recorded;
+            if (reached && former.upcast && !run(former.upcast)) return false;
+        }
+    }
+    if constexpr (requires(json::object & object) { Codec::upcast(recorded, object); })
+        return run([&](json::object& object) { Codec::upcast(recorded, object); });
+    return true;
+}
+
+/// The characters of a type's name, as a template's argument.
+template <std::size_t Size>
+struct type_name {
+    consteval type_name(const char (&text)[Size]) { // a literal is what is meant
+        std::copy_n(text, Size, characters);
+    }
+    constexpr std::string_view view() const noexcept { return std::string_view(characters, Size - 1); }
+
+    char characters[Size];
+};
+
+} // namespace detail
+
+/// A codec in JSON; the head of this file says how to use it.
+///
+/// Errors: encode throws `invalid_argument` if the event holds what JSON cannot: text that is no UTF-8, a number that is
+/// not finite, an enum's value without a name. Thread safety: any threads at once.
+template <class Event, detail::type_name Name>
+struct json_codec {
+    static_assert(!Name.view().empty() && Name.view().size() <= 512, "an event type has 1 to 512 bytes");
+
+    static constexpr std::string_view type = Name.view();
+
+    static event_data encode(const Event& event) {
+        std::string problem;
+        detail::json_document document;
+        if (!detail::write_json(event, document.root(), detail::json_place(problem)))
+            detail::throw_unwritable(type, problem);
+        return event_data(std::string(type), document.text());
+    }
+
+    static result<Event> decode(const recorded_event& recorded) {
+        static_assert(std::is_default_constructible_v<Event>,
+            "an event that is read from JSON needs a default constructor, for its members are set one by one");
+        std::string problem;
+        const detail::json_place whole(problem);
+        detail::json_document document;
+        Event event{};
+        if (document.parse(recorded.data(), whole) &&
+            detail::upcast_json<codec<Event>>(recorded.type(), document.root(), whole) &&
+            detail::read_json(document.root(), event, whole))
+            return {boost::system::in_place_value, std::move(event)};
+        return failure(errc::event_not_decodable, std::move(problem));
+    }
+};
+
+namespace detail {
+
+inline bool write_json_members(json::object&, const json_place&) { return true; }
+
+template <class Name>
+bool write_json_members(json::object&, const json_place&, const Name&) {
+    return false; // json_object has complained
+}
+
+template <class Name, class Value, class... Rest>
+bool write_json_members(
+    json::object& out, const json_place& at, const Name& name, const Value& value, const Rest&... rest) {
+    static_assert(std::is_convertible_v<const Name&, std::string_view>,
+        "names and values take turns: json_object(\"owner\", owner, \"cents\", 5000)");
+    const std::string_view key(name);
+    if (!is_json_text(key)) return at.wrong("has a name that is no UTF-8");
+    return write_json(value, out[json::string_view(key.data(), key.size())], json_place(at, key)) &&
+        write_json_members(out, at, rest...);
+}
+
+} // namespace detail
+
+/// JSON text out of names and values in turn, for the data or the metadata of an event; inside `co_await`, too:
+///
+///     co_await store.append("account-1", 1, es::event_data("Deposited", es::json_object("cents", 5000, "by", name)));
+///
+/// Values are what the members of a typed event may be. Of two members of one name the last one counts.
+/// Errors: throws `invalid_argument` for what JSON cannot hold, as `json_codec::encode` does.
+template <class... NamesAndValues>
+std::string json_object(NamesAndValues&&... members) {
+    static_assert(
+        sizeof...(members) % 2 == 0, "names and values take turns: json_object(\"owner\", owner, \"cents\", 5000)");
+    static_assert(
+        ((detail::is_safe_in_await<NamesAndValues> || !std::is_aggregate_v<std::remove_cvref_t<NamesAndValues>>)&&...),
+        "name the value first (const auto address = home{...};) and pass that: g++ 12 frees a temporary inside "
+        "co_await "
+        "twice");
+    std::string problem;
+    detail::json_document document;
+    if (!detail::write_json_members(document.root().emplace_object(), detail::json_place(problem), members...))
+        detail::throw_unwritable("json_object", problem);
+    return document.text();
+}
+
+/// The data of an event, read as JSON. Errors: throws `event_not_decodable`, naming the event.
+EVENTSTORE_EXPORT boost::json::value json_data(const recorded_event& event);
+/// The metadata of an event, read as JSON; null if there is none. Errors: throws `event_not_decodable`.
+EVENTSTORE_EXPORT boost::json::value json_metadata(const recorded_event& event);
+
+/// Gives a member another name; does nothing if there is none of that name. For steps of `former_types`.
+EVENTSTORE_EXPORT void rename_member(boost::json::object& data, std::string_view from, std::string_view to);
+
+} // namespace eventstore

@@ -1,0 +1,33 @@
+#include <eventstore/decode.hpp>
+
+#include "base/text.hpp"
+
+#include <string>
+#include <utility>
+
+namespace eventstore::detail {
+
+namespace {
+
+failure about(const recorded_event& event, errc code, const std::string& what) {
+    failure::facts facts;
+    facts.stream = event.stream();
+    facts.message = message("event ", quoted_for_message(event.type()), " ", to_string(event.id()), " (stream ",
+        quoted_for_message(event.stream()), ", version ", std::to_string(event.version()), ") ", what);
+    return failure(code, std::move(facts));
+}
+
+} // namespace
+
+failure undecodable(const recorded_event& event, std::string_view why) {
+    return about(event, errc::event_not_decodable, message("cannot be decoded: ", why));
+}
+
+failure unknown_type(const recorded_event& event, std::span<const named_type> known) {
+    std::string names;
+    for (const named_type& each : known) names += message(names.empty() ? "" : ", ", quoted_for_message(each.name));
+    return about(event, errc::unknown_event_type,
+        message("is of none of the types asked for: ", names, "; decode_known passes over such events"));
+}
+
+} // namespace eventstore::detail
