@@ -16,7 +16,7 @@
 ///     const opened event{"Ada", 5000, {}};
 ///     co_await store.append("account-1", es::no_stream, event); // {"owner":"Ada","cents":5000,"branch":null}
 ///
-/// Members may be bool, numbers, text that owns its characters, `es::uuid` (as text), `std::optional`, `std::vector` and
+/// Members may be bool, numbers, text that owns its characters, `es::uuid` and `es::timestamp` (as text), `std::optional`, `std::vector` and
 /// the like, `std::map` and the like, `std::array`, `std::pair`, `std::tuple`, `std::variant` (written plainly; read as
 /// the first alternative that fits), described structs and enums (by name), `boost::json::value`, and every type with
 /// `tag_invoke` overloads for Boost.JSON's `value_from` and `value_to`.

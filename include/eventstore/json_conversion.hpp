@@ -3,6 +3,7 @@
 /// `eventstore/json.hpp`, which says how it is used.
 #pragma once
 
+#include <eventstore/event_data.hpp>
 #include <eventstore/export.hpp>
 #include <eventstore/json_kind.hpp>
 #include <eventstore/uuid.hpp>
@@ -16,6 +17,7 @@
 #include <boost/mp11/algorithm.hpp>
 #include <boost/system/result.hpp>
 
+#include <cmath>
 #include <cstddef>
 #include <exception>
 #include <iterator>
@@ -72,6 +74,8 @@ private:
     json::value root_;
 };
 
+EVENTSTORE_EXPORT std::string time_to_text(timestamp when); // empty if it has more than four digits for the year
+EVENTSTORE_EXPORT std::optional<timestamp> time_from_text(std::string_view text);
 EVENTSTORE_EXPORT bool is_json_text(std::string_view text) noexcept; // UTF-8
 [[noreturn]] EVENTSTORE_EXPORT void throw_unwritable(std::string_view what, std::string_view problem);
 template <class T>
@@ -103,12 +107,16 @@ bool write_json(const T& from, json::value& out, const json_place& at) {
         return std::visit([&](const auto& each) { return write_json(each, out, at); }, from);
     } else if constexpr (kind == json_kind::number) {
         if constexpr (std::is_floating_point_v<T>)
-            if (!(from - from == 0)) return at.wrong("is no finite number");
+            if (!std::isfinite(from)) return at.wrong("is no finite number");
         out = from;
     } else if constexpr (kind == json_kind::null) {
         out.emplace_null();
     } else if constexpr (kind == json_kind::uuid) {
         out.emplace_string() = to_string(from);
+    } else if constexpr (kind == json_kind::time) {
+        const std::string text = time_to_text(from);
+        if (text.empty()) return at.wrong("is no time of the years 0 to 9999");
+        out.emplace_string() = text;
     } else if constexpr (kind == json_kind::text) {
         const json::string_view text(from);
         if (!is_json_text(std::string_view(text.data(), text.size()))) return at.wrong("is no UTF-8");
@@ -268,6 +276,8 @@ bool read_json(const json::value& from, T& out, const json_place& at) {
     } else if constexpr (kind == json_kind::number) {
         boost::system::error_code failed;
         out = from.to_number<T>(failed);
+        if constexpr (std::is_floating_point_v<T>)
+            if (!std::isfinite(out)) return at.expected("a number that the type can hold", from);
         if (failed) return at.expected(name_of_number<T>(), from);
     } else if constexpr (kind == json_kind::null) {
         if (!from.is_null()) return at.expected("null", from);
@@ -275,6 +285,11 @@ bool read_json(const json::value& from, T& out, const json_place& at) {
         const json::string* const text = from.if_string();
         const std::optional<uuid> read = text ? parse_uuid(std::string_view(text->data(), text->size())) : std::nullopt;
         if (!read) return at.expected("a UUID", from);
+        out = *read;
+    } else if constexpr (kind == json_kind::time) {
+        const json::string* const text = from.if_string();
+        const auto read = text ? time_from_text(std::string_view(text->data(), text->size())) : std::nullopt;
+        if (!read) return at.expected("a time such as \"2025-06-24T14:36:25.5Z\"", from);
         out = *read;
     } else if constexpr (kind == json_kind::text) {
         static_assert(!std::is_trivially_copyable_v<T>, "text that is read must be owned: make it a std::string");

@@ -2,6 +2,7 @@
 /// Which form a C++ type takes in JSON. Included by `eventstore/json.hpp`, which says how it is used.
 #pragma once
 
+#include <eventstore/event_data.hpp>
 #include <eventstore/uuid.hpp>
 
 #include <boost/describe/bases.hpp>
@@ -58,6 +59,7 @@ enum class json_kind {
     boolean,
     number,
     uuid,
+    time,
     null,
     text,
     map,
@@ -84,6 +86,8 @@ consteval json_kind json_kind_of() {
         return json_kind::number;
     else if constexpr (std::is_same_v<T, uuid>)
         return json_kind::uuid;
+    else if constexpr (std::is_same_v<T, timestamp>)
+        return json_kind::time;
     else if constexpr (json::is_null_like<T>::value)
         return json_kind::null;
     else if constexpr (json::is_string_like<T>::value)

@@ -2,6 +2,8 @@
 
 #include "base/text.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <string>
 #include <utility>
 
@@ -24,8 +26,11 @@ failure undecodable(const recorded_event& event, std::string_view why) {
 }
 
 failure unknown_type(const recorded_event& event, std::span<const named_type> known) {
+    constexpr std::size_t most = 20;
     std::string names;
-    for (const named_type& each : known) names += message(names.empty() ? "" : ", ", quoted_for_message(each.name));
+    for (const named_type& each : known.first(std::min(known.size(), most)))
+        names += message(names.empty() ? "" : ", ", quoted_for_message(each.name));
+    if (known.size() > most) names += message(" and ", std::to_string(known.size() - most), " more");
     return about(event, errc::unknown_event_type,
         message("is of none of the types asked for: ", names, "; decode_known passes over such events"));
 }

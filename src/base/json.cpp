@@ -3,6 +3,7 @@
 #include <eventstore/decode.hpp>
 
 #include "base/text.hpp"
+#include "base/time_text.hpp"
 
 #include <boost/json/parse_options.hpp>
 #include <boost/json/parser.hpp>
@@ -10,6 +11,7 @@
 #include <boost/json/serializer.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 
 namespace eventstore {
@@ -111,6 +113,14 @@ bool json_document::parse(std::string_view text, const json_place& at) {
 }
 
 std::string json_document::text() const { return json::serialize(root_); }
+
+std::string time_to_text(timestamp when) {
+    using namespace std::chrono;
+    const bool has_text = when >= sys_days(year(0) / January / 1) && when < sys_days(year(10000) / January / 1);
+    return has_text ? to_text(when) : std::string();
+}
+
+std::optional<timestamp> time_from_text(std::string_view text) { return parse_time(text); }
 
 bool is_json_text(std::string_view text) noexcept {
     while (true) { // JSON can write NUL, other than PostgreSQL

@@ -1,19 +1,11 @@
-// Times as text: 2025-06-24T14:36:25.123456Z.
+// Times as text: 2025-06-24T14:36:25.123456Z, as the library writes and reads them.
 #pragma once
 
-#include <eventstore/event_data.hpp>
-
-#include <optional>
-#include <string>
-#include <string_view>
+#include "base/time_text.hpp"
 
 namespace eventstore::cli {
 
-/// ISO 8601 in UTC, with six digits after the second.
-std::string to_text(timestamp when);
-
-/// Reads `2025-06-24T14:36:25`, with a fraction or without, followed by `Z` or an offset such as `+02:00`; nothing if it
-/// is anything else. A time without a zone is refused: nobody knows which one was meant.
-std::optional<timestamp> parse_time(std::string_view text);
+using detail::parse_time;
+using detail::to_text;
 
 } // namespace eventstore::cli

@@ -142,6 +142,11 @@ BOOST_AUTO_TEST_CASE(each_of_many_types_is_found) {
     BOOST_TEST(!decode_known<many>(recorded("T60", "")));
 }
 
+BOOST_AUTO_TEST_CASE(of_many_types_a_message_names_only_some) {
+    const std::string message = try_decode<many>(recorded("T60", "")).error().message();
+    BOOST_TEST(message.find("'T19' and 40 more; ") != message.npos, message);
+}
+
 BOOST_AUTO_TEST_CASE(functions_for_each_type_make_a_visitor) {
     std::int64_t cents = 0;
     const auto apply = overloaded{

@@ -4,6 +4,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <array>
+#include <chrono>
 #include <limits>
 #include <map>
 #include <set>
@@ -61,6 +62,7 @@ struct ordered {
     std::uint64_t number = 0;
     float weight = 0;
     uuid customer{};
+    timestamp placed_at{};
     currency paid_in{};
     percentage discount;
     line gift;
@@ -81,8 +83,8 @@ struct ordered {
     friend bool operator==(const ordered&, const ordered&) = default;
 };
 BOOST_DESCRIBE_STRUCT(ordered, (),
-    (express, number, weight, customer, paid_in, discount, gift, bill, sample, lines, flags, tags, stock, notes, place,
-        pair, triple, choice, anything, object))
+    (express, number, weight, customer, placed_at, paid_in, discount, gift, bill, sample, lines, flags, tags, stock,
+        notes, place, pair, triple, choice, anything, object))
 
 struct small {
     std::int8_t number = 0;
@@ -113,6 +115,7 @@ shop::ordered full_order() {
     order.number = std::numeric_limits<std::uint64_t>::max();
     order.weight = 1.25F;
     order.customer = make_uuid();
+    order.placed_at = timestamp(std::chrono::microseconds(1'750'775'785'500'001));
     order.paid_in = shop::currency::usd;
     order.discount = {15};
     order.gift = {"tea", 2.5, 1};
@@ -185,10 +188,11 @@ BOOST_AUTO_TEST_CASE(the_text_is_plain_json) {
     BOOST_TEST((decode<std::vector<int>>(recorded("Numbers", " [3, 4] ")) == std::vector<int>{3, 4}));
 }
 
-BOOST_AUTO_TEST_CASE(uuids_enums_and_bases_are_written_as_a_reader_expects) {
+BOOST_AUTO_TEST_CASE(uuids_times_enums_and_bases_are_written_as_a_reader_expects) {
     const shop::ordered order = full_order();
     const boost::json::object written = json_data(recorded(to_event_data(order))).as_object();
     BOOST_TEST((written.at("customer").as_string() == to_string(order.customer)));
+    BOOST_TEST((written.at("placed_at") == "2025-06-24T14:36:25.500001Z"));
     BOOST_TEST((written.at("paid_in") == "usd"));
     BOOST_TEST((written.at("discount") == "15%"));
     BOOST_TEST(boost::json::serialize(written.at("bill")) == R"({"number":7,"year":2026})");
@@ -224,6 +228,10 @@ BOOST_AUTO_TEST_CASE(a_member_that_does_not_fit_is_named_with_its_place) {
     BOOST_TEST(problem_with("express", 1) == "express: true or false is expected, not 1");
     BOOST_TEST(problem_with("customer", "me") == "customer: a UUID is expected, not a string");
     BOOST_TEST(problem_with("paid_in", "gbp") == "paid_in: a value of the enum is expected, not a string");
+    BOOST_TEST(problem_with("placed_at", "2025-06-24") ==
+        "placed_at: a time such as \"2025-06-24T14:36:25.5Z\" is expected, not a string");
+    BOOST_TEST(problem_with("placed_at", 1750775785).starts_with("placed_at: a time such as"));
+    BOOST_TEST(problem_with("weight", 1e300) == "weight: a number that the type can hold is expected, not 1E300");
     BOOST_TEST(problem_with("paid_in", 1) == "paid_in: a string is expected, not 1");
     BOOST_TEST(
         problem_with("stock", {{"a b", 0.5}}) == "stock.'a b': a whole number that fits 32 bits is expected, not 5E-1");
@@ -283,6 +291,15 @@ BOOST_AUTO_TEST_CASE(numbers_that_are_not_finite_are_not_written) {
     order = full_order();
     order.anything = -std::numeric_limits<double>::infinity();
     BOOST_TEST(unwritable(order) == "Ordered cannot be written as JSON: anything is no finite number");
+}
+
+BOOST_AUTO_TEST_CASE(a_time_whose_year_has_five_digits_is_not_written) {
+    shop::ordered order = full_order();
+    order.placed_at = std::chrono::sys_days(std::chrono::year(9999) / 12 / 31);
+    BOOST_TEST(decode<shop::ordered>(recorded(to_event_data(order))).placed_at.time_since_epoch().count() ==
+        order.placed_at.time_since_epoch().count());
+    order.placed_at += std::chrono::days(1);
+    BOOST_TEST(unwritable(order) == "Ordered cannot be written as JSON: placed_at is no time of the years 0 to 9999");
 }
 
 BOOST_AUTO_TEST_CASE(an_enum_value_without_a_name_is_not_written) {

@@ -1,10 +1,10 @@
-#include "cli/time_text.hpp"
+#include "base/time_text.hpp"
 
 #include <boost/test/unit_test.hpp>
 
 #include <chrono>
 
-using namespace eventstore::cli;
+using namespace eventstore::detail;
 
 namespace {
 

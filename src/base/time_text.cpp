@@ -1,10 +1,10 @@
-#include "cli/time_text.hpp"
+#include "base/time_text.hpp"
 
 #include <charconv>
 #include <chrono>
 #include <cstdio>
 
-namespace eventstore::cli {
+namespace eventstore::detail {
 
 using namespace std::chrono;
 
@@ -96,4 +96,4 @@ std::optional<timestamp> parse_time(std::string_view text) {
     return sys_days(date) + hour + minute + second + rest - (east ? offset : -offset);
 }
 
-} // namespace eventstore::cli
+} // namespace eventstore::detail
