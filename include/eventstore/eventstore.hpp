@@ -1,5 +1,5 @@
 /// \file
-/// Everything but `eventstore/json.hpp`, which takes as long to compile as all the rest.
+/// Everything but `eventstore/json.hpp`, which brings Boost.JSON along.
 #pragma once
 
 #include <eventstore/append_result.hpp>

@@ -16,10 +16,10 @@
 ///     const opened event{"Ada", 5000, {}};
 ///     co_await store.append("account-1", es::no_stream, event); // {"owner":"Ada","cents":5000,"branch":null}
 ///
-/// Members may be bool, numbers, text that owns its characters, `es::uuid` and `es::timestamp` (as text), `std::optional`, `std::vector` and
-/// the like, `std::map` and the like, `std::array`, `std::pair`, `std::tuple`, `std::variant` (written plainly; read as
-/// the first alternative that fits), described structs and enums (by name), `boost::json::value`, and every type with
-/// `tag_invoke` overloads for Boost.JSON's `value_from` and `value_to`.
+/// Members may be bool, numbers, text that owns its characters, `es::uuid` and `es::timestamp` (as text),
+/// `std::optional`, `std::vector` and the like, `std::map` and the like, `std::array`, `std::pair`, `std::tuple`,
+/// `std::variant` (written plainly; read as the first alternative that fits), described structs and enums (by name),
+/// `boost::json::value`, and every type with `tag_invoke` overloads for Boost.JSON's `value_from` and `value_to`.
 ///
 /// Reading is exact in what it needs and tolerant in the rest: a `std::optional` may be null or missing, every other
 /// member must be there and fit, members that the struct does not have are passed over. The message of a failure names
@@ -32,7 +32,7 @@
 ///     struct es::codec<opened> : es::json_codec<opened, "AccountOpened.3"> {
 ///         static constexpr es::former_type former_types[] = {
 ///             {"AccountCreated", [](boost::json::object& data) { es::rename_member(data, "name", "owner"); }},
-///             {"AccountOpened", [](boost::json::object& data) { data["cents"] = 0; }}, // came with 3
+///             {"AccountOpened", [](boost::json::object& data) { data["cents"] = 0; }}, // came with 2
 ///             {"AccountOpened.2"},                                                     // the same under another name
 ///         };
 ///     };
@@ -42,12 +42,12 @@
 ///
 ///         static void upcast(std::string_view type, boost::json::object& data);
 ///
-/// What either throws makes the event `event_not_decodable`.
+/// What either throws makes the event `event_not_decodable`. Names without steps may be plain text, as in any codec.
 ///
 /// **Without types**, `json_object` writes the data of an event and `json_data` reads it.
 ///
-/// An event of three members takes about 0.2 us to encode (0.05 of it for its id), and 0.3 us to decode. A file that
-/// includes this header takes 2 s longer to compile; `eventstore/eventstore.hpp` does not include it.
+/// An event of three members takes about 0.2 us to encode, its id included, and 0.3 us to decode. `eventstore.hpp` does
+/// not include this header, which takes half a second to compile.
 #pragma once
 
 #include <eventstore/error.hpp>
