@@ -121,6 +121,14 @@ public:
         std::string_view stream, expected_version expected, event_data event) const;
     asio::awaitable<result<append_result>> try_append(
         std::string_view stream, expected_version expected, std::vector<event_data> events) const;
+    template <typed_event Event>
+    asio::awaitable<result<append_result>> try_append(
+        std::string_view stream, expected_version expected, Event&& event) const {
+        static_assert(detail::is_safe_in_await<Event>,
+            "name the event first (const auto event = opened{...};) and pass that: g++ 12 frees a temporary inside "
+            "co_await twice");
+        return try_append(stream, expected, codec<std::remove_cvref_t<Event>>::encode(event));
+    }
 
     /// Puts events that are stored already into another stream, too, all or nothing, without a copy of them. Each takes
     /// a version of that stream and a position of the log. A read of the stream gives the original event, which tells

@@ -4,6 +4,7 @@
 
 #include <eventstore/event_data.hpp>
 #include <eventstore/expected_version.hpp>
+#include <eventstore/typed_event.hpp>
 
 #include <string>
 #include <utility>
@@ -24,6 +25,10 @@ public:
         : stream_(std::move(stream)), expected_(expected) {
         events_.push_back(std::move(event));
     }
+    /// A typed event.
+    template <typed_event Event>
+    stream_append(std::string stream, expected_version expected, Event&& event)
+        : stream_append(std::move(stream), expected, to_event_data(std::forward<Event>(event))) {}
 
     const std::string& stream() const noexcept { return stream_; }
     eventstore::expected_version expected() const noexcept { return expected_; }

@@ -116,8 +116,8 @@ struct reader::page_query {
     std::int64_t room() const noexcept { return static_cast<std::int64_t>(options.count() - rows.size()); }
     std::int64_t bytes_left() const noexcept { return static_cast<std::int64_t>(options.max_bytes()) - bytes; }
     std::int64_t place(const page_row& row) const noexcept {
-        if (is_log()) return row.position;
-        return row.link ? row.link->version : row.version;
+        if (row.link) return is_log() ? row.link->position : row.link->version;
+        return is_log() ? row.position : row.version;
     }
 
     /// True if nothing can come after this place.

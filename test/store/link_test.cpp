@@ -342,6 +342,29 @@ BOOST_FIXTURE_TEST_CASE(a_subscription_to_a_stream_of_links_goes_on_at_its_check
     with_store(body);
 }
 
+// More than one page of the follower's holds, which counts bytes.
+BOOST_FIXTURE_TEST_CASE(links_to_large_events_come_live_one_page_after_the_other, store_fixture) {
+    const auto body = [&](es::store store) -> asio::awaitable<void> {
+        constexpr std::size_t count = 300;
+        es::subscription target = co_await store.subscribe("target", "reader");
+        std::vector<es::event_data> events;
+        std::vector<es::uuid> ids;
+        for (std::size_t i = 0; i < count; ++i) {
+            events.push_back(counted_one(std::to_string(i) + std::string(20'000, '.')));
+            ids.push_back(events.back().id());
+        }
+        const texts expected = data_of(events);
+        co_await store.append("source", es::no_stream, std::move(events));
+        co_await store.link("target", es::no_stream, std::move(ids));
+        co_await store.append("target", count, counted_one("own"));
+        texts told = co_await receive(target, count + 1);
+        BOOST_TEST(told.back() == "own");
+        told.pop_back();
+        BOOST_TEST((told == expected));
+    };
+    with_store(body);
+}
+
 BOOST_FIXTURE_TEST_CASE(parked_links_are_replayed, store_fixture) {
     const auto body = [&](es::store store) -> asio::awaitable<void> {
         co_await store.append("source", es::no_stream, counted(2));

@@ -37,6 +37,21 @@ BOOST_FIXTURE_TEST_CASE(typed_events_come_back_from_the_store_as_they_were, stor
     });
 }
 
+BOOST_FIXTURE_TEST_CASE(typed_events_go_to_several_streams_and_by_value, store_fixture) {
+    with_store([&](es::store store) -> asio::awaitable<void> {
+        const opened first{"Ada", 5000, "Turin"};
+        const auto one = es::stream_append("account-1", es::no_stream, first);
+        const auto two = es::stream_append("account-2", es::no_stream, deposited(3));
+        const auto done = co_await store.append(es::appends(one, two));
+        BOOST_TEST(done.size() == 2u);
+        const auto late = co_await store.try_append("account-1", es::no_stream, first);
+        BOOST_TEST((late.error().code() == es::errc::stream_exists));
+        const es::event_page page = co_await store.read_all();
+        const std::vector<account_event> expected{first, deposited{3}};
+        BOOST_TEST((decoded(page) == expected));
+    });
+}
+
 BOOST_FIXTURE_TEST_CASE(typed_and_untyped_events_share_a_stream, store_fixture) {
     with_store([&](es::store store) -> asio::awaitable<void> {
         const opened first{"Ada", 1, {}};
