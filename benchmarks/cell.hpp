@@ -42,6 +42,8 @@ std::vector<cell> memory_cells();
 std::vector<cell> subscription_cells();
 /// SL: from an append to its subscriber.
 std::vector<cell> latency_cells();
+/// ST and STA: lists of very many streams.
+std::vector<cell> streams_cells();
 /// IDLE, and M with a subscriber that stands still.
 std::vector<cell> standing_cells();
 

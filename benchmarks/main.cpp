@@ -21,7 +21,8 @@ namespace {
 
 std::vector<cell> all_cells() {
     std::vector<cell> all = append_cells();
-    for (auto* more : {&read_cells, &memory_cells, &subscription_cells, &latency_cells, &standing_cells})
+    for (auto* more :
+        {&read_cells, &memory_cells, &subscription_cells, &latency_cells, &streams_cells, &standing_cells})
         for (cell& each : (*more)()) all.push_back(std::move(each));
     return all;
 }

@@ -65,6 +65,10 @@ $function$;
 -- Finds the tombstones, whoever has left them.
 create index streams_deletion_key on eventstore.streams (deletion) where deletion is not null;
 
+-- Lists the deleted streams, in both orders. No append touches them: a stream enters them when it is deleted.
+create index deleted_streams_by_name on eventstore.streams (name) where deleted_at is not null;
+create index deleted_streams_by_age on eventstore.streams (stream_id) where deleted_at is not null;
+
 -- Removes events of a stream that was deleted for good, oldest first, and the links to them; when none are left, its
 -- tombstone. Returns how many events it has removed: 0 = all is done.
 create function eventstore.purge_stream(id bigint, most integer)

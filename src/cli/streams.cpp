@@ -27,18 +27,14 @@ std::string to_json(const stream_info& info) {
     return line + "}\n";
 }
 
-std::vector<std::string> cells_of(const stream_info& info) {
-    std::vector<std::string> cells;
-    cells.push_back(std::to_string(info.version));
-    cells.push_back(to_text(info.created_at));
-    cells.push_back(info.name);
-    return cells;
-}
-
 class info_printer {
 public:
-    explicit info_printer(const task& work)
-        : out_(work.out), how_(work.given.how), table_(work.out, {{"VERSION", true}, {"CREATED AT"}, {"STREAM"}}) {}
+    /// \param state of the streams: with deleted ones there is a column that tells when
+    explicit info_printer(const task& work, stream_state state = stream_state::existing)
+        : out_(work.out),
+          how_(work.given.how),
+          tells_deletion_(state != stream_state::existing),
+          table_(work.out, columns(tells_deletion_)) {}
 
     void print(const stream_info& info) {
         if (how_ == style::json)
@@ -52,10 +48,39 @@ public:
     }
 
 private:
+    static std::vector<table::column> columns(bool tells_deletion) {
+        std::vector<table::column> list{{"VERSION", true}, {"CREATED AT"}};
+        if (tells_deletion) list.push_back({"DELETED AT"});
+        list.push_back({"STREAM"});
+        return list;
+    }
+
+    std::vector<std::string> cells_of(const stream_info& info) const {
+        std::vector<std::string> cells;
+        cells.push_back(std::to_string(info.version));
+        cells.push_back(to_text(info.created_at));
+        if (tells_deletion_) cells.push_back(info.deleted_at ? to_text(*info.deleted_at) : "");
+        cells.push_back(info.name);
+        return cells;
+    }
+
     output& out_;
     style how_;
+    bool tells_deletion_;
     table table_;
 };
+
+stream_query query_of(const arguments& given) {
+    stream_query query;
+    query.prefix(given.get("prefix", "")).search(given.get("search", ""));
+    const std::string order = given.get("order", "name");
+    if (order != "name" && order != "age") throw usage_error("--order takes name or age");
+    query.order(order == "age" ? stream_order::by_age : stream_order::by_name).descending(given.has("descending"));
+    if (given.has("deleted") && given.has("all")) throw usage_error("--deleted and --all exclude each other");
+    if (given.has("deleted")) query.state(stream_state::deleted);
+    if (given.has("all")) query.state(stream_state::any);
+    return query;
+}
 
 asio::awaitable<void> list_streams(task work) {
     std::size_t left = std::numeric_limits<std::size_t>::max();
@@ -64,11 +89,9 @@ asio::awaitable<void> list_streams(task work) {
         if (count < 1) throw usage_error("--count takes a number from 1");
         left = static_cast<std::size_t>(count);
     }
-    stream_query query;
-    query.prefix(work.given.get("prefix", ""));
-
+    stream_query query = query_of(work.given);
     const store from = co_await open(work.given.options(work.background));
-    info_printer printer(work);
+    info_printer printer(work, query.state());
     for (;;) {
         query.count(std::min(left, page_size));
         const std::vector<stream_info> page = co_await from.streams(query);
@@ -76,7 +99,7 @@ asio::awaitable<void> list_streams(task work) {
         printer.flush();
         left -= page.size();
         if (page.size() < query.count() || left == 0 || work.out.gone()) co_return;
-        query.after(page.back().name);
+        query.after(page.back());
     }
 }
 
@@ -91,6 +114,13 @@ asio::awaitable<void> print_info(task work) {
 void add_stream_options(po::options_description& options) {
     auto add = options.add_options();
     add("prefix", po::value<std::string>()->value_name("TEXT"), "only streams whose names begin so");
+    add("search", po::value<std::string>()->value_name("TEXT"),
+        "only streams whose names hold this text; looks at every name (with the prefix)");
+    add("order", po::value<std::string>()->value_name("ORDER"),
+        "name: of the bytes of the names, as by default; age: the oldest stream first");
+    add("descending", "the other way round");
+    add("deleted", "only streams that are deleted, and can be restored");
+    add("all", "these, too");
     add("count", po::value<std::int64_t>()->value_name("N"), "print this many at most");
 }
 
@@ -102,8 +132,11 @@ const command streams_command = {
     .name = "streams",
     .summary = "list the streams",
     .argument = "",
-    .help = "Lists the streams that are not deleted, in the order of their names, with their versions (numbers of "
-            "events).\n",
+    .help =
+        "Lists the streams with their versions (numbers of events): those that are not deleted, in the order of their\n"
+        "names, unless the options say otherwise. The end of a long list comes as quickly as its beginning.\n\n"
+        "    eventstore streams --order age --descending --count 10    the ten youngest\n"
+        "    eventstore streams --prefix account- --deleted            what could be restored\n",
     .add_options = add_stream_options,
     .run = list_streams,
 };

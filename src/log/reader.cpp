@@ -528,13 +528,23 @@ reader::task<reader::progress> reader::look(
 
 reader::task<std::vector<eventstore::stream_info>> reader::streams(
     self_ptr self, stream_query query, detail::steady_time deadline) {
+    const bool backward = query.is_descending();
+    const bool deleted = query.state() == stream_state::deleted;
+    const bool by_age = query.order() == stream_order::by_age;
+    const auto& statements = by_age ? self->statements_->streams_by_age[deleted] : self->statements_->streams[deleted];
     postgres::parameters arguments;
-    arguments.add(query.after());
+    if (by_age) // ids begin at 1
+        arguments.add(backward && query.after_id() == 0 ? std::numeric_limits<std::int64_t>::max() : query.after_id());
+    else if (backward && query.after().empty())
+        arguments.add(after_prefix({}));
+    else
+        arguments.add(query.after());
     arguments.add(query.prefix());
     arguments.add(after_prefix(query.prefix()));
     arguments.add(static_cast<std::int64_t>(query.count()));
-    auto answer =
-        co_await postgres::pool::execute(self->pool_, self->statements_->streams, std::move(arguments), deadline);
+    arguments.add(query.search());
+    arguments.add(query.state() != stream_state::existing);
+    auto answer = co_await postgres::pool::execute(self->pool_, statements[backward], std::move(arguments), deadline);
     if (!answer) co_return answer.error();
     const postgres::rows rows(answer->get());
     std::vector<eventstore::stream_info> list;

@@ -69,6 +69,23 @@ std::string for_direction(std::string_view sql, bool backward) {
     return result;
 }
 
+std::string for_state(std::string_view sql, bool deleted) {
+    constexpr std::string_view mark = " -- deleted";
+    std::string result;
+    while (!sql.empty()) {
+        const auto end = sql.find('\n');
+        std::string_view line = sql.substr(0, end);
+        sql.remove_prefix(end == std::string_view::npos ? sql.size() : end + 1);
+        if (line.ends_with(mark)) {
+            if (!deleted) continue;
+            line.remove_suffix(mark.size());
+        }
+        result += line;
+        result += '\n';
+    }
+    return result;
+}
+
 std::string for_payload(std::string_view sql, payload_format format) {
     constexpr std::string_view only_jsonb = "--jsonb ";
     if (format == payload_format::bytea) return std::string(sql);
@@ -125,7 +142,17 @@ statements::statements(std::string_view schema) {
     stream_info = make(schema, "stream_info", sql::stream_info, {text}, "reading what is known of a stream");
     log_info = make(schema, "log_info", sql::log_info, {}, "reading what is known of the log");
     log_progress = make(schema, "log_progress", sql::log_progress, {int4, int8}, "looking how far the log goes");
-    streams = make(schema, "streams", sql::streams, {text, text, text, int8}, "listing streams");
+    for (const bool deleted : {false, true}) {
+        for (const bool backward : {false, true}) {
+            const std::string suffix = std::string(deleted ? "_deleted" : "") + (backward ? "_backward" : "");
+            const auto list = [&](std::string_view name, std::string_view sql, postgres::type_oid place) {
+                return make(schema, std::string(name) + suffix, for_direction(for_state(sql, deleted), backward),
+                    {place, text, text, int8, text, boolean}, "listing streams");
+            };
+            streams[deleted][backward] = list("streams", sql::streams, text);
+            streams_by_age[deleted][backward] = list("streams_by_age", sql::streams_by_age, int8);
+        }
+    }
     announce = make(schema, "announce", sql::announce, {int8, int8}, "telling others of appends");
     claim_subscription = make(schema, "claim_subscription", sql::claim_subscription,
         {text, text, uuid, text, int8, int8, int8}, "taking a subscription");

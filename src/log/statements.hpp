@@ -22,6 +22,9 @@ std::string for_schema(std::string_view sql, std::string_view schema);
 /// Keeps the lines marked `-- forward` and drops those marked `-- backward`, or the other way round.
 std::string for_direction(std::string_view sql, bool backward);
 
+/// Keeps the lines marked `-- deleted` (without the mark) or drops them.
+std::string for_state(std::string_view sql, bool deleted);
+
 /// For payloads kept as jsonb: drops the lines marked `-- bytea`, and takes the comment mark off those that begin with
 /// `--jsonb `. For bytea the SQL is as it stands.
 std::string for_payload(std::string_view sql, payload_format format);
@@ -33,7 +36,9 @@ struct statements {
     postgres::statement append_event, append_events, lock_holders;
     /// Each by direction: [0] forward, [1] backward.
     postgres::statement read_stream[2], read_links[2], read_stream_bounded[2], read_all[2], read_all_bounded[2];
-    postgres::statement originals, stream_names, find_event, stream_info, log_info, log_progress, streams;
+    postgres::statement originals, stream_names, find_event, stream_info, log_info, log_progress;
+    /// Each by direction, too: [0] all or those that are not deleted, [1] the deleted ones.
+    postgres::statement streams[2][2], streams_by_age[2][2];
     postgres::statement announce, claim_subscription, settle_subscriptions, park_events, delete_subscription,
         reset_subscription, subscription_checkpoint, subscriptions, parked_events, release_parked, unpark_events,
         parked_to_replay;

@@ -8,6 +8,7 @@
 
 #include <string_view>
 #include <unordered_set>
+#include <utility>
 
 namespace eventstore::log {
 
@@ -191,10 +192,19 @@ std::optional<failure> check_read(const std::string& stream, const read_options&
 std::optional<failure> check_query(const stream_query& query) {
     if (query.count() == 0 || query.count() > most_streams)
         return refuse(message("stream_query::count is ", std::to_string(query.count()), "; 1 to 100,000"));
-    for (const std::string* each : {&query.prefix(), &query.after()}) {
-        if (!each->empty()) {
-            if (auto why = check_text("name in a stream_query", *each)) return why;
-        }
+    const std::pair<std::string_view, const std::string*> texts[] = {{"stream_query::prefix", &query.prefix()},
+        {"stream_query::search", &query.search()}, {"name in stream_query::after", &query.after()}};
+    for (const auto& [what, text] : texts) {
+        if (text->empty()) continue;
+        if (auto why = check_text(what, *text)) return why;
+    }
+    const std::string& after = query.after();
+    if (query.after_id() < 0)
+        return refuse(message("stream_query::after has the id ", std::to_string(query.after_id()),
+            "; give the last stream of the page before"));
+    if (query.order() == stream_order::by_age && !after.empty() && query.after_id() == 0) {
+        return refuse(message("stream_query::after has the name ", quoted_for_message(after),
+            " and no id, which the order by age goes by; give the stream_info of the last stream of the page before"));
     }
     return std::nullopt;
 }

@@ -120,6 +120,41 @@ BOOST_FIXTURE_TEST_CASE(streams_are_listed_by_name, filled_fixture) {
     BOOST_TEST(table[1].ends_with("Z  b-1"));
 }
 
+BOOST_FIXTURE_TEST_CASE(streams_are_searched_and_listed_in_other_orders, filled_fixture) {
+    const auto names = [&](words options) {
+        options.insert(options.begin(), "streams");
+        words all;
+        for (const std::string& line : run(options).lines()) {
+            const auto begin = line.find("\":\"") + 3;
+            all.push_back(line.substr(begin, line.find('"', begin) - begin));
+        }
+        return all;
+    };
+    sql("update " + quoted_name(schema()) + ".streams set deleted_at = '2020-02-02T20:20:20Z' where name = 'a-2'");
+    TEST_SAME(names({}), words({"a-1", "b-1"}));
+    TEST_SAME(names({"--search", "-1"}), words({"a-1", "b-1"}));
+    TEST_SAME(names({"--search", "-2"}), words());
+    TEST_SAME(names({"--all", "--search", "-2"}), words({"a-2"}));
+    TEST_SAME(names({"--all", "--descending"}), words({"b-1", "a-2", "a-1"}));
+    TEST_SAME(names({"--deleted"}), words({"a-2"}));
+    TEST_SAME(names({"--order", "name", "--count", "1"}), words({"a-1"}));
+    for (const char* const name : {"z-2", "z-1"}) run({"append", name}, R"({"type":"T","data":1})");
+    TEST_SAME(names({"--prefix", "z", "--order", "name"}), words({"z-1", "z-2"}));
+    TEST_SAME(names({"--prefix", "z", "--order", "age"}), words({"z-2", "z-1"}));
+    TEST_SAME(names({"--order", "age", "--descending", "--count", "2"}), words({"z-1", "z-2"}));
+
+    const words table = run({"streams", "--all", "--search", "a-", "--table"}).lines();
+    BOOST_REQUIRE(table.size() == 3U);
+    BOOST_TEST(table[0] == "VERSION  CREATED AT                   DELETED AT                   STREAM");
+    BOOST_TEST(table[1].ends_with("Z                               a-1"), table[1]);
+    BOOST_TEST(table[2].ends_with("Z  2020-02-02T20:20:20.000000Z  a-2"), table[2]);
+    for (const words& wrong : {words{"--order", "size"}, words{"--deleted", "--all"}, words{"--order"}}) {
+        words arguments = wrong;
+        arguments.insert(arguments.begin(), "streams");
+        BOOST_TEST(run(arguments).exit_code == 2);
+    }
+}
+
 BOOST_FIXTURE_TEST_CASE(more_streams_than_a_page_are_listed, program_fixture) {
     std::string input;
     for (int i = 10000; i < 12500; ++i)
@@ -130,6 +165,9 @@ BOOST_FIXTURE_TEST_CASE(more_streams_than_a_page_are_listed, program_fixture) {
     BOOST_TEST(all[2499].starts_with(R"({"stream":"s-12499",)"));
     BOOST_TEST(run({"streams", "--count", "1500"}).lines().size() == 1500U);
     BOOST_TEST(run({"streams", "--count", "1000"}).lines().size() == 1000U);
+    const words by_age = run({"streams", "--order", "age", "--descending"}).lines();
+    BOOST_REQUIRE(by_age.size() == 2500U);
+    BOOST_TEST(by_age[2499].starts_with(R"({"stream":"s-10000",)"));
 }
 
 BOOST_FIXTURE_TEST_CASE(info_tells_of_a_stream_or_of_all, filled_fixture) {

@@ -21,12 +21,15 @@ constexpr std::string_view hard_name = "\"we'ird\"; drop";
 std::vector<const statement*> all_of(const statements& store) {
     std::vector<const statement*> list{&store.append_event, &store.append_events, &store.lock_holders, &store.originals,
         &store.stream_names, &store.find_event, &store.stream_info, &store.log_info, &store.log_progress,
-        &store.streams, &store.announce, &store.claim_subscription, &store.settle_subscriptions, &store.park_events,
+        &store.announce, &store.claim_subscription, &store.settle_subscriptions, &store.park_events,
         &store.delete_subscription, &store.reset_subscription, &store.subscription_checkpoint, &store.subscriptions,
         &store.parked_events, &store.release_parked, &store.unpark_events, &store.parked_to_replay,
         &store.delete_stream, &store.purge_stream, &store.restore_stream, &store.tombstones, &store.deletion_preview};
     for (const auto* const pair :
         {&store.read_stream, &store.read_links, &store.read_stream_bounded, &store.read_all, &store.read_all_bounded})
+        for (const statement& each : *pair) list.push_back(&each);
+    for (const auto* const pair :
+        {&store.streams[0], &store.streams[1], &store.streams_by_age[0], &store.streams_by_age[1]})
         for (const statement& each : *pair) list.push_back(&each);
     return list;
 }
@@ -148,6 +151,13 @@ BOOST_AUTO_TEST_CASE(a_direction_keeps_its_lines_and_drops_the_others) {
     BOOST_TEST(for_direction("", true) == "");
 }
 
+BOOST_AUTO_TEST_CASE(a_state_keeps_its_lines_or_drops_them) {
+    const std::string_view sql = "select\n  and a is not null -- deleted\n-- deleted ones\norder by a";
+    BOOST_TEST(for_state(sql, true) == "select\n  and a is not null\n-- deleted ones\norder by a\n");
+    BOOST_TEST(for_state(sql, false) == "select\n-- deleted ones\norder by a\n");
+    BOOST_TEST(for_state("", true) == "");
+}
+
 BOOST_AUTO_TEST_CASE(no_file_keeps_a_mark_of_the_schema_it_was_written_for) {
     for (const std::string& text : all_rendered("mine")) {
         std::string rest = bare(text);
@@ -166,6 +176,7 @@ BOOST_AUTO_TEST_CASE(no_statement_keeps_a_mark_of_a_direction) {
         BOOST_TEST(!holds(each->text, "-- forward"), each->name);
         BOOST_TEST(!holds(each->text, "-- backward"), each->name);
         BOOST_TEST(!holds(each->text, "forward\n"), each->name);
+        BOOST_TEST(!holds(each->text, "-- deleted\n"), each->name);
     }
 }
 

@@ -180,8 +180,22 @@ BOOST_AUTO_TEST_CASE(a_query_of_streams_is_checked) {
     BOOST_TEST(!check_query(stream_query().prefix("a").after("ab").count(100'000)).has_value());
     expect_refused(check_query(stream_query().count(0)), "stream_query::count is 0");
     expect_refused(check_query(stream_query().count(100'001)), "stream_query::count is 100001");
-    expect_refused(check_query(stream_query().prefix("\xff")), "stream_query");
-    expect_refused(check_query(stream_query().after("a\0"s)), "stream_query");
+    expect_refused(check_query(stream_query().prefix("\xff")), "stream_query::prefix");
+    expect_refused(check_query(stream_query().after("a\0"s)), "stream_query::after");
+    expect_refused(check_query(stream_query().search("\xff")), "stream_query::search");
+    expect_refused(check_query(stream_query().search(std::string(513, 'x'))), "stream_query::search");
+}
+
+BOOST_AUTO_TEST_CASE(a_list_by_age_goes_on_after_a_stream_not_after_a_name) {
+    stream_info last;
+    last.name = "a";
+    last.id = 7;
+    BOOST_TEST(!check_query(stream_query().order(stream_order::by_age).after(last)).has_value());
+    BOOST_TEST(!check_query(stream_query().order(stream_order::by_age)).has_value());
+    BOOST_TEST(!check_query(stream_query().order(stream_order::by_name).after("a")).has_value());
+    expect_refused(check_query(stream_query().order(stream_order::by_age).after("a")), "'a' and no id");
+    last.id = -1;
+    expect_refused(check_query(stream_query().order(stream_order::by_age).after(last)), "has the id -1");
 }
 
 BOOST_AUTO_TEST_CASE(the_options_of_a_store_are_checked) {
