@@ -180,6 +180,12 @@ statements::statements(std::string_view schema) {
     tombstones = make(schema, "tombstones", sql::tombstones, {}, "looking for streams that are being deleted");
     deletion_preview =
         make(schema, "deletion_preview", sql::deletion_preview, {text}, "counting what a deletion would remove");
+    record_snapshot =
+        make(schema, "record_snapshot", sql::record_snapshot, {text, int8, text, bytea, bytea}, "recording a snapshot");
+    read_snapshot = make(schema, "read_snapshot", sql::read_snapshot, {text}, "reading a snapshot");
+    delete_snapshot = make(schema, "delete_snapshot", sql::delete_snapshot, {text}, "deleting a snapshot");
+    // In a transaction of several callers two of these could wait for each other's rows.
+    for (postgres::statement* each : {&record_snapshot, &delete_snapshot}) each->is_read = !(each->is_alone = true);
     for (postgres::statement* each : {&delete_stream, &purge_stream, &restore_stream})
         each->is_read = !(each->is_alone = true);
     for (postgres::statement* each : {&announce, &claim_subscription, &settle_subscriptions, &park_events,

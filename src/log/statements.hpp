@@ -43,6 +43,7 @@ struct statements {
         reset_subscription, subscription_checkpoint, subscriptions, parked_events, release_parked, unpark_events,
         parked_to_replay;
     postgres::statement delete_stream, purge_stream, restore_stream, tombstones, deletion_preview;
+    postgres::statement record_snapshot, read_snapshot, delete_snapshot;
 
 private:
     std::size_t count_ = 0;

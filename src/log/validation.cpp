@@ -209,6 +209,24 @@ std::optional<failure> check_query(const stream_query& query) {
     return std::nullopt;
 }
 
+std::optional<failure> check_snapshot_source(const std::string& source) {
+    return check_text("source of a snapshot", source);
+}
+
+std::optional<failure> check_snapshot(const snapshot& what, const store_options& options) {
+    if (auto why = check_snapshot_source(what.source())) return why;
+    const std::string subject = message("snapshot of ", quoted_for_message(what.source()));
+    if (what.version() < 1)
+        return refuse(message("the ", subject, " has the version ", std::to_string(what.version()),
+            "; it is that of the last event in it, 1 or more"));
+    if (auto why = check_text(message("type of the ", subject), what.type())) return why;
+    const std::size_t bytes = what.data().size() + what.metadata().size();
+    if (bytes > options.max_event_bytes())
+        return refuse(message("the ", subject, " has ", std::to_string(bytes), " bytes of data and metadata; ",
+            std::to_string(options.max_event_bytes()), " are the most (max_event_bytes)"));
+    return std::nullopt;
+}
+
 std::optional<failure> check_options(const store_options& options) {
     if (auto why = check_schema_name(options.schema())) return why;
     for (const std::string* each : {&options.url(), &options.session_url()})

@@ -5,6 +5,7 @@
 #include <eventstore/event_data.hpp>
 #include <eventstore/expected_version.hpp>
 #include <eventstore/read_options.hpp>
+#include <eventstore/snapshot.hpp>
 #include <eventstore/store_options.hpp>
 #include <eventstore/stream_append.hpp>
 #include <eventstore/stream_info.hpp>
@@ -30,6 +31,8 @@ std::optional<failure> check_stream_to_write(const std::string& stream, expected
 std::optional<failure> check_read(const std::string& stream, const read_options& options);
 std::optional<failure> check_stream_to_read(const std::string& stream);
 std::optional<failure> check_query(const stream_query& query);
+std::optional<failure> check_snapshot(const snapshot& what, const store_options& options);
+std::optional<failure> check_snapshot_source(const std::string& source);
 std::optional<failure> check_options(const store_options& options);
 
 } // namespace eventstore::log

@@ -17,7 +17,7 @@ struct statement {
     std::string text;
     std::vector<type_oid> types;
     bool is_read = true;   ///< counted among the reads of a store
-    bool is_alone = false; ///< shares no transaction with others: it takes the log's lock
+    bool is_alone = false; ///< shares no transaction with others: it locks something
     std::string doing;     ///< for messages: "reading a stream"
 };
 

@@ -24,7 +24,8 @@ std::vector<const statement*> all_of(const statements& store) {
         &store.announce, &store.claim_subscription, &store.settle_subscriptions, &store.park_events,
         &store.delete_subscription, &store.reset_subscription, &store.subscription_checkpoint, &store.subscriptions,
         &store.parked_events, &store.release_parked, &store.unpark_events, &store.parked_to_replay,
-        &store.delete_stream, &store.purge_stream, &store.restore_stream, &store.tombstones, &store.deletion_preview};
+        &store.delete_stream, &store.purge_stream, &store.restore_stream, &store.tombstones, &store.deletion_preview,
+        &store.record_snapshot, &store.read_snapshot, &store.delete_snapshot};
     for (const auto* const pair :
         {&store.read_stream, &store.read_links, &store.read_stream_bounded, &store.read_all, &store.read_all_bounded})
         for (const statement& each : *pair) list.push_back(&each);

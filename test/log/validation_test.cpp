@@ -198,6 +198,28 @@ BOOST_AUTO_TEST_CASE(a_list_by_age_goes_on_after_a_stream_not_after_a_name) {
     expect_refused(check_query(stream_query().order(stream_order::by_age).after(last)), "has the id -1");
 }
 
+BOOST_AUTO_TEST_CASE(a_snapshot_is_checked) {
+    const auto check = [](const std::string& source, std::int64_t version, const std::string& type,
+                           const std::string& data) {
+        const store_options small = store_options("").max_event_bytes(10);
+        return check_snapshot(snapshot(source, version, type, data).metadata("12345"), small);
+    };
+    BOOST_TEST(!check("a", 1, "T", "12345").has_value());
+    BOOST_TEST(!check("$any name", 1, "T", "").has_value());
+    BOOST_TEST(!check(std::string(512, 'x'), 1, std::string(512, 'x'), "").has_value());
+    expect_refused(check("", 1, "T", ""), "source of a snapshot is empty");
+    expect_refused(check(std::string(513, 'x'), 1, "T", ""), "has 513 bytes; 512 are the most");
+    expect_refused(check("\xff", 1, "T", ""), "source of a snapshot");
+    expect_refused(check("a", 0, "T", ""), "the snapshot of 'a' has the version 0");
+    expect_refused(check("a", -1, "T", ""), "the snapshot of 'a' has the version -1");
+    expect_refused(check("a", 1, "", ""), "type of the snapshot of 'a' is empty");
+    expect_refused(check("a", 1, "a\0b"s, ""), "type of the snapshot of 'a'");
+    expect_refused(
+        check("a", 1, "T", "123456"), "the snapshot of 'a' has 11 bytes of data and metadata; 10 are the most");
+    BOOST_TEST(!check_snapshot_source("a").has_value());
+    expect_refused(check_snapshot_source(""), "source of a snapshot is empty");
+}
+
 BOOST_AUTO_TEST_CASE(the_options_of_a_store_are_checked) {
     using std::chrono::hours;
     using std::chrono::microseconds;

@@ -1,0 +1,1 @@
+select eventstore.delete_snapshot($1)

@@ -1,0 +1,1 @@
+select eventstore.record_snapshot($1, $2, $3, $4, $5)
