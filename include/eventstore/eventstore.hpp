@@ -15,6 +15,7 @@
 #include <eventstore/expected_version.hpp>
 #include <eventstore/read_options.hpp>
 #include <eventstore/recorded_event.hpp>
+#include <eventstore/schemas.hpp>
 #include <eventstore/snapshot.hpp>
 #include <eventstore/store.hpp>
 #include <eventstore/store_options.hpp>

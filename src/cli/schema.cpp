@@ -1,10 +1,15 @@
-// `init` and `migrate`: the schema of a store.
+// `init` and `migrate`: the schema of a store, or of all stores of a database.
 #include "cli/arguments.hpp"
+#include "cli/json_text.hpp"
 #include "cli/usage_error.hpp"
+
+#include <eventstore/schemas.hpp>
 
 #include <boost/program_options/value_semantic.hpp>
 
+#include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace eventstore::cli {
 
@@ -31,7 +36,76 @@ void add_init_options(boost::program_options::options_description& options) {
         "into)");
 }
 
-void no_options(boost::program_options::options_description&) {}
+/// One of the schemas of a database: where the work stands, and what became of it.
+class progress_printer {
+public:
+    progress_printer(const task& work, std::size_t count) : out_(work.out), how_(work.given.how), count_(count) {}
+
+    void done(const schema_info& schema, int version) {
+        ++number_;
+        if (how_ == style::json)
+            put(schema, ",\"to\":" + std::to_string(version));
+        else if (schema.version == version)
+            put(schema, "up to date");
+        else
+            put(schema, std::to_string(schema.version) + " -> " + std::to_string(version));
+    }
+    void failed(const schema_info& schema, const std::string& why) {
+        ++number_;
+        put(schema, how_ == style::json ? ",\"error\":" + json_string(why) : "FAILED: " + why);
+    }
+
+private:
+    void put(const schema_info& schema, const std::string& what) {
+        const std::string number = std::to_string(number_);
+        const std::string count = std::to_string(count_);
+        if (how_ == style::json)
+            out_.put("{\"schema\":" + json_string(schema.name) + ",\"number\":" + number + ",\"count\":" + count +
+                ",\"from\":" + std::to_string(schema.version) + what + "}\n");
+        else
+            out_.put(number + " of " + count + "  " + schema.name + ": " + what + '\n');
+        out_.flush();
+    }
+
+    output& out_;
+    style how_;
+    std::size_t count_;
+    std::size_t number_ = 0;
+};
+
+asio::awaitable<void> migrate_all(task work) {
+    const store_options options = work.given.options(work.background);
+    const std::vector<schema_info> all = co_await find_schemas(options);
+    if (all.empty() && work.given.how == style::table)
+        work.out.put("no schema of this database holds an event store\n");
+    progress_printer progress(work, all.size());
+    std::string failed;
+    for (const schema_info& each : all) {
+        try {
+            int version = each.version;
+            if (version != each.newest) {
+                store_options one = options;
+                one.schema(each.name);
+                version = co_await migrate_existing(std::move(one));
+            }
+            progress.done(each, version);
+        } catch (const error& e) {
+            progress.failed(each, e.what());
+            failed += (failed.empty() ? "'" : ", '") + each.name + '\'';
+        }
+    }
+    if (!failed.empty()) throw std::runtime_error("these schemas could not be migrated: " + failed);
+}
+
+asio::awaitable<void> migrate_one_or_all(task work) {
+    if (!work.given.has("all-schemas")) return make_schema(work);
+    if (!work.given.values["schema"].defaulted()) throw usage_error("--schema and --all-schemas exclude each other");
+    return migrate_all(work);
+}
+
+void add_migrate_options(boost::program_options::options_description& options) {
+    options.add_options()("all-schemas", "migrate every schema of the database that holds a store");
+}
 
 } // namespace
 
@@ -53,9 +127,13 @@ const command migrate_command = {
     .help =
         "Brings an older schema up to the version of this program, in one transaction, and prints the version. Does\n"
         "what `init` does: any number of processes may run either at once, and one that finds the work done does "
-        "nothing.\n",
-    .add_options = no_options,
-    .run = make_schema,
+        "nothing.\n"
+        "A schema that is newer than this program is left alone, and an error.\n\n"
+        "With --all-schemas it looks for the stores of the whole database, and prints a line for each: which of how\n"
+        "many, its name, and from which version to which. It makes none, goes on after a failure, and ends with 1 and\n"
+        "the names of those that failed.\n",
+    .add_options = add_migrate_options,
+    .run = migrate_one_or_all,
 };
 
 } // namespace eventstore::cli

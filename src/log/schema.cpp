@@ -36,6 +36,15 @@ failure too_new(const std::string& schema, int version) {
             "; use the library that made it, or a newer one"));
 }
 
+failure no_store(const std::string& schema) {
+    return failure(errc::schema_missing,
+        message(
+            "schema ", detail::quoted_for_message(schema), " holds no event store; it may have been dropped just now"));
+}
+
+/// There is no such table, or not even the schema.
+bool is_undefined(const failure& why) { return why->sqlstate == "42P01" || why->sqlstate == "3F000"; }
+
 } // namespace
 
 std::optional<failure> check_schema_name(const std::string& name) {
@@ -102,19 +111,23 @@ std::optional<failure> check(const server_state& found, const store_options& opt
     return std::nullopt;
 }
 
-asio::awaitable<result<int>> migrate(
-    std::shared_ptr<connection> link, std::string schema, payload_format payload, detail::steady_time deadline) {
+asio::awaitable<result<int>> migrate(std::shared_ptr<connection> link, std::string schema,
+    std::optional<payload_format> payload, detail::steady_time deadline) {
     const std::string identifier = quoted_identifier(schema);
     const std::string table = message(identifier, ".schema_migrations");
-    // One at a time; who comes second finds the work done. A schema that exists needs no right to make one.
-    const std::string begin = message("begin isolation level read committed; "
-                                      "select pg_advisory_xact_lock(hashtextextended('eventstore migration ' ||",
-        quoted_literal(schema), ", 0)); do $function$ begin if to_regnamespace(", quoted_literal(identifier),
-        ") is null then create schema ", identifier, "; end if; end $function$; create table if not exists ", table,
-        " (version integer primary key, name text not null, applied_at timestamptz not null default "
-        "clock_timestamp()); select coalesce(max(version), 0) from ",
-        table);
+    // One at a time; who comes second finds the work done.
+    std::string begin = message("begin isolation level read committed; "
+                                "select pg_advisory_xact_lock(hashtextextended('eventstore migration ' ||",
+        quoted_literal(schema), ", 0)); ");
+    if (payload) { // a schema that exists needs no right to make one
+        begin += message("do $function$ begin if to_regnamespace(", quoted_literal(identifier),
+            ") is null then create schema ", identifier, "; end if; end $function$; create table if not exists ", table,
+            " (version integer primary key, name text not null, applied_at timestamptz not null default "
+            "clock_timestamp()); ");
+    }
+    begin += message("select coalesce(max(version), 0) from ", table);
     auto begun = co_await connection::run_script(link, begin, deadline);
+    if (!begun && !payload && is_undefined(begun.error())) co_return no_store(schema);
     if (!begun) co_return begun.error();
     const int present = number(field(*begun, 0));
     if (present > needed_schema_version()) co_return too_new(schema, present);
@@ -125,10 +138,11 @@ asio::awaitable<result<int>> migrate(
         payload = payload_format::bytea;
         if (field(*answer, 0) == "jsonb") payload = payload_format::jsonb;
     }
+    if (!payload) co_return no_store(schema);
 
     for (const sql::migration& each : sql::migrations) {
         if (each.version <= present) continue;
-        const std::string script = message(for_schema(for_payload(each.text, payload), schema), "\n; insert into ",
+        const std::string script = message(for_schema(for_payload(each.text, *payload), schema), "\n; insert into ",
             table, " (version, name) values (", std::to_string(each.version), ",", quoted_literal(each.name), ")");
         auto applied = co_await connection::run_script(link, script, deadline);
         if (!applied) {
@@ -142,6 +156,30 @@ asio::awaitable<result<int>> migrate(
     auto committed = co_await connection::run_script(link, commit, deadline);
     if (!committed) co_return committed.error();
     co_return needed_schema_version();
+}
+
+asio::awaitable<result<std::vector<schema_info>>> find_schemas(
+    std::shared_ptr<connection> link, detail::steady_time deadline) {
+    const std::string ask(sql::find_schemas);
+    const auto answer = co_await connection::run_script(link, ask, deadline);
+    if (!answer) co_return answer.error();
+    std::vector<schema_info> found;
+    const int count = PQntuples(answer->get());
+    for (int i = 0; i < count; ++i) {
+        schema_info each;
+        each.name = PQgetvalue(answer->get(), i, 0);
+        each.newest = needed_schema_version();
+        if (PQgetvalue(answer->get(), i, 1)[0] == 't') {
+            const std::string ask_version =
+                message("select coalesce(max(version), 0) from ", quoted_identifier(each.name), ".schema_migrations");
+            const auto version = co_await connection::run_script(link, ask_version, deadline);
+            if (!version && is_undefined(version.error())) continue; // dropped just now
+            if (!version) co_return version.error();
+            each.version = number(field(*version, 0));
+        }
+        found.push_back(std::move(each));
+    }
+    co_return found;
 }
 
 } // namespace eventstore::log

@@ -5,6 +5,7 @@
 #include "postgres/connection.hpp"
 
 #include <eventstore/error.hpp>
+#include <eventstore/schemas.hpp>
 #include <eventstore/store_options.hpp>
 
 #include <boost/asio/awaitable.hpp>
@@ -12,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace eventstore::log {
 
@@ -39,8 +41,12 @@ std::optional<failure> check(const server_state& found, const store_options& opt
 int needed_schema_version() noexcept;
 
 /// Brings the schema to that version, in one transaction; returns the version. Several may try at once: one does it.
-/// \param payload of a schema that is made by this; one that exists keeps its own
+/// \param payload of a schema that is made by this, and one that exists keeps its own; nothing = make none
 asio::awaitable<result<int>> migrate(std::shared_ptr<postgres::connection> link, std::string schema,
-    payload_format payload, detail::steady_time deadline);
+    std::optional<payload_format> payload, detail::steady_time deadline);
+
+/// The schemas of the database that hold a store.
+asio::awaitable<result<std::vector<schema_info>>> find_schemas(
+    std::shared_ptr<postgres::connection> link, detail::steady_time deadline);
 
 } // namespace eventstore::log

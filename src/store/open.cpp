@@ -3,6 +3,8 @@
 #include "log/validation.hpp"
 #include "store/store_core.hpp"
 
+#include <eventstore/schemas.hpp>
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -18,20 +20,39 @@ using postgres::connection;
 using postgres::session_kind;
 
 /// A connection for administration, closed with its last handle.
-asio::awaitable<result<int>> migrate_once(store_options options, connection::strand strand, steady_time deadline) {
+asio::awaitable<result<std::shared_ptr<connection>>> connect_once(
+    store_options options, connection::strand strand, steady_time deadline) {
     const auto settings = postgres::connect_settings::make(options, session_kind::administration);
     if (!settings) co_return settings.error();
     const auto link = std::make_shared<connection>(strand, !options.is_pooled(), options.on_log());
     const auto connected = co_await connection::connect(link, *settings, deadline);
     if (!connected) co_return connected.error();
+    co_return link;
+}
+
+asio::awaitable<result<int>> migrate_once(
+    store_options options, bool may_make, connection::strand strand, steady_time deadline) {
+    auto connecting = connect_once(options, strand, deadline);
+    const auto link = co_await std::move(connecting);
+    if (!link) co_return link.error();
     const std::string schema = options.schema();
-    const auto found = co_await log::inspect(link, schema, deadline);
+    const auto found = co_await log::inspect(*link, schema, deadline);
     if (!found) co_return found.error();
     store_options creating = options;
     creating.create();
     if (const auto why = log::check(*found, creating)) co_return *why;
     if (found->schema_version == log::needed_schema_version()) co_return found->schema_version;
-    co_return co_await log::migrate(link, schema, options.payload(), deadline);
+    std::optional<payload_format> payload;
+    if (may_make) payload = options.payload();
+    co_return co_await log::migrate(*link, schema, payload, deadline);
+}
+
+asio::awaitable<result<std::vector<schema_info>>> find_once(
+    store_options options, connection::strand strand, steady_time deadline) {
+    auto connecting = connect_once(options, strand, deadline);
+    const auto link = co_await std::move(connecting);
+    if (!link) co_return link.error();
+    co_return co_await log::find_schemas(*link, deadline);
 }
 
 /// On the appender's strand: its first connection is the one that looks around.
@@ -47,7 +68,7 @@ asio::awaitable<result<void>> set_up(std::shared_ptr<store_core> core, steady_ti
     if (!found) co_return found.error();
     if (const auto why = log::check(*found, options)) co_return *why;
     if (found->schema_version < log::needed_schema_version()) {
-        const auto migrated = co_await migrate_once(options, core->appender->strand(), deadline);
+        const auto migrated = co_await migrate_once(options, true, core->appender->strand(), deadline);
         if (!migrated) co_return migrated.error();
     }
     core->appender->adopt(link);
@@ -78,21 +99,37 @@ asio::awaitable<store> open_throwing(store_options options) {
     co_return store(std::move(impl));
 }
 
-asio::awaitable<int> migrate_throwing(store_options options) {
+asio::awaitable<int> migrate_throwing(store_options options, bool may_make) {
     if (const auto why = log::check_options(options)) throw error(*why);
     asio::any_io_executor executor = options.executor();
     if (!executor) executor = without_strand(co_await asio::this_coro::executor);
     const connection::strand strand(executor);
     // A large schema may take its time; what limits it is the connection.
     const steady_time deadline = std::chrono::steady_clock::now() + std::chrono::hours(24);
-    auto work = migrate_once(options, strand, deadline);
+    auto work = migrate_once(options, may_make, strand, deadline);
     const auto version = co_await detail::run_apart(strand, std::move(work), "migrating the schema");
     co_return version.value();
+}
+
+asio::awaitable<std::vector<schema_info>> find_throwing(store_options options) {
+    if (const auto why = log::check_options(options)) throw error(*why);
+    asio::any_io_executor executor = options.executor();
+    if (!executor) executor = without_strand(co_await asio::this_coro::executor);
+    const connection::strand strand(executor);
+    const steady_time deadline = std::chrono::steady_clock::now() + options.operation_timeout();
+    auto work = find_once(options, strand, deadline);
+    auto found = co_await detail::run_apart(strand, std::move(work), "looking for event stores");
+    co_return std::move(found).value();
 }
 
 } // namespace
 
 asio::awaitable<store> open(store_options options) { return open_throwing(std::move(options)); }
-asio::awaitable<int> migrate(store_options options) { return migrate_throwing(std::move(options)); }
+asio::awaitable<int> migrate(store_options options) { return migrate_throwing(std::move(options), true); }
+asio::awaitable<int> migrate_existing(store_options options) { return migrate_throwing(std::move(options), false); }
+
+asio::awaitable<std::vector<schema_info>> find_schemas(store_options options) {
+    return find_throwing(std::move(options));
+}
 
 } // namespace eventstore

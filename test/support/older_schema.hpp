@@ -1,0 +1,30 @@
+// Schemas as older libraries left them.
+#pragma once
+
+#include "log/sql.hpp"
+#include "log/statements.hpp"
+#include "support/session.hpp"
+
+#include <string>
+
+namespace eventstore::test {
+
+inline int newest_version() { return log::sql::migrations.back().version; }
+
+/// Makes a schema as a library of long ago did, that knew only the first migrations.
+inline void make_older_schema(
+    const std::string& url, const std::string& schema, int version, payload_format format = payload_format::bytea) {
+    const std::string table = quoted_name(schema) + ".schema_migrations";
+    std::string script = "begin; create schema " + quoted_name(schema) + "; create table " + table +
+        " (version integer primary key, name text not null,"
+        " applied_at timestamptz not null default clock_timestamp());";
+    for (const log::sql::migration& each : log::sql::migrations) {
+        if (each.version > version) break;
+        script += log::for_schema(log::for_payload(each.text, format), schema) + ";insert into " + table +
+            " (version, name) values (" + std::to_string(each.version) + "," + quoted_text(std::string(each.name)) +
+            ");";
+    }
+    session(url).run(script + "commit");
+}
+
+} // namespace eventstore::test
