@@ -18,6 +18,7 @@
 #include <eventstore/schemas.hpp>
 #include <eventstore/snapshot.hpp>
 #include <eventstore/store.hpp>
+#include <eventstore/store_group.hpp>
 #include <eventstore/store_options.hpp>
 #include <eventstore/store_stats.hpp>
 #include <eventstore/stream_append.hpp>

@@ -288,7 +288,7 @@ asio::awaitable<result<std::shared_ptr<postgres::connection>>> feed::listen() {
     // From here on the connection keeps itself, and is ended by drop() only.
     if (closed_) co_return made(failure(errc::store_closed, "the store is closed"));
     link->start_listening(
-        [weak = weak_from_this()](std::string_view message) {
+        [weak = weak_from_this()](std::string_view, std::string_view message) {
             if (const auto self = weak.lock()) self->receive(message);
         },
         [weak = weak_from_this()](const failure& why) {

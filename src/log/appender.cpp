@@ -31,21 +31,43 @@ append_queue<append_request>::limits limits_of(const store_options& options) {
 
 appender::appender(const store_options& options, asio::any_io_executor executor,
     std::shared_ptr<const statements> statements, std::shared_ptr<detail::deadlines> timers,
-    committed_handler on_committed)
+    std::shared_ptr<postgres::lender> lender, committed_handler on_committed)
     : options_(options),
       executor_(std::move(executor)),
       statements_(std::move(statements)),
       timers_(std::move(timers)),
+      lender_(std::move(lender)),
       on_committed_(std::move(on_committed)),
       strand_(executor_),
       pause_(strand_),
       rejoin_(strand_),
       queue_(limits_of(options)) {}
 
-appender::~appender() = default;
+appender::~appender() {
+    if (loan_ != loan::held) return;
+    if (connection_) lender_->lost();
+    connection_.reset();
+    lender_->give_back(this, nullptr);
+}
 
-appender::connection_ptr appender::make_connection() {
-    return std::make_shared<postgres::connection>(strand_, !options_.is_pooled(), options_.on_log());
+// ---- the place for a connection
+
+void appender::on_lent(connection_ptr link) {
+    asio::post(strand_, [self = shared_from_this(), link = std::move(link)]() mutable { self->lent(std::move(link)); });
+}
+
+void appender::lent(connection_ptr link) {
+    loan_ = loan::held;
+    had_turn_ = false;
+    if (link) {
+        link->move_to(strand_);
+        if (link->is_open())
+            adopt(std::move(link));
+        else
+            lender_->lost();
+    }
+    cut();
+    if (lender_->is_wanted()) give_back_soon(); // it may have nothing to send any more
 }
 
 void appender::adopt(connection_ptr link) {
@@ -55,8 +77,46 @@ void appender::adopt(connection_ptr link) {
     connection_ = std::move(link);
     const std::lock_guard lock(mutex_);
     connect_failure_.reset();
-    ++counts_.connects;
-    counts_.is_connected = true;
+}
+
+void appender::on_recalled() {
+    asio::post(strand_, [self = shared_from_this()] {
+        if (!self->give_back()) self->lender_->keeps();
+    });
+}
+
+// After its turn, or while it has nothing to send, it does not keep others waiting.
+bool appender::is_due_back() {
+    if (loan_ != loan::held || connecting_) return false;
+    const std::lock_guard lock(mutex_);
+    return !gate_.is_shut() && (had_turn_ || queue_.empty());
+}
+
+bool appender::give_back() {
+    if (!is_due_back()) return false;
+    if (connection_ && !connection_->is_at_rest()) {
+        if (!connection_->is_idle()) return false;
+        connection_->settle();
+        give_back_soon();
+        return false;
+    }
+    loan_ = loan::none;
+    auto link = std::move(connection_);
+    lender_->give_back(this, std::move(link));
+    return true;
+}
+
+// Not from within the connection's own loop.
+void appender::give_back_soon() {
+    asio::post(strand_, [self = shared_from_this()] {
+        if (!self->lender_->is_wanted() || !self->give_back()) return;
+        bool is_needed = false;
+        {
+            const std::lock_guard lock(self->mutex_);
+            is_needed = self->gate_.is_open() && !self->queue_.empty();
+        }
+        if (is_needed) self->connect_soon(); // the next turn
+    });
 }
 
 asio::awaitable<result<std::vector<append_result>>> appender::append(
@@ -95,8 +155,9 @@ void appender::give_up(append_request& which, errc why) noexcept {
         if (!which.claim()) return;
         // Once it was sent, by this attempt or an earlier one, only an answer could tell.
         facts.outcome_unknown = which.is_under_way || which.is_retry;
-        tell_of_connection = !facts.outcome_unknown && connect_failure_ && why == errc::timeout;
-        if (tell_of_connection) facts.message = connect_failure_->message();
+        const auto unreachable = connect_failure_ ? connect_failure_ : lender_->last_failure();
+        tell_of_connection = !facts.outcome_unknown && unreachable && why == errc::timeout;
+        if (tell_of_connection) facts.message = unreachable->message();
         (void)queue_.remove(&which);
     }
     which.outcome = tell_of_connection ? not_connected(std::move(facts)) : ended_early(why, std::move(facts));
@@ -109,6 +170,7 @@ void appender::cut_soon() {
 
 void appender::cut() {
     std::vector<request_ptr> appends;
+    if (had_turn_ && lender_->is_wanted()) (void)give_back(); // others first
     {
         const std::lock_guard lock(mutex_);
         cutting_ = false;
@@ -116,7 +178,10 @@ void appender::cut() {
         if (connection_) {
             appends = queue_.cut();
             for (const request_ptr& each : appends) each->is_under_way = true;
-            if (!appends.empty()) gate_.sent();
+            if (!appends.empty()) {
+                gate_.sent();
+                is_sending_.store(true);
+            }
         }
     }
     if (!connection_)
@@ -132,6 +197,7 @@ void appender::send(std::vector<request_ptr> appends, bool careful) {
         const std::lock_guard lock(mutex_);
         ++counts_.flushes;
     }
+    had_turn_ = true;
     flush_ = std::make_shared<flush>(shared_from_this(), std::move(appends), careful);
     // However patient its callers are, no flush may hold the log's lock for ever.
     flush_->watch(*timers_, std::chrono::steady_clock::now() + options_.operation_timeout() + options_.close_timeout());
@@ -146,15 +212,22 @@ void appender::connect_soon() {
         const std::lock_guard lock(mutex_);
         is_needed = !queue_.empty() && !dropped_;
     }
-    if (!is_needed) return end_if_done();
-    if (!std::exchange(connecting_, true))
+    if (!is_needed) {
+        (void)give_back();
+        return end_if_done();
+    }
+    if (loan_ == loan::none) {
+        loan_ = loan::asked;
+        return lender_->ask(shared_from_this());
+    }
+    if (loan_ == loan::held && !std::exchange(connecting_, true))
         asio::co_spawn(strand_, connect(), [self = shared_from_this()](const std::exception_ptr&) {});
 }
 
 asio::awaitable<void> appender::connect() {
     const auto self = shared_from_this();
     result<void> outcome;
-    const auto link = make_connection();
+    const auto link = std::make_shared<postgres::connection>(strand_, !options_.is_pooled(), options_.on_log());
     try {
         const auto pause = backoff_.next(std::random_device()());
         if (pause.count() > 0) {
@@ -179,8 +252,10 @@ asio::awaitable<void> appender::connect() {
     connecting_ = false;
     connecting_link_.reset();
     if (outcome) {
+        lender_->opened();
         adopt(link);
     } else {
+        lender_->failed_to_open(outcome.error());
         if (options_.on_log())
             asio::post(strand_, [log = options_.on_log(), text = outcome.error().message()] { log(text); });
         const std::lock_guard lock(mutex_);
@@ -196,9 +271,9 @@ bool appender::is_dropped() const {
 
 void appender::broken(const failure& why) {
     connection_.reset();
+    lender_->lost();
     if (options_.on_log()) asio::post(strand_, [log = options_.on_log(), text = why.message()] { log(text); });
     const std::lock_guard lock(mutex_);
-    counts_.is_connected = false;
     if (!gate_.is_shut()) cut_soon(); // what waits needs a new connection
 }
 
@@ -259,6 +334,7 @@ void appender::failed(flush& which, const failure& why) {
         }
         queue_.push_front(std::move(appends));
         (void)gate_.returned(0);
+        is_sending_.store(false);
         return cut_soon();
     }
     if (why.code() == errc::connection_lost && connection_) {
@@ -295,6 +371,7 @@ void appender::lost(flush& which, const failure& why) {
         }
         queue_.push_front(std::move(again));
         (void)gate_.returned(0);
+        is_sending_.store(false);
         cut_soon();
     }
     for (const request_ptr& each : hopeless) {
@@ -330,11 +407,13 @@ void appender::next(const std::vector<request_ptr>& released) {
         const std::lock_guard lock(mutex_);
         wait = gate_.returned(released.size());
         round = gate_.round();
+        is_sending_.store(false);
         if (!wait || closed_) {
             (void)gate_.waited(round);
             return cut_soon();
         }
     }
+    if (lender_->is_wanted()) give_back_soon();
     wait_for_writers(released, round);
 }
 
@@ -380,9 +459,19 @@ void appender::end_if_done() {
         const std::lock_guard lock(mutex_);
         if (!closed_ || !queue_.empty() || gate_.is_shut()) return;
         tell = std::exchange(when_closed_, nullptr);
-        counts_.is_connected = false;
     }
-    connection_.reset();
+    if (connecting_) { // for appends that were given up meanwhile
+        pause_.cancel();
+        if (connecting_link_) connecting_link_->stop_connecting();
+    } else if (loan_ == loan::held) {
+        loan_ = loan::none;
+        auto link = std::exchange(connection_, nullptr);
+        if (link && !link->is_at_rest()) {
+            lender_->lost();
+            link.reset();
+        }
+        lender_->give_back(this, std::move(link));
+    }
     if (tell) asio::post(executor_, std::move(tell));
 }
 

@@ -8,11 +8,13 @@
 #include "log/append_request.hpp"
 #include "log/statements.hpp"
 #include "postgres/connection.hpp"
+#include "postgres/lender.hpp"
 
 #include <eventstore/store_options.hpp>
 
 #include <boost/asio/steady_timer.hpp>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -27,26 +29,26 @@ namespace asio = boost::asio;
 
 class flush;
 
-/// Drives append_queue, flush_gate and append_plan over one connection. Thread safe; its I/O is on its own strand.
+/// Drives append_queue, flush_gate and append_plan over one connection, which it borrows while it has something to append,
+/// and keeps as long as nobody else wants it. Thread safe; its I/O is on its own strand.
 ///
 /// A flush whose connection is lost is sent again: the events' ids make that safe.
-class appender : public std::enable_shared_from_this<appender>, private detail::live_object {
+class appender final : public std::enable_shared_from_this<appender>,
+                       public postgres::borrower,
+                       private detail::live_object {
 public:
     /// Told of each transaction, on the appender's strand: its appends and what became of each.
     using committed_handler =
         std::function<void(std::span<const std::shared_ptr<append_request>>, const append_plan::verdict&)>;
 
     appender(const store_options& options, asio::any_io_executor executor, std::shared_ptr<const statements> statements,
-        std::shared_ptr<detail::deadlines> timers, committed_handler on_committed);
-    ~appender();
+        std::shared_ptr<detail::deadlines> timers, std::shared_ptr<postgres::lender> lender,
+        committed_handler on_committed);
+    ~appender() override;
 
     using connection_ptr = std::shared_ptr<postgres::connection>;
 
-    /// Makes a connection that adopt() takes, on the appender's strand.
-    connection_ptr make_connection();
     const postgres::connection::strand& strand() const noexcept { return strand_; }
-    /// Takes over a connected connection. On the strand.
-    void adopt(connection_ptr link);
 
     /// Waits until the append has its outcome: a result for each part. Arguments are valid.
     static asio::awaitable<result<std::vector<append_result>>> append(
@@ -62,10 +64,8 @@ public:
         std::uint64_t events = 0;
         std::uint64_t flushes = 0;
         std::uint64_t retried_flushes = 0;
-        std::uint64_t connects = 0;
         std::size_t queued = 0;
         std::size_t bytes = 0;
-        bool is_connected = false;
     };
     counts count() const;
 
@@ -74,15 +74,25 @@ private:
     friend class flush;
     using request_ptr = std::shared_ptr<append_request>;
 
+    // Of the lender, on any thread.
+    void on_lent(connection_ptr link) override;
+    void on_recalled() override;
+    bool is_idle() const noexcept override { return !is_sending_.load(); }
+
     void submit(request_ptr next);
     void give_up(append_request& which, errc why) noexcept;
     void cut_soon(); // with the mutex held
     void cut();      // on the strand
     void send(std::vector<request_ptr> appends, bool careful);
-    void connect_soon(); // on the strand
+    void connect_soon(); // on the strand, as all that follows
+    void lent(connection_ptr link);
+    void adopt(connection_ptr link);
+    bool is_due_back();
+    bool give_back();
+    void give_back_soon();
     asio::awaitable<void> connect();
     bool is_dropped() const;
-    void broken(const failure& why); // on the strand
+    void broken(const failure& why);
     void wait_for_writers(const std::vector<request_ptr>& released, std::uint64_t round);
     void hop(int left, std::uint64_t round);
     void waited(std::uint64_t round);
@@ -94,16 +104,22 @@ private:
     void lost(flush& which, const failure& why);
     void explain_lock(std::vector<request_ptr> appends, const failure& why);
     void next(const std::vector<request_ptr>& released);
-    void end_if_done(); // on the strand
+    void end_if_done();
 
     const store_options options_;
     const asio::any_io_executor executor_;
     const std::shared_ptr<const statements> statements_;
     const std::shared_ptr<detail::deadlines> timers_;
+    const std::shared_ptr<postgres::lender> lender_;
     const committed_handler on_committed_;
     postgres::connection::strand strand_;
 
+    std::atomic<bool> is_sending_{false};
+
     // On the strand only.
+    enum class loan { none, asked, held }; // of a place for a connection
+    loan loan_ = loan::none;
+    bool had_turn_ = false; // a flush was sent since the place was lent
     connection_ptr connection_;
     connection_ptr connecting_link_;
     std::shared_ptr<flush> flush_;

@@ -10,6 +10,7 @@ namespace eventstore::log {
 
 flush::flush(const std::shared_ptr<appender>& owner, std::vector<std::shared_ptr<append_request>> appends, bool careful)
     : owner_(owner),
+      statements_(owner->statements_),
       appends_(std::move(appends)),
       plan_(appends_),
       is_lone_(!careful && plan_.is_lone()),

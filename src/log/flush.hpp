@@ -42,6 +42,7 @@ private:
     void end() noexcept;
 
     const std::weak_ptr<appender> owner_; // which holds this flush
+    const std::shared_ptr<const postgres::statement_set> statements_;
     std::vector<std::shared_ptr<append_request>> appends_;
     const append_plan plan_; // refers to appends_
     const bool is_lone_;

@@ -3,6 +3,7 @@
 
 #include "base/operation.hpp"
 #include "postgres/connection.hpp"
+#include "postgres/pool.hpp"
 
 #include <eventstore/error.hpp>
 #include <eventstore/schemas.hpp>
@@ -31,8 +32,19 @@ struct server_state {
 };
 
 /// Asks the server, over a connection that has not begun its pipeline.
+/// \param schema nothing: only the server is looked at
 asio::awaitable<result<server_state>> inspect(
-    std::shared_ptr<postgres::connection> link, std::string schema, detail::steady_time deadline);
+    std::shared_ptr<postgres::connection> link, std::optional<std::string> schema, detail::steady_time deadline);
+
+/// The version of a schema, over connections that others use, too; 0 = there is none.
+asio::awaitable<result<int>> find_version(
+    std::shared_ptr<postgres::pool> through, std::string schema, detail::steady_time deadline);
+
+/// Whether a store can work with a server.
+std::optional<failure> check_server(const server_state& found, const store_options& options);
+
+/// Whether a store can work with a schema of this version.
+std::optional<failure> check_version(int found, const store_options& options);
 
 /// Whether a store can work with what was found.
 std::optional<failure> check(const server_state& found, const store_options& options);

@@ -105,15 +105,16 @@ std::string for_payload(std::string_view sql, payload_format format) {
 postgres::statement statements::make(std::string_view schema, std::string_view name, std::string_view sql,
     std::vector<postgres::type_oid> types, std::string_view doing) {
     postgres::statement made;
-    made.index = count_++;
+    made.index = next_index_++;
     made.name = name;
     made.text = for_schema(sql, schema);
     made.types = std::move(types);
     made.doing = doing;
+    made.set = this;
     return made;
 }
 
-statements::statements(std::string_view schema) {
+statements::statements(std::string_view schema, std::size_t first_index) : next_index_(first_index) {
     append_event = make(schema, "append_event", sql::append_event,
         {text, int8, uuid, text, bytea, bytea, uuid, uuid, timestamptz, boolean}, "appending");
     append_events = make(schema, "append_events", sql::append_events,

@@ -29,9 +29,12 @@ std::string for_state(std::string_view sql, bool deleted);
 /// `--jsonb `. For bytea the SQL is as it stands.
 std::string for_payload(std::string_view sql, payload_format format);
 
-/// All statements of a store. Made once, and kept as long as its connections.
-struct statements {
-    explicit statements(std::string_view schema);
+/// All statements of a store. Made once, and kept while one of them is under way.
+struct statements final : postgres::statement_set {
+    /// \param first_index of stores that share connections: each has indexes of its own, `most` at most
+    explicit statements(std::string_view schema, std::size_t first_index = 0);
+
+    static constexpr std::size_t most = 100;
 
     postgres::statement append_event, append_events, lock_holders;
     /// Each by direction: [0] forward, [1] backward.
@@ -46,7 +49,7 @@ struct statements {
     postgres::statement record_snapshot, read_snapshot, delete_snapshot;
 
 private:
-    std::size_t count_ = 0;
+    std::size_t next_index_;
     postgres::statement make(std::string_view schema, std::string_view name, std::string_view sql,
         std::vector<postgres::type_oid> types, std::string_view doing);
 };

@@ -22,6 +22,25 @@ bool is_forgotten_statement(const PGresult* answer) {
 
 } // namespace
 
+/// Has the server forget a prepared statement. What becomes of it is of no weight: no name is used twice.
+class connection::farewell final : public request {
+public:
+    explicit farewell(const std::string& name) {
+        what_.text = detail::message("deallocate \"", name, "\"");
+        what_.is_prepared = false;
+        what_.is_read = false;
+    }
+    const statement& what() const noexcept override { return what_; }
+    const parameters& arguments() const noexcept override { return arguments_; }
+    void on_answer(result_handle) override {}
+    void on_skipped() override {}
+    void on_lost(const failure&, bool) override {}
+
+private:
+    statement what_;
+    const parameters arguments_;
+};
+
 connection::connection(strand on, bool prepares, log_handler log)
     : strand_(std::move(on)), prepares_(prepares), log_(std::move(log)) {}
 
@@ -59,10 +78,9 @@ void connection::start_pipeline(std::function<void(const failure&)> on_broken) {
 }
 
 void connection::start_listening(
-    std::function<void(std::string_view)> on_message, std::function<void(const failure&)> on_broken) {
+    std::function<void(std::string_view, std::string_view)> on_message, std::function<void(const failure&)> on_broken) {
     on_message_ = std::move(on_message);
-    on_broken_ = std::move(on_broken);
-    pass_on_messages(); // what came with the answer to LISTEN
+    start_pipeline(std::move(on_broken));
     wait_readable();
 }
 
@@ -70,7 +88,7 @@ void connection::pass_on_messages() {
     while (handle_ && on_message_) {
         const std::unique_ptr<PGnotify, decltype(&PQfreemem)> message(PQnotifies(handle_), &PQfreemem);
         if (!message) return;
-        on_message_(message->extra);
+        on_message_(message->relname, message->extra);
     }
 }
 
@@ -96,7 +114,19 @@ void connection::send(std::span<const std::shared_ptr<request>> group) {
     }
     in_flight_.push_back({step::end_of_group, group.size() == 1 ? group.front() : nullptr});
     if (PQpipelineSync(handle_) == 0) return break_off(connection_failure(handle_, "sending to PostgreSQL"));
+    if (prepared_.has_gone()) deallocate();
     flush();
+}
+
+// Each in a transaction of its own, that no caller waits for: one that fails does no harm.
+void connection::deallocate() {
+    for (const std::string& name : prepared_.take_gone()) {
+        if (!handle_) return;
+        const auto next = std::make_shared<farewell>(name);
+        if (!send_one(next) || PQpipelineSync(handle_) == 0)
+            return break_off(connection_failure(handle_, "sending to PostgreSQL"));
+        in_flight_.push_back({step::end_of_group, nullptr});
+    }
 }
 
 bool connection::send_one(const std::shared_ptr<request>& next) {
@@ -105,22 +135,22 @@ bool connection::send_one(const std::shared_ptr<request>& next) {
     const int count = static_cast<int>(arguments.values.size());
     constexpr int binary = 1;
 
-    if (!prepares_) {
+    const prepared_statements::use use =
+        prepares_ && what.is_prepared ? prepared_.next(what.index, what.name) : prepared_statements::use();
+    if (use.name.empty()) {
         const bool sent =
             PQsendQueryParams(handle_, what.text.c_str(), count, reinterpret_cast<const Oid*>(what.types.data()),
                 arguments.values.data(), arguments.lengths, arguments.formats, binary) == 1;
         if (sent) in_flight_.push_back({step::statement, next});
         return sent;
     }
-    if (prepared_.size() <= what.index) prepared_.resize(what.index + 1);
-    if (!prepared_[what.index]) {
-        if (PQsendPrepare(handle_, what.name.c_str(), what.text.c_str(), static_cast<int>(what.types.size()),
+    if (use.is_new) {
+        if (PQsendPrepare(handle_, use.name.c_str(), what.text.c_str(), static_cast<int>(what.types.size()),
                 reinterpret_cast<const Oid*>(what.types.data())) == 0)
             return false;
         in_flight_.push_back({step::preparation, next});
-        prepared_[what.index] = true;
     }
-    if (PQsendQueryPrepared(handle_, what.name.c_str(), count, arguments.values.data(), arguments.lengths,
+    if (PQsendQueryPrepared(handle_, use.name.c_str(), count, arguments.values.data(), arguments.lengths,
             arguments.formats, binary) == 0) {
         if (!in_flight_.empty() && in_flight_.back().whose == next)
             in_flight_.pop_back(); // its preparation: the caller tells it that it was not sent
@@ -138,7 +168,7 @@ void connection::flush() {
         descriptor_->async_wait(asio::posix::stream_descriptor::wait_write,
             [self = shared_from_this()](const boost::system::error_code& ec) {
                 self->writing_ = false;
-                if (!ec && self->handle_) self->flush();
+                if (self->handle_ && (!ec || !self->in_flight_.empty())) self->flush();
             });
     }
     // Even while there is more to write: a server that cannot get rid of its answers stops reading.
@@ -151,7 +181,11 @@ void connection::wait_readable() {
     descriptor_->async_wait(
         asio::posix::stream_descriptor::wait_read, [self = shared_from_this()](const boost::system::error_code& ec) {
             self->reading_ = false;
-            if (!ec && self->handle_) self->on_readable();
+            if (!self->handle_) return;
+            if (!ec)
+                self->on_readable();
+            else
+                self->wait_readable(); // settled, and used again at once
         });
 }
 
@@ -213,7 +247,7 @@ void connection::take_result(result_handle answer) {
     switch (front.kind) {
     case step::preparation:
         front.answered = true;
-        if (status != PGRES_COMMAND_OK) prepared_[whose->what().index] = false;
+        if (status != PGRES_COMMAND_OK) prepared_.forget(whose->what().index);
         if (status == PGRES_FATAL_ERROR) {
             in_flight_[1].whose = nullptr; // its statement, which is skipped
             whose->on_answer(std::move(answer));
@@ -225,9 +259,9 @@ void connection::take_result(result_handle answer) {
         if (status == PGRES_PIPELINE_ABORTED) {
             front.whose = nullptr;
             whose->on_skipped();
-        } else if (prepares_ && is_forgotten_statement(answer.get())) {
+        } else if (prepares_ && whose->what().is_prepared && is_forgotten_statement(answer.get())) {
             // Its preparation was skipped with another group.
-            prepared_[whose->what().index] = false;
+            prepared_.forget(whose->what().index);
             front.whose = nullptr;
             whose->on_skipped();
         } else {
@@ -253,7 +287,22 @@ bool connection::is_working_on(const request* what) const noexcept {
     return !in_flight_.empty() && in_flight_.front().whose.get() == what;
 }
 
+void connection::each_in_flight(const std::function<void(const std::shared_ptr<request>&)>& visit) const {
+    for (const expected_result& each : in_flight_)
+        if (each.whose) visit(each.whose);
+}
+
 void connection::drop(const failure& why) { break_off(why); }
+
+void connection::settle() {
+    if (descriptor_ && in_flight_.empty()) descriptor_->cancel();
+}
+
+void connection::move_to(strand on) {
+    if (strand_ == on) return;
+    strand_ = std::move(on);
+    if (handle_ && !renew_descriptor()) close();
+}
 
 void connection::break_off(const failure& why) {
     if (!handle_) return;

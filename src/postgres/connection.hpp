@@ -4,6 +4,7 @@
 #include "base/live_objects.hpp"
 #include "base/operation.hpp"
 #include "postgres/connect_settings.hpp"
+#include "postgres/prepared_statements.hpp"
 #include "postgres/result.hpp"
 #include "postgres/statement.hpp"
 
@@ -68,14 +69,15 @@ public:
     static asio::awaitable<result<result_handle>> run_script(
         std::shared_ptr<connection> self, std::string text, steady_time deadline);
 
-    /// From here on requests are sent, and `on_broken` is called once, when the connection has ended by itself.
+    /// From here on requests are sent, and `on_broken` is called once, when the connection has ended by itself. Called
+    /// again, it replaces `on_broken`.
     void start_pipeline(std::function<void(const failure&)> on_broken);
 
-    /// Instead of start_pipeline(): from here on the connection does nothing but listen, and keeps its io_context running
-    /// meanwhile. `on_message` is called with the payload of each notification, `on_broken` once, when the connection has
-    /// ended by itself.
-    void start_listening(
-        std::function<void(std::string_view)> on_message, std::function<void(const failure&)> on_broken);
+    /// Instead of start_pipeline(): from here on the connection listens, too, and keeps its io_context running meanwhile.
+    /// `on_message` is called with the channel and the payload of each notification, `on_broken` once, when the connection
+    /// has ended by itself.
+    void start_listening(std::function<void(std::string_view channel, std::string_view message)> on_message,
+        std::function<void(const failure&)> on_broken);
 
     /// Sends the requests as one group: one write, one transaction, one flush of the answers.
     void send(std::span<const std::shared_ptr<request>> group);
@@ -88,6 +90,17 @@ public:
 
     bool is_open() const noexcept { return handle_ != nullptr; }
     bool is_idle() const noexcept { return in_flight_.empty(); }
+
+    /// True if nothing is in flight, and no handler of its own is on the way: it may move to another strand.
+    bool is_at_rest() const noexcept { return in_flight_.empty() && !reading_ && !writing_; }
+    /// Of a connection that is idle: has it come to rest soon.
+    void settle();
+    /// Goes on on another strand: the last call on the old one. It is at rest, and handed over from thread to thread in
+    /// order (by a mutex).
+    void move_to(strand on);
+
+    /// Calls `visit` with each request that is in flight.
+    void each_in_flight(const std::function<void(const std::shared_ptr<request>&)>& visit) const;
     int backend() const noexcept { return handle_ ? PQbackendPID(handle_) : 0; }
 
     /// True if, since the last call, the server said that it stopped waiting for a synchronous standby: what it
@@ -102,10 +115,13 @@ private:
         bool answered = false;
     };
 
+    class farewell;
+
     static void receive_notice(void* self, const PGresult* notice);
     asio::awaitable<boost::system::error_code> wait(bool for_writing, steady_time deadline);
     bool renew_descriptor();
     bool send_one(const std::shared_ptr<request>& next);
+    void deallocate();
     void flush();
     void wait_readable();
     void on_readable();
@@ -121,7 +137,7 @@ private:
     bool prepares_;
     log_handler log_;
     std::function<void(const failure&)> on_broken_;
-    std::function<void(std::string_view)> on_message_; // set = it listens
+    std::function<void(std::string_view, std::string_view)> on_message_; // set = it listens
 
     PGconn* handle_ = nullptr;
     std::optional<asio::posix::stream_descriptor> descriptor_; // a duplicate of libpq's socket
@@ -131,7 +147,7 @@ private:
     bool stopped_ = false; // while connecting
     steady_time last_used_{};
     std::deque<expected_result> in_flight_;
-    std::vector<bool> prepared_; // by statement::index
+    prepared_statements prepared_;
     std::vector<std::string> notices_;
 };
 

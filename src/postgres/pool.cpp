@@ -32,7 +32,10 @@ failure closed_failure() { return failure(errc::store_closed, "the store is clos
 class pool_request final : public detail::operation, public request {
 public:
     pool_request(std::weak_ptr<pool> owner, const statement& what, parameters arguments)
-        : owner_(std::move(owner)), what_(what), arguments_(std::move(arguments)) {}
+        : owner_(std::move(owner)),
+          what_(what),
+          set_(what.set ? what.set->weak_from_this().lock() : nullptr),
+          arguments_(std::move(arguments)) {}
 
     const statement& what() const noexcept override { return what_; }
     const parameters& arguments() const noexcept override { return arguments_; }
@@ -68,6 +71,18 @@ public:
         outcome = why;
         finish();
     }
+    bool is_of(const statement_set* whose) const noexcept { return what_.set == whose; }
+
+    /// Counts it as on its way to the server; landed() is the end of that.
+    void takes_off() {
+        if (!what_.is_read) return;
+        if (const auto owner = owner_.lock()) owner->reads_in_flight_.fetch_add(1, std::memory_order_relaxed);
+        if (set_) set_->reads_in_flight.fetch_add(1, std::memory_order_relaxed);
+    }
+    void count_in(pool& owner) {
+        (what_.is_read ? owner.reads_ : owner.others_).fetch_add(1, std::memory_order_relaxed);
+        if (set_) (what_.is_read ? set_->reads : set_->others).fetch_add(1, std::memory_order_relaxed);
+    }
 
     std::size_t slot = 0;
     result<result_handle> outcome{result_handle()};
@@ -79,8 +94,9 @@ private:
             owner->submit(std::static_pointer_cast<pool_request>(shared_from_this()));
     }
     void landed() {
-        if (const auto owner = owner_.lock(); owner && what_.is_read)
-            owner->reads_in_flight_.fetch_sub(1, std::memory_order_relaxed);
+        if (!what_.is_read) return;
+        if (const auto owner = owner_.lock()) owner->reads_in_flight_.fetch_sub(1, std::memory_order_relaxed);
+        if (set_) set_->reads_in_flight.fetch_sub(1, std::memory_order_relaxed);
     }
     void free_place() {
         if (const auto owner = owner_.lock()) owner->answered(slot);
@@ -96,6 +112,7 @@ private:
 
     const std::weak_ptr<pool> owner_; // which holds this request in its queues
     const statement& what_;
+    const std::shared_ptr<const statement_set> set_; // keeps what_
     const parameters arguments_;
     int attempts_ = 0;
     int skipped_ = 0;
@@ -162,17 +179,16 @@ void pool::send(std::size_t index) {
     std::vector<std::shared_ptr<request>> group;
     group.reserve(outbox.size());
     for (auto& each : outbox) {
-        if (each->is_claimed())
+        if (each->is_claimed()) {
             answered(index);
-        else
-            group.push_back(std::move(each));
+            continue;
+        }
+        each->takes_off();
+        if (link) each->count_in(*this);
+        group.push_back(std::move(each));
     }
     if (group.empty()) return;
-    for (const auto& each : group)
-        if (each->what().is_read) reads_in_flight_.fetch_add(1, std::memory_order_relaxed);
     if (link) {
-        for (const auto& each : group)
-            (each->what().is_read ? reads_ : others_).fetch_add(1, std::memory_order_relaxed);
         std::vector<std::shared_ptr<request>> alone;
         std::erase_if(group, [&](const auto& each) { return each->what().is_alone && (alone.push_back(each), true); });
         if (!group.empty()) link->send(group);
@@ -344,6 +360,31 @@ void pool::drop() {
     for (slot& each : slots_) {
         if (each.link) asio::post(*each.strand, [link = each.link] { link->drop(closed_failure()); });
     }
+}
+
+void pool::dismiss(const statement_set* whose) {
+    std::vector<std::shared_ptr<pool_request>> refused;
+    {
+        const std::lock_guard lock(mutex_);
+        std::erase_if(waiting_, [&](const std::shared_ptr<pool_request>& each) {
+            if (each->is_of(whose)) refused.push_back(each);
+            return each->is_of(whose);
+        });
+        for (slot& place : slots_) {
+            for (const auto& each : place.outbox)
+                if (each->is_of(whose)) refused.push_back(each); // send() leaves it out
+            if (!place.link) continue;
+            asio::post(*place.strand, [link = place.link, whose] {
+                std::vector<std::shared_ptr<pool_request>> sent;
+                link->each_in_flight([&](const std::shared_ptr<request>& each) {
+                    auto mine = std::dynamic_pointer_cast<pool_request>(each);
+                    if (mine && mine->is_of(whose)) sent.push_back(std::move(mine));
+                });
+                for (const auto& each : sent) each->fail(closed_failure());
+            });
+        }
+    }
+    for (const auto& each : refused) each->fail(closed_failure());
 }
 
 pool::counts pool::count() const {

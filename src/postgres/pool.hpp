@@ -41,6 +41,9 @@ public:
     /// Ends all connections now.
     void drop();
 
+    /// Ends what is waiting or under way of this set of statements, each with `store_closed`.
+    void dismiss(const statement_set* whose);
+
     struct counts {
         std::uint64_t reads = 0;
         std::uint64_t others = 0; ///< statements that are no reads

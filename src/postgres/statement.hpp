@@ -3,22 +3,58 @@
 
 #include "postgres/parameters.hpp"
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 namespace eventstore::postgres {
 
-/// One SQL statement with the types of its parameters. Statements live as long as the connections that use them;
-/// `index` is unique among those of a store and tells which of them a connection has prepared.
+/// What a set of statements has in common: who sends one keeps the set, and a pool counts what was sent of it.
+class statement_set : public std::enable_shared_from_this<statement_set> {
+public:
+    statement_set() = default;
+    statement_set(const statement_set&) = delete;
+    statement_set& operator=(const statement_set&) = delete;
+
+    mutable std::atomic<std::uint64_t> reads{0};
+    mutable std::atomic<std::uint64_t> others{0}; ///< statements that are no reads
+    mutable std::atomic<std::size_t> reads_in_flight{0};
+
+protected:
+    ~statement_set() = default;
+};
+
+/// One SQL statement with the types of its parameters. Statements live as long as the connections that use them, or belong
+/// to a set that is kept while they are under way; `index` is unique among those of a pool and tells which of them a
+/// connection has prepared.
 struct statement {
     std::size_t index = 0;
-    std::string name; ///< of the prepared statement
+    std::string name; ///< of the prepared statement; the connection adds a number
     std::string text;
     std::vector<type_oid> types;
-    bool is_read = true;   ///< counted among the reads of a store
-    bool is_alone = false; ///< shares no transaction with others: it locks something
-    std::string doing;     ///< for messages: "reading a stream"
+    bool is_read = true;                ///< counted among the reads of a store
+    bool is_alone = false;              ///< shares no transaction with others: it locks something
+    std::string doing;                  ///< for messages: "reading a stream"
+    bool is_prepared = true;            ///< false: sent whole each time
+    const statement_set* set = nullptr; ///< that it is a member of
+};
+
+/// A statement that is a set by itself: made for one use, and sent whole.
+class lone_statement final : public statement_set {
+public:
+    lone_statement(std::string text, std::vector<type_oid> types, std::string doing, bool is_read) {
+        what.text = std::move(text);
+        what.types = std::move(types);
+        what.doing = std::move(doing);
+        what.is_read = is_read;
+        what.is_prepared = false;
+        what.set = this;
+    }
+
+    statement what;
 };
 
 } // namespace eventstore::postgres

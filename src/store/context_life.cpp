@@ -1,25 +1,28 @@
 #include "store/context_life.hpp"
 
-#include "store/store_core.hpp"
+#include <algorithm>
 
 namespace eventstore::detail {
 
 asio::execution_context::id context_life::id;
 
-void context_life::add(const std::shared_ptr<store_core>& store) {
+void context_life::add(const std::shared_ptr<mortal>& what) {
     const std::lock_guard lock(mutex_);
-    std::erase_if(stores_, [](const auto& each) { return each.expired(); });
-    stores_.push_back(store);
+    if (all_.size() >= clear_at_) { // not with each of a thousand
+        std::erase_if(all_, [](const auto& each) { return each.expired(); });
+        clear_at_ = std::max<std::size_t>(16, all_.size() * 2);
+    }
+    all_.push_back(what);
 }
 
 void context_life::shutdown() {
-    std::vector<std::weak_ptr<store_core>> stores;
+    std::vector<std::weak_ptr<mortal>> all;
     {
         const std::lock_guard lock(mutex_);
-        stores.swap(stores_);
+        all.swap(all_);
     }
-    for (const auto& each : stores) {
-        if (const auto store = each.lock()) store->abandon();
+    for (const auto& each : all) {
+        if (const auto alive = each.lock()) alive->abandon();
     }
 }
 

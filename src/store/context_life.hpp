@@ -11,9 +11,16 @@ namespace eventstore::detail {
 
 namespace asio = boost::asio;
 
-class store_core;
+/// What cannot outlive its execution context, though handles to it may.
+class mortal {
+public:
+    virtual ~mortal() = default;
+    /// Its context is going: lets go of everything that cannot outlive it. What remains is good for nothing.
+    virtual void abandon() noexcept = 0;
+};
 
-/// Tells the stores of a context that it is going: timers, strands and sockets cannot outlive it, handles may.
+/// Tells the stores of a context that it is going, in the order in which they were added: timers, strands and sockets
+/// cannot outlive it, handles may.
 class context_life final : public asio::execution_context::service {
 public:
     using key_type = context_life;
@@ -21,13 +28,14 @@ public:
 
     explicit context_life(asio::execution_context& context) : service(context) {}
 
-    void add(const std::shared_ptr<store_core>& store);
+    void add(const std::shared_ptr<mortal>& what);
 
 private:
     void shutdown() override;
 
     std::mutex mutex_;
-    std::vector<std::weak_ptr<store_core>> stores_;
+    std::vector<std::weak_ptr<mortal>> all_;
+    std::size_t clear_at_ = 16;
 };
 
 } // namespace eventstore::detail

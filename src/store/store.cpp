@@ -147,7 +147,7 @@ asio::awaitable<std::vector<stream_info>> streams_throwing(impl_ptr impl, millis
 asio::awaitable<void> close_throwing(impl_ptr impl) {
     if (!impl || impl->core->is_abandoned()) co_return; // nothing is open
     impl->core->close();
-    const auto outcome = co_await detail::store_core::wait_closed(impl->core);
+    const auto outcome = co_await detail::ending::wait(impl->core->end);
     outcome.value();
 }
 
@@ -234,20 +234,17 @@ store_stats store::stats() const {
     if (!impl_ || impl_->core->is_abandoned()) return {};
     const auto& core = *impl_->core;
     const auto appends = core.appender->count();
-    const auto reads = core.pool->count();
-    store_stats now;
+    store_stats now = core.group->count_connections();
     now.appends = appends.appends;
     now.events_appended = appends.events;
     now.flushes = appends.flushes;
     now.retried_flushes = appends.retried_flushes;
-    now.reads = reads.reads;
-    now.other_statements = reads.others;
+    now.reads = core.statements->reads.load();
+    now.other_statements = core.statements->others.load();
     now.events_read = core.reader->events_read();
-    now.connects = appends.connects + reads.connects;
     now.queued_appends = appends.queued;
     now.queued_bytes = appends.bytes;
-    now.connections = reads.connections + (appends.is_connected ? 1 : 0);
-    now.reads_in_flight = reads.reads_in_flight;
+    now.reads_in_flight = core.statements->reads_in_flight.load();
     return now;
 }
 

@@ -27,39 +27,8 @@ struct span_of_positions {
 
 } // namespace
 
-/// A close() that is waited for.
-class store_core::end_waiter final : public operation {
-public:
-    explicit end_waiter(std::weak_ptr<store_core> owner) : owner_(std::move(owner)) {}
-
-    void end() {
-        if (claim()) finish();
-    }
-    result<void> outcome;
-
-private:
-    void start() override {
-        if (const auto owner = owner_.lock()) {
-            const std::lock_guard lock(owner->mutex_);
-            if (owner->parts_open_ > 0 && !owner->is_abandoned()) {
-                owner->waiting_.push_back(std::static_pointer_cast<end_waiter>(shared_from_this()));
-                return;
-            }
-        }
-        end();
-    }
-    void cancel() noexcept override {
-        if (!claim()) return;
-        outcome = failure(errc::cancelled, "waiting for the store to close was cancelled; the closing goes on");
-        finish();
-    }
-    void expire() noexcept override {}
-
-    const std::weak_ptr<store_core> owner_;
-};
-
-std::shared_ptr<store_core> store_core::make(const store_options& options, asio::any_io_executor executor) {
-    auto made = std::make_shared<store_core>(options, std::move(executor));
+std::shared_ptr<store_core> store_core::make(const store_options& options, const std::shared_ptr<group_core>& group) {
+    auto made = std::make_shared<store_core>(options, group);
     made->connect_parts();
     auto& context = asio::query(made->executor, asio::execution::context);
     asio::use_service<context_life>(context).add(made);
@@ -78,25 +47,27 @@ void store_core::abandon() noexcept {
     reader.reset();
     pool.reset();
     timers.reset();
+    group.reset();
+    end->abandon();
     const std::lock_guard lock(mutex_);
     timer_.reset();
-    waiting_.clear();
 }
 
-store_core::store_core(const store_options& options_, asio::any_io_executor executor_)
+store_core::store_core(const store_options& options_, const std::shared_ptr<group_core>& group_)
     : options(options_),
-      executor(std::move(executor_)),
-      timers(std::make_shared<deadlines>(executor)),
-      statements(std::make_shared<const log::statements>(options.schema())),
-      pool(std::make_shared<postgres::pool>(options, executor, timers)),
+      executor(group_->executor),
+      group(group_),
+      timers(group->timers),
+      statements(group->make_statements(options.schema())),
+      pool(group->pool),
       reader(std::make_shared<log::reader>(pool, statements)),
       announcer(std::make_shared<eventstore::feed::announcer>(executor, pool, statements, options.operation_timeout())),
       feed(std::make_shared<eventstore::feed::feed>(options, executor, timers, reader)) {}
 
 void store_core::connect_parts() {
     const auto weak = weak_from_this();
-    appender = std::make_shared<log::appender>(
-        options, executor, statements, timers, [weak](appends which, const log::append_plan::verdict& verdict) {
+    appender = std::make_shared<log::appender>(options, executor, statements, timers, group->appending,
+        [weak](appends which, const log::append_plan::verdict& verdict) {
             if (const auto self = weak.lock()) self->committed(which, verdict);
         });
 
@@ -181,7 +152,7 @@ void store_core::close() noexcept {
             self->appender->drop();
             self->keeper->drop();
             self->writing_ended();
-            self->pool->drop();
+            if (!self->group->is_of_many()) self->group->drop();
         });
     }
     for (const auto& each : take_listeners()) each->end(std::nullopt);
@@ -199,33 +170,31 @@ void store_core::close() noexcept {
     });
 }
 
-// The pool serves the last announcements and checkpoints; when they are written it can go.
+// The pool serves the last announcements and checkpoints; when they are written, the store needs it no more.
 void store_core::writing_ended() {
     {
         const std::lock_guard lock(mutex_);
         if (--writers_open_ != 0 || is_abandoned()) return;
     }
     feed->close();
-    pool->close([weak = weak_from_this()] {
-        if (const auto self = weak.lock()) self->part_closed();
-    });
+    if (group->is_of_many()) {
+        pool->dismiss(statements.get());
+        part_closed();
+    } else {
+        group->when_ended([weak = weak_from_this()] {
+            if (const auto self = weak.lock()) self->part_closed();
+        });
+    }
+    group->leave(this);
 }
 
 void store_core::part_closed() {
-    std::vector<std::shared_ptr<end_waiter>> waiting;
     {
         const std::lock_guard lock(mutex_);
         if (--parts_open_ > 0) return;
-        waiting = std::exchange(waiting_, {});
         if (timer_) timer_->cancel();
     }
-    for (const auto& each : waiting) each->end();
-}
-
-asio::awaitable<result<void>> store_core::wait_closed(std::shared_ptr<store_core> self) {
-    const auto waiting = std::make_shared<end_waiter>(self);
-    co_await suspend(waiting, nullptr, steady_time::max());
-    co_return waiting->outcome;
+    end->come();
 }
 
 } // namespace eventstore::detail

@@ -9,6 +9,9 @@
 #include "log/appender.hpp"
 #include "log/reader.hpp"
 #include "postgres/pool.hpp"
+#include "store/context_life.hpp"
+#include "store/ending.hpp"
+#include "store/group_core.hpp"
 #include "subscription/keeper.hpp"
 #include "subscription/listening.hpp"
 #include "subscription/machinery.hpp"
@@ -29,27 +32,26 @@ namespace eventstore::detail {
 namespace asio = boost::asio;
 
 /// The parts of a store, and their orderly end. Outlives its handles until that is done. Thread safe.
-class store_core : public std::enable_shared_from_this<store_core>, private live_object {
+class store_core final : public std::enable_shared_from_this<store_core>, public mortal, private live_object {
 public:
-    static std::shared_ptr<store_core> make(const store_options& options, asio::any_io_executor executor);
-    store_core(const store_options& options, asio::any_io_executor executor);
+    /// \param options those of the group but for the schema
+    static std::shared_ptr<store_core> make(const store_options& options, const std::shared_ptr<group_core>& group);
+    store_core(const store_options& options, const std::shared_ptr<group_core>& group);
 
     /// Begins the end: no new operations; what is queued is appended; after `close_timeout` the rest is dropped.
     void close() noexcept;
-    /// Its context is going: lets go of everything that cannot outlive it. What remains is good for nothing.
-    void abandon() noexcept;
+    void abandon() noexcept override;
     bool is_closing() const noexcept { return is_closing_.load(std::memory_order_acquire); }
     bool is_abandoned() const noexcept { return abandoned_.load(std::memory_order_acquire); }
-
-    /// Returns when it has ended; cancelled, earlier.
-    static asio::awaitable<result<void>> wait_closed(std::shared_ptr<store_core> self);
 
     /// When an operation that begins now and may take `limit` (0 = operation_timeout) must end.
     steady_time deadline(std::chrono::milliseconds limit) const noexcept;
 
     const store_options options;
     const asio::any_io_executor executor;
+    const std::shared_ptr<ending> end = std::make_shared<ending>();
     // Null once abandoned.
+    std::shared_ptr<group_core> group;
     std::shared_ptr<deadlines> timers;
     std::shared_ptr<const log::statements> statements;
     std::shared_ptr<postgres::pool> pool;
@@ -64,7 +66,6 @@ public:
     void add(const std::shared_ptr<delivery::listening>& listener);
 
 private:
-    class end_waiter;
     using appends = std::span<const std::shared_ptr<log::append_request>>;
     void committed(appends which, const log::append_plan::verdict& verdict);
     void connect_parts();
@@ -76,21 +77,25 @@ private:
     std::atomic<bool> is_closing_{false};
     std::mutex mutex_;
     int writers_open_ = 2; // the appender with its announcements, and the keeper: they need the pool
-    int parts_open_ = 2;   // the appender and the pool
+    int parts_open_ = 2;   // the appender, and what it shares with others
     std::vector<std::weak_ptr<delivery::listening>> listeners_;
-    std::vector<std::shared_ptr<end_waiter>> waiting_;
     std::unique_ptr<asio::steady_timer> timer_;
 };
 
 /// What handles share; the last one of them ends the store.
 class store_impl {
 public:
-    explicit store_impl(std::shared_ptr<store_core> parts) : core(std::move(parts)) {}
+    /// \param group its handles' part; null for a store by itself
+    store_impl(std::shared_ptr<store_core> parts, std::shared_ptr<group_impl> group)
+        : core(std::move(parts)), group_(std::move(group)) {}
     ~store_impl() { core->close(); }
     store_impl(const store_impl&) = delete;
     store_impl& operator=(const store_impl&) = delete;
 
     const std::shared_ptr<store_core> core;
+
+private:
+    const std::shared_ptr<group_impl> group_;
 };
 
 /// Whether a handle is of use, and a limit given to store::within is one; 0 stands for none given.

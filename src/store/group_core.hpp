@@ -1,0 +1,103 @@
+/// What stores share: the connections, and the timers.
+#pragma once
+
+#include "base/deadlines.hpp"
+#include "base/live_objects.hpp"
+#include "log/statements.hpp"
+#include "postgres/lender.hpp"
+#include "postgres/pool.hpp"
+#include "store/context_life.hpp"
+#include "store/ending.hpp"
+
+#include <eventstore/error.hpp>
+#include <eventstore/store_options.hpp>
+#include <eventstore/store_stats.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace eventstore::detail {
+
+class store_core;
+
+/// The connections of one store, or of many, and their orderly end: when the stores have ended. Thread safe.
+class group_core final : public std::enable_shared_from_this<group_core>, public mortal, private live_object {
+public:
+    enum class kind {
+        one, ///< a store by itself: the connections end with it
+        many
+    };
+    static std::shared_ptr<group_core> make(kind what, const store_options& options, asio::any_io_executor executor);
+    group_core(kind what, const store_options& options, asio::any_io_executor executor);
+
+    bool is_of_many() const noexcept { return kind_ == kind::many; }
+
+    /// Statements for another store.
+    std::shared_ptr<const log::statements> make_statements(const std::string& schema);
+
+    /// A store that uses the connections; false: the end has begun. Each one leaves when it has written its last.
+    bool add(const std::shared_ptr<store_core>& store);
+    void leave(const store_core* store);
+
+    /// Closes the stores, and then the connections; after `close_timeout` they are dropped.
+    void close() noexcept;
+    bool is_closing() const noexcept { return is_closing_.load(std::memory_order_acquire); }
+    void abandon() noexcept override;
+    bool is_abandoned() const noexcept { return abandoned_.load(std::memory_order_acquire); }
+
+    /// The connections that were made, and those that are open.
+    store_stats count_connections() const;
+
+    /// `then` is called, on any thread, when the connections are closed.
+    void when_ended(std::function<void()> then);
+    /// Ends what is left without waiting for it.
+    void drop();
+
+    const store_options options;
+    const asio::any_io_executor executor;
+    const postgres::connection::strand migrating_strand;
+    const std::shared_ptr<ending> end = std::make_shared<ending>();
+    // Null once abandoned.
+    std::shared_ptr<deadlines> timers;
+    std::shared_ptr<postgres::pool> pool;
+    std::shared_ptr<postgres::lender> appending; ///< connections for appending
+    std::shared_ptr<postgres::lender> migrating; ///< one, for making schemas; open only meanwhile
+
+private:
+    struct member {
+        const store_core* address = nullptr;
+        std::weak_ptr<store_core> store;
+    };
+    void end_connections();
+    void ended();
+
+    const kind kind_;
+    std::atomic<std::size_t> next_index_{0};
+    std::atomic<bool> abandoned_{false};
+    std::atomic<bool> is_closing_{false};
+    std::mutex mutex_;
+    std::vector<member> members_;
+    bool is_ending_ = false;
+    std::function<void()> when_ended_;
+    std::unique_ptr<asio::steady_timer> timer_;
+};
+
+/// What the handles to a group, and to its stores, share; the last one of them ends the connections.
+class group_impl {
+public:
+    explicit group_impl(std::shared_ptr<group_core> parts) : core(std::move(parts)) {}
+    ~group_impl() { core->close(); }
+    group_impl(const group_impl&) = delete;
+    group_impl& operator=(const group_impl&) = delete;
+
+    const std::shared_ptr<group_core> core;
+};
+
+} // namespace eventstore::detail

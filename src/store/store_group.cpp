@@ -1,0 +1,192 @@
+#include <eventstore/store_group.hpp>
+
+#include "base/run_apart.hpp"
+#include "log/schema.hpp"
+#include "log/validation.hpp"
+#include "store/open.hpp"
+#include "store/store_core.hpp"
+
+#include <boost/asio/strand.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <utility>
+
+namespace eventstore {
+
+namespace {
+
+using detail::group_core;
+using detail::group_impl;
+using detail::steady_time;
+using detail::store_core;
+using detail::store_impl;
+using postgres::connection;
+using postgres::session_kind;
+using group_ptr = std::shared_ptr<group_impl>;
+
+failure closed_failure() { return failure(errc::store_closed, "the group of stores is closed"); }
+
+steady_time deadline_from_now(const store_options& options) {
+    return std::chrono::steady_clock::now() + options.operation_timeout();
+}
+
+// ---- the group
+
+/// The first connection for appending is the one that looks around.
+asio::awaitable<result<void>> set_up(group_ptr group, connection::strand strand) {
+    const store_options& options = group->core->options;
+    const steady_time deadline = deadline_from_now(options);
+    const auto settings = postgres::connect_settings::make(options, session_kind::appending);
+    if (!settings) co_return settings.error();
+    const auto link = std::make_shared<connection>(strand, !options.is_pooled(), options.on_log());
+    const auto connected = co_await connection::connect(link, *settings, deadline);
+    if (!connected) co_return connected.error();
+    const std::optional<std::string> no_schema;
+    const auto found = co_await log::inspect(link, no_schema, deadline);
+    if (!found) co_return found.error();
+    if (const auto why = log::check_server(*found, options)) co_return *why;
+    group->core->appending->add(link);
+    co_return result<void>();
+}
+
+asio::awaitable<store_group> open_group_throwing(store_options options) {
+    if (const auto why = log::check_options(options)) throw error(*why);
+    const auto executor = detail::executor_for(options, co_await asio::this_coro::executor);
+    auto impl = std::make_shared<group_impl>(group_core::make(group_core::kind::many, options, executor));
+    const connection::strand strand(executor);
+    auto work = set_up(impl, strand);
+    const auto outcome = co_await detail::run_apart(strand, std::move(work), "opening a group of stores");
+    outcome.value();
+    co_return store_group(std::move(impl));
+}
+
+// ---- its stores
+
+/// Waits for the one place for a connection that makes schemas.
+class place_wait final : public detail::operation, public postgres::borrower {
+public:
+    explicit place_wait(std::shared_ptr<postgres::lender> from) : from_(std::move(from)) {}
+
+    std::shared_ptr<connection> link;
+
+private:
+    void start() override { from_->ask(std::static_pointer_cast<place_wait>(shared_from_this())); }
+    void cancel() noexcept override {} // nobody cancels what runs apart
+    void expire() noexcept override {}
+
+    void on_lent(std::shared_ptr<connection> lent) override {
+        if (!claim()) return;
+        link = std::move(lent);
+        finish();
+    }
+    void on_refused() override {
+        if (claim()) finish();
+    }
+    void on_recalled() override {}
+    bool is_idle() const noexcept override { return false; }
+
+    const std::shared_ptr<postgres::lender> from_;
+};
+
+asio::awaitable<result<int>> migrate_in_turn(group_ptr group, store_options options) {
+    const auto lender = group->core->migrating;
+    const auto strand = group->core->migrating_strand;
+    const auto turn = std::make_shared<place_wait>(lender);
+    co_await detail::suspend(turn, nullptr, steady_time::max());
+    result<int> outcome{0};
+    if (group->core->is_closing()) {
+        outcome = closed_failure();
+    } else {
+        const steady_time deadline = deadline_from_now(options); // the wait for others does not count
+        const auto settings = postgres::connect_settings::make(options, session_kind::administration);
+        result<void> connected;
+        if (!settings) connected = settings.error();
+        if (!turn->link && connected) {
+            turn->link = std::make_shared<connection>(strand, !options.is_pooled(), options.on_log());
+            auto connecting = connection::connect(turn->link, *settings, deadline);
+            connected = co_await std::move(connecting);
+            if (connected) lender->opened();
+        }
+        if (connected) {
+            auto migrating = detail::migrate_over(turn->link, options, true, deadline);
+            outcome = co_await std::move(migrating);
+        } else {
+            turn->link.reset();
+            outcome = connected.error();
+        }
+    }
+    // One that failed may be in the middle of its transaction; and nobody else may want it.
+    const bool is_of_use = outcome && lender->is_wanted();
+    if (turn->link && !is_of_use) {
+        turn->link.reset();
+        lender->lost();
+    }
+    lender->give_back(turn.get(), std::move(turn->link));
+    co_return outcome;
+}
+
+asio::awaitable<result<std::shared_ptr<store_impl>>> open_apart(group_ptr group, store_options options) {
+    const steady_time deadline = deadline_from_now(options);
+    auto looking = log::find_version(group->core->pool, options.schema(), deadline);
+    const auto found = co_await std::move(looking);
+    if (!found) co_return found.error();
+    if (const auto why = log::check_version(*found, options)) co_return *why;
+    if (*found < log::needed_schema_version()) {
+        auto migrating = migrate_in_turn(group, options);
+        auto going = detail::run_apart(group->core->migrating_strand, std::move(migrating), "making a schema");
+        const auto migrated = co_await std::move(going);
+        if (!migrated) co_return migrated.error();
+    }
+    const auto core = store_core::make(options, group->core);
+    auto impl = std::make_shared<store_impl>(core, group); // closes what could not be added
+    if (!group->core->add(core)) co_return closed_failure();
+    co_return impl;
+}
+
+asio::awaitable<store> open_store_throwing(group_ptr group, std::string schema) {
+    if (!group || group->core->is_closing() || group->core->is_abandoned()) throw error(closed_failure());
+    store_options options = group->core->options;
+    options.schema(std::move(schema));
+    if (const auto why = log::check_options(options)) throw error(*why);
+    const auto executor = group->core->executor;
+    auto work = open_apart(std::move(group), std::move(options));
+    auto opened = co_await detail::run_apart(executor, std::move(work), "opening a store");
+    co_return store(std::move(opened).value());
+}
+
+asio::awaitable<void> close_throwing(group_ptr group) {
+    if (!group || group->core->is_abandoned()) co_return;
+    group->core->close();
+    const auto outcome = co_await detail::ending::wait(group->core->end);
+    outcome.value();
+}
+
+} // namespace
+
+store_group::store_group() noexcept = default;
+store_group::store_group(group_ptr impl) noexcept : impl_(std::move(impl)) {}
+store_group::store_group(const store_group&) noexcept = default;
+store_group::store_group(store_group&&) noexcept = default;
+store_group& store_group::operator=(const store_group&) noexcept = default;
+store_group& store_group::operator=(store_group&&) noexcept = default;
+store_group::~store_group() = default;
+
+asio::awaitable<store> store_group::open(std::string_view schema) const {
+    return open_store_throwing(impl_, std::string(schema));
+}
+
+store_stats store_group::stats() const {
+    if (!impl_ || impl_->core->is_abandoned()) return {};
+    const auto statements = impl_->core->pool->count();
+    store_stats now = impl_->core->count_connections();
+    now.reads = statements.reads;
+    now.other_statements = statements.others;
+    now.reads_in_flight = statements.reads_in_flight;
+    return now;
+}
+
+asio::awaitable<void> store_group::close() const { return close_throwing(impl_); }
+
+asio::awaitable<store_group> open_group(store_options options) { return open_group_throwing(std::move(options)); }
+
+} // namespace eventstore
