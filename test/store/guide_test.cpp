@@ -47,6 +47,7 @@ struct guide_fixture : store_fixture {
     std::string for_test(const std::string& snippet) const {
         std::string text = replaced(here(snippet), "schema eventstore", "schema " + quoted_name(schema()));
         text = replaced(text, "shop_writer", quoted_name(schema() + "_writer"));
+        text = replaced(text, "shop_recorder", quoted_name(schema() + "_recorder"));
         text = replaced(text, "shop_subscriber", quoted_name(schema() + "_subscriber"));
         return replaced(text, "shop_reader", quoted_name(schema() + "_reader"));
     }
@@ -82,7 +83,8 @@ BOOST_FIXTURE_TEST_CASE(the_lock_of_the_log_can_be_watched, guide_fixture) {
 }
 
 BOOST_FIXTURE_TEST_CASE(a_writer_can_append_and_a_reader_can_read, guide_fixture) {
-    ask(for_test("create role shop_writer; create role shop_reader; create role shop_subscriber"));
+    ask(for_test(
+        "create role shop_writer; create role shop_reader; create role shop_subscriber; create role shop_recorder"));
     for (int i = 0; i < 2; ++i) ask(for_test(snippet_with("shop_writer"))); // after each migration again
 
     const es::event_data one("T", "1");
@@ -107,7 +109,19 @@ BOOST_FIXTURE_TEST_CASE(a_writer_can_append_and_a_reader_can_read, guide_fixture
         co_await expect_error(es::errc::database_error, store.append("a", es::any_version, counted(1)));
         co_await expect_error(es::errc::database_error, store.append("a", es::any_version, counted(2)));
     });
-    for (const char* const role : {"_writer", "_reader"}) {
+    const es::snapshot state("a", 101, "T", "state");
+    with_store(es::store_options(as("_recorder")).schema(schema()), [&](es::store store) -> asio::awaitable<void> {
+        co_await store.record_snapshot(state);
+        co_await store.delete_snapshot("b");
+        co_await expect_error(es::errc::database_error, store.read_snapshot("a"));
+    });
+    with_store(es::store_options(as("_reader")).schema(schema()), [&](es::store store) -> asio::awaitable<void> {
+        const es::snapshot same = co_await store.read_snapshot("a");
+        BOOST_TEST(same.data() == "state");
+        co_await expect_error(es::errc::database_error, store.record_snapshot(state));
+        co_await expect_error(es::errc::database_error, store.delete_snapshot("a"));
+    });
+    for (const char* const role : {"_writer", "_reader", "_recorder"}) {
         session somebody(as(role));
         for (const char* const statement :
             {"insert into eventstore.streams (name, version, created_at) values ('forged', 1, now())",
@@ -118,8 +132,8 @@ BOOST_FIXTURE_TEST_CASE(a_writer_can_append_and_a_reader_can_read, guide_fixture
             BOOST_TEST(somebody.state_of(here(statement)) == "42501", statement);
     }
     BOOST_TEST(events_stored() == 102);
-    ask(for_test("drop owned by shop_writer, shop_reader, shop_subscriber;"
-                 "drop role shop_writer, shop_reader, shop_subscriber"));
+    ask(for_test("drop owned by shop_writer, shop_reader, shop_subscriber, shop_recorder;"
+                 "drop role shop_writer, shop_reader, shop_subscriber, shop_recorder"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
