@@ -1,6 +1,8 @@
 /// Calls that block (name look-ups, files), kept away from the threads of an io_context.
 #pragma once
 
+#include "base/asio_calls.hpp"
+
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -31,7 +33,7 @@ public:
 
     /// Runs `call` on the thread, then posts `handler` to its executor.
     template <class Call, class Handler>
-    void run(Call call, Handler handler) {
+    EVENTSTORE_NOT_INTO_COROUTINES void run(Call call, Handler handler) {
         auto executor = asio::prefer(asio::get_associated_executor(handler), asio::execution::outstanding_work.tracked);
         const std::lock_guard lock(mutex_);
         if (ended_) return; // the context is going, and the handler with it

@@ -1,6 +1,7 @@
 /// One follower of the log for all subscriptions of a store.
 #pragma once
 
+#include "base/asio_calls.hpp"
 #include "base/backoff.hpp"
 #include "base/deadlines.hpp"
 #include "feed/feed_state.hpp"
@@ -83,13 +84,13 @@ private:
     asio::awaitable<void> pause(std::chrono::milliseconds time);
     asio::awaitable<bool> is_another_event(std::int64_t seen, std::optional<uuid> event);
     void fail_cut_back(std::int64_t seen, std::int64_t head);
-    void begin(std::int64_t head, std::int32_t timeline);
+    EVENTSTORE_NOT_INTO_COROUTINES void begin(std::int64_t head, std::int32_t timeline);
     void receive(std::string_view message);
-    void progress();
+    EVENTSTORE_NOT_INTO_COROUTINES void progress();
     asio::awaitable<void> read(feed_state::page_wish wish);
     void publish(const feed_state::publication& what);
-    void fail(const failure& why);
-    void log(const std::string& text) const;
+    EVENTSTORE_NOT_INTO_COROUTINES void fail(const failure& why);
+    EVENTSTORE_NOT_INTO_COROUTINES void log(const std::string& text) const;
     bool has_followers();
 
     const store_options options_;

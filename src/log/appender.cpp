@@ -256,8 +256,10 @@ asio::awaitable<void> appender::connect() {
         adopt(link);
     } else {
         lender_->failed_to_open(outcome.error());
-        if (options_.on_log())
-            asio::post(strand_, [log = options_.on_log(), text = outcome.error().message()] { log(text); });
+        if (options_.on_log()) {
+            auto tell = [log = options_.on_log(), text = outcome.error().message()] { log(text); };
+            detail::post_from_coroutine(strand_, std::move(tell));
+        }
         const std::lock_guard lock(mutex_);
         connect_failure_ = outcome.error();
     }

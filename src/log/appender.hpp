@@ -1,6 +1,7 @@
 /// Group commit: the appends of all callers, in as few transactions as possible.
 #pragma once
 
+#include "base/asio_calls.hpp"
 #include "base/backoff.hpp"
 #include "base/deadlines.hpp"
 #include "log/append_plan.hpp"
@@ -81,8 +82,8 @@ private:
 
     void submit(request_ptr next);
     void give_up(append_request& which, errc why) noexcept;
-    void cut_soon(); // with the mutex held
-    void cut();      // on the strand
+    void cut_soon();                           // with the mutex held
+    EVENTSTORE_NOT_INTO_COROUTINES void cut(); // on the strand
     void send(std::vector<request_ptr> appends, bool careful);
     void connect_soon(); // on the strand, as all that follows
     void lent(connection_ptr link);

@@ -248,8 +248,10 @@ asio::awaitable<void> pool::connect(std::size_t index) {
     if (!outcome) {
         connect_failure_ = outcome.error();
         state_.connect_failed(index, now, random_number());
-        if (options_.on_log())
-            asio::post(executor_, [log = options_.on_log(), text = outcome.error().message()] { log(text); });
+        if (options_.on_log()) {
+            auto tell = [log = options_.on_log(), text = outcome.error().message()] { log(text); };
+            detail::post_from_coroutine(executor_, std::move(tell));
+        }
         std::erase_if(waiting_, [](const auto& each) { return each->is_claimed(); });
     } else {
         connect_failure_.reset();

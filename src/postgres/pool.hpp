@@ -1,6 +1,7 @@
 /// A few connections, shared by many callers' reads.
 #pragma once
 
+#include "base/asio_calls.hpp"
 #include "base/deadlines.hpp"
 #include "base/operation.hpp"
 #include "postgres/connection.hpp"
@@ -65,9 +66,9 @@ private:
     };
 
     void submit(std::shared_ptr<pool_request> next);
-    void assign();                // with the mutex held
-    void send(std::size_t index); // on the slot's strand
-    void open_more();             // with the mutex held
+    EVENTSTORE_NOT_INTO_COROUTINES void assign(); // with the mutex held
+    void send(std::size_t index);                 // on the slot's strand
+    void open_more();                             // with the mutex held
     asio::awaitable<void> connect(std::size_t index);
     void answered(std::size_t index);
     void overdue(const std::shared_ptr<pool_request>& late);

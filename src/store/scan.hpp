@@ -1,6 +1,7 @@
 /// The inside of an event_scan.
 #pragma once
 
+#include "base/asio_calls.hpp"
 #include "base/live_objects.hpp"
 #include "store/store_core.hpp"
 
@@ -28,7 +29,7 @@ public:
 private:
     /// Makes current_ a page with events left. False at the end.
     static asio::awaitable<result<bool>> advance(std::shared_ptr<scan_impl> self);
-    void fetch();
+    EVENTSTORE_NOT_INTO_COROUTINES void fetch();
 
     class busy_mark;
 

@@ -1,6 +1,7 @@
 /// The leases and checkpoints of all subscriptions of a store, in one statement.
 #pragma once
 
+#include "base/asio_calls.hpp"
 #include "base/live_objects.hpp"
 #include "subscription/machinery.hpp"
 #include "subscription/shared_subscription.hpp"
@@ -40,7 +41,7 @@ public:
     std::vector<subscription_ptr> named(const std::string& name) const;
 
     /// See that a subscription is settled at this time.
-    void due(steady_time when);
+    EVENTSTORE_NOT_INTO_COROUTINES void due(steady_time when);
     /// A message of the feed's.
     void hear(std::string_view what, std::int64_t id);
 
@@ -64,7 +65,7 @@ private:
     void cycle(); // on the strand
     static asio::awaitable<void> write(std::shared_ptr<keeper> self, std::shared_ptr<const machinery> with,
         std::vector<shared_subscription::settlement> all);
-    void retire(const subscription_ptr& what);
+    EVENTSTORE_NOT_INTO_COROUTINES void retire(const subscription_ptr& what);
     void end_if_done();
 
     mutable std::mutex mutex_;

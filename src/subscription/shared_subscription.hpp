@@ -1,6 +1,7 @@
 /// A subscription that this process has: its events, its consumers, its lease.
 #pragma once
 
+#include "base/asio_calls.hpp"
 #include "base/live_objects.hpp"
 #include "base/operation.hpp"
 #include "subscription/event_filter.hpp"
@@ -77,7 +78,7 @@ public:
     std::optional<std::int64_t> done_through() const;
 
     /// Ends it: in order, or with a failure. What was acknowledged is written, and the subscription let go of.
-    void end(std::optional<failure> why);
+    EVENTSTORE_NOT_INTO_COROUTINES void end(std::optional<failure> why);
 
     // --- The keeper
 
@@ -133,7 +134,7 @@ private:
         std::vector<std::int64_t> unpark;
     };
     consequences changed(); // with the mutex held
-    void carry_out(consequences what);
+    EVENTSTORE_NOT_INTO_COROUTINES void carry_out(consequences what);
     void note_progress(steady_time now, consequences& todo);
     void wake_all(consequences& todo);
 
