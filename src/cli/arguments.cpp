@@ -28,8 +28,9 @@ constexpr unsigned line_length = 110; // of the help
 constexpr std::size_t summary_column = 22;
 
 const command* const commands[] = {&init_command, &migrate_command, &append_command, &link_command, &delete_command,
-    &restore_command, &read_command, &tail_command, &streams_command, &info_command, &subscriptions_command,
-    &delete_subscription_command, &reset_subscription_command, &parked_command, &replay_command, &discard_command};
+    &restore_command, &read_command, &tail_command, &streams_command, &info_command, &snapshot_command,
+    &subscriptions_command, &delete_subscription_command, &reset_subscription_command, &parked_command, &replay_command,
+    &discard_command};
 
 constexpr std::string_view exit_codes = R"(
 Exit codes:
@@ -37,7 +38,7 @@ Exit codes:
   1  the store failed: no connection, no schema, no room ...
   2  the command line or the input is wrong
   3  the stream is not as expected: another version, missing, deleted, or an event id that is stored already; or
-     there is no such subscription
+     there is no such subscription or snapshot
 )";
 
 po::options_description common_options() {

@@ -69,6 +69,7 @@ extern const command read_command;
 extern const command tail_command;
 extern const command streams_command;
 extern const command info_command;
+extern const command snapshot_command;
 extern const command subscriptions_command;
 extern const command delete_subscription_command;
 extern const command reset_subscription_command;

@@ -149,6 +149,17 @@ std::string to_json(std::string_view stream, const append_result& result) {
     return line += '}';
 }
 
+std::string to_json(const snapshot& what) {
+    std::string line;
+    add(line, "source", json_string(what.source()));
+    add(line, "version", std::to_string(what.version()));
+    add(line, "type", json_string(what.type()));
+    add(line, "recorded_at", json_string(to_text(what.recorded_at())));
+    if (!what.metadata().empty()) add_bytes(line, "metadata", what.metadata());
+    add_bytes(line, "data", what.data());
+    return line += '}';
+}
+
 std::string shown(std::string_view data) {
     if (is_utf8(data)) return std::string(data);
     return std::to_string(data.size()) + " bytes, not text";

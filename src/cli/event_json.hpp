@@ -4,6 +4,7 @@
 #include <eventstore/append_result.hpp>
 #include <eventstore/event_data.hpp>
 #include <eventstore/recorded_event.hpp>
+#include <eventstore/snapshot.hpp>
 
 #include <optional>
 #include <string>
@@ -26,6 +27,9 @@ input_event parse_event(std::string_view line);
 std::string to_json(const recorded_event& event);
 
 std::string to_json(std::string_view stream, const append_result& result);
+
+/// One line, with data and metadata as those of an event.
+std::string to_json(const snapshot& what);
 
 /// Data as text for a table.
 std::string shown(std::string_view data);
