@@ -13,10 +13,12 @@
 #include <eventstore/event_page.hpp>
 #include <eventstore/event_scan.hpp>
 #include <eventstore/expected_version.hpp>
+#include <eventstore/query_result.hpp>
 #include <eventstore/read_options.hpp>
 #include <eventstore/recorded_event.hpp>
 #include <eventstore/schemas.hpp>
 #include <eventstore/snapshot.hpp>
+#include <eventstore/sql_value.hpp>
 #include <eventstore/store.hpp>
 #include <eventstore/store_group.hpp>
 #include <eventstore/store_options.hpp>
@@ -26,6 +28,7 @@
 #include <eventstore/subscription.hpp>
 #include <eventstore/subscription_info.hpp>
 #include <eventstore/subscription_options.hpp>
+#include <eventstore/transaction.hpp>
 #include <eventstore/typed_event.hpp>
 #include <eventstore/uuid.hpp>
 #include <eventstore/version.hpp>

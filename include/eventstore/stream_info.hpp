@@ -66,7 +66,7 @@ public:
     stream_query& after(const stream_info& last) & { return after_ = last.name, after_id_ = last.id, *this; }
     stream_query&& after(const stream_info& last) && { return std::move(after(last)); }
     /// The same by name, for the order of names.
-    stream_query& after(std::string value) & { return after_ = std::move(value), *this; }
+    stream_query& after(std::string value) & { return after_ = std::move(value), after_id_ = 0, *this; }
     stream_query&& after(std::string value) && { return std::move(after(std::move(value))); }
 
     /// At most this many; 1 to 100,000, 1000 by default.

@@ -43,7 +43,9 @@ void feed_state::own_commit(
     if (last <= published_) return;
     if (own_bytes_ + bytes > most_kept_bytes_ && first > published_ + 1) return hint(last);
     own_bytes_ += bytes;
-    own_.push_back({first, last, std::move(page), bytes});
+    // A transaction of a caller's, and a flush of the appender, may be told in another order than they were committed in.
+    const auto after = std::ranges::upper_bound(own_, first, {}, &commit::first);
+    own_.insert(after, {first, last, std::move(page), bytes});
 }
 
 void feed_state::hint(std::int64_t head) { head_ = std::max(head_, head); }

@@ -122,6 +122,8 @@ statements::statements(std::string_view schema, std::size_t first_index) : next_
             int4_array, int4_array, uuid_array, text_array, bytea_array, bytea_array, uuid_array, uuid_array,
             timestamptz_array, uuid_array, int4_array, int8, boolean},
         "appending");
+    append_events_or_fail = make(
+        schema, "append_events_or_fail", sql::append_events_or_fail, append_events.types, "committing a transaction");
     lock_holders = make(schema, "lock_holders", sql::lock_holders, {}, "looking for the holder of the log's lock");
     for (const bool backward : {false, true}) {
         const std::string suffix = backward ? "_backward" : "";

@@ -36,7 +36,7 @@ struct statements final : postgres::statement_set {
 
     static constexpr std::size_t most = 100;
 
-    postgres::statement append_event, append_events, lock_holders;
+    postgres::statement append_event, append_events, append_events_or_fail, lock_holders;
     /// Each by direction: [0] forward, [1] backward.
     postgres::statement read_stream[2], read_links[2], read_stream_bounded[2], read_all[2], read_all_bounded[2];
     postgres::statement originals, stream_names, find_event, stream_info, log_info, log_progress;

@@ -25,17 +25,20 @@ std::string without_quotations(std::string_view text) {
 constexpr char isolation[] = " -c default_transaction_isolation=read\\ committed";
 
 std::string session_settings(const store_options& options, session_kind kind) {
+    // A host that vanished while it held locks (that of the log, or rows of the caller's) must not hold them until the
+    // system's own keepalives, hours later, find out.
+    const auto quiet = std::max<std::int64_t>(options.operation_timeout().count() / 1000 - 4, 1);
+    const std::string keepalives = detail::message(
+        " -c tcp_keepalives_idle=", std::to_string(quiet), " -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3");
+    // The caller's SQL is planned as its role has it. Times are read back in the form that ISO gives them.
+    if (kind == session_kind::transacting) return "-c DateStyle=ISO" + keepalives;
+
     // Plans are kept, and made while tables may still be tiny: a scan of a whole table is never the right one here.
     std::string settings = "-c jit=off -c plan_cache_mode=force_generic_plan -c enable_seqscan=off";
     if (kind == session_kind::appending) {
         // A flush is never cancelled, since many callers share it; but it waits for the lock no longer than they would.
         const auto patience = std::max<std::int64_t>(options.operation_timeout().count() * 3 / 4, 1);
-        settings += detail::message(" -c statement_timeout=0 -c lock_timeout=", std::to_string(patience));
-        // A host that vanished in the middle of a flush must not hold the lock until the system's own keepalives,
-        // hours later, find out.
-        const auto quiet = std::max<std::int64_t>(options.operation_timeout().count() / 1000 - 4, 1);
-        settings += detail::message(" -c tcp_keepalives_idle=", std::to_string(quiet),
-            " -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3");
+        settings += detail::message(" -c statement_timeout=0 -c lock_timeout=", std::to_string(patience), keepalives);
     } else if (kind == session_kind::administration) {
         settings += " -c statement_timeout=0 -c lock_timeout=0";
     }

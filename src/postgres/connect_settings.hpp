@@ -14,6 +14,7 @@ namespace eventstore::postgres {
 enum class session_kind {
     reading,        ///< those of its role
     appending,      ///< waits for the log's lock no longer than a caller would; never ends a flush by itself
+    transacting,    ///< those of its role, for the SQL of callers; a vanished host is found out soon
     administration, ///< none
     listening,      ///< those of its role; past a pooler, if the store knows a way
 };

@@ -133,14 +133,14 @@ bool connection::send_one(const std::shared_ptr<request>& next) {
     const statement& what = next->what();
     const parameters::view arguments = next->arguments().for_libpq();
     const int count = static_cast<int>(arguments.values.size());
-    constexpr int binary = 1;
+    const int format = what.answers_in_text ? 0 : 1;
 
     const prepared_statements::use use =
         prepares_ && what.is_prepared ? prepared_.next(what.index, what.name) : prepared_statements::use();
     if (use.name.empty()) {
         const bool sent =
             PQsendQueryParams(handle_, what.text.c_str(), count, reinterpret_cast<const Oid*>(what.types.data()),
-                arguments.values.data(), arguments.lengths, arguments.formats, binary) == 1;
+                arguments.values.data(), arguments.lengths, arguments.formats, format) == 1;
         if (sent) in_flight_.push_back({step::statement, next});
         return sent;
     }
@@ -151,7 +151,7 @@ bool connection::send_one(const std::shared_ptr<request>& next) {
         in_flight_.push_back({step::preparation, next});
     }
     if (PQsendQueryPrepared(handle_, use.name.c_str(), count, arguments.values.data(), arguments.lengths,
-            arguments.formats, binary) == 0) {
+            arguments.formats, format) == 0) {
         if (!in_flight_.empty() && in_flight_.back().whose == next)
             in_flight_.pop_back(); // its preparation: the caller tells it that it was not sent
         return false;
@@ -302,6 +302,15 @@ void connection::move_to(strand on) {
     if (strand_ == on) return;
     strand_ = std::move(on);
     if (handle_ && !renew_descriptor()) close();
+}
+
+bool connection::is_alive() {
+    // What a server says when it goes, and that it has gone, takes libpq two looks.
+    for (int look = 0; look < 2 && handle_ && in_flight_.empty(); ++look) {
+        if (PQconsumeInput(handle_) == 0 || PQstatus(handle_) == CONNECTION_BAD)
+            break_off(connection_failure(handle_, "the connection to PostgreSQL was closed"));
+    }
+    return handle_ != nullptr;
 }
 
 void connection::break_off(const failure& why) {

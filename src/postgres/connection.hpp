@@ -101,6 +101,12 @@ public:
 
     /// Calls `visit` with each request that is in flight.
     void each_in_flight(const std::function<void(const std::shared_ptr<request>&)>& visit) const;
+    /// In which state the last answer has left the session; only known while nothing is in flight.
+    PGTransactionStatusType transaction_status() const noexcept {
+        return handle_ ? PQtransactionStatus(handle_) : PQTRANS_UNKNOWN;
+    }
+    /// While nothing is in flight: looks whether the server has ended the session meanwhile, and if so ends it here, too.
+    bool is_alive();
     int backend() const noexcept { return handle_ ? PQbackendPID(handle_) : 0; }
 
     /// True if, since the last call, the server said that it stopped waiting for a synchronous standby: what it

@@ -6,6 +6,7 @@ namespace eventstore::postgres {
 
 namespace {
 constexpr std::int64_t postgres_epoch = 946'684'800'000'000; // 2000-01-01 in microseconds since 1970
+constexpr int text = 0;
 constexpr int binary = 1;
 } // namespace
 
@@ -45,6 +46,13 @@ void parameters::add_null() {
     offsets_.push_back(buffer_.size());
     lengths_.push_back(-1);
     formats_.push_back(binary);
+}
+
+void parameters::add_as_text(std::string_view value) {
+    assert(array_left_ == 0);
+    copy(begin_value(value.size() + 1), value); // grown with zeros: it ends with one
+    --lengths_.back();
+    formats_.back() = text;
 }
 
 void parameters::begin_array(type_oid element, std::size_t count, bool has_nulls) {

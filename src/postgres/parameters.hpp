@@ -6,6 +6,7 @@
 
 #include <boost/endian/conversion.hpp>
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -17,11 +18,13 @@ namespace eventstore::postgres {
 
 /// The types that the library's statements take, with PostgreSQL's fixed type numbers.
 enum class type_oid : std::uint32_t {
+    unknown = 0, // the server finds out
     boolean = 16,
     bytea = 17,
     int8 = 20,
     int4 = 23,
     text = 25,
+    float8 = 701,
     timestamptz = 1184,
     uuid = 2950,
     jsonb = 3802,
@@ -51,7 +54,10 @@ public:
     void add(const char* value) { add(std::string_view(value)); }
     void add(const uuid& value) { std::memcpy(begin_value(sizeof value.data), value.data, sizeof value.data); }
     void add(timestamp value) { add(to_postgres_time(value)); }
+    void add(double value) { put_big(begin_value(8), std::bit_cast<std::uint64_t>(value)); }
     void add_null();
+    /// A value of any type in its text form, for a parameter of type `unknown`. Holds no NUL.
+    void add_as_text(std::string_view value);
 
     void begin_array(type_oid element, std::size_t count, bool has_nulls = false);
 
@@ -90,7 +96,7 @@ private:
     std::string buffer_;
     std::vector<std::size_t> offsets_;
     std::vector<int> lengths_;   // -1 = null
-    std::vector<int> formats_;   // all 1 = binary
+    std::vector<int> formats_;   // 1 = binary, 0 = text
     std::size_t array_left_ = 0; // elements still to come
 };
 

@@ -47,7 +47,9 @@ std::string one_line(std::string_view text) {
     return line;
 }
 
-failure to_failure(const PGresult* error, std::string_view doing) {
+namespace {
+
+failure::facts facts_of(const PGresult* error, std::string_view doing) {
     failure::facts facts;
     facts.sqlstate = field(error, PG_DIAG_SQLSTATE);
     std::string text(field(error, PG_DIAG_MESSAGE_PRIMARY));
@@ -56,8 +58,18 @@ failure to_failure(const PGresult* error, std::string_view doing) {
         text += detail::message("; ", detail);
     if (const auto hint = field(error, PG_DIAG_MESSAGE_HINT); !hint.empty()) text += detail::message("; ", hint);
     facts.message = detail::message(doing, ": ", one_line(text));
-    if (!facts.sqlstate.empty()) facts.message += detail::message(" (SQLSTATE ", facts.sqlstate, ")");
+    return facts;
+}
 
+void add_state(failure::facts& facts) {
+    if (!facts.sqlstate.empty()) facts.message += detail::message(" (SQLSTATE ", facts.sqlstate, ")");
+}
+
+} // namespace
+
+failure to_failure(const PGresult* error, std::string_view doing) {
+    failure::facts facts = facts_of(error, doing);
+    add_state(facts);
     errc code = errc::database_error;
     for (const meaning& each : meanings) {
         if (facts.sqlstate.starts_with(each.state)) {
@@ -67,6 +79,20 @@ failure to_failure(const PGresult* error, std::string_view doing) {
         }
     }
     if (code == errc::schema_missing) facts.message += "; open the store with create(true), or run `eventstore init`";
+    return failure(code, std::move(facts));
+}
+
+failure to_failure_of_caller(const PGresult* error, std::string_view doing) {
+    failure::facts facts = facts_of(error, doing);
+    if (const auto place = field(error, PG_DIAG_STATEMENT_POSITION); !place.empty())
+        facts.message += detail::message(", at character ", place, " of the SQL");
+    add_state(facts);
+    const std::string_view state = facts.sqlstate;
+    errc code = errc::database_error;
+    if (state == "55P03") code = errc::lock_timeout;
+    if (state == "57014") code = errc::timeout;
+    facts.retry_helps =
+        code != errc::database_error || state.starts_with("40") || state.starts_with("53"); // of the transaction
     return failure(code, std::move(facts));
 }
 

@@ -13,6 +13,9 @@ namespace eventstore::postgres {
 /// The failure that an error result stands for. `doing` begins the message: "reading stream 'x'".
 failure to_failure(const PGresult* error, std::string_view doing);
 
+/// The same for SQL of the caller's own: a table that is missing is none of the store's. Most are database_error.
+failure to_failure_of_caller(const PGresult* error, std::string_view doing);
+
 /// connection_lost, with what libpq has to say of its connection.
 failure connection_failure(const PGconn* connection, std::string_view doing);
 

@@ -39,6 +39,7 @@ struct statement {
     bool is_alone = false;              ///< shares no transaction with others: it locks something
     std::string doing;                  ///< for messages: "reading a stream"
     bool is_prepared = true;            ///< false: sent whole each time
+    bool answers_in_text = false;       ///< every type can be read so; else in binary, whose types the reader must know
     const statement_set* set = nullptr; ///< that it is a member of
 };
 

@@ -42,6 +42,8 @@ void store_core::abandon() noexcept {
     keeper.reset();
     machinery.reset();
     appender.reset();
+    sessions->abandon();
+    sessions.reset();
     announcer.reset();
     feed.reset();
     reader.reset();
@@ -70,6 +72,8 @@ void store_core::connect_parts() {
         [weak](appends which, const log::append_plan::verdict& verdict) {
             if (const auto self = weak.lock()) self->committed(which, verdict);
         });
+
+    sessions = std::make_shared<postgres::session_pool>(options, executor, timers);
 
     delivery::machinery parts{executor, timers, pool, statements, reader, feed, {}, options.operation_timeout(), {}};
     if (options.on_log()) {
@@ -151,6 +155,7 @@ void store_core::close() noexcept {
             if (stopped || self->is_abandoned()) return;
             self->appender->drop();
             self->keeper->drop();
+            self->sessions->drop();
             self->writing_ended();
             if (!self->group->is_of_many()) self->group->drop();
         });
@@ -161,11 +166,25 @@ void store_core::close() noexcept {
         const auto self = weak.lock();
         if (!self || self->is_abandoned()) return;
         self->part_closed();
-        self->announcer->close([weak] {
-            if (const auto alive = weak.lock()) alive->writing_ended();
-        });
+        self->appending_ended();
+    });
+    sessions->close([weak] {
+        const auto self = weak.lock();
+        if (!self || self->is_abandoned()) return;
+        self->part_closed();
+        self->appending_ended();
     });
     keeper->close([weak] {
+        if (const auto self = weak.lock()) self->writing_ended();
+    });
+}
+
+void store_core::appending_ended() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (--appending_ != 0 || is_abandoned()) return;
+    }
+    announcer->close([weak = weak_from_this()] {
         if (const auto self = weak.lock()) self->writing_ended();
     });
 }

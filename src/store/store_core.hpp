@@ -9,6 +9,7 @@
 #include "log/appender.hpp"
 #include "log/reader.hpp"
 #include "postgres/pool.hpp"
+#include "postgres/session_pool.hpp"
 #include "store/context_life.hpp"
 #include "store/ending.hpp"
 #include "store/group_core.hpp"
@@ -61,14 +62,18 @@ public:
     std::shared_ptr<const delivery::machinery> machinery;
     std::shared_ptr<delivery::keeper> keeper;
     std::shared_ptr<log::appender> appender;
+    std::shared_ptr<postgres::session_pool> sessions; // of transactions
+
+    using appends = std::span<const std::shared_ptr<log::append_request>>;
+    /// Tells subscribers, and other processes, what a transaction has stored. On any thread, after its commit.
+    void committed(appends which, const log::append_plan::verdict& verdict);
 
     /// Ends this listener with the store.
     void add(const std::shared_ptr<delivery::listening>& listener);
 
 private:
-    using appends = std::span<const std::shared_ptr<log::append_request>>;
-    void committed(appends which, const log::append_plan::verdict& verdict);
     void connect_parts();
+    void appending_ended();
     void writing_ended();
     void part_closed();
     std::vector<std::shared_ptr<delivery::listening>> take_listeners();
@@ -77,7 +82,8 @@ private:
     std::atomic<bool> is_closing_{false};
     std::mutex mutex_;
     int writers_open_ = 2; // the appender with its announcements, and the keeper: they need the pool
-    int parts_open_ = 2;   // the appender, and what it shares with others
+    int appending_ = 2;    // the appender and the transactions: they need the announcer
+    int parts_open_ = 3;   // the appender, the transactions, and what they share with others
     std::vector<std::weak_ptr<delivery::listening>> listeners_;
     std::unique_ptr<asio::steady_timer> timer_;
 };

@@ -1,0 +1,220 @@
+#include "store/query_data.hpp"
+
+#include "base/text.hpp"
+#include "postgres/sql_error.hpp"
+#include "store/sql_text.hpp"
+
+#include <eventstore/error.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <initializer_list>
+
+namespace eventstore {
+
+namespace {
+
+using detail::message;
+using detail::query_data;
+using detail::quoted_for_message;
+
+/// PostgreSQL's fixed numbers of the types that are read as more than text.
+enum class sql_type : Oid {
+    boolean = 16,
+    bytea = 17,
+    bigint = 20,
+    smallint = 21,
+    integer = 23,
+    text = 25,
+    oid = 26,
+    json = 114,
+    real = 700,
+    double_precision = 701,
+    varchar = 1043,
+    date = 1082,
+    plain_timestamp = 1114,
+    timestamptz = 1184,
+    interval = 1186,
+    numeric = 1700,
+    uuid = 2950,
+    jsonb = 3802,
+};
+
+std::string name_of(sql_type type) {
+    switch (type) {
+    case sql_type::boolean: return "boolean";
+    case sql_type::bytea: return "bytea";
+    case sql_type::bigint: return "bigint";
+    case sql_type::smallint: return "smallint";
+    case sql_type::integer: return "integer";
+    case sql_type::text: return "text";
+    case sql_type::oid: return "oid";
+    case sql_type::json: return "json";
+    case sql_type::real: return "real";
+    case sql_type::double_precision: return "double precision";
+    case sql_type::varchar: return "character varying";
+    case sql_type::date: return "date";
+    case sql_type::plain_timestamp: return "timestamp without time zone";
+    case sql_type::timestamptz: return "timestamp with time zone";
+    case sql_type::interval: return "interval";
+    case sql_type::numeric: return "numeric";
+    case sql_type::uuid: return "uuid";
+    case sql_type::jsonb: return "jsonb";
+    }
+    return message("the type with the oid ", std::to_string(static_cast<Oid>(type)));
+}
+
+[[noreturn]] void refuse(std::string text) { throw error(failure(errc::invalid_argument, std::move(text))); }
+
+std::string columns_of(const PGresult* answer) {
+    std::string list;
+    for (int i = 0; i < PQnfields(answer); ++i)
+        list += message(i == 0 ? "" : ", ", quoted_for_message(PQfname(answer, i)));
+    return list.empty() ? "none" : list;
+}
+
+std::string column(const PGresult* answer, std::size_t which) {
+    return message("the column ", quoted_for_message(PQfname(answer, static_cast<int>(which))), " (",
+        name_of(static_cast<sql_type>(PQftype(answer, static_cast<int>(which)))), ")");
+}
+
+const PGresult* check_column(const query_data& from, std::size_t which) {
+    const PGresult* const answer = from.answer();
+    if (which >= static_cast<std::size_t>(PQnfields(answer)))
+        refuse(
+            message("there is no column ", std::to_string(which), ", counted from 0; there are: ", columns_of(answer)));
+    return answer;
+}
+
+std::string_view text_of(const query_data& from, std::size_t row, std::size_t which) {
+    const PGresult* const answer = check_column(from, which);
+    const int r = static_cast<int>(row);
+    const int c = static_cast<int>(which);
+    if (r >= PQntuples(answer)) refuse(message("there is no row ", std::to_string(row), ", counted from 0"));
+    if (PQgetisnull(answer, r, c) != 0) refuse(message(column(answer, which), " is null; read it as a std::optional"));
+    return {PQgetvalue(answer, r, c), static_cast<std::size_t>(PQgetlength(answer, r, c))};
+}
+
+std::string_view text_of(const query_data& from, std::size_t row, std::size_t which,
+    std::initializer_list<sql_type> types, std::string_view wanted) {
+    const PGresult* const answer = check_column(from, which);
+    const auto type = static_cast<sql_type>(PQftype(answer, static_cast<int>(which)));
+    if (std::ranges::find(types, type) == types.end())
+        refuse(
+            message(column(answer, which), " cannot be read as ", wanted, "; cast it in the SQL, or read it as text"));
+    return text_of(from, row, which);
+}
+
+[[noreturn]] void refuse_value(
+    const query_data& from, std::size_t which, std::string_view text, std::string_view wanted) {
+    refuse(message(column(from.answer(), which), " holds ", quoted_for_message(text), ", which is ", wanted));
+}
+
+} // namespace
+
+namespace detail {
+
+std::int64_t read_integer(
+    const query_data& from, std::size_t row, std::size_t column, std::int64_t least, std::int64_t most) {
+    const auto text = text_of(from, row, column,
+        {sql_type::bigint, sql_type::integer, sql_type::smallint, sql_type::numeric, sql_type::oid}, "an integer");
+    std::int64_t value = 0;
+    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (problem == std::errc::result_out_of_range || (problem == std::errc() && (value < least || value > most)))
+        refuse_value(from, column, text, "too large, or too small, for the integer it is read as");
+    // A numeric shows its scale: 12.00 is whole, too.
+    std::string_view rest(end, static_cast<std::size_t>(text.data() + text.size() - end));
+    if (rest.starts_with('.')) rest.remove_prefix(std::min(rest.find_first_not_of('0', 1), rest.size()));
+    if (problem != std::errc() || !rest.empty()) refuse_value(from, column, text, "no integer");
+    return value;
+}
+
+bool read_bool(const query_data& from, std::size_t row, std::size_t column) {
+    return text_of(from, row, column, {sql_type::boolean}, "a bool") == "t";
+}
+
+double read_double(const query_data& from, std::size_t row, std::size_t column) {
+    const auto text = text_of(from, row, column,
+        {sql_type::double_precision, sql_type::real, sql_type::numeric, sql_type::bigint, sql_type::integer,
+            sql_type::smallint},
+        "a floating-point number");
+    double value = 0; // from_chars reads NaN and Infinity as well
+    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (problem != std::errc() || end != text.data() + text.size())
+        refuse_value(from, column, text, "beyond the range of a double");
+    return value;
+}
+
+std::string_view read_text(const query_data& from, std::size_t row, std::size_t column) {
+    return text_of(from, row, column);
+}
+
+uuid read_uuid(const query_data& from, std::size_t row, std::size_t column) {
+    const auto text = text_of(from, row, column, {sql_type::uuid}, "a uuid");
+    const auto value = parse_uuid(text);
+    if (!value) refuse_value(from, column, text, "no uuid");
+    return *value;
+}
+
+timestamp read_timestamp(const query_data& from, std::size_t row, std::size_t column) {
+    const auto text = text_of(from, row, column, {sql_type::timestamptz}, "a timestamp");
+    const auto value = parse_timestamp(text);
+    if (!value)
+        refuse_value(from, column, text, "no point in time that a timestamp can hold, or not in the DateStyle ISO");
+    return *value;
+}
+
+std::vector<std::byte> read_bytes(const query_data& from, std::size_t row, std::size_t column) {
+    const auto text = text_of(from, row, column, {sql_type::bytea}, "bytes");
+    std::size_t size = 0;
+    const std::unique_ptr<unsigned char, decltype(&PQfreemem)> bytes(
+        PQunescapeBytea(reinterpret_cast<const unsigned char*>(text.data()), &size), &PQfreemem);
+    if (!bytes) throw std::bad_alloc();
+    const auto* const first = reinterpret_cast<const std::byte*>(bytes.get());
+    return {first, first + size};
+}
+
+} // namespace detail
+
+bool sql_row::is_null(std::size_t column) const {
+    return PQgetisnull(check_column(*data_, column), static_cast<int>(index_), static_cast<int>(column)) != 0;
+}
+
+std::size_t sql_row::size() const noexcept { return static_cast<std::size_t>(PQnfields(data_->answer())); }
+
+std::size_t sql_row::find(std::string_view column) const {
+    const PGresult* const answer = data_->answer();
+    for (int i = 0; i < PQnfields(answer); ++i) {
+        if (column == PQfname(answer, i)) return static_cast<std::size_t>(i);
+    }
+    refuse(message("there is no column ", quoted_for_message(column), "; there are: ", columns_of(answer)));
+}
+
+std::size_t query_result::size() const noexcept {
+    return data_ ? static_cast<std::size_t>(PQntuples(data_->answer())) : 0;
+}
+
+std::int64_t query_result::affected() const noexcept {
+    if (!data_) return 0;
+    const std::string_view text = PQcmdTuples(const_cast<PGresult*>(data_->answer())); // libpq only reads it
+    std::int64_t count = 0;
+    std::from_chars(text.data(), text.data() + text.size(), count);
+    return count;
+}
+
+std::vector<std::string> query_result::columns() const {
+    std::vector<std::string> names;
+    if (!data_) return names;
+    for (int i = 0; i < PQnfields(data_->answer()); ++i) names.emplace_back(PQfname(data_->answer(), i));
+    return names;
+}
+
+void query_result::check_single() const {
+    const int fields = data_ ? PQnfields(data_->answer()) : 0;
+    if (size() == 1 && fields == 1) return;
+    refuse(message("one row of one column is asked for, but the result has ", std::to_string(size()), " rows of ",
+        std::to_string(fields), " columns"));
+}
+
+} // namespace eventstore
