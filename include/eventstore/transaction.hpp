@@ -11,6 +11,7 @@
 #include <eventstore/sql_value.hpp>
 #include <eventstore/stream_append.hpp>
 #include <eventstore/typed_event.hpp>
+#include <eventstore/uuid.hpp>
 
 #include <boost/asio/awaitable.hpp>
 
@@ -90,6 +91,11 @@ public:
     void append(std::string_view stream, expected_version expected, const Event& event) {
         append(stream, expected, codec<Event>::encode(event));
     }
+
+    /// Collects links for the commit, as append does: events that are stored already, or that this very transaction appends
+    /// before, put into another stream, too (see `store::link`).
+    void link(std::string_view stream, expected_version expected, std::vector<uuid> event_ids);
+    void link(std::string_view stream, expected_version expected, uuid event_id);
 
     /// Appends what was collected, and commits. Returns a result for each append, in order.
     ///

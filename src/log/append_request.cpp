@@ -24,6 +24,28 @@ std::size_t count_events(const std::vector<append_part>& parts) {
 
 } // namespace
 
+std::vector<append_part> parts_of(std::vector<stream_append> streams) {
+    std::vector<append_part> parts;
+    parts.reserve(streams.size());
+    for (stream_append& each : streams) {
+        append_part& part = parts.emplace_back();
+        part.stream = each.stream();
+        part.expected = each.expected().value();
+        part.events = std::move(each).events();
+    }
+    return parts;
+}
+
+append_part link_part(std::string stream, std::int64_t expected, std::vector<uuid> event_ids) {
+    append_part part;
+    part.stream = std::move(stream);
+    part.expected = expected;
+    part.originals = std::move(event_ids);
+    part.events.reserve(part.originals.size());
+    for (std::size_t i = 0; i < part.originals.size(); ++i) part.events.emplace_back(std::string(), std::string());
+    return part;
+}
+
 append_request::append_request(std::weak_ptr<appender> owner, std::vector<append_part> parts_)
     : parts(std::move(parts_)), bytes(bytes_of(parts)), events(count_events(parts)), owner_(std::move(owner)) {}
 

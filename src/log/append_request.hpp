@@ -6,6 +6,7 @@
 #include <eventstore/append_result.hpp>
 #include <eventstore/error.hpp>
 #include <eventstore/event_data.hpp>
+#include <eventstore/stream_append.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -23,6 +24,11 @@ struct append_part {
     std::vector<event_data> events;
     std::vector<uuid> originals; ///< if not empty: each event is a link, to the event with this id
 };
+
+/// The parts of an append to several streams, in order, those without events included.
+std::vector<append_part> parts_of(std::vector<stream_append> streams);
+/// Links, each with an id of its own, by which a retry finds it.
+append_part link_part(std::string stream, std::int64_t expected, std::vector<uuid> event_ids);
 
 /// What a caller of append waits for: one part, or several that stand or fall together. The fields but `outcome` belong
 /// to the appender, under its mutex.

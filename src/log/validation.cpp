@@ -140,20 +140,33 @@ std::optional<failure> check_append(const std::string& stream, expected_version 
     return std::nullopt;
 }
 
-std::optional<failure> check_parts(const std::vector<stream_append>& parts) {
+namespace {
+
+const std::string& stream_of(const stream_append& part) { return part.stream(); }
+const std::string& stream_of(const append_part& part) { return part.stream; }
+const std::vector<event_data>& events_of(const stream_append& part) { return part.events(); }
+const std::vector<event_data>& events_of(const append_part& part) { return part.events; }
+
+template <class Part>
+std::optional<failure> check_together(const std::vector<Part>& parts) {
     if (parts.size() < 2) return std::nullopt;
     std::size_t events = 0;
     std::size_t bytes = 0;
     distinct_ids ids;
-    for (const stream_append& part : parts) {
-        events += part.events().size();
-        for (const event_data& each : part.events()) {
+    for (const Part& part : parts) {
+        events += events_of(part).size();
+        for (const event_data& each : events_of(part)) {
             bytes += bytes_of(each);
-            if (auto why = ids.add(each.id(), part.stream(), "appending to stream ")) return why;
+            if (auto why = ids.add(each.id(), stream_of(part), "appending to stream ")) return why;
         }
     }
-    return check_size(parts.front().stream(), events, bytes);
+    return check_size(stream_of(parts.front()), events, bytes);
 }
+
+} // namespace
+
+std::optional<failure> check_parts(const std::vector<stream_append>& parts) { return check_together(parts); }
+std::optional<failure> check_parts(const std::vector<append_part>& parts) { return check_together(parts); }
 
 std::optional<failure> check_link(
     const std::string& stream, expected_version expected, const std::vector<uuid>& event_ids) {

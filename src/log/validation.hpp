@@ -1,6 +1,8 @@
 /// What the store refuses before it reaches the database.
 #pragma once
 
+#include "log/append_request.hpp"
+
 #include <eventstore/error.hpp>
 #include <eventstore/event_data.hpp>
 #include <eventstore/expected_version.hpp>
@@ -25,6 +27,7 @@ std::optional<failure> check_append(const std::string& stream, expected_version 
     const std::vector<event_data>& events, const store_options& options);
 /// The parts together; each has been checked by itself.
 std::optional<failure> check_parts(const std::vector<stream_append>& parts);
+std::optional<failure> check_parts(const std::vector<append_part>& parts);
 std::optional<failure> check_link(
     const std::string& stream, expected_version expected, const std::vector<uuid>& event_ids);
 std::optional<failure> check_stream_to_write(const std::string& stream, expected_version expected);

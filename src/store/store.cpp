@@ -52,17 +52,13 @@ asio::awaitable<result<results>> append_all_value(
     }
     if (const auto why = log::check_parts(streams)) co_return *why;
 
-    std::vector<log::append_part> parts;
-    std::vector<std::size_t> places; // of the parts: those without events are left out
-    for (std::size_t i = 0; i < streams.size(); ++i) {
-        if (streams[i].events().empty()) continue;
-        places.push_back(i);
-        log::append_part& part = parts.emplace_back();
-        part.stream = streams[i].stream();
-        part.expected = streams[i].expected().value();
-        part.events = std::move(streams[i]).events();
-    }
     results all(streams.size());
+    std::vector<log::append_part> parts = log::parts_of(std::move(streams));
+    std::vector<std::size_t> places; // of the parts: those without events are left out
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        if (!parts[i].events.empty()) places.push_back(i);
+    }
+    std::erase_if(parts, [](const log::append_part& part) { return part.events.empty(); });
     if (parts.empty()) co_return all;
     const auto outcome =
         co_await log::appender::append(impl->core->appender, std::move(parts), deadline_of(*impl, limit));
@@ -82,14 +78,8 @@ asio::awaitable<append_result> link_throwing(
     if (!why) why = log::check_link(stream, expected, event_ids);
     if (why) throw error(*why);
     if (event_ids.empty()) co_return append_result();
-    std::vector<log::append_part> parts(1);
-    log::append_part& part = parts.front();
-    part.stream = std::move(stream);
-    part.expected = expected.value();
-    part.originals = std::move(event_ids);
-    part.events.reserve(part.originals.size());
-    // Each link has an id of its own, by which a retry finds it.
-    for (std::size_t i = 0; i < part.originals.size(); ++i) part.events.emplace_back(std::string(), std::string());
+    std::vector<log::append_part> parts;
+    parts.push_back(log::link_part(std::move(stream), expected.value(), std::move(event_ids)));
     const auto outcome =
         co_await log::appender::append(impl->core->appender, std::move(parts), deadline_of(*impl, limit));
     co_return outcome.value().front();

@@ -65,6 +65,15 @@ void transaction::append(std::vector<stream_append> parts) {
     if (const auto why = transaction_impl::append(impl_, std::move(parts))) throw error(*why);
 }
 
+void transaction::link(std::string_view stream, expected_version expected, std::vector<uuid> event_ids) {
+    if (const auto why = transaction_impl::link(impl_, std::string(stream), expected, std::move(event_ids)))
+        throw error(*why);
+}
+
+void transaction::link(std::string_view stream, expected_version expected, uuid event_id) {
+    link(stream, expected, std::vector<uuid>(1, event_id));
+}
+
 asio::awaitable<std::vector<append_result>> transaction::commit() { return commit_throwing(impl_); }
 asio::awaitable<void> transaction::rollback() { return rollback_throwing(impl_); }
 

@@ -118,18 +118,30 @@ std::shared_ptr<postgres::session> transaction_impl::session() const {
     return lease_.get();
 }
 
-std::optional<failure> transaction_impl::append(const self_ptr& self, std::vector<stream_append> parts) {
+std::optional<failure> transaction_impl::append(const self_ptr& self, std::vector<stream_append> streams) {
     if (!self) return moved_from();
-    for (const stream_append& each : parts) {
+    for (const stream_append& each : streams) {
         if (auto why = log::check_append(each.stream(), each.expected(), each.events(), self->core_->options))
             return why;
     }
-    if (auto why = log::check_parts(parts)) return why;
-    const std::lock_guard lock(self->mutex_);
-    if (self->ended_) return failure(errc::transaction_ended, message("the transaction has ended: ", *self->ended_));
-    if (self->is_committing_) return refuse("the commit of this transaction is under way: append before it");
-    self->appends_.insert(
-        self->appends_.end(), std::make_move_iterator(parts.begin()), std::make_move_iterator(parts.end()));
+    if (auto why = log::check_parts(streams)) return why;
+    return self->collect(log::parts_of(std::move(streams)));
+}
+
+std::optional<failure> transaction_impl::link(
+    const self_ptr& self, std::string stream, expected_version expected, std::vector<uuid> event_ids) {
+    if (!self) return moved_from();
+    if (auto why = log::check_link(stream, expected, event_ids)) return why;
+    std::vector<log::append_part> parts;
+    parts.push_back(log::link_part(std::move(stream), expected.value(), std::move(event_ids)));
+    return self->collect(std::move(parts));
+}
+
+std::optional<failure> transaction_impl::collect(std::vector<log::append_part> parts) {
+    const std::lock_guard lock(mutex_);
+    if (ended_) return failure(errc::transaction_ended, message("the transaction has ended: ", *ended_));
+    if (is_committing_) return refuse("the commit of this transaction is under way: append before it");
+    appends_.insert(appends_.end(), std::make_move_iterator(parts.begin()), std::make_move_iterator(parts.end()));
     return std::nullopt;
 }
 
@@ -150,7 +162,7 @@ asio::awaitable<result<std::vector<append_result>>> transaction_impl::commit(sel
     if (!self) co_return moved_from();
     if (const auto why = self->enter()) co_return *why;
     const busy_mark mark(*self);
-    std::vector<stream_append> collected;
+    std::vector<log::append_part> collected;
     {
         const std::lock_guard lock(self->mutex_);
         self->is_committing_ = true;
@@ -172,12 +184,9 @@ asio::awaitable<result<std::vector<append_result>>> transaction_impl::commit(sel
     std::vector<std::size_t> places; // of the parts: those without events are left out
     std::vector<log::append_part> parts;
     for (std::size_t i = 0; i < collected.size(); ++i) {
-        if (collected[i].events().empty()) continue;
+        if (collected[i].events.empty()) continue;
         places.push_back(i);
-        log::append_part& part = parts.emplace_back();
-        part.stream = collected[i].stream();
-        part.expected = collected[i].expected().value();
-        part.events = std::move(collected[i]).events();
+        parts.push_back(std::move(collected[i]));
     }
     commit_step::append_list appends; // one, whose parts stand or fall together
     if (!parts.empty())

@@ -29,8 +29,10 @@ public:
     static asio::awaitable<result<std::vector<append_result>>> commit(self_ptr self);
     static asio::awaitable<result<void>> rollback(self_ptr self);
 
-    /// Collects; the parts were checked each by itself. Returns why not.
-    static std::optional<failure> append(const self_ptr& self, std::vector<stream_append> parts);
+    /// Checks and collects. Returns why not.
+    static std::optional<failure> append(const self_ptr& self, std::vector<stream_append> streams);
+    static std::optional<failure> link(
+        const self_ptr& self, std::string stream, expected_version expected, std::vector<uuid> event_ids);
 
     // For the steps, which are its statements under way: on the session's strand, or by the one who has claimed a step.
 
@@ -50,6 +52,7 @@ public:
 private:
     class busy_mark;
     std::optional<failure> enter();
+    std::optional<failure> collect(std::vector<log::append_part> parts);
     std::shared_ptr<postgres::session> session() const;
     std::optional<postgres::session_lease> take_lease(std::string how);
 
@@ -61,7 +64,7 @@ private:
     postgres::session_lease lease_;
     std::optional<std::string> ended_; // how
     std::optional<failure> first_failure_;
-    std::vector<stream_append> appends_;
+    std::vector<log::append_part> appends_;
     bool is_busy_ = false;
     bool is_committing_ = false;
 };

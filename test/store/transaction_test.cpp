@@ -45,6 +45,39 @@ BOOST_FIXTURE_TEST_CASE(a_commit_stores_sql_and_events_together, accounts) {
     });
 }
 
+BOOST_FIXTURE_TEST_CASE(links_are_committed_with_what_they_link_to, accounts) {
+    with_accounts([&](es::store store) -> asio::awaitable<void> {
+        es::subscription reader = co_await store.subscribe("large", "reader");
+        const es::event_data old = counted_one("old");
+        co_await store.append("a", es::no_stream, old);
+        const es::event_data fresh = counted_one("fresh");
+        es::transaction tx = co_await store.begin();
+        tx.append("a", 1, fresh);
+        tx.link("large", es::no_stream, fresh.id());
+        tx.link("large", 1, old.id());
+        const std::vector<es::append_result> results = co_await tx.commit();
+        BOOST_REQUIRE(results.size() == 3u);
+        BOOST_TEST(results[2].last_version == 2);
+        const es::event_page page = co_await store.read("large");
+        TEST_SAME(data_of(page), texts({"fresh", "old"}));
+        const auto told = co_await reader.next(5s);
+        BOOST_TEST(told->front().data() == "fresh");
+
+        es::transaction wrong = co_await store.begin();
+        co_await withdraw(wrong, "ada", 30);
+        wrong.link("large", 2, es::make_uuid());
+        co_await expect_error(es::errc::event_not_found, wrong.commit());
+        es::transaction twice = co_await store.begin();
+        twice.link("large", 2, old.id());
+        co_await expect_error(es::errc::duplicate_event, twice.commit());
+        es::transaction gone = co_await store.begin();
+        gone.link("other", es::no_stream, old.id());
+        co_await gone.rollback();
+        co_await expect_error(es::errc::stream_not_found, store.read("other"));
+        expect_stored(4, 100);
+    });
+}
+
 BOOST_FIXTURE_TEST_CASE(sql_alone_and_appends_alone_and_nothing_at_all_can_be_committed, accounts) {
     with_accounts([&](es::store store) -> asio::awaitable<void> {
         es::transaction sql = co_await store.begin();
