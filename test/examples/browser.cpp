@@ -13,6 +13,8 @@
 #include <sstream>
 #include <stdexcept>
 #include <thread>
+#include <utility>
+#include <vector>
 
 namespace eventstore::test {
 
@@ -88,7 +90,7 @@ json::object browser::call(const std::string& method, json::object parameters) {
     for (;;) {
         json::object message = json::parse(program_->read_until('\0')).as_object();
         if (message.contains("method") && message.at("method") == json::value("Runtime.exceptionThrown"))
-            uncaught_.push_back(json::serialize(message.at("params")));
+            uncaught_ += json::serialize(message.at("params")) + '\n';
         if (!message.contains("id") || message.at("id") != json::value(calls_)) continue; // news
         if (message.contains("error")) throw std::runtime_error(method + ": " + json::serialize(message.at("error")));
         return std::move(message.at("result").as_object());

@@ -10,7 +10,6 @@
 #include <memory>
 #include <source_location>
 #include <string>
-#include <vector>
 
 namespace eventstore::test {
 
@@ -28,7 +27,7 @@ public:
     /// Asks until the expression is true. \throws std::runtime_error with what the page shows if it is not within 20 s
     void wait_until(const std::string& expression, std::source_location where = std::source_location::current());
     /// What the page's scripts have thrown and nobody has caught.
-    const std::vector<std::string>& uncaught() const noexcept { return uncaught_; }
+    const std::string& uncaught() const noexcept { return uncaught_; }
 
 private:
     /// Sends a command, and returns its result.
@@ -38,7 +37,7 @@ private:
     std::unique_ptr<child_program> program_;
     std::string session_; // of the page
     int calls_ = 0;
-    std::vector<std::string> uncaught_;
+    std::string uncaught_;
 };
 
 } // namespace eventstore::test
