@@ -4,6 +4,7 @@
 #include "memory_cell.hpp"
 #include "report.hpp"
 #include "standing_cells.hpp"
+#include "tenants_cell.hpp"
 
 #include <eventstore/version.hpp>
 
@@ -21,8 +22,8 @@ namespace {
 
 std::vector<cell> all_cells() {
     std::vector<cell> all = append_cells();
-    for (auto* more :
-        {&read_cells, &memory_cells, &subscription_cells, &latency_cells, &streams_cells, &standing_cells})
+    for (auto* more : {&read_cells, &memory_cells, &subscription_cells, &latency_cells, &streams_cells, &standing_cells,
+             &tenant_cells})
         for (cell& each : (*more)()) all.push_back(std::move(each));
     return all;
 }
@@ -141,6 +142,8 @@ int main(int count, char** arguments) {
             return append_and_tell_latencies(arguments[2], arguments[3], std::stoi(arguments[4]));
         if (count == 5 && std::string(arguments[1]) == stall_argument)
             return stall_and_tell_memory(arguments[2], arguments[3], std::stoi(arguments[4]));
+        if (count == 5 && std::string(arguments[1]) == tenants_argument)
+            return open_tenants_and_tell(arguments[2], std::stoi(arguments[3]), std::stod(arguments[4]));
         const options wanted = parse_options(count, arguments);
         if (wanted.help) {
             std::cout << usage;

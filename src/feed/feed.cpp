@@ -22,6 +22,7 @@ using namespace std::chrono_literals;
 
 constexpr auto poll_with_notifications = 5s; // backs them up
 constexpr auto poll_without = 200ms;         // replaces them, behind a pooler
+constexpr auto until_woken = 1s;
 constexpr auto pause_after_failure = 100ms;
 
 constexpr std::size_t most_posted_bytes = std::size_t{16} << 20;
@@ -70,11 +71,13 @@ private:
 };
 
 feed::feed(const store_options& options, asio::any_io_executor executor, std::shared_ptr<detail::deadlines> timers,
-    std::shared_ptr<log::reader> reader)
+    std::shared_ptr<log::reader> reader, std::shared_ptr<listener> ear, std::shared_ptr<poller> polls)
     : options_(options),
       executor_(std::move(executor)),
       timers_(std::move(timers)),
       reader_(std::move(reader)),
+      ear_(std::move(ear)),
+      polls_(std::move(polls)),
       strand_(executor_),
       wake_(strand_) {}
 
@@ -167,8 +170,7 @@ void feed::close() {
         self->is_followed_.store(false, std::memory_order_release);
         self->state_.end();
         self->wake_.cancel();
-        if (self->connecting_link_) self->connecting_link_->stop_connecting();
-        if (self->link_) self->link_->drop(failure(errc::store_closed, "the store is closed"));
+        self->stop_listening();
     });
 }
 
@@ -186,47 +188,75 @@ asio::awaitable<void> feed::pause(std::chrono::milliseconds time) {
     co_await wake_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
 }
 
-// While there are followers: keeps a connection that listens, and looks for the head after each connect and now and then.
+void feed::on_listening() {
+    asio::post(strand_, [self = shared_from_this()] {
+        if (!self->has_joined_) return;
+        self->is_listening_ = true;
+        self->is_new_link_ = true;
+        self->wake_.cancel();
+    });
+}
+
+void feed::on_deaf() {
+    asio::post(strand_, [self = shared_from_this()] {
+        self->is_listening_ = false;
+        self->wake_.cancel();
+    });
+}
+
+void feed::on_heard(std::string_view message) {
+    asio::post(strand_, [self = shared_from_this(), message = std::string(message)] {
+        if (self->has_joined_) self->receive(message);
+    });
+}
+
+void feed::stop_listening() {
+    if (std::exchange(has_joined_, false)) ear_->leave(options_.schema(), this);
+    is_listening_ = false;
+}
+
+asio::awaitable<result<log::reader::progress>> feed::look(
+    bool with_others, std::int32_t timeline, std::int64_t position) {
+    const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
+    if (with_others) return poller::look(polls_, options_.schema(), timeline, position, deadline);
+    return log::reader::look(reader_, timeline, position, deadline);
+}
+
+// While there are followers: listens, and looks for the head after each connect and now and then.
 asio::awaitable<void> feed::run() {
     const auto self = shared_from_this();
     const bool listens = !options_.is_pooled() || !options_.session_url().empty();
     while (!closed_ && has_followers()) {
-        if (listens && !link_) {
-            auto made = co_await listen();
-            if (closed_) break;
-            if (made) {
-                link_ = *made;
-                is_new_link_ = true;
-            } else {
-                log(made.error().message());
-                const auto wait = backoff_.next(std::random_device()());
-                co_await pause(std::max<std::chrono::milliseconds>(wait, 20ms));
-                continue;
-            }
+        if (listens && !std::exchange(has_joined_, true)) ear_->join(options_.schema(), weak_from_this());
+        if (listens && !is_listening_) {
+            co_await pause(until_woken);
+            continue;
         }
-        const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
         const bool had_begun = state_.has_begun();
         // What is told while the answer is on its way may lie behind it.
         const std::int64_t seen = had_begun ? state_.published() : 0;
         const std::int32_t seen_in = had_begun ? state_.timeline() : 0;
-        auto looking = log::reader::look(reader_, seen_in, seen, deadline);
+        const bool is_new_link = std::exchange(is_new_link_, false);
+        // Whoever waits for the first look waits for no others.
+        const bool with_others = polls_ && had_begun && !looks_alone_;
+        auto looking = look(with_others, seen_in, seen);
         const auto now = co_await std::move(looking);
         if (closed_ || !has_followers()) break;
+        looks_alone_ = !now;
         if (!now) {
+            is_new_link_ = is_new_link_ || is_new_link;
             log(now.error().message());
             co_await pause(pause_after_failure);
             continue;
         }
-        backoff_.succeeded();
         bool is_lost = !now->is_held;
-        if (had_begun && !is_lost && is_new_link_) {
+        if (had_begun && !is_lost && is_new_link) {
             const std::optional<uuid> event = last_event_;
             if (event && state_.published() == seen) {
                 auto comparing = is_another_event(seen, event);
                 is_lost = co_await std::move(comparing);
             }
         }
-        is_new_link_ = false;
         if (is_lost) {
             fail_cut_back(seen, now->head);
             continue;
@@ -238,14 +268,14 @@ asio::awaitable<void> feed::run() {
         }
         state_.hint(now->head);
         progress();
-        if (listens && !link_) continue; // it broke meanwhile
+        if (listens && (!is_listening_ || is_new_link_)) continue; // it broke meanwhile
         std::chrono::milliseconds until_poll = poll_without;
         if (listens) until_poll = poll_with_notifications;
+        if (polls_) until_poll = polls_->until_next(until_poll); // of all stores at the same time
         co_await pause(until_poll);
     }
     is_followed_.store(has_followers(), std::memory_order_release);
-    if (link_) link_->drop(failure(errc::store_closed, "nobody follows the log any more"));
-    link_.reset();
+    stop_listening();
 }
 
 // A copy of the database that was put in its place may be in the same history, and hold another event at a place that
@@ -266,39 +296,6 @@ void feed::fail_cut_back(std::int64_t seen, std::int64_t head) {
         detail::message("the log, which ends at position ", end, ", does not hold the event at position ",
             std::to_string(seen),
             " any more, which was seen: a fail-over has lost its end; subscribe again to go on")));
-}
-
-asio::awaitable<result<std::shared_ptr<postgres::connection>>> feed::listen() {
-    using made = result<std::shared_ptr<postgres::connection>>;
-    auto settings = postgres::connect_settings::make(options_, postgres::session_kind::listening);
-    if (!settings) co_return made(settings.error());
-    const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
-    auto link = std::make_shared<postgres::connection>(strand_, false, options_.on_log());
-    auto connecting = postgres::connection::connect(link, *settings, deadline);
-    connecting_link_ = link;
-    const auto connected = co_await std::move(connecting);
-    connecting_link_.reset();
-    if (!connected) co_return made(connected.error());
-    // A channel's name has 63 bytes at most, as the schema's own may have: hence the hash.
-    std::string script = detail::message("do $do$ begin execute format('listen %I', 'es_' || md5(",
-        log::quoted_literal(options_.schema()), ")); end $do$");
-    auto listening = postgres::connection::run_script(link, std::move(script), deadline);
-    const auto heard = co_await std::move(listening);
-    if (!heard) co_return made(heard.error());
-    // From here on the connection keeps itself, and is ended by drop() only.
-    if (closed_) co_return made(failure(errc::store_closed, "the store is closed"));
-    link->start_listening(
-        [weak = weak_from_this()](std::string_view, std::string_view message) {
-            if (const auto self = weak.lock()) self->receive(message);
-        },
-        [weak = weak_from_this()](const failure& why) {
-            const auto self = weak.lock();
-            if (!self) return;
-            self->link_.reset();
-            if (!self->closed_ && self->has_followers()) self->log(why.message());
-            self->wake_.cancel();
-        });
-    co_return made(std::move(link));
 }
 
 void feed::receive(std::string_view message) {

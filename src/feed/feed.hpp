@@ -2,9 +2,10 @@
 #pragma once
 
 #include "base/asio_calls.hpp"
-#include "base/backoff.hpp"
 #include "base/deadlines.hpp"
 #include "feed/feed_state.hpp"
+#include "feed/listener.hpp"
+#include "feed/poller.hpp"
 #include "log/reader.hpp"
 #include "log/statements.hpp"
 #include "postgres/connection.hpp"
@@ -43,12 +44,13 @@ public:
     virtual void on_feed_failed(const failure& why) = 0;
 };
 
-/// Drives feed_state. While nobody follows, it has no connection, reads nothing and keeps nothing. Thread safe.
-class feed : public std::enable_shared_from_this<feed>, private detail::live_object {
+/// Drives feed_state. While nobody follows, it listens to nothing, reads nothing and keeps nothing. Thread safe.
+class feed final : public std::enable_shared_from_this<feed>, public hearer, private detail::live_object {
 public:
+    /// \param polls for all stores of a group; null: it looks by itself
     feed(const store_options& options, asio::any_io_executor executor, std::shared_ptr<detail::deadlines> timers,
-        std::shared_ptr<log::reader> reader);
-    ~feed();
+        std::shared_ptr<log::reader> reader, std::shared_ptr<listener> ear, std::shared_ptr<poller> polls);
+    ~feed() override;
 
     /// Has the follower told of everything after the position that is returned.
     /// \param stream empty for the log of all streams
@@ -76,11 +78,17 @@ private:
         const follower* address = nullptr;
     };
 
+    // Of the listener, on its strand.
+    void on_listening() override;
+    void on_deaf() override;
+    void on_heard(std::string_view message) override;
+
     void add(const std::shared_ptr<attachment>& next); // on the strand, as all that follows
     void remove(const follower* who);
     void start();
     asio::awaitable<void> run();
-    asio::awaitable<result<std::shared_ptr<postgres::connection>>> listen();
+    asio::awaitable<result<log::reader::progress>> look(bool with_others, std::int32_t timeline, std::int64_t position);
+    void stop_listening();
     asio::awaitable<void> pause(std::chrono::milliseconds time);
     asio::awaitable<bool> is_another_event(std::int64_t seen, std::optional<uuid> event);
     void fail_cut_back(std::int64_t seen, std::int64_t head);
@@ -97,6 +105,8 @@ private:
     const asio::any_io_executor executor_;
     const std::shared_ptr<detail::deadlines> timers_;
     const std::shared_ptr<log::reader> reader_;
+    const std::shared_ptr<listener> ear_;
+    const std::shared_ptr<poller> polls_;
     postgres::connection::strand strand_;
     std::atomic<bool> is_followed_{false};
     std::atomic<std::size_t> bytes_posted_{0}; // of own commits on their way to the strand
@@ -111,13 +121,13 @@ private:
     std::vector<std::shared_ptr<attachment>> arriving_; // until it has begun
     std::vector<std::uint32_t> all_;                    // of the page that is being told: what is no link
     asio::steady_timer wake_;
-    detail::backoff backoff_;
     std::optional<uuid> last_event_; // the one at the last published position, if it was told
     bool running_ = false;
     bool is_new_link_ = false; // perhaps to another server than before
     bool closed_ = false;
-    std::shared_ptr<postgres::connection> link_;
-    std::shared_ptr<postgres::connection> connecting_link_;
+    bool has_joined_ = false;   // the listener
+    bool looks_alone_ = false;  // it failed together with others
+    bool is_listening_ = false; // to all there is to hear
 };
 
 } // namespace eventstore::feed

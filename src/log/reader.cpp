@@ -508,6 +508,16 @@ reader::task<eventstore::stream_info> reader::info(self_ptr self, std::string st
     co_return info;
 }
 
+result<reader::progress> reader::progress_of(const postgres::rows& rows, int row, int column) {
+    if (rows.int4(row, column + 1) == 0) {
+        failure::facts facts;
+        facts.message = "following the log: the server is in recovery (a standby, or not promoted yet)";
+        facts.retry_helps = true;
+        return failure(errc::connection_lost, std::move(facts));
+    }
+    return progress{rows.int8(row, column), rows.int4(row, column + 1), rows.boolean(row, column + 2)};
+}
+
 reader::task<reader::progress> reader::look(
     self_ptr self, std::int32_t seen_timeline, std::int64_t seen_position, detail::steady_time deadline) {
     postgres::parameters arguments;
@@ -516,14 +526,7 @@ reader::task<reader::progress> reader::look(
     auto answer =
         co_await postgres::pool::execute(self->pool_, self->statements_->log_progress, std::move(arguments), deadline);
     if (!answer) co_return answer.error();
-    const postgres::rows rows(answer->get());
-    if (rows.int4(0, 1) == 0) {
-        failure::facts facts;
-        facts.message = "following the log: the server is in recovery (a standby, or not promoted yet)";
-        facts.retry_helps = true;
-        co_return failure(errc::connection_lost, std::move(facts));
-    }
-    co_return progress{rows.int8(0, 0), rows.int4(0, 1), rows.boolean(0, 2)};
+    co_return progress_of(postgres::rows(answer->get()), 0, 0);
 }
 
 reader::task<std::vector<eventstore::stream_info>> reader::streams(

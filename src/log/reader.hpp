@@ -51,6 +51,8 @@ public:
         std::int32_t timeline = 0;
         bool is_held = true;
     };
+    /// What a row says from this column on.
+    static result<progress> progress_of(const postgres::rows& rows, int row, int column);
     static task<progress> look(
         self_ptr self, std::int32_t seen_timeline, std::int64_t seen_position, detail::steady_time deadline);
 

@@ -25,7 +25,13 @@ group_core::group_core(kind what, const store_options& options_, asio::any_io_ex
       pool(std::make_shared<postgres::pool>(options, executor, timers)),
       appending(std::make_shared<postgres::lender>(what == kind::one ? 1 : options.pool_size())),
       migrating(std::make_shared<postgres::lender>(1)),
-      kind_(what) {}
+      ear(std::make_shared<eventstore::feed::listener>(options, executor)),
+      kind_(what) {
+    if (!is_of_many()) return;
+    const auto timeout = options.operation_timeout();
+    polls = std::make_shared<eventstore::feed::poller>(executor, timers, pool, timeout);
+    beats = std::make_shared<delivery::heart>(executor, timers, pool, timeout);
+}
 
 std::shared_ptr<const log::statements> group_core::make_statements(const std::string& schema) {
     return std::make_shared<const log::statements>(schema, next_index_.fetch_add(log::statements::most));
@@ -74,6 +80,7 @@ void group_core::end_connections() {
             });
         }
     }
+    ear->close();
     migrating->close(nullptr);
     appending->close(nullptr);
     pool->close([weak = weak_from_this()] {
@@ -117,6 +124,9 @@ void group_core::abandon() noexcept {
     appending->abandon();
     migrating.reset();
     appending.reset();
+    ear.reset();
+    polls.reset();
+    beats.reset();
     pool.reset();
     timers.reset();
     end->abandon();

@@ -3,11 +3,14 @@
 
 #include "base/deadlines.hpp"
 #include "base/live_objects.hpp"
+#include "feed/listener.hpp"
+#include "feed/poller.hpp"
 #include "log/statements.hpp"
 #include "postgres/lender.hpp"
 #include "postgres/pool.hpp"
 #include "store/context_life.hpp"
 #include "store/ending.hpp"
+#include "subscription/heart.hpp"
 
 #include <eventstore/error.hpp>
 #include <eventstore/store_options.hpp>
@@ -69,6 +72,9 @@ public:
     std::shared_ptr<postgres::pool> pool;
     std::shared_ptr<postgres::lender> appending; ///< connections for appending
     std::shared_ptr<postgres::lender> migrating; ///< one, for making schemas; open only meanwhile
+    std::shared_ptr<eventstore::feed::listener> ear;
+    std::shared_ptr<eventstore::feed::poller> polls; ///< null for a store by itself, as the next one
+    std::shared_ptr<delivery::heart> beats;
 
 private:
     struct member {

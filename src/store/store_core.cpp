@@ -64,7 +64,7 @@ store_core::store_core(const store_options& options_, const std::shared_ptr<grou
       pool(group->pool),
       reader(std::make_shared<log::reader>(pool, statements)),
       announcer(std::make_shared<eventstore::feed::announcer>(executor, pool, statements, options.operation_timeout())),
-      feed(std::make_shared<eventstore::feed::feed>(options, executor, timers, reader)) {}
+      feed(std::make_shared<eventstore::feed::feed>(options, executor, timers, reader, group->ear, group->polls)) {}
 
 void store_core::connect_parts() {
     const auto weak = weak_from_this();
@@ -75,7 +75,8 @@ void store_core::connect_parts() {
 
     sessions = std::make_shared<postgres::session_pool>(options, executor, timers);
 
-    delivery::machinery parts{executor, timers, pool, statements, reader, feed, {}, options.operation_timeout(), {}};
+    delivery::machinery parts{executor, timers, pool, statements, reader, feed, {}, options.operation_timeout(), {},
+        group->beats, options.schema()};
     if (options.on_log()) {
         parts.log = [to = options.on_log(), executor = executor](
                         std::string_view text) { asio::post(executor, [to, text = std::string(text)] { to(text); }); };

@@ -1,6 +1,7 @@
 #include "subscription/keeper.hpp"
 
 #include "base/text.hpp"
+#include "subscription/heart.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
@@ -286,7 +287,7 @@ void keeper::cycle() {
             const auto end = std::chrono::steady_clock::now();
             // However many subscriptions there are, most of the time is the server's own.
             steady_time again = end;
-            if (end - now > long_write) again += 3 * (end - now);
+            if (!self->beats_along_ && end - now > long_write) again += 3 * (end - now);
             if (self->failing_) again = end + pause_after_failure;
             self->writing_ = false;
             {
@@ -299,49 +300,33 @@ void keeper::cycle() {
 
 asio::awaitable<void> keeper::write(std::shared_ptr<keeper> self, std::shared_ptr<const machinery> with,
     std::vector<shared_subscription::settlement> all) {
-    postgres::parameters arguments;
-    const auto each_as = [&](type_oid type, auto value, bool has_nulls = false) {
-        arguments.begin_array(type, all.size(), has_nulls);
-        for (const auto& each : all) value(each);
-    };
-    each_as(type_oid::int8, [&](const auto& each) { arguments.add(each.id); });
-    each_as(type_oid::int8, [&](const auto& each) { arguments.add(each.epoch); });
-    each_as(
-        type_oid::int8,
-        [&](const auto& each) {
-            if (each.is_moved)
-                arguments.add(each.checkpoint.where.position);
-            else
-                arguments.add_null();
-        },
-        true);
-    each_as(type_oid::int8, [&](const auto& each) { arguments.add(each.checkpoint.where.version); });
-    each_as(type_oid::int4, [&](const auto& each) { arguments.add(each.timeline); });
-    each_as(
-        type_oid::uuid,
-        [&](const auto& each) {
-            if (each.checkpoint.event)
-                arguments.add(*each.checkpoint.event);
-            else
-                arguments.add_null();
-        },
-        true);
-    each_as(type_oid::int4, [&](const auto& each) { arguments.add(static_cast<std::int32_t>(each.deliveries)); });
-    each_as(type_oid::boolean, [&](const auto& each) { arguments.add(each.releases); });
-
+    const bool is_shared =
+        with->beats && !self->failing_ && std::ranges::none_of(all, [](const auto& each) { return each.is_urgent; });
+    self->beats_along_ = is_shared;
     const auto sent = std::chrono::steady_clock::now();
-    auto writing = postgres::pool::execute(
-        with->pool, with->statements->settle_subscriptions, std::move(arguments), with->deadline());
-    const auto answer = co_await std::move(writing);
-    self->failing_ = !answer;
-    if (!answer) {
-        if (with->log) with->log(answer.error().message());
+    result<heart::codes> codes;
+    if (is_shared) {
+        auto beating = heart::settle(with->beats, with->schema, all, with->deadline());
+        codes = co_await std::move(beating);
+    } else {
+        std::vector<const shared_subscription::settlement*> list;
+        for (const auto& each : all) list.push_back(&each);
+        auto writing = postgres::pool::execute(
+            with->pool, with->statements->settle_subscriptions, arguments_of(list), with->deadline());
+        const auto answer = co_await std::move(writing);
+        if (answer)
+            codes = postgres::rows(answer->get()).int8_array(0, 0);
+        else
+            codes = answer.error();
+    }
+    self->failing_ = !codes;
+    if (!codes) {
+        if (with->log) with->log(codes.error().message());
         for (const auto& each : all) each.whose->settle_failed();
         co_return;
     }
-    const auto codes = postgres::rows(answer->get()).int8_array(0, 0);
     for (std::size_t i = 0; i < all.size(); ++i) {
-        const auto how = static_cast<shared_subscription::settled>(i < codes.size() ? codes[i].value_or(0) : 1);
+        const auto how = static_cast<shared_subscription::settled>(i < codes->size() ? (*codes)[i].value_or(0) : 1);
         if (all[i].whose->settle(all[i], how, sent)) self->retire(all[i].whose);
     }
 }

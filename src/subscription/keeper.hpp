@@ -74,6 +74,7 @@ private:
     asio::steady_timer timer_; // on the strand
     bool writing_ = false;     // on the strand
     bool failing_ = false;     // on the strand
+    bool beats_along_ = false; // on the strand: the last write was one of many stores
     steady_time armed_for_ = steady_time::max();
 
     const uuid owner_;

@@ -18,6 +18,7 @@ namespace eventstore::delivery {
 
 namespace asio = boost::asio;
 
+class heart;
 class keeper;
 
 struct machinery {
@@ -30,6 +31,8 @@ struct machinery {
     std::weak_ptr<keeper> leases;
     std::chrono::milliseconds operation_timeout{};
     std::function<void(std::string_view)> log;
+    std::shared_ptr<heart> beats; ///< for all stores of a group; null: this one renews its leases by itself
+    std::string schema;
 
     std::chrono::steady_clock::time_point deadline() const {
         return std::chrono::steady_clock::now() + operation_timeout;

@@ -1,5 +1,6 @@
 // A shared_subscription's lease and checkpoint, as the keeper sees them.
 #include "base/text.hpp"
+#include "subscription/heart.hpp"
 #include "subscription/subscription_waits.hpp"
 
 #include <algorithm>
@@ -7,11 +8,17 @@
 
 namespace eventstore::delivery {
 
+// One of many stores goes along with the others, a little before its time.
+steady_time shared_subscription::renewal_due() const {
+    const steady_time due = lease_->renew_at();
+    return with_ && with_->beats ? with_->beats->beat_before(due, options.lease()) : due;
+}
+
 steady_time shared_subscription::due() const {
     const std::lock_guard lock(mutex_);
     if (!state_ || retired_ || writing_) return steady_time::max();
     if (ended_) return steady_time::min();
-    return std::min(write_at_, lease_->renew_at());
+    return std::min(write_at_, renewal_due());
 }
 
 std::optional<shared_subscription::settlement> shared_subscription::collect(steady_time now, bool is_closing) {
@@ -20,7 +27,7 @@ std::optional<shared_subscription::settlement> shared_subscription::collect(stea
     const bool releases = ended_ || is_closing;
     // A checkpoint that waits goes with those of others; a renewal that is due soon, too.
     const bool is_moved = write_at_ != steady_time::max();
-    const bool is_old = now >= lease_->renew_at() - options.lease() / 6;
+    const bool is_old = now >= std::min(renewal_due(), lease_->renew_at() - options.lease() / 6);
     if (!releases && !is_moved && !is_old) return std::nullopt;
     settlement what;
     what.whose = std::const_pointer_cast<shared_subscription>(shared_from_this());
@@ -31,6 +38,7 @@ std::optional<shared_subscription::settlement> shared_subscription::collect(stea
     what.timeline = timeline_;
     what.deliveries = state_->first_deliveries();
     what.releases = releases;
+    what.is_urgent = releases || is_moved;
     what.serial = serial_;
     writing_ = true;
     write_at_ = steady_time::max();

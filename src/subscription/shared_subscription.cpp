@@ -62,7 +62,7 @@ void shared_subscription::begin(const claim& what) {
         stream_id_ = what.stream_id;
         if (what.deliveries > 0) state_->remember_deliveries(what.deliveries);
         todo = changed();
-        todo.due = lease_->renew_at();
+        todo.due = renewal_due();
         wake_all(todo);
     }
     carry_out(std::move(todo));

@@ -91,6 +91,7 @@ public:
         std::int32_t timeline = 0;
         int deliveries = 0;
         bool releases = false;
+        bool is_urgent = false;   ///< more than a renewal that others can share
         std::uint64_t serial = 0; ///< of the acknowledgements that it holds
     };
     /// What is to be written now. Renews the lease with it if that is due, or soon would be.
@@ -171,6 +172,7 @@ private:
     std::optional<asio::strand<asio::any_io_executor>> strand_;
     std::optional<subscription_state> state_; // once it has begun
     std::optional<lease_state> lease_;
+    steady_time renewal_due() const; // with the mutex held
     std::int64_t id_ = 0;
     std::int64_t epoch_ = 0;
     std::int64_t stream_id_ = 0; // which of the streams that had this name; 0 = not known

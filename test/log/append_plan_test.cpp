@@ -18,13 +18,13 @@ using eventstore::postgres::type_oid;
 
 namespace {
 
-using appends = std::vector<append_ptr>;
+using append_list = std::vector<append_ptr>;
 
 timestamp day(int number) { return timestamp(std::chrono::days(number)); }
 
 /// One stream's appends, as (expected, number of events).
 append_plan::group group_of(const std::vector<std::pair<std::int64_t, std::size_t>>& list, bool& needs_care) {
-    appends all;
+    append_list all;
     for (const auto& [expected, count] : list) all.push_back(append_of("a", expected, count));
     const append_plan plan(all);
     BOOST_REQUIRE(plan.groups().size() == 1u);
@@ -64,7 +64,8 @@ void add_nullable(parameters& to, type_oid type, const std::vector<std::optional
 BOOST_AUTO_TEST_SUITE(append_plan_test)
 
 BOOST_AUTO_TEST_CASE(appends_are_grouped_by_stream) {
-    const appends all{append_of("a", any, 1), append_of("b", any, 2), append_of("a", any, 3), append_of("b", any, 4)};
+    const append_list all{
+        append_of("a", any, 1), append_of("b", any, 2), append_of("a", any, 3), append_of("b", any, 4)};
     const append_plan plan(all);
     BOOST_REQUIRE(plan.groups().size() == 2u);
     BOOST_TEST(plan.groups()[0].stream == "a");
@@ -123,12 +124,12 @@ BOOST_AUTO_TEST_CASE(appends_that_contradict_each_other_need_care) {
 }
 
 BOOST_AUTO_TEST_CASE(a_contradiction_in_one_stream_asks_for_care_of_the_whole_flush) {
-    const appends all{append_of("a", any, 1), append_of("b", 3, 1), append_of("c", any, 1), append_of("b", 3, 1)};
+    const append_list all{append_of("a", any, 1), append_of("b", 3, 1), append_of("c", any, 1), append_of("b", 3, 1)};
     BOOST_TEST(append_plan(all).needs_care());
 }
 
 BOOST_AUTO_TEST_CASE(streams_that_are_to_be_new_come_first_and_keep_their_order) {
-    const appends all{append_of("a", any, 1), append_of("b", 0, 1), append_of("c", 5, 1), append_of("d", 0, 2),
+    const append_list all{append_of("a", any, 1), append_of("b", 0, 1), append_of("c", 5, 1), append_of("d", 0, 2),
         append_of("a", any, 1), append_of("d", 2, 1)};
     const append_plan plan(all);
     std::string order;
@@ -148,7 +149,7 @@ BOOST_AUTO_TEST_CASE(streams_that_are_to_be_new_come_first_and_keep_their_order)
 }
 
 BOOST_AUTO_TEST_CASE(a_stream_is_made_at_the_time_of_its_first_event) {
-    const appends all{
+    const append_list all{
         append_of("a", 0, events(event_data("A", "").created_at(day(1)), event_data("A", "").created_at(day(2)))),
         append_of("b", 0, 1),
         append_of("a", 2, events(event_data("A", "").created_at(day(3)))),
@@ -159,9 +160,9 @@ BOOST_AUTO_TEST_CASE(a_stream_is_made_at_the_time_of_its_first_event) {
 }
 
 BOOST_AUTO_TEST_CASE(only_a_single_event_of_a_single_append_is_lone) {
-    BOOST_TEST(append_plan(appends{append_of("a", 3, 1)}).is_lone());
-    BOOST_TEST(!append_plan(appends{append_of("a", 3, 2)}).is_lone());
-    const appends two{append_of("a", 3, 1), append_of("b", 3, 1)};
+    BOOST_TEST(append_plan(append_list{append_of("a", 3, 1)}).is_lone());
+    BOOST_TEST(!append_plan(append_list{append_of("a", 3, 2)}).is_lone());
+    const append_list two{append_of("a", 3, 1), append_of("b", 3, 1)};
     BOOST_TEST(!append_plan(two).is_lone());
 }
 
@@ -173,7 +174,7 @@ BOOST_AUTO_TEST_CASE(a_lone_append_is_sent_with_all_that_is_known_of_its_event) 
                                 .correlation_id(correlation)
                                 .causation_id(causation)
                                 .created_at(day(5));
-    const appends all{append_of("account-1", 7, events(full))};
+    const append_list all{append_of("account-1", 7, events(full))};
     all.front()->is_retry = true;
     parameters expected;
     expected.add("account-1");
@@ -191,7 +192,7 @@ BOOST_AUTO_TEST_CASE(a_lone_append_is_sent_with_all_that_is_known_of_its_event) 
 
 BOOST_AUTO_TEST_CASE(what_is_not_known_of_a_lone_event_is_null) {
     const event_data plain("Opened", "");
-    const appends all{append_of("a", any, events(plain))};
+    const append_list all{append_of("a", any, events(plain))};
     parameters expected;
     expected.add("a");
     expected.add(std::int64_t{-1});
@@ -208,7 +209,7 @@ BOOST_AUTO_TEST_CASE(a_flush_is_sent_as_columns) {
     const event_data one = event_data("One", "11").metadata("m").created_at(day(1));
     const event_data two = event_data("Two", "2222").correlation_id(make_uuid());
     const event_data three = event_data("Three", "").causation_id(make_uuid());
-    const appends all{append_of("a", exists, events(one, two)), append_of("b", 0, events(three))};
+    const append_list all{append_of("a", exists, events(one, two)), append_of("b", 0, events(three))};
     all[1]->is_retry = true;
 
     parameters expected;
@@ -238,7 +239,7 @@ BOOST_AUTO_TEST_CASE(a_flush_is_sent_as_columns) {
 }
 
 BOOST_AUTO_TEST_CASE(columns_that_no_event_has_are_null) {
-    const appends all{append_of("a", any, 2), append_of("b", any, 1)};
+    const append_list all{append_of("a", any, 2), append_of("b", any, 1)};
     const parameters sent = append_plan(all).arguments(false);
     BOOST_REQUIRE(sent.size() == 22u);
     for (std::size_t i = 0; i < sent.size(); ++i) {
@@ -256,7 +257,7 @@ BOOST_AUTO_TEST_CASE(the_parts_of_a_request_are_a_unit_and_its_links_are_judged_
     parts[1].events.emplace_back("", "");
     parts[1].originals.push_back(eventstore::make_uuid());
     const uuid original = parts[1].originals.front();
-    const appends all{append_of("c", any, 1),
+    const append_list all{append_of("c", any, 1),
         std::make_shared<eventstore::log::append_request>(std::weak_ptr<eventstore::log::appender>(), parts),
         append_of("a", any, 1)};
     const append_plan plan(all);
@@ -283,7 +284,7 @@ BOOST_AUTO_TEST_CASE(the_parts_of_a_request_are_a_unit_and_its_links_are_judged_
 }
 
 BOOST_AUTO_TEST_CASE(the_largest_event_counts_data_and_metadata) {
-    const appends all{append_of("a", any, events(event_data("A", "123"), event_data("B", "12").metadata("3456"))),
+    const append_list all{append_of("a", any, events(event_data("A", "123"), event_data("B", "12").metadata("3456"))),
         append_of("b", any, events(event_data("C", "12345")))};
     parameters expected;
     expected.add(std::int64_t{6});

@@ -1,10 +1,6 @@
 // Many stores over one set of connections: each for itself, and cheap.
+#include "support/group_fixture.hpp"
 #include "support/receive.hpp"
-
-#include <eventstore/store_group.hpp>
-
-#include <map>
-#include <set>
 
 BOOST_AUTO_TEST_SUITE(group_test)
 
@@ -13,41 +9,6 @@ using namespace std::chrono_literals;
 namespace es = eventstore;
 
 namespace {
-
-/// A group whose tenants have schemas of their own, which go with the test.
-class group_fixture : public store_fixture {
-public:
-    group_fixture() = default;
-    ~group_fixture() {
-        for (const std::string& each : names_) ask("drop schema if exists " + quoted_name(each) + " cascade");
-    }
-
-    /// The schema of a tenant.
-    std::string tenant(int number) {
-        const std::string name = schema() + "_" + std::to_string(number);
-        names_.insert(name);
-        return name;
-    }
-    std::string in(int number, const std::string& statements) {
-        std::string out = statements;
-        const std::string mine = quoted_name(tenant(number)) + ".";
-        for (std::size_t at = 0; (at = out.find("tenant.", at)) != out.npos; at += mine.size())
-            out.replace(at, 7, mine);
-        return value(out);
-    }
-    asio::awaitable<std::vector<es::store>> open_tenants(es::store_group group, int count) {
-        std::vector<es::store> all;
-        for (int i = 0; i < count; ++i) {
-            es::store next = co_await group.open(tenant(i));
-            all.push_back(std::move(next));
-        }
-        co_return all;
-    }
-    std::size_t connections() { return backends().size(); }
-
-private:
-    std::set<std::string> names_;
-};
 
 es::subscription_options quick() {
     return es::subscription_options().checkpoint_after(1ms).group_by(es::grouping::none);

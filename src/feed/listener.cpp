@@ -1,0 +1,300 @@
+#include "feed/listener.hpp"
+
+#include "base/text.hpp"
+#include "postgres/sql_error.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+namespace eventstore::feed {
+
+namespace {
+
+using namespace std::chrono_literals;
+using detail::message;
+using postgres::type_oid;
+
+constexpr std::size_t most_at_once = 250; // channels in one statement
+
+failure closed_failure() { return failure(errc::store_closed, "nobody follows the log any more"); }
+
+/// A statement of the listener's, which nobody waits for.
+class listener_request : public postgres::request {
+public:
+    explicit listener_request(std::string text, std::vector<type_oid> types = std::vector<type_oid>()) {
+        what_.text = std::move(text);
+        what_.types = std::move(types);
+        what_.is_prepared = false;
+        what_.doing = "listening";
+    }
+    const postgres::statement& what() const noexcept override { return what_; }
+    const postgres::parameters& arguments() const noexcept override { return arguments_; }
+    void on_answer(postgres::result_handle) override {}
+    void on_skipped() override {}
+    void on_lost(const failure&, bool) override {}
+
+protected:
+    postgres::statement what_;
+    postgres::parameters arguments_;
+};
+
+/// Several statements as one; a single one as it is.
+std::string all_of(const std::vector<std::string>& names) {
+    if (names.size() == 1) return message("listen \"", names.front(), "\"");
+    std::string text = "do $do$ begin ";
+    for (const std::string& each : names) text += message("listen \"", each, "\"; ");
+    return text += "end $do$";
+}
+
+} // namespace
+
+/// Asks for the names of channels: a schema's own may be too long for one, hence the hash.
+class listener::names_request final : public listener_request {
+public:
+    names_request(std::weak_ptr<listener> owner, std::vector<std::string> schemas)
+        : listener_request(
+              "select 'es_' || md5(s.name) from unnest($1) with ordinality as s (name, place) order by s.place",
+              std::vector<type_oid>(1, type_oid::text_array)),
+          owner_(std::move(owner)),
+          schemas_(std::move(schemas)) {
+        arguments_.begin_array(type_oid::text, schemas_.size());
+        for (const std::string& each : schemas_) arguments_.add(each);
+    }
+    void on_answer(postgres::result_handle answer) override {
+        const auto owner = owner_.lock();
+        if (!owner) return;
+        if (PQresultStatus(answer.get()) != PGRES_TUPLES_OK)
+            return owner->refused(postgres::to_failure(answer.get(), "listening"));
+        const postgres::rows rows(answer.get());
+        std::vector<std::string> names;
+        for (int i = 0; i < rows.count(); ++i) names.emplace_back(rows.bytes(i, 0));
+        owner->named(schemas_, names);
+    }
+
+private:
+    const std::weak_ptr<listener> owner_;
+    const std::vector<std::string> schemas_;
+};
+
+/// Listens; what is committed after its end is heard.
+class listener::listen_request final : public listener_request {
+public:
+    listen_request(
+        std::weak_ptr<listener> owner, std::vector<std::string> schemas, const std::vector<std::string>& names)
+        : listener_request(all_of(names)), owner_(std::move(owner)), schemas_(std::move(schemas)) {}
+
+    void on_answer(postgres::result_handle answer) override {
+        if (PQresultStatus(answer.get()) == PGRES_FATAL_ERROR) why_ = postgres::to_failure(answer.get(), "listening");
+    }
+    void on_synced(const failure* why) override {
+        const auto owner = owner_.lock();
+        if (!owner) return;
+        if (why_ || why)
+            owner->refused(why_ ? *why_ : *why);
+        else
+            owner->listened(schemas_);
+    }
+
+private:
+    const std::weak_ptr<listener> owner_;
+    const std::vector<std::string> schemas_;
+    std::optional<failure> why_;
+};
+
+listener::listener(const store_options& options, asio::any_io_executor executor)
+    : options_(options), executor_(std::move(executor)), strand_(executor_), pause_(strand_) {}
+
+void listener::join(std::string schema, std::weak_ptr<hearer> who) {
+    asio::post(strand_, [self = shared_from_this(), schema = std::move(schema), who = std::move(who)] {
+        const auto alive = who.lock();
+        if (self->closed_ || !alive) return;
+        channel& joined = self->channels_[schema];
+        joined.hearers.push_back({who, alive.get()});
+        if (joined.is_heard)
+            alive->on_listening();
+        else if (self->link_)
+            self->update_soon();
+        else
+            self->start();
+    });
+}
+
+void listener::leave(std::string schema, const hearer* who) {
+    asio::post(strand_, [self = shared_from_this(), schema = std::move(schema), who] {
+        const auto left = self->channels_.find(schema);
+        if (left == self->channels_.end()) return;
+        std::erase_if(left->second.hearers, [&](const place& each) { return each.address == who; });
+        if (!left->second.hearers.empty()) return;
+        const std::string name = left->second.name;
+        const bool is_listening = left->second.is_sent;
+        self->channels_.erase(left);
+        self->schemas_.erase(name);
+        if (self->channels_.empty()) {
+            self->pause_.cancel();
+            if (self->connecting_link_) self->connecting_link_->stop_connecting();
+            if (const auto link = self->link_) link->drop(closed_failure());
+        } else if (self->link_ && is_listening) {
+            self->send(std::make_shared<listener_request>(message("unlisten \"", name, "\"")));
+        }
+    });
+}
+
+void listener::close() {
+    asio::post(strand_, [self = shared_from_this()] {
+        self->closed_ = true;
+        self->channels_.clear();
+        self->schemas_.clear();
+        self->pause_.cancel();
+        if (self->connecting_link_) self->connecting_link_->stop_connecting();
+        if (const auto link = self->link_) link->drop(failure(errc::store_closed, "the store is closed"));
+    });
+}
+
+void listener::start() {
+    if (std::exchange(running_, true)) return;
+    asio::co_spawn(strand_, run(), [self = shared_from_this()](const std::exception_ptr&) {
+        self->running_ = false;
+        if (!self->closed_ && !self->link_ && !self->channels_.empty()) self->start();
+    });
+}
+
+asio::awaitable<void> listener::run() {
+    const auto self = shared_from_this();
+    while (!closed_ && !link_ && !channels_.empty()) {
+        auto made = co_await connect();
+        if (closed_ || channels_.empty()) {
+            if (made) (*made)->drop(closed_failure());
+            break;
+        }
+        if (made) {
+            link_ = *made;
+            update();
+            break;
+        }
+        log(made.error().message());
+        const auto wait = backoff_.next(std::random_device()());
+        boost::system::error_code woken;
+        pause_.expires_after(std::max<std::chrono::milliseconds>(wait, 20ms));
+        co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    }
+}
+
+asio::awaitable<result<std::shared_ptr<postgres::connection>>> listener::connect() {
+    using made = result<std::shared_ptr<postgres::connection>>;
+    auto settings = postgres::connect_settings::make(options_, postgres::session_kind::listening);
+    if (!settings) co_return made(settings.error());
+    const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
+    auto link = std::make_shared<postgres::connection>(strand_, false, options_.on_log());
+    auto connecting = postgres::connection::connect(link, *settings, deadline);
+    connecting_link_ = link;
+    const auto connected = co_await std::move(connecting);
+    connecting_link_.reset();
+    if (!connected) co_return made(connected.error());
+    // From here on the connection keeps itself, and is ended by drop() only.
+    link->start_listening(
+        [weak = weak_from_this()](std::string_view name, std::string_view text) {
+            if (const auto self = weak.lock()) self->pass_on(name, text);
+        },
+        [weak = weak_from_this()](const failure& why) {
+            if (const auto self = weak.lock()) self->broken(why);
+        });
+    co_return made(std::move(link));
+}
+
+void listener::broken(const failure& why) {
+    if (!std::exchange(link_, nullptr)) return;
+    if (closed_ || channels_.empty()) return;
+    log(why.message());
+    std::vector<std::shared_ptr<hearer>> deaf;
+    for (auto& [schema, which] : channels_) {
+        which.is_asked = which.is_sent = which.is_heard = false;
+        for (const place& each : which.hearers) {
+            if (auto alive = each.who.lock()) deaf.push_back(std::move(alive));
+        }
+    }
+    for (const auto& each : deaf) each->on_deaf();
+    start();
+}
+
+void listener::refused(const failure& why) {
+    if (const auto link = link_) link->drop(why); // the next one may be luckier
+}
+
+void listener::update_soon() {
+    if (std::exchange(updating_, true)) return;
+    asio::post(strand_, [self = shared_from_this()] {
+        self->updating_ = false;
+        self->update();
+    });
+}
+
+// Asks for the names that are not known, and listens to those that are.
+void listener::update() {
+    std::vector<std::string> nameless, schemas, names;
+    for (auto& [schema, which] : channels_) {
+        if (which.name.empty()) {
+            if (!std::exchange(which.is_asked, true)) nameless.push_back(schema);
+        } else if (!std::exchange(which.is_sent, true)) {
+            schemas.push_back(schema);
+            names.push_back(which.name);
+        }
+    }
+    const auto chunk_of = [](const std::vector<std::string>& all, std::size_t from) {
+        const auto end = std::min(from + most_at_once, all.size());
+        return std::vector<std::string>(
+            all.begin() + static_cast<std::ptrdiff_t>(from), all.begin() + static_cast<std::ptrdiff_t>(end));
+    };
+    for (std::size_t at = 0; at < nameless.size(); at += most_at_once)
+        send(std::make_shared<names_request>(weak_from_this(), chunk_of(nameless, at)));
+    for (std::size_t at = 0; at < schemas.size(); at += most_at_once)
+        send(std::make_shared<listen_request>(weak_from_this(), chunk_of(schemas, at), chunk_of(names, at)));
+}
+
+void listener::send(const std::shared_ptr<postgres::request>& what) {
+    if (const auto link = link_) link->send(std::span(&what, 1));
+}
+
+void listener::named(const std::vector<std::string>& schemas, const std::vector<std::string>& names) {
+    for (std::size_t i = 0; i < schemas.size() && i < names.size(); ++i) {
+        const auto known = channels_.find(schemas[i]);
+        if (known == channels_.end()) continue;
+        known->second.name = names[i];
+        schemas_[names[i]] = schemas[i];
+    }
+    update_soon();
+}
+
+void listener::listened(const std::vector<std::string>& schemas) {
+    backoff_.succeeded();
+    for (const std::string& schema : schemas) {
+        const auto known = channels_.find(schema);
+        if (known == channels_.end()) continue;
+        known->second.is_heard = true;
+        const auto hearers = known->second.hearers;
+        for (const place& each : hearers) {
+            if (const auto alive = each.who.lock()) alive->on_listening();
+        }
+    }
+}
+
+void listener::pass_on(std::string_view name, std::string_view text) {
+    const auto schema = schemas_.find(std::string(name));
+    if (schema == schemas_.end()) return;
+    const auto known = channels_.find(schema->second);
+    if (known == channels_.end()) return;
+    for (const place& each : known->second.hearers) {
+        if (const auto alive = each.who.lock()) alive->on_heard(text);
+    }
+}
+
+void listener::log(const std::string& text) const {
+    if (options_.on_log()) asio::post(strand_, [log = options_.on_log(), text] { log(text); });
+}
+
+} // namespace eventstore::feed

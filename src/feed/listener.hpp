@@ -1,0 +1,95 @@
+/// One connection that listens for all stores of a group.
+#pragma once
+
+#include "base/backoff.hpp"
+#include "base/live_objects.hpp"
+#include "postgres/connection.hpp"
+
+#include <eventstore/store_options.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace eventstore::feed {
+
+namespace asio = boost::asio;
+
+/// Who is told of messages. Called on the listener's strand.
+class hearer {
+public:
+    virtual ~hearer() = default;
+    /// It is told of all messages from now on; what came before may have been missed. Again after each loss.
+    virtual void on_listening() = 0;
+    /// The connection is lost.
+    virtual void on_deaf() = 0;
+    virtual void on_heard(std::string_view message) = 0;
+};
+
+/// Listens to the channels of the schemas that somebody wants to hear of. While nobody does, it has no connection. Thread
+/// safe.
+class listener : public std::enable_shared_from_this<listener>, private detail::live_object {
+public:
+    listener(const store_options& options, asio::any_io_executor executor);
+
+    void join(std::string schema, std::weak_ptr<hearer> who);
+    /// May be told a little more after this.
+    void leave(std::string schema, const hearer* who);
+
+    /// Ends the connection, and tells nobody anything more.
+    void close();
+
+private:
+    class names_request;
+    class listen_request;
+
+    struct place {
+        std::weak_ptr<hearer> who;
+        const hearer* address = nullptr;
+    };
+    struct channel {
+        std::string name; ///< empty: not asked for yet, or asked for
+        bool is_asked = false;
+        bool is_sent = false;
+        bool is_heard = false;
+        std::vector<place> hearers;
+    };
+
+    // On the strand, as all that follows.
+    void start();
+    asio::awaitable<void> run();
+    asio::awaitable<result<std::shared_ptr<postgres::connection>>> connect();
+    void broken(const failure& why);
+    void update_soon();
+    void update();
+    void named(const std::vector<std::string>& schemas, const std::vector<std::string>& names);
+    void listened(const std::vector<std::string>& schemas);
+    void refused(const failure& why);
+    void pass_on(std::string_view name, std::string_view message);
+    void send(const std::shared_ptr<postgres::request>& what);
+    void log(const std::string& text) const;
+
+    const store_options options_;
+    const asio::any_io_executor executor_;
+    postgres::connection::strand strand_;
+
+    std::map<std::string, channel> channels_;              // by schema
+    std::unordered_map<std::string, std::string> schemas_; // by the name of the channel
+    asio::steady_timer pause_;
+    detail::backoff backoff_;
+    bool running_ = false;
+    bool updating_ = false; // an update() is posted
+    bool closed_ = false;
+    std::shared_ptr<postgres::connection> link_;
+    std::shared_ptr<postgres::connection> connecting_link_;
+};
+
+} // namespace eventstore::feed

@@ -1,0 +1,36 @@
+/// The look at the heads of many logs, in few statements.
+#pragma once
+
+#include "log/combined.hpp"
+#include "log/reader.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace eventstore::feed {
+
+namespace asio = boost::asio;
+
+/// For the feeds of a group: each looks when all do. Thread safe.
+class poller {
+public:
+    poller(asio::any_io_executor executor, std::shared_ptr<detail::deadlines> timers,
+        std::shared_ptr<postgres::pool> pool, std::chrono::milliseconds timeout);
+
+    /// As log::reader::look.
+    static asio::awaitable<result<log::reader::progress>> look(std::shared_ptr<poller> self, std::string schema,
+        std::int32_t seen_timeline, std::int64_t seen_position, detail::steady_time deadline);
+
+    /// How long to wait until all look, when they do so once in each `period`.
+    std::chrono::milliseconds until_next(std::chrono::milliseconds period) const;
+
+private:
+    class part;
+
+    const std::chrono::steady_clock::time_point begun_;
+    const std::shared_ptr<log::combined> all_;
+};
+
+} // namespace eventstore::feed

@@ -1,0 +1,93 @@
+/// One statement for many schemas.
+#pragma once
+
+#include "base/deadlines.hpp"
+#include "base/live_objects.hpp"
+#include "base/operation.hpp"
+#include "postgres/pool.hpp"
+
+#include <eventstore/error.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace eventstore::log {
+
+namespace asio = boost::asio;
+
+/// Gathers what many stores ask at about the same time, and asks it in few statements. Where one fails, its halves are
+/// tried by themselves: a schema that is gone does not fail the others. Thread safe.
+class combined : public std::enable_shared_from_this<combined>, private detail::live_object {
+public:
+    /// What one store asks.
+    class part : public detail::operation {
+    public:
+        part(std::weak_ptr<combined> owner, std::string schema_, std::size_t elements_)
+            : schema(std::move(schema_)), elements(elements_), owner_(std::move(owner)) {}
+
+        const std::string schema;
+        const std::size_t elements; ///< of its in each of the arrays
+        /// Columns count from 1: the first one is the place of the part.
+        struct answer {
+            std::shared_ptr<const PGresult> table;
+            int row = 0;
+        };
+        result<answer> outcome{answer()};
+
+        void end(result<answer> how);
+
+    private:
+        void start() override;
+        void cancel() noexcept override;
+        void expire() noexcept override;
+
+        const std::weak_ptr<combined> owner_;
+    };
+    using parts = std::vector<std::shared_ptr<part>>;
+
+    struct question {
+        /// Written for a schema named eventstore, with one row as its answer. `$1[@]` is the element of the part in the first
+        /// parameter, an array over all parts; `$1[@:@]` its elements.
+        std::string_view sql;
+        std::vector<postgres::type_oid> types;
+        std::string doing;
+        bool is_read = true;
+        std::function<postgres::parameters(const parts&)> arguments;
+    };
+
+    combined(question what, asio::any_io_executor executor, std::shared_ptr<detail::deadlines> timers,
+        std::shared_ptr<postgres::pool> pool, std::chrono::milliseconds timeout);
+
+    /// The part is a new one of this object's.
+    static asio::awaitable<result<part::answer>> ask(
+        std::shared_ptr<combined> self, std::shared_ptr<part> what, detail::steady_time deadline);
+
+private:
+    void add(std::shared_ptr<part> next);
+    void gathered(); // on the strand
+    asio::awaitable<void> carry_out(parts all);
+    std::string text_for(const parts& all) const;
+
+    const question what_;
+    const std::shared_ptr<detail::deadlines> timers_;
+    const std::shared_ptr<postgres::pool> pool_;
+    const std::chrono::milliseconds timeout_;
+    asio::strand<asio::any_io_executor> strand_;
+    asio::steady_timer timer_; // on the strand
+
+    std::mutex mutex_;
+    parts waiting_;
+};
+
+} // namespace eventstore::log

@@ -1,0 +1,91 @@
+#include "subscription/heart.hpp"
+
+#include "log/sql.hpp"
+
+#include <utility>
+
+namespace eventstore::delivery {
+
+using enum postgres::type_oid;
+using settlement = shared_subscription::settlement;
+
+postgres::parameters arguments_of(const std::vector<const settlement*>& all) {
+    postgres::parameters arguments;
+    const auto each_as = [&](postgres::type_oid type, auto add, bool has_nulls = false) {
+        arguments.begin_array(type, all.size(), has_nulls);
+        for (const settlement* each : all) add(*each);
+    };
+    each_as(int8, [&](const settlement& each) { arguments.add(each.id); });
+    each_as(int8, [&](const settlement& each) { arguments.add(each.epoch); });
+    each_as(
+        int8,
+        [&](const settlement& each) {
+            if (each.is_moved)
+                arguments.add(each.checkpoint.where.position);
+            else
+                arguments.add_null();
+        },
+        true);
+    each_as(int8, [&](const settlement& each) { arguments.add(each.checkpoint.where.version); });
+    each_as(int4, [&](const settlement& each) { arguments.add(each.timeline); });
+    each_as(
+        uuid,
+        [&](const settlement& each) {
+            if (each.checkpoint.event)
+                arguments.add(*each.checkpoint.event);
+            else
+                arguments.add_null();
+        },
+        true);
+    each_as(int4, [&](const settlement& each) { arguments.add(static_cast<std::int32_t>(each.deliveries)); });
+    each_as(boolean, [&](const settlement& each) { arguments.add(each.releases); });
+    return arguments;
+}
+
+class heart::part final : public log::combined::part {
+public:
+    part(const std::shared_ptr<log::combined>& owner, std::string whose, std::vector<settlement> what_)
+        : log::combined::part(owner, std::move(whose), what_.size()), what(std::move(what_)) {}
+
+    const std::vector<settlement> what;
+
+    static log::combined::question question() {
+        log::combined::question how;
+        how.sql = log::sql::combined_settlement;
+        how.types = {int8_array, int8_array, int8_array, int8_array, int4_array, uuid_array, int4_array, boolean_array};
+        how.doing = "renewing the leases of subscriptions";
+        how.is_read = false;
+        how.arguments = [](const log::combined::parts& all) {
+            std::vector<const settlement*> list;
+            for (const auto& each : all) {
+                for (const settlement& one : static_cast<const part&>(*each).what) list.push_back(&one);
+            }
+            return arguments_of(list);
+        };
+        return how;
+    }
+};
+
+heart::heart(asio::any_io_executor executor, std::shared_ptr<detail::deadlines> timers,
+    std::shared_ptr<postgres::pool> pool, std::chrono::milliseconds timeout)
+    : begun_(std::chrono::steady_clock::now()),
+      all_(std::make_shared<log::combined>(
+          part::question(), std::move(executor), std::move(timers), std::move(pool), timeout)) {}
+
+// Leases of the same length beat together, at each third of it.
+steady_time heart::beat_before(steady_time due, std::chrono::milliseconds lease) const {
+    const steady_time::duration third = lease / 3;
+    if (third.count() <= 0 || due <= begun_) return due;
+    return due - (due - begun_) % third;
+}
+
+asio::awaitable<result<heart::codes>> heart::settle(
+    std::shared_ptr<heart> self, std::string schema, const std::vector<settlement>& what, steady_time deadline) {
+    const auto mine = std::make_shared<part>(self->all_, std::move(schema), what);
+    auto asking = log::combined::ask(self->all_, mine, deadline);
+    const auto answer = co_await std::move(asking);
+    if (!answer) co_return answer.error();
+    co_return postgres::rows(answer->table.get()).int8_array(answer->row, 1);
+}
+
+} // namespace eventstore::delivery

@@ -1,0 +1,49 @@
+// Many stores over one set of connections, each in a schema that goes with the test.
+#pragma once
+
+#include "support/store_fixture.hpp"
+
+#include <eventstore/store_group.hpp>
+
+#include <set>
+#include <string>
+#include <vector>
+
+namespace eventstore::test {
+
+/// A group whose tenants have schemas of their own, which go with the test.
+class group_fixture : public store_fixture {
+public:
+    group_fixture() = default;
+    ~group_fixture() {
+        for (const std::string& each : names_) ask("drop schema if exists " + quoted_name(each) + " cascade");
+    }
+
+    /// The schema of a tenant.
+    std::string tenant(int number) {
+        const std::string name = schema() + "_" + std::to_string(number);
+        names_.insert(name);
+        return name;
+    }
+    std::string in(int number, const std::string& statements) {
+        std::string out = statements;
+        const std::string mine = quoted_name(tenant(number)) + ".";
+        for (std::size_t at = 0; (at = out.find("tenant.", at)) != out.npos; at += mine.size())
+            out.replace(at, 7, mine);
+        return value(out);
+    }
+    asio::awaitable<std::vector<store>> open_tenants(store_group group, int count) {
+        std::vector<store> all;
+        for (int i = 0; i < count; ++i) {
+            store next = co_await group.open(tenant(i));
+            all.push_back(std::move(next));
+        }
+        co_return all;
+    }
+    std::size_t connections() { return backends().size(); }
+
+private:
+    std::set<std::string> names_;
+};
+
+} // namespace eventstore::test
