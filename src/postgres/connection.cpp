@@ -59,6 +59,9 @@ void connection::receive_notice(void* self, const PGresult* notice) {
     auto& connection = *static_cast<postgres::connection*>(self);
     const char* function = PQresultErrorField(notice, PG_DIAG_SOURCE_FUNCTION);
     if (function && std::strcmp(function, "SyncRepWaitForLSN") == 0) connection.unreplicated_ = true;
+    const char* severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+    if (severity && (std::strcmp(severity, "FATAL") == 0 || std::strcmp(severity, "PANIC") == 0))
+        connection.is_ending_ = true;
     if (connection.log_ && connection.notices_.size() < 100)
         connection.notices_.push_back(one_line(PQresultErrorMessage(notice)));
 }
@@ -305,9 +308,11 @@ void connection::move_to(strand on) {
 }
 
 bool connection::is_alive() {
-    // What a server says when it goes, and that it has gone, takes libpq two looks.
+    // What a server says when it goes, and that it has gone, takes libpq two looks; the second may come too early.
     for (int look = 0; look < 2 && handle_ && in_flight_.empty(); ++look) {
-        if (PQconsumeInput(handle_) == 0 || PQstatus(handle_) == CONNECTION_BAD)
+        const bool is_readable = PQconsumeInput(handle_) == 1;
+        if (is_readable) (void)PQisBusy(handle_); // passes on what was said
+        if (!is_readable || PQstatus(handle_) == CONNECTION_BAD || is_ending_)
             break_off(connection_failure(handle_, "the connection to PostgreSQL was closed"));
     }
     return handle_ != nullptr;

@@ -149,6 +149,7 @@ private:
     std::optional<asio::posix::stream_descriptor> descriptor_; // a duplicate of libpq's socket
     bool reading_ = false;
     bool writing_ = false;
+    bool is_ending_ = false; // the server has said so
     bool unreplicated_ = false;
     bool stopped_ = false; // while connecting
     steady_time last_used_{};
