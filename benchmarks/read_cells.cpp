@@ -145,10 +145,9 @@ public:
         const int lengths[] = {8, 8, 8, 1};
         const int binary[] = {1, 1, 1, 1};
         const auto rows = session_.checked(PQexecPrepared(session_.native(), "page", 4, values, lengths, binary, 1));
-        const bool is_empty = PQgetisnull(rows.get(), 0, 1) == 1; // there is always a row, for the head of the log
-        const int count = is_empty ? 0 : PQntuples(rows.get());
-        for (int row = 0; row < count; ++row) sum.add(rows.get(), row);
-        return count;
+        const int count = PQntuples(rows.get());
+        for (int row = 1; row < count; ++row) sum.add(rows.get(), row); // the first one is about the log
+        return count - 1;
     }
 
 private:

@@ -13,7 +13,6 @@ namespace {
 
 // The columns of read_all.sql.
 enum column {
-    head,
     version,
     position,
     created_at,

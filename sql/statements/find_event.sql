@@ -1,7 +1,6 @@
 -- One event by its id; no row = there is none.
 --   $1 event id
 select
-    s.version as head,
     e.stream_version, e.position, e.created_at, e.event_id, e.correlation_id, e.causation_id,
     e.type, e.data, e.metadata, e.link_to, s.name
 from eventstore.events as e

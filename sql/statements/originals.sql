@@ -5,7 +5,6 @@
 -- read_stream. The caller asks again for the rest, if it has room for more.
 --   $1 positions, $2 max_bytes
 select
-    l.place as head,
     e.stream_version, e.position, e.created_at, e.event_id, e.correlation_id, e.causation_id,
     e.type, e.data, e.metadata, e.link_to, e.stream_id
 from (

@@ -1,23 +1,30 @@
--- A page of the log, and its head, in one snapshot: there is always a row; nulls after the head mean an empty page.
+-- A page of the log, and its head, in one snapshot: first a row about the log, then one for each event.
+--
+-- The row about the log has no event_id. Its version is the head, its link_to the timeline; see read_stream.
 --
 -- Stream names are not joined in: that would take more than twice the time. The library knows the names of the ids
 -- that it has met, and asks for the others (stream_names).
 --
 -- The page is cut so that it cannot exceed max_bytes, going by the largest event that the log holds; see read_stream.
 --   $1 from position (inclusive), $2 count, $3 max_bytes, $4 whether links are wanted, too
-select
-    log.head,
-    e.stream_version, e.position, e.created_at, e.event_id, e.correlation_id, e.causation_id,
-    e.type, e.data, e.metadata, e.link_to, e.stream_id,
-    (select eventstore.timeline()) as timeline
-from (
+with log as materialized (
     select
         greatest(l.floor, (select newest.position from eventstore.events as newest order by newest.position desc limit 1))
             as head,
-        l.largest_event
+        l.largest_event,
+        eventstore.timeline() as timeline
     from eventstore.log_state as l
-) as log
-left join lateral (
+)
+select
+    log.head as stream_version, null as position, null as created_at, null as event_id, null as correlation_id,
+    null as causation_id, null as type, null as data, null as metadata, log.timeline as link_to, null as stream_id
+from log
+union all
+select
+    e.stream_version, e.position, e.created_at, e.event_id, e.correlation_id,
+    e.causation_id, e.type, e.data, e.metadata, e.link_to, e.stream_id
+from log
+cross join lateral (
     select *
     from eventstore.events as e
     where e.position >= $1 -- forward
@@ -26,4 +33,4 @@ left join lateral (
     order by e.position asc -- forward
     order by e.position desc -- backward
     limit least($2, greatest(1, $3 / log.largest_event))
-) as e on true
+) as e

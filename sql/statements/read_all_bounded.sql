@@ -2,20 +2,25 @@
 -- streams whose names begin with this prefix. At most $6 positions are looked at; see read_stream_bounded.
 --   $1 from position (inclusive), $2 count, $3 max_bytes, $4 types (null = all), $5 prefix (null = all), $6 window,
 --   $7 whether links are wanted, too
+with log as materialized (
+    select
+        greatest(l.floor, (select newest.position from eventstore.events as newest order by newest.position desc limit 1))
+            as head,
+        eventstore.timeline() as timeline
+    from eventstore.log_state as l
+)
 select
-    log.head,
+    log.head as stream_version, null as position, null as created_at, null as event_id, null as correlation_id,
+    null as causation_id, null as type, null as data, null as metadata, log.timeline as link_to, null as stream_id
+from log
+union all
+select
     e.stream_version, e.position, e.created_at, e.event_id, e.correlation_id, e.causation_id,
     case when e.total_bytes <= $3 or e.total_bytes = e.bytes then e.type end as type,
     case when e.total_bytes <= $3 or e.total_bytes = e.bytes then e.data end as data,
-    e.metadata, e.link_to, e.stream_id,
-    (select eventstore.timeline()) as timeline
-from (
-    select
-        greatest(l.floor, (select newest.position from eventstore.events as newest order by newest.position desc limit 1))
-            as head
-    from eventstore.log_state as l
-) as log
-left join lateral (
+    e.metadata, e.link_to, e.stream_id
+from log
+cross join lateral (
     select sized.*
     from (
         select
@@ -41,4 +46,4 @@ left join lateral (
     where sized.total_bytes - sized.bytes <= $3
     order by sized.position asc -- forward
     order by sized.position desc -- backward
-) as e on true
+) as e

@@ -4,15 +4,26 @@
 -- stands for is counted when it is read.
 -- A filter that matches nothing must not read the whole stream in one statement: at most $6 versions are looked at.
 --   $1 name, $2 from version (inclusive), $3 count, $4 max_bytes, $5 types (null = all), $6 window
+with stream as materialized (
+    select
+        s.stream_id,
+        case when s.deleted_at is null then s.version else -1 end as head,
+        eventstore.timeline() as timeline
+    from eventstore.streams as s
+    where s.name = $1
+)
 select
-    case when s.deleted_at is null then s.version else -1 end as head,
+    s.head as stream_version, s.stream_id as position, null as created_at, null as event_id, null as correlation_id,
+    null as causation_id, null as type, null as data, null as metadata, s.timeline as link_to
+from stream as s
+union all
+select
     e.stream_version, e.position, e.created_at, e.event_id, e.correlation_id, e.causation_id,
     case when e.total_bytes <= $4 or e.total_bytes = e.bytes then e.type end as type,
     case when e.total_bytes <= $4 or e.total_bytes = e.bytes then e.data end as data,
-    e.metadata, e.link_to, s.stream_id,
-    (select eventstore.timeline()) as timeline
-from eventstore.streams as s
-left join lateral (
+    e.metadata, e.link_to
+from stream as s
+cross join lateral (
     select sized.*
     from (
         select
@@ -27,9 +38,8 @@ left join lateral (
           and e.stream_version >= $2 -- forward
           and e.stream_version <= $2 -- backward
           and e.stream_version < $2 + $6 -- forward
-          and e.stream_version > least($2, s.version) - $6 -- backward
+          and e.stream_version > least($2, s.head) - $6 -- backward
           and ($5::text[] is null or e.type = any ($5))
-          and s.deleted_at is null
         order by e.stream_version asc -- forward
         order by e.stream_version desc -- backward
         limit $3
@@ -37,5 +47,5 @@ left join lateral (
     where sized.total_bytes - sized.bytes <= $4
     order by sized.stream_version asc -- forward
     order by sized.stream_version desc -- backward
-) as e on true
-where s.name = $1
+) as e
+where s.head >= 0

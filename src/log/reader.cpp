@@ -22,10 +22,14 @@ using shared_result = std::shared_ptr<const PGresult>;
 
 // The columns of every statement that returns events.
 namespace column {
-constexpr int head = 0, version = 1, position = 2, created_at = 3, id = 4, correlation_id = 5, causation_id = 6,
-              type = 7, data = 8, metadata = 9, link_to = 10, stream = 11, timeline = 12,
+constexpr int version = 0, position = 1, created_at = 2, id = 3, correlation_id = 4, causation_id = 5, type = 6, data = 7,
+              metadata = 8, link_to = 9,
+              // of all but the statements that read one stream
+    stream = 10,
               // of read_links alone: of the event that a link stands for
-    original_stream = 13, original_version = 14, original_id = 15, original_created_at = 16;
+    original_stream = 10, original_version = 11, original_id = 12, original_created_at = 13,
+              // of the row about the stream, or the log, that a page begins with: it has no id
+    head = version, stream_id = position, timeline = link_to;
 }
 
 constexpr std::int64_t first_window = 20'000;   // versions or positions that a filter looks at in one statement,
@@ -143,13 +147,13 @@ reader::page_query::taken reader::page_query::take(result_handle answer) {
         what.is_missing = true;
         return what;
     }
-    head = from_server.is_null(0, column::head) ? 0 : from_server.int8(0, column::head);
-    timeline = from_server.int4(0, column::timeline);
-    if (!is_log()) stream_id = from_server.int8(0, column::stream);
-    if (from_server.is_null(0, column::version)) return what; // an empty page
-    rows.reserve(rows.size() + static_cast<std::size_t>(count));
-    const bool has_copies = from_server.columns() > column::original_stream;
-    for (int i = 0; i < count; ++i) {
+    head = from_server.int8(0, column::head);
+    timeline = static_cast<std::int32_t>(from_server.int8(0, column::timeline));
+    if (!is_log()) stream_id = from_server.int8(0, column::stream_id);
+    if (count == 1) return what; // an empty page
+    rows.reserve(rows.size() + static_cast<std::size_t>(count - 1));
+    const bool has_copies = from_server.columns() > column::original_version;
+    for (int i = 1; i < count; ++i) {
         if (from_server.is_null(i, column::type)) {
             what.is_cut = true;
             break;
