@@ -3,7 +3,10 @@
 #include "support/coroutines.hpp"
 #include "support/stepping.hpp"
 
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
 
 #include <atomic>
 #include <future>

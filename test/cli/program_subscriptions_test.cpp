@@ -100,7 +100,7 @@ BOOST_FIXTURE_TEST_CASE(subscriptions_are_listed_with_checkpoint_lag_and_owner, 
         BOOST_TEST(all[0].find(std::to_string(getpid())) != std::string::npos, all[0]);
         // Of a stream the checkpoint is a version, and nobody has it.
         BOOST_TEST(
-            all[1].starts_with(R"({"stream":"b","name":"one","checkpoint":2,"lag_events":1,"lag_seconds":0.)"), all[1]);
+            all[1].starts_with(R"({"stream":"b","name":"one","checkpoint":2,"lag_events":1,"lag_seconds":)"), all[1]);
         BOOST_TEST(all[1].find("owner") == std::string::npos, all[1]);
         co_await held.unsubscribe();
     };

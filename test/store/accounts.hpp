@@ -16,9 +16,8 @@ namespace eventstore::test {
 class accounts : public store_fixture {
 public:
     /// Opens the store; the accounts 'ada' and 'bob' have 100 each.
-    template <class Body>
     void with_accounts(
-        store_options how, const Body& body, std::source_location where = std::source_location::current()) {
+        store_options how, const store_work& body, std::source_location where = std::source_location::current()) {
         auto work = [&](store opened) -> asio::awaitable<void> {
             ask("create table eventstore.accounts (id text primary key, balance bigint not null check (balance >= 0))");
             ask("insert into eventstore.accounts values ('ada', 100), ('bob', 100)");
@@ -26,8 +25,7 @@ public:
         };
         with_store(std::move(how), work, where);
     }
-    template <class Body>
-    void with_accounts(const Body& body, std::source_location where = std::source_location::current()) {
+    void with_accounts(const store_work& body, std::source_location where = std::source_location::current()) {
         with_accounts(options(), body, where);
     }
 

@@ -2,6 +2,9 @@
 
 #include "support/receive.hpp"
 
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include <map>
 #include <set>
 

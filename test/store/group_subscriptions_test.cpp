@@ -2,6 +2,9 @@
 #include "support/group_fixture.hpp"
 #include "support/receive.hpp"
 
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 BOOST_AUTO_TEST_SUITE(group_subscriptions_test)
 
 using namespace eventstore::test;

@@ -2,6 +2,10 @@
 #include "support/group_fixture.hpp"
 #include "support/receive.hpp"
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include <algorithm>
 
 BOOST_AUTO_TEST_SUITE(group_test)

@@ -2,6 +2,8 @@
 #include "support/stepping.hpp"
 #include "support/store_fixture.hpp"
 
+#include <boost/asio/co_spawn.hpp>
+
 #include <optional>
 #include <thread>
 

@@ -3,6 +3,7 @@
 #include "support/store_fixture.hpp"
 
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 namespace es = eventstore;
 namespace asio = boost::asio;

@@ -1,5 +1,7 @@
 #include "support/store_fixture.hpp"
 
+#include <boost/asio/co_spawn.hpp>
+
 namespace es = eventstore;
 namespace asio = boost::asio;
 using namespace std::chrono_literals;

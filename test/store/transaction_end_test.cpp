@@ -143,8 +143,8 @@ BOOST_FIXTURE_TEST_CASE(a_commit_that_is_cut_off_on_its_way_lets_go_of_the_log, 
         for (const std::size_t lost : {5u, 20u}) {
             es::transaction tx = co_await store.begin();
             co_await withdraw(tx, "ada", 10);
-            tx.append("a", es::any_version, counted_one("x"));
-            network.lose_last(lost);
+            tx.append("a", es::any_version, counted_one("what is cut off"));
+            network.lose_last(lost, "what is cut off"); // others may send something, too
             const es::failure why = co_await expect_error(es::errc::timeout, tx.commit());
             BOOST_TEST(why->outcome_unknown);
             network.heal();
@@ -272,8 +272,7 @@ BOOST_FIXTURE_TEST_CASE(a_cancelled_commit_is_told_of_as_unknown, accounts) {
         asio::cancellation_signal signal;
         auto work = tx.commit();
         const auto executor = co_await asio::this_coro::executor;
-        started<std::vector<es::append_result>> committing(executor, std::move(work),
-            [&](auto handler) { return asio::bind_cancellation_slot(signal.slot(), std::move(handler)); });
+        started<std::vector<es::append_result>> committing(executor, std::move(work), signal.slot());
         co_await eventually([&] { return log.blocks(); });
         signal.emit(asio::cancellation_type::terminal);
         co_await eventually([&] { return committing.done(); });

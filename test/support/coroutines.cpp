@@ -1,6 +1,16 @@
 #include "support/coroutines.hpp"
 
+#include "support/concurrently.hpp"
+
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/query.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <atomic>
 #include <mutex>
@@ -16,7 +26,96 @@ void fail(const std::string& what, const std::source_location& where) {
         where.file_name() + ":" + std::to_string(where.line()) + ": " + what);
 }
 
+void spawn(const asio::any_io_executor& on, asio::awaitable<void> work, std::shared_ptr<ending> how,
+    asio::cancellation_slot canceller) {
+    auto ended = [how = std::move(how)](std::exception_ptr e) {
+        how->done = true;
+        how->exception = e;
+    };
+    if (canceller.is_connected())
+        asio::co_spawn(on, std::move(work), asio::bind_cancellation_slot(canceller, std::move(ended)));
+    else
+        asio::co_spawn(on, std::move(work), std::move(ended));
+}
+
+namespace {
+
+void finish(const ending& how, const asio::io_context& context, const std::source_location& where) {
+    if (!how.done)
+        fail(context.stopped() ? "the coroutine waits for something that cannot come any more"
+                               : "the coroutine did not end in time",
+            where);
+    if (how.exception) std::rethrow_exception(how.exception);
+}
+
+template <class Handler>
+struct gathering {
+    gathering(std::size_t count, Handler h) : left(count), handler(std::move(h)) {}
+
+    std::mutex mutex;
+    std::size_t left;
+    std::exception_ptr first;
+    Handler handler;
+
+    void one_ended(std::exception_ptr e) {
+        {
+            const std::lock_guard lock(mutex);
+            if (e && !first) first = e;
+            if (--left > 0) return;
+        }
+        const auto executor = asio::get_associated_executor(handler);
+        asio::post(executor, [h = std::move(handler), e = first]() mutable { std::move(h)(e); });
+    }
+};
+
+} // namespace
+
 } // namespace detail
+
+void run(asio::io_context& context, asio::awaitable<void> work, duration deadline, std::source_location where) {
+    const auto end = std::chrono::steady_clock::now() + deadline;
+    context.restart();
+    const auto how = std::make_shared<detail::ending>();
+    detail::spawn(context.get_executor(), std::move(work), how);
+    while (!how->done)
+        if (context.run_one_until(end) == 0) break;
+    detail::finish(*how, context, where);
+}
+
+void run(asio::awaitable<void> work, duration deadline, std::source_location where) {
+    const auto end = std::chrono::steady_clock::now() + deadline;
+    asio::io_context context(1);
+    const auto how = std::make_shared<detail::ending>();
+    detail::spawn(context.get_executor(), std::move(work), how);
+    context.run_until(end);
+    if (how->done && !how->exception && !context.stopped())
+        detail::fail("the coroutine ended, but left work behind on its io_context", where);
+    detail::finish(*how, context, where);
+}
+
+asio::awaitable<void> concurrently(std::vector<asio::awaitable<void>> work) {
+    auto& context =
+        static_cast<asio::io_context&>(asio::query(co_await asio::this_coro::executor, asio::execution::context));
+    co_await asio::async_initiate<const asio::use_awaitable_t<>, void(std::exception_ptr)>(
+        [&](auto handler) {
+            using all = detail::gathering<decltype(handler)>;
+            const auto state = std::make_shared<all>(work.size(), std::move(handler));
+            for (auto& each : work)
+                asio::co_spawn(asio::make_strand(context), std::move(each),
+                    [state](std::exception_ptr e) { state->one_ended(e); });
+        },
+        asio::use_awaitable);
+}
+
+asio::awaitable<void> eventually(std::function<bool()> predicate, duration deadline, std::source_location where) {
+    asio::steady_timer timer(co_await asio::this_coro::executor);
+    const auto end = std::chrono::steady_clock::now() + deadline;
+    while (!predicate()) {
+        if (std::chrono::steady_clock::now() >= end) detail::fail("what should have come did not come", where);
+        timer.expires_after(std::chrono::milliseconds(1));
+        co_await timer.async_wait(asio::use_awaitable);
+    }
+}
 
 void run_threads(
     std::size_t threads, std::vector<asio::awaitable<void>> work, duration deadline, std::source_location where) {

@@ -6,17 +6,14 @@
 #include <eventstore/error.hpp>
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/strand.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include <chrono>
 #include <cstddef>
-#include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <ostream>
@@ -48,69 +45,37 @@ namespace detail {
 [[noreturn]] void fail(const std::string& what, const std::source_location& where);
 
 template <class T>
-struct outcome {
-    bool done = false;
-    std::exception_ptr exception;
-    std::optional<std::conditional_t<std::is_void_v<T>, bool, T>> value;
-};
-
-template <class T>
-asio::awaitable<void> keep(asio::awaitable<T> work, std::shared_ptr<outcome<T>> kept) {
-    if constexpr (std::is_void_v<T>) {
-        co_await std::move(work);
-    } else {
-        T value = co_await std::move(work);
-        kept->value.emplace(std::move(value));
-    }
-}
-
-template <class T>
-std::shared_ptr<outcome<T>> start(asio::io_context& context, asio::awaitable<T> work) {
-    auto kept = std::make_shared<outcome<T>>(); // shared, since a coroutine that hangs outlives the call
-    asio::co_spawn(context, keep(std::move(work), kept), [kept](std::exception_ptr e) {
-        kept->done = true;
-        kept->exception = e;
-    });
-    return kept;
-}
-
-template <class T>
-T finish(outcome<T>& kept, const asio::io_context& context, std::source_location where) {
-    if (!kept.done)
-        fail(context.stopped() ? "the coroutine waits for something that cannot come any more"
-                               : "the coroutine did not end in time",
-            where);
-    if (kept.exception) std::rethrow_exception(kept.exception);
-    if constexpr (!std::is_void_v<T>) return std::move(*kept.value);
+asio::awaitable<void> keep(asio::awaitable<T> work, std::shared_ptr<std::optional<T>> kept) {
+    T value = co_await std::move(work);
+    kept->emplace(std::move(value));
 }
 
 } // namespace detail
 
 /// Runs `work` on a context of the caller's until it is done, and returns its value or throws its exception. What else
 /// the context has to do may be unfinished; call it again, or `context.run()`, to go on.
+void run(asio::io_context& context, asio::awaitable<void> work, duration deadline = default_deadline,
+    std::source_location where = std::source_location::current());
+
 template <class T>
 T run(asio::io_context& context, asio::awaitable<T> work, duration deadline = default_deadline,
     std::source_location where = std::source_location::current()) {
-    const auto end = std::chrono::steady_clock::now() + deadline;
-    context.restart();
-    const auto kept = detail::start(context, std::move(work));
-    while (!kept->done)
-        if (context.run_one_until(end) == 0) break;
-    return detail::finish(*kept, context, where);
+    const auto kept = std::make_shared<std::optional<T>>(); // shared, since a coroutine that hangs outlives the call
+    run(context, detail::keep(std::move(work), kept), deadline, where);
+    return std::move(**kept);
 }
 
 /// Runs `work` on a context of its own, and that context until it has nothing left to do: whatever the work leaves
 /// behind (an open store, a pending operation, a timer) has to end by itself, too.
+void run(asio::awaitable<void> work, duration deadline = default_deadline,
+    std::source_location where = std::source_location::current());
+
 template <class T>
 T run(asio::awaitable<T> work, duration deadline = default_deadline,
     std::source_location where = std::source_location::current()) {
-    const auto end = std::chrono::steady_clock::now() + deadline;
-    asio::io_context context(1);
-    const auto kept = detail::start(context, std::move(work));
-    context.run_until(end);
-    if (kept->done && !kept->exception && !context.stopped())
-        detail::fail("the coroutine ended, but left work behind on its io_context", where);
-    return detail::finish(*kept, context, where);
+    const auto kept = std::make_shared<std::optional<T>>();
+    run(detail::keep(std::move(work), kept), deadline, where);
+    return std::move(**kept);
 }
 
 /// Runs all of `work` at once on one context with `threads` threads, each coroutine on a strand of its own. Throws the
@@ -125,25 +90,10 @@ inline void run_threads(std::size_t threads, asio::awaitable<void> work, duratio
     run_threads(threads, std::move(list), deadline, where);
 }
 
-/// Asks `predicate` (which returns a bool, or an awaitable of one) again and again until it says yes. Ends the test
-/// when it has not by the deadline. A predicate that captures by value needs a name of its own before the co_await.
-template <class Predicate>
-asio::awaitable<void> eventually(Predicate predicate, duration deadline = std::chrono::seconds(10),
-    std::source_location where = std::source_location::current()) {
-    asio::steady_timer timer(co_await asio::this_coro::executor);
-    const auto end = std::chrono::steady_clock::now() + deadline;
-    for (;;) {
-        bool yes = false;
-        if constexpr (std::is_same_v<std::invoke_result_t<Predicate&>, bool>)
-            yes = predicate();
-        else
-            yes = co_await predicate();
-        if (yes) co_return;
-        if (std::chrono::steady_clock::now() >= end) detail::fail("what should have come did not come", where);
-        timer.expires_after(std::chrono::milliseconds(1));
-        co_await timer.async_wait(asio::use_awaitable);
-    }
-}
+/// Asks `predicate` again and again until it says yes. Ends the test when it has not by the deadline. A predicate that
+/// captures by value needs a name of its own before the co_await.
+asio::awaitable<void> eventually(std::function<bool()> predicate, duration deadline = std::chrono::seconds(10),
+    std::source_location where = std::source_location::current());
 
 /// Lets everything that is ready to run on this executor run first, a few rounds of it.
 asio::awaitable<void> let_others_run(int rounds = 10);

@@ -25,6 +25,7 @@
 #include <list>
 #include <optional>
 #include <stdexcept>
+#include <string_view>
 #include <thread>
 
 namespace eventstore::test {
@@ -129,6 +130,7 @@ public:
     bool answers_held = false;
     bool silent = false;
     std::size_t to_lose = 0;
+    std::string to_lose_with;
     std::string lost;
     std::size_t connections() const { return links_.size(); }
 
@@ -167,7 +169,8 @@ private:
             if (failed) co_return;
             while (made->silent && made->client.is_open()) co_await changed(*made);
             if (made->deaf) continue;
-            if (to_lose > 0 && size >= to_lose) {
+            const std::string_view sent(buffer.data(), size);
+            if (to_lose > 0 && size >= to_lose && sent.find(to_lose_with) != sent.npos) {
                 lost.assign(buffer.data() + size - to_lose, to_lose);
                 size -= to_lose;
                 to_lose = 0;
@@ -230,9 +233,10 @@ void proxy::pass_answers() {
     });
 }
 
-void proxy::lose_last(std::size_t count) {
+void proxy::lose_last(std::size_t count, const std::string& text) {
     impl_->in_thread([&] {
         impl_->to_lose = count;
+        impl_->to_lose_with = text;
         impl_->lost.clear();
     });
 }

@@ -21,8 +21,9 @@ public:
     void hold_answers();
     void pass_answers();
 
-    /// Of the next bytes that a client sends, the last `count` are lost, and so is all that this client sends after them.
-    void lose_last(std::size_t count);
+    /// Of the next bytes that a client sends, and that contain `text`, the last `count` are lost, and so is all that this
+    /// client sends after them.
+    void lose_last(std::size_t count, const std::string& text = "");
     /// Whether that has happened, and to what bytes.
     std::string lost();
 

@@ -4,7 +4,6 @@
 #include "support/concurrently.hpp"
 #include "support/coroutines.hpp"
 
-#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/post.hpp>
 
@@ -52,8 +51,7 @@ template <class T>
 class cancellable {
 public:
     cancellable(asio::io_context& context, asio::awaitable<T> work)
-        : state_(context.get_executor(), std::move(work),
-              [this](auto handler) { return asio::bind_cancellation_slot(signal_.slot(), std::move(handler)); }) {}
+        : state_(context.get_executor(), std::move(work), signal_.slot()) {}
     cancellable(const cancellable&) = delete;
     cancellable& operator=(const cancellable&) = delete;
 

@@ -7,6 +7,15 @@
 
 namespace eventstore::test {
 
+namespace {
+
+asio::awaitable<void> open_and(store_options how, const store_work& body) {
+    store opened = co_await open(std::move(how));
+    co_await body(std::move(opened));
+}
+
+} // namespace
+
 store_fixture::store_fixture()
     : url_(url_with(test_server::url(), {{"application_name", schema_.name()}})),
       objects_before_(eventstore::detail::live_objects()) {}
@@ -75,6 +84,14 @@ std::vector<std::string> store_fixture::stored_in(const std::string& stream) {
              quoted_text(stream) + " order by e.stream_version"))
         out.push_back(row[0]);
     return out;
+}
+
+void store_fixture::with_store(const store_work& body, std::source_location where) {
+    with_store(options(), body, where);
+}
+
+void store_fixture::with_store(store_options how, const store_work& body, std::source_location where) {
+    run(open_and(std::move(how), body), default_deadline, where);
 }
 
 void store_fixture::delete_stream_softly(const std::string& stream) {

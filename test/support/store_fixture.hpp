@@ -10,6 +10,7 @@
 #include <boost/uuid/uuid_io.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <source_location>
 #include <string>
@@ -42,6 +43,9 @@ private:
     session observer_;
 };
 
+/// What a test does with its store.
+using store_work = std::function<asio::awaitable<void>(store)>;
+
 /// When the test case ends in order, teardown() checks what must be true after every test: the log has no holes, no
 /// connection is left on the server, and no object of the library is left in memory.
 class store_fixture {
@@ -56,14 +60,9 @@ public:
     store_options options(const std::string& url) const { return store_options(url).schema(schema()).create(); }
 
     /// Opens the store, and runs `body(store)` and whatever it leaves behind to the end.
-    template <class Body>
-    void with_store(const Body& body, std::source_location where = std::source_location::current()) {
-        run(open_and(options(), body), default_deadline, where);
-    }
-    template <class Body>
-    void with_store(store_options how, const Body& body, std::source_location where = std::source_location::current()) {
-        run(open_and(std::move(how), body), default_deadline, where);
-    }
+    void with_store(const store_work& body, std::source_location where = std::source_location::current());
+    void with_store(
+        store_options how, const store_work& body, std::source_location where = std::source_location::current());
 
     /// Plain SQL in which `eventstore.` stands for the schema of the test.
     std::string here(const std::string& statements) const;
@@ -95,12 +94,6 @@ public:
     }
 
 private:
-    template <class Body>
-    static asio::awaitable<void> open_and(store_options how, const Body& body) {
-        store opened = co_await open(std::move(how));
-        co_await body(std::move(opened));
-    }
-
     fresh_schema schema_;
     std::string url_;
     session observer_;
