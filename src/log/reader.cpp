@@ -22,15 +22,15 @@ using shared_result = std::shared_ptr<const PGresult>;
 
 // The columns of every statement that returns events.
 namespace column {
-constexpr int version = 0, position = 1, created_at = 2, id = 3, correlation_id = 4, causation_id = 5, type = 6, data = 7,
-              metadata = 8, link_to = 9,
-              // of all but the statements that read one stream
-    stream = 10,
-              // of read_links alone: of the event that a link stands for
-    original_stream = 10, original_version = 11, original_id = 12, original_created_at = 13,
-              // of the row about the stream, or the log, that a page begins with: it has no id
-    head = version, stream_id = position, timeline = link_to;
-}
+constexpr int version = 0, position = 1, created_at = 2, id = 3, correlation_id = 4, causation_id = 5, type = 6,
+              data = 7, metadata = 8, link_to = 9;
+// Of those that do not read one stream alone.
+constexpr int stream = 10;
+// Of read_links: of the event that a link stands for.
+constexpr int original_stream = 10, original_version = 11, original_id = 12, original_created_at = 13;
+// Of the row about the stream, or the log, that a page begins with. It has no id.
+constexpr int head = version, stream_id = position, timeline = link_to;
+} // namespace column
 
 constexpr std::int64_t first_window = 20'000;   // versions or positions that a filter looks at in one statement,
 constexpr std::int64_t last_window = 1'000'000; // growing while it finds little
