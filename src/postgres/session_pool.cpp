@@ -1,7 +1,8 @@
 #include "postgres/session_pool.hpp"
 
 #include "base/text.hpp"
-#include "postgres/command.hpp"
+#include "postgres/begin_request.hpp"
+#include "postgres/session_cleaning.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 
@@ -12,136 +13,11 @@ namespace eventstore::postgres {
 
 namespace {
 
-constexpr int most_attempts = 5;
 constexpr std::chrono::seconds longest_idle(60);
-
-// A statement that nobody waits for any more ends with its connection. Not every server can do that.
-constexpr char watch_connection[] = "set client_connection_check_interval = '1s'";
-
-// What DISCARD ALL does, but for the plans that the append functions have made: to make them again costs more than all of
-// this. In one group, and so in one transaction.
-constexpr const char* cleaning[] = {
-    "close all",
-    "reset session authorization",
-    "reset all",
-    "deallocate all",
-    "unlisten *",
-    "discard temp",
-    "discard sequences",
-    "select pg_catalog.pg_advisory_unlock_all()",
-};
 
 failure closed_failure() { return failure(errc::store_closed, "the store is closed"); }
 
 } // namespace
-
-/// One begin(): what its caller waits for.
-class begin_request final : public detail::operation {
-public:
-    begin_request(std::weak_ptr<session_pool> owner, std::chrono::milliseconds limit)
-        : owner_(std::move(owner)), limit_(limit) {}
-
-    /// On the session's strand.
-    void send(const std::shared_ptr<session>& on) {
-        const auto owner = owner_.lock();
-        if (!owner) return;
-        if (is_claimed() || !on->link) {
-            // Clean already; or gone, and somebody else has told.
-            if (on->link) owner->give_back(on);
-            return owner->put_back(self());
-        }
-        session_ = on;
-        // The log's lock, and those of rows, are waited for no longer than the caller would; then there is a clear error.
-        constexpr std::int64_t longest = 2'147'483'647; // milliseconds, of a setting
-        const std::int64_t limit = std::min<std::int64_t>(limit_.count(), longest);
-        const std::string patience = std::to_string(std::max<std::int64_t>(limit * 3 / 4, 1));
-        const std::string silence = std::to_string(limit);
-        const auto ended = [request = self()](const command_end& how) { request->answered(how); };
-        const std::string doing = "beginning a transaction";
-        const std::shared_ptr<request> group[] = {
-            make_command("begin isolation level read committed", doing, ended),
-            make_command("set local idle_in_transaction_session_timeout = " + silence, doing, ended),
-            make_command("set local lock_timeout = " + patience, doing, ended),
-        };
-        left_ = std::size(group);
-        const auto link = on->link;
-        link->send(group);
-    }
-
-    void fail(const failure& why) {
-        if (!claim()) return;
-        outcome = why;
-        finish();
-    }
-
-    result<session_lease> outcome{failure()};
-
-private:
-    std::shared_ptr<begin_request> self() { return std::static_pointer_cast<begin_request>(shared_from_this()); }
-
-    void answered(const command_end& how) {
-        if (left_ == 0) return; // has ended already
-        if (!how.why && --left_ > 0) return;
-        left_ = 0;
-        const auto owner = owner_.lock();
-        const auto on = std::exchange(session_, nullptr);
-        if (!owner) return;
-        if (!how.why) {
-            session_lease lease(owner, on); // given back here, if the caller has gone
-            if (!claim()) return;
-            outcome = std::move(lease);
-            return finish();
-        }
-        if (how.was_lost && (!how.was_sent || ++attempts_ < most_attempts)) return owner->put_back(self());
-        on->drop(*how.why);
-        fail(*how.why);
-    }
-
-    void start() override {
-        if (const auto owner = owner_.lock()) owner->submit(self());
-    }
-    void cancel() noexcept override {
-        fail(failure(errc::cancelled, "beginning a transaction was cancelled; nothing is left behind"));
-    }
-    void expire() noexcept override {
-        const auto owner = owner_.lock();
-        if (!owner || !claim()) return;
-        outcome = owner->last_failure();
-        if (const auto on = session_) on->drop(failure(errc::connection_lost, "dropped a connection that fell silent"));
-        finish();
-    }
-
-    const std::weak_ptr<session_pool> owner_; // which holds this request in its queue
-    const std::chrono::milliseconds limit_;
-    std::shared_ptr<session> session_; // under way there
-    std::size_t left_ = 0;             // answers to come
-    int attempts_ = 0;
-};
-
-void session::send(std::shared_ptr<request> what) {
-    const std::shared_ptr<request> group[] = {std::move(what)};
-    const auto keep = link;
-    if (keep)
-        keep->send(group);
-    else
-        group[0]->on_lost(failure(errc::connection_lost, "the connection to PostgreSQL was lost"), false);
-}
-
-void session::drop(failure why) {
-    post([self = shared_from_this(), why = std::move(why)] {
-        if (const auto keep = self->link) keep->drop(why);
-    });
-}
-
-void session_lease::give_back() noexcept {
-    const auto what = std::exchange(session_, nullptr);
-    if (!what) return;
-    if (const auto owner = owner_.lock()) owner->give_back(what);
-}
-
-void session_lease::drop(const failure& why) noexcept {
-    if (const auto what = std::exchange(session_, nullptr)) what->drop(why);
-}
 
 session_pool::session_pool(
     const store_options& options, asio::any_io_executor executor, std::shared_ptr<detail::deadlines> timers)
@@ -149,17 +25,10 @@ session_pool::session_pool(
 
 session_pool::~session_pool() = default;
 
-asio::awaitable<result<session_lease>> session_pool::begin(
-    std::shared_ptr<session_pool> self, std::chrono::milliseconds limit, detail::steady_time deadline) {
-    const auto waiting = std::make_shared<begin_request>(self, limit);
-    co_await detail::suspend(waiting, self->timers_.get(), deadline);
-    co_return std::move(waiting->outcome);
-}
-
 void session_pool::submit(std::shared_ptr<begin_request> next) {
     {
         const std::lock_guard lock(mutex_);
-        if (!closed_) {
+        if (!closed_ && !next->client->closed_) {
             waiting_.push_back(std::move(next));
             return serve();
         }
@@ -171,7 +40,7 @@ void session_pool::put_back(std::shared_ptr<begin_request> first) {
     if (first->is_claimed()) return;
     {
         const std::lock_guard lock(mutex_);
-        if (!closed_) {
+        if (!closed_ && !first->client->closed_) {
             waiting_.push_front(std::move(first));
             return serve();
         }
@@ -188,7 +57,7 @@ void session_pool::serve() {
         if (idle_.empty()) break;
         const session_ptr chosen = std::move(idle_.back());
         idle_.pop_back();
-        chosen->is_used_ = true;
+        chosen->user_ = waiting_.front()->client;
         chosen->post([chosen, next = std::move(waiting_.front())] { next->send(chosen); });
         waiting_.pop_front();
     }
@@ -288,28 +157,16 @@ void session_pool::clean(const session_ptr& which) {
     if (!link) return; // broken, and told
     if (is_closed() || !link->is_idle())
         return link->drop(failure(errc::connection_lost, "dropped the connection of a transaction that was given up"));
-    const bool is_open = link->transaction_status() != PQTRANS_IDLE;
-    // Those behind it in the pipeline are sent elsewhere, if the cleaning fails.
-    const auto ended = [weak = std::weak_ptr(link)](const command_end& how) {
-        if (!how.why || how.was_lost) return;
-        if (const auto alive = weak.lock()) alive->drop(*how.why);
-    };
-    const std::string doing = "cleaning up after a transaction";
-    if (is_open) which->send(make_command("rollback", doing, ended));
-    if (!options_.is_pooled()) { // a pooler would have another server's session cleaned
-        std::vector<std::shared_ptr<request>> group;
-        for (const char* const each : cleaning) group.push_back(make_command(each, doing, ended));
-        link->send(group);
-        which->send(make_command(watch_connection, doing, [](const command_end&) {}));
-    }
+    send_cleaning(*which, options_.is_pooled());
     if (!which->link) return;
     const std::lock_guard lock(mutex_);
     if (closed_) return which->drop(closed_failure());
-    which->is_used_ = false;
+    const auto user = std::exchange(which->user_, nullptr);
     which->idle_since_ = std::chrono::steady_clock::now();
     idle_.push_back(which);
     close_unused();
     serve();
+    if (user) check_closed(*user);
 }
 
 void session_pool::broken(const session_ptr& which, const failure& why) {
@@ -317,11 +174,13 @@ void session_pool::broken(const session_ptr& which, const failure& why) {
     const std::lock_guard lock(mutex_);
     std::erase(sessions_, which);
     std::erase(idle_, which);
+    const auto user = std::exchange(which->user_, nullptr);
     if (!closed_) {
         log(why.message());
         serve();
     }
     check_closed();
+    if (user) check_closed(*user);
 }
 
 // Whenever a session is given back: a timer would keep the io_context from ending.
@@ -343,9 +202,8 @@ failure session_pool::last_failure() const {
             detail::message(doing, "no connection could be had in time; last: ", connect_failure_->message());
         return failure(errc::connection_lost, std::move(facts));
     }
-    const auto used = std::ranges::count_if(sessions_, [](const auto& each) { return each->is_used_; });
-    if (static_cast<std::size_t>(used) >= options_.pool_size())
-        facts.message = detail::message(doing, "all ", std::to_string(used),
+    if (in_use() >= options_.pool_size())
+        facts.message = detail::message(doing, "all ", std::to_string(options_.pool_size()),
             " connections for transactions (pool_size) were in use all the time; end transactions sooner, or allow "
             "more");
     else
@@ -363,9 +221,10 @@ void session_pool::close(std::function<void()> closed) {
         if (retry_timer_) retry_timer_->cancel();
         for (const auto& [which, link] : connecting_) which->post([link] { link->stop_connecting(); });
         for (const session_ptr& each : sessions_) {
-            // One that is waited for ends when its transaction is given back.
-            each->post([each] {
-                if (const auto link = each->link; link && link->is_idle()) link->drop(closed_failure());
+            // One that is waited for ends when its transaction is given back; what is being cleaned is not.
+            each->post([self = shared_from_this(), each] {
+                const auto link = each->link;
+                if (link && (link->is_idle() || !self->is_used(*each))) link->drop(closed_failure());
             });
         }
         check_closed();
@@ -381,6 +240,54 @@ void session_pool::check_closed() {
 void session_pool::drop() {
     const std::lock_guard lock(mutex_);
     for (const session_ptr& each : sessions_) each->drop(closed_failure());
+}
+
+void session_pool::close(const client_ptr& client, std::function<void()> closed) {
+    std::vector<std::shared_ptr<begin_request>> refused;
+    {
+        const std::lock_guard lock(mutex_);
+        client->closed_ = true;
+        client->when_closed_ = std::move(closed);
+        std::erase_if(waiting_, [&](const auto& each) {
+            if (each->client != client) return false;
+            refused.push_back(each);
+            return true;
+        });
+        drop_used(client, true); // one that is waited for ends when its transaction is given back
+        check_closed(*client);
+    }
+    for (const auto& each : refused) each->fail(closed_failure());
+}
+
+void session_pool::drop(const client_ptr& client) {
+    const std::lock_guard lock(mutex_);
+    drop_used(client, false);
+}
+
+void session_pool::drop_used(const client_ptr& client, bool only_idle) {
+    for (const session_ptr& each : sessions_) {
+        if (each->user_ != client) continue;
+        each->post([self = shared_from_this(), each, client, only_idle] {
+            const auto link = each->link;
+            if (!link || (only_idle && !link->is_idle())) return;
+            {
+                const std::lock_guard lock(self->mutex_);
+                if (each->user_ != client) return; // given back meanwhile: it may be another's
+            }
+            link->drop(closed_failure());
+        });
+    }
+}
+
+void session_pool::check_closed(session_client& client) {
+    if (!client.closed_ || !client.when_closed_) return;
+    const auto is_its = [&](const session_ptr& each) { return each->user_.get() == &client; };
+    if (std::ranges::none_of(sessions_, is_its)) asio::post(executor_, std::exchange(client.when_closed_, nullptr));
+}
+
+bool session_pool::is_closed(const session_client& client) const {
+    const std::lock_guard lock(mutex_);
+    return client.closed_;
 }
 
 void session_pool::abandon() noexcept {
@@ -407,6 +314,11 @@ void session_pool::abandon() noexcept {
     }
 }
 
+bool session_pool::is_used(const session& which) const {
+    const std::lock_guard lock(mutex_);
+    return which.user_ != nullptr;
+}
+
 bool session_pool::is_closed() const {
     const std::lock_guard lock(mutex_);
     return closed_;
@@ -418,8 +330,12 @@ void session_pool::log(const std::string& text) const {
 
 session_pool::counts session_pool::count() const {
     const std::lock_guard lock(mutex_);
-    const auto used = std::ranges::count_if(sessions_, [](const auto& each) { return each->is_used_; });
-    return {connects_, sessions_.size(), static_cast<std::size_t>(used)};
+    return {connects_, sessions_.size(), in_use()};
+}
+
+std::size_t session_pool::in_use() const {
+    const auto used = std::ranges::count_if(sessions_, [](const auto& each) { return each->user_ != nullptr; });
+    return static_cast<std::size_t>(used);
 }
 
 } // namespace eventstore::postgres

@@ -24,6 +24,7 @@ group_core::group_core(kind what, const store_options& options_, asio::any_io_ex
       timers(std::make_shared<deadlines>(executor)),
       pool(std::make_shared<postgres::pool>(options, executor, timers)),
       appending(std::make_shared<postgres::lender>(what == kind::one ? 1 : options.pool_size())),
+      sessions(std::make_shared<postgres::session_pool>(options, executor, timers)),
       migrating(std::make_shared<postgres::lender>(1)),
       ear(std::make_shared<eventstore::feed::listener>(options, executor)),
       kind_(what) {
@@ -83,29 +84,35 @@ void group_core::end_connections() {
     ear->close();
     migrating->close(nullptr);
     appending->close(nullptr);
-    pool->close([weak = weak_from_this()] {
-        if (const auto self = weak.lock()) self->ended();
-    });
+    const auto part_closed = [weak = weak_from_this()] {
+        if (const auto self = weak.lock()) self->part_ended();
+    };
+    pool->close(part_closed);
+    sessions->close(part_closed);
 }
 
 store_stats group_core::count_connections() const {
     const auto reading = pool->count();
     const auto writing = appending->count();
+    const auto transactions = sessions->count();
     const auto making = migrating->count();
     store_stats now;
-    now.connects = reading.connects + writing.connects + making.connects;
-    now.connections = reading.connections + writing.connections + making.connections;
+    now.connects = reading.connects + writing.connects + transactions.connects + making.connects;
+    now.connections = reading.connections + writing.connections + transactions.connections + making.connections;
     return now;
 }
 
 void group_core::drop() {
-    if (!is_abandoned()) pool->drop();
+    if (is_abandoned()) return;
+    pool->drop();
+    sessions->drop();
 }
 
-void group_core::ended() {
+void group_core::part_ended() {
     std::function<void()> tell;
     {
         const std::lock_guard lock(mutex_);
+        if (--parts_open_ > 0) return;
         if (timer_) timer_->cancel();
         tell = std::exchange(when_ended_, nullptr);
     }
@@ -122,8 +129,10 @@ void group_core::abandon() noexcept {
     abandoned_.store(true, std::memory_order_release);
     migrating->abandon();
     appending->abandon();
+    sessions->abandon();
     migrating.reset();
     appending.reset();
+    sessions.reset();
     ear.reset();
     polls.reset();
     beats.reset();

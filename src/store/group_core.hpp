@@ -8,6 +8,7 @@
 #include "log/statements.hpp"
 #include "postgres/lender.hpp"
 #include "postgres/pool.hpp"
+#include "postgres/session_pool.hpp"
 #include "store/context_life.hpp"
 #include "store/ending.hpp"
 #include "subscription/heart.hpp"
@@ -70,8 +71,9 @@ public:
     // Null once abandoned.
     std::shared_ptr<deadlines> timers;
     std::shared_ptr<postgres::pool> pool;
-    std::shared_ptr<postgres::lender> appending; ///< connections for appending
-    std::shared_ptr<postgres::lender> migrating; ///< one, for making schemas; open only meanwhile
+    std::shared_ptr<postgres::lender> appending;      ///< connections for appending
+    std::shared_ptr<postgres::session_pool> sessions; ///< of transactions
+    std::shared_ptr<postgres::lender> migrating;      ///< one, for making schemas; open only meanwhile
     std::shared_ptr<eventstore::feed::listener> ear;
     std::shared_ptr<eventstore::feed::poller> polls; ///< null for a store by itself, as the next one
     std::shared_ptr<delivery::heart> beats;
@@ -82,7 +84,7 @@ private:
         std::weak_ptr<store_core> store;
     };
     void end_connections();
-    void ended();
+    void part_ended();
 
     const kind kind_;
     std::atomic<std::size_t> next_index_{0};
@@ -91,6 +93,7 @@ private:
     std::mutex mutex_;
     std::vector<member> members_;
     bool is_ending_ = false;
+    int parts_open_ = 2; // the pool, and the sessions
     std::function<void()> when_ended_;
     std::unique_ptr<asio::steady_timer> timer_;
 };

@@ -225,9 +225,6 @@ store_stats store::stats() const {
     const auto& core = *impl_->core;
     const auto appends = core.appender->count();
     store_stats now = core.group->count_connections();
-    const auto transactions = core.sessions->count();
-    now.connects += transactions.connects;
-    now.connections += transactions.connections;
     now.appends = appends.appends;
     now.events_appended = appends.events;
     now.flushes = appends.flushes;

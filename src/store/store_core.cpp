@@ -42,7 +42,6 @@ void store_core::abandon() noexcept {
     keeper.reset();
     machinery.reset();
     appender.reset();
-    sessions->abandon();
     sessions.reset();
     announcer.reset();
     feed.reset();
@@ -73,7 +72,7 @@ void store_core::connect_parts() {
             if (const auto self = weak.lock()) self->committed(which, verdict);
         });
 
-    sessions = std::make_shared<postgres::session_pool>(options, executor, timers);
+    sessions = std::make_shared<postgres::session_client>(group->sessions);
 
     delivery::machinery parts{executor, timers, pool, statements, reader, feed, {}, options.operation_timeout(), {},
         group->beats, options.schema()};

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/live_objects.hpp"
-#include "postgres/session_pool.hpp"
+#include "postgres/session.hpp"
 #include "store/store_core.hpp"
 
 #include <eventstore/query_result.hpp>

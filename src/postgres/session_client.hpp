@@ -1,0 +1,44 @@
+/// A share in the connections for transactions.
+#pragma once
+
+#include "base/deadlines.hpp"
+#include "base/live_objects.hpp"
+#include "base/operation.hpp"
+#include "postgres/session.hpp"
+
+#include <eventstore/error.hpp>
+
+#include <boost/asio/awaitable.hpp>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+
+namespace eventstore::postgres {
+
+/// One of those whose transactions a session_pool opens: a store. Its end is that of its transactions, and of nobody
+/// else's. Thread safe.
+class session_client : public std::enable_shared_from_this<session_client>, private detail::live_object {
+public:
+    explicit session_client(std::weak_ptr<session_pool> owner) : owner_(std::move(owner)) {}
+
+    /// Opens a transaction, and has it end by itself when its owner is silent for longer than `limit`.
+    static asio::awaitable<result<session_lease>> begin(
+        std::shared_ptr<session_client> self, std::chrono::milliseconds limit, detail::steady_time deadline);
+
+    /// Refuses new transactions, and ends those that are open: at once where nothing is under way, else after the
+    /// answer. `closed` is called on any thread, once none is open; never, if the execution context has gone.
+    void close(std::function<void()> closed);
+    /// Ends its transactions now.
+    void drop();
+
+private:
+    friend class session_pool;
+
+    const std::weak_ptr<session_pool> owner_;
+    // Under the mutex of the pool.
+    bool closed_ = false;
+    std::function<void()> when_closed_;
+};
+
+} // namespace eventstore::postgres
