@@ -23,7 +23,6 @@ using namespace std::chrono_literals;
 constexpr auto poll_with_notifications = 5s; // backs them up
 constexpr auto poll_without = 200ms;         // replaces them, behind a pooler
 constexpr auto until_woken = 1s;
-constexpr auto pause_after_failure = 100ms;
 
 constexpr std::size_t most_posted_bytes = std::size_t{16} << 20;
 
@@ -79,7 +78,8 @@ feed::feed(const store_options& options, asio::any_io_executor executor, std::sh
       ear_(std::move(ear)),
       polls_(std::move(polls)),
       strand_(executor_),
-      wake_(strand_) {}
+      wake_(strand_),
+      read_again_(strand_) {}
 
 feed::~feed() = default;
 
@@ -104,6 +104,7 @@ void feed::add(const std::shared_ptr<attachment>& next) {
     arriving_.push_back(next);
     if (state_.has_begun()) return begin(state_.published(), state_.timeline());
     start();
+    wake_.cancel(); // which may be a pause after failures
 }
 
 // What arrives is told of everything after this position.
@@ -133,6 +134,7 @@ void feed::remove(const follower* who) {
     is_followed_.store(false, std::memory_order_release);
     state_.end();
     wake_.cancel();
+    read_again_.cancel();
 }
 
 void feed::own_commit(
@@ -170,6 +172,7 @@ void feed::close() {
         self->is_followed_.store(false, std::memory_order_release);
         self->state_.end();
         self->wake_.cancel();
+        self->read_again_.cancel();
         self->stop_listening();
     });
 }
@@ -245,10 +248,11 @@ asio::awaitable<void> feed::run() {
         looks_alone_ = !now;
         if (!now) {
             is_new_link_ = is_new_link_ || is_new_link;
-            log(now.error().message());
-            co_await pause(pause_after_failure);
+            const auto time = pause_after(now.error(), looks_);
+            co_await pause(time);
             continue;
         }
+        looks_.succeeded();
         bool is_lost = !now->is_held;
         if (had_begun && !is_lost && is_new_link) {
             const std::optional<uuid> event = last_event_;
@@ -327,6 +331,7 @@ asio::awaitable<void> feed::read(feed_state::page_wish wish) {
     what.from(wish.from).count(wish.count);
     auto reading = log::reader::read_with_links(reader_, std::move(what), deadline);
     const auto answer = co_await std::move(reading);
+    if (answer) reads_.succeeded();
     if (answer && answer->timeline == state_.timeline()) {
         state_.page_arrived(answer->page, answer->head);
         progress();
@@ -334,14 +339,12 @@ asio::awaitable<void> feed::read(feed_state::page_wish wish) {
     }
     state_.page_failed();
     if (closed_ || !state_.has_begun()) co_return;
-    if (answer)
-        wake_.cancel(); // another server has answered: what it holds is looked up before anything is told
-    else
-        log(answer.error().message());
-    asio::steady_timer later(strand_, pause_after_failure);
+    if (answer) wake_.cancel(); // another server has answered: what it holds is looked up before anything is told
+    const auto time = answer ? detail::retry_pace::first : pause_after(answer.error(), reads_);
+    read_again_.expires_after(time); // instead of an earlier one, should news have had it read meanwhile
     boost::system::error_code stopped;
-    co_await later.async_wait(asio::redirect_error(asio::use_awaitable, stopped));
-    progress();
+    co_await read_again_.async_wait(asio::redirect_error(asio::use_awaitable, stopped));
+    if (!stopped) progress();
 }
 
 void feed::publish(const feed_state::publication& what) {
@@ -386,8 +389,11 @@ void feed::fail(const failure& why) {
     for (const auto& each : all) each->on_feed_failed(why);
 }
 
-void feed::log(const std::string& text) const {
-    if (options_.on_log()) asio::post(strand_, [log = options_.on_log(), text] { log(text); });
+std::chrono::milliseconds feed::pause_after(const failure& why, detail::retry_pace& pace) const {
+    const auto next = pace.failed(why.code(), std::random_device()());
+    if (next.is_news && options_.on_log())
+        asio::post(strand_, [log = options_.on_log(), text = why.message()] { log(text); });
+    return next.pause;
 }
 
 } // namespace eventstore::feed

@@ -3,6 +3,7 @@
 
 #include "base/asio_calls.hpp"
 #include "base/deadlines.hpp"
+#include "base/retry_pace.hpp"
 #include "feed/feed_state.hpp"
 #include "feed/listener.hpp"
 #include "feed/poller.hpp"
@@ -98,7 +99,8 @@ private:
     asio::awaitable<void> read(feed_state::page_wish wish);
     void publish(const feed_state::publication& what);
     EVENTSTORE_NOT_INTO_COROUTINES void fail(const failure& why);
-    EVENTSTORE_NOT_INTO_COROUTINES void log(const std::string& text) const;
+    EVENTSTORE_NOT_INTO_COROUTINES std::chrono::milliseconds pause_after(
+        const failure& why, detail::retry_pace& pace) const;
     bool has_followers();
 
     const store_options options_;
@@ -121,6 +123,9 @@ private:
     std::vector<std::shared_ptr<attachment>> arriving_; // until it has begun
     std::vector<std::uint32_t> all_;                    // of the page that is being told: what is no link
     asio::steady_timer wake_;
+    asio::steady_timer read_again_;
+    detail::retry_pace looks_;
+    detail::retry_pace reads_;
     std::optional<uuid> last_event_; // the one at the last published position, if it was told
     bool running_ = false;
     bool is_new_link_ = false; // perhaps to another server than before

@@ -5,6 +5,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
+
 BOOST_AUTO_TEST_SUITE(group_subscriptions_test)
 
 using namespace eventstore::test;
@@ -166,6 +168,45 @@ BOOST_FIXTURE_TEST_CASE(the_poll_finds_what_no_notification_told_of_for_each_ten
             BOOST_TEST(batch->front().data() == std::to_string(i));
             batch->ack();
         }
+    }(*this));
+}
+
+// Renamed away and back, the schema is gone for a while, and nobody has to be told of its return.
+BOOST_FIXTURE_TEST_CASE(a_tenant_that_is_gone_is_looked_at_ever_less_often_until_it_is_back, group_fixture) {
+    run([](group_fixture& test) -> asio::awaitable<void> {
+        std::vector<std::string> lines;
+        const auto keep = [&](std::string_view line) { lines.emplace_back(line); };
+        es::store_group group = co_await es::open_group(test.options().pool_size(2).on_log(keep));
+        const std::vector<es::store> stores = co_await test.open_tenants(group, 2);
+        es::event_listener gone = co_await stores[0].listen_to_all();
+        es::event_listener other = co_await stores[1].listen_to_all();
+        const std::string name = quoted_name(test.tenant(0));
+        const std::string away = quoted_name(test.tenant(100));
+        test.ask("alter schema " + name + " rename to " + away);
+        const std::string listening =
+            test.value("select pid from pg_stat_activity where application_name = " + quoted_text(test.schema()) +
+                " and query ilike '%listen%' and pid <> pg_backend_pid() and state = 'idle' limit 1");
+        test.terminate(std::stoi(listening)); // all look when it is back
+        const auto refused = [&] {
+            return std::ranges::count_if(lines, [](const std::string& each) { return each.starts_with("looking"); });
+        };
+        co_await eventually([&] { return refused() > 0; }, default_deadline);
+        const std::uint64_t before = stores[0].stats().reads;
+        co_await wait(2500ms);
+        BOOST_TEST(stores[0].stats().reads > before);
+        BOOST_TEST(stores[0].stats().reads <= before + 8); // not each 100 ms
+        BOOST_TEST(refused() == 1);
+        co_await stores[1].append("a", es::no_stream, counted_one("meanwhile"));
+        const auto heard = co_await other.next(30s);
+        BOOST_TEST((heard && heard->size() == 1u));
+
+        test.ask("alter schema " + away + " rename to " + name);
+        test.in(0,
+            "select (tenant.append_event('a', -1, gen_random_uuid(), 'T', convert_to('back', 'UTF8'), '', null, null,"
+            " null, false))[1]"); // nobody is notified
+        const auto back = co_await gone.next(30s);
+        BOOST_REQUIRE((back && back->size() == 1u));
+        BOOST_TEST(back->front().data() == "back");
     }(*this));
 }
 
