@@ -26,8 +26,10 @@ class group_impl;
 ///     co_await shop.append("account-1", es::no_stream, opened);
 ///
 /// The stores are what `open` would give, each for itself: none sees the events, subscriptions or failures of another.
-/// They share `pool_size` connections for reading and as many for appending, all opened when they are needed, and one that
-/// listens while there are subscriptions. A store that nobody uses costs no connection and no statement.
+/// They share `pool_size` connections for reading, as many for appending and as many for transactions, all opened when they
+/// are needed, and one that listens while there are subscriptions. Transactions wait in order for a connection, whoever
+/// begins them: one tenant's long ones hold up those of the others. A store that nobody uses costs no connection and no
+/// statement.
 ///
 /// **Limits.** A statement is kept prepared for those stores that are used the most. The server keeps some memory for each
 /// schema that a connection has met; keep `pool_size` small where the schemas are thousands.
@@ -54,7 +56,7 @@ public:
     asio::awaitable<store> open(std::string_view schema) const;
 
     /// The connections, and the statements sent for all stores since the group was opened. What is about appends stands in
-    /// the stores' own.
+    /// the stores' own; the connections there are those of the whole group.
     store_stats stats() const;
 
     /// Closes all stores, as `store::close` does, and then the connections. Takes twice `close_timeout` at most.

@@ -47,11 +47,11 @@ class transaction_impl;
 /// **Isolation** is READ COMMITTED, which appends need. Without appends your SQL may choose another, by its first
 /// statement: `set transaction isolation level serializable`.
 ///
-/// **Connections.** Each transaction has one for itself: at most `store_options::pool_size`, beside those for reading.
-/// begin() waits in order for one to become free. What a transaction leaves in its session (settings, temporary tables,
-/// advisory locks, prepared statements) is not there for the next one; behind a transaction pooler leave nothing there
-/// (`set local`, `on commit drop`, `pg_advisory_xact_lock`). A transaction that is idle for longer than its time limit is
-/// ended by the server.
+/// **Connections.** Each transaction has one for itself: at most `store_options::pool_size`, beside those for reading; all
+/// stores of a `store_group` together have as many. begin() waits in order for one to become free. What a transaction
+/// leaves in its session (settings, temporary tables, advisory locks, prepared statements) is not there for the next one;
+/// behind a transaction pooler leave nothing there (`set local`, `on commit drop`, `pg_advisory_xact_lock`). A transaction
+/// that is idle for longer than its time limit is ended by the server.
 ///
 /// **Time limit.** That of `store.within(limit).begin()`, or `operation_timeout`, for each operation. The locks of rows,
 /// and that of the log, are waited for three quarters of it; then it fails with `lock_timeout`.
