@@ -81,8 +81,7 @@ BOOST_FIXTURE_TEST_CASE(one_that_waits_is_cancelled_and_takes_nobodys_turn, pool
         begun first = co_await begin(client);
         asio::cancellation_signal signal;
         const auto executor = co_await asio::this_coro::executor;
-        started<begun> cancelled(executor, begin(client),
-            [&](auto handler) { return asio::bind_cancellation_slot(signal.slot(), std::move(handler)); });
+        started<begun> cancelled(executor, begin(client), signal.slot());
         auto next = co_await start(begin(client));
         auto late = co_await start(begin(client, 20ms));
         co_await eventually([&] { return late.done(); }, default_deadline);
