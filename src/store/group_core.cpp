@@ -138,6 +138,7 @@ void group_core::abandon() noexcept {
     beats.reset();
     pool.reset();
     timers.reset();
+    migrating_strand.reset();
     end->abandon();
     const std::lock_guard lock(mutex_);
     timer_.reset();

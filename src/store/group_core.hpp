@@ -24,6 +24,7 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -66,9 +67,9 @@ public:
 
     const store_options options;
     const asio::any_io_executor executor;
-    const postgres::connection::strand migrating_strand;
     const std::shared_ptr<ending> end = std::make_shared<ending>();
     // Null once abandoned.
+    std::optional<postgres::connection::strand> migrating_strand;
     std::shared_ptr<deadlines> timers;
     std::shared_ptr<postgres::pool> pool;
     std::shared_ptr<postgres::lender> appending;      ///< connections for appending

@@ -90,7 +90,7 @@ private:
 
 asio::awaitable<result<int>> migrate_in_turn(group_ptr group, store_options options) {
     const auto lender = group->core->migrating;
-    const auto strand = group->core->migrating_strand;
+    const connection::strand strand = *group->core->migrating_strand;
     const auto turn = std::make_shared<place_wait>(lender);
     co_await detail::suspend(turn, nullptr, steady_time::max());
     result<int> outcome{0};
@@ -133,7 +133,7 @@ asio::awaitable<result<std::shared_ptr<store_impl>>> open_apart(group_ptr group,
     if (const auto why = log::check_version(*found, options)) co_return *why;
     if (*found < log::needed_schema_version()) {
         auto migrating = migrate_in_turn(group, options);
-        auto going = detail::run_apart(group->core->migrating_strand, std::move(migrating), "making a schema");
+        auto going = detail::run_apart(*group->core->migrating_strand, std::move(migrating), "making a schema");
         const auto migrated = co_await std::move(going);
         if (!migrated) co_return migrated.error();
     }
