@@ -7,9 +7,13 @@
 -- The page is cut so that it cannot exceed max_bytes, going by the largest event that the log holds: no sizes are
 -- added up, which would make it a third slower. Where that cuts off too much, read_stream_bounded is the one to use.
 --
--- An event with link_to stands for the one at that position; see originals.
+-- The branches of a UNION ALL, and the rows of an ordered subquery, come in their order as long as no parallel workers
+-- share the work. The functions here, and a materialized CTE, do not let any in.
 --
--- The library keeps the lines marked with its direction, and drops the others.
+-- An event with link_to stands for the one at that position; see originals. For a stream that is known to hold links the
+-- row has what a copy knows of its original. Others are read without these columns: they would take a tenth longer.
+--
+-- The library keeps the lines marked with its direction, and drops the others; so those marked "links".
 --   $1 name, $2 from version (inclusive), $3 count, $4 max_bytes
 with stream as materialized (
     select
@@ -23,11 +27,13 @@ with stream as materialized (
 select
     s.head as stream_version, s.stream_id as position, null as created_at, null as event_id, null as correlation_id,
     null as causation_id, null as type, null as data, null as metadata, s.timeline as link_to
+    , null as link_stream_id, null as link_version, null as link_event_id, null as link_created_at -- links
 from stream as s
 union all
 select
     e.stream_version, e.position, e.created_at, e.event_id, e.correlation_id,
     e.causation_id, e.type, e.data, e.metadata, e.link_to
+    , e.link_stream_id, e.link_version, e.link_event_id, e.link_created_at -- links
 from stream as s
 cross join lateral (
     select *

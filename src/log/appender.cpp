@@ -4,12 +4,8 @@
 #include "log/flush.hpp"
 #include "log/outcome_failure.hpp"
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
-#include <random>
 #include <utility>
 
 namespace eventstore::log {
@@ -19,8 +15,6 @@ namespace {
 constexpr int most_attempts = 8;  // of an append whose connection is lost again and again
 constexpr int hops_to_rejoin = 2; // a writer that posts once between two appends still makes it into the next flush
 
-failure closed_failure() { return failure(errc::store_closed, "the store is closed: nothing was appended"); }
-
 append_queue<append_request>::limits limits_of(const store_options& options) {
     append_queue<append_request>::limits limits;
     limits.queued_bytes = options.max_queued_bytes();
@@ -28,6 +22,8 @@ append_queue<append_request>::limits limits_of(const store_options& options) {
 }
 
 } // namespace
+
+failure appender::closed_failure() { return failure(errc::store_closed, "the store is closed: nothing was appended"); }
 
 appender::appender(const store_options& options, asio::any_io_executor executor,
     std::shared_ptr<const statements> statements, std::shared_ptr<detail::deadlines> timers,
@@ -48,75 +44,6 @@ appender::~appender() {
     if (connection_) lender_->lost();
     connection_.reset();
     lender_->give_back(this, nullptr);
-}
-
-// ---- the place for a connection
-
-void appender::on_lent(connection_ptr link) {
-    asio::post(strand_, [self = shared_from_this(), link = std::move(link)]() mutable { self->lent(std::move(link)); });
-}
-
-void appender::lent(connection_ptr link) {
-    loan_ = loan::held;
-    had_turn_ = false;
-    if (link) {
-        link->move_to(strand_);
-        if (link->is_open())
-            adopt(std::move(link));
-        else
-            lender_->lost();
-    }
-    cut();
-    if (lender_->is_wanted()) give_back_soon(); // it may have nothing to send any more
-}
-
-void appender::adopt(connection_ptr link) {
-    link->start_pipeline([weak = weak_from_this()](const failure& why) {
-        if (const auto self = weak.lock()) self->broken(why);
-    });
-    connection_ = std::move(link);
-    const std::lock_guard lock(mutex_);
-    connect_failure_.reset();
-}
-
-void appender::on_recalled() {
-    asio::post(strand_, [self = shared_from_this()] {
-        if (!self->give_back()) self->lender_->keeps();
-    });
-}
-
-// After its turn, or while it has nothing to send, it does not keep others waiting.
-bool appender::is_due_back() {
-    if (loan_ != loan::held || connecting_) return false;
-    const std::lock_guard lock(mutex_);
-    return !gate_.is_shut() && (had_turn_ || queue_.empty());
-}
-
-bool appender::give_back() {
-    if (!is_due_back()) return false;
-    if (connection_ && !connection_->is_at_rest()) {
-        if (!connection_->is_idle()) return false;
-        connection_->settle();
-        give_back_soon();
-        return false;
-    }
-    loan_ = loan::none;
-    auto link = std::move(connection_);
-    lender_->give_back(this, std::move(link));
-    return true;
-}
-
-// Not from within the connection's own loop.
-void appender::give_back_soon() {
-    asio::post(strand_, [self = shared_from_this()] {
-        if (!self->lender_->is_wanted() || !self->give_back()) return;
-        bool is_needed = false;
-        {
-            const std::lock_guard lock(self->mutex_);
-            is_needed = self->gate_.is_open() && !self->queue_.empty();
-        }
-        if (is_needed) self->connect_soon(); // the next turn
-    });
 }
 
 asio::awaitable<result<std::vector<append_result>>> appender::append(
@@ -204,79 +131,6 @@ void appender::send(std::vector<request_ptr> appends, bool careful) {
     const std::shared_ptr<postgres::request> group[] = {flush_};
     const auto link = connection_;
     link->send(group);
-}
-
-void appender::connect_soon() {
-    bool is_needed = false;
-    {
-        const std::lock_guard lock(mutex_);
-        is_needed = !queue_.empty() && !dropped_;
-    }
-    if (!is_needed) {
-        (void)give_back();
-        return end_if_done();
-    }
-    if (loan_ == loan::none) {
-        loan_ = loan::asked;
-        return lender_->ask(shared_from_this());
-    }
-    if (loan_ == loan::held && !std::exchange(connecting_, true))
-        asio::co_spawn(strand_, connect(), [self = shared_from_this()](const std::exception_ptr&) {});
-}
-
-asio::awaitable<void> appender::connect() {
-    const auto self = shared_from_this();
-    result<void> outcome;
-    const auto link = std::make_shared<postgres::connection>(strand_, !options_.is_pooled(), options_.on_log());
-    try {
-        const auto pause = backoff_.next(std::random_device()());
-        if (pause.count() > 0) {
-            boost::system::error_code stopped;
-            pause_.expires_after(pause);
-            co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, stopped));
-        }
-        connecting_link_ = link;
-        auto settings = postgres::connect_settings::make(options_, postgres::session_kind::appending);
-        if (is_dropped()) {
-            outcome = closed_failure();
-        } else if (settings) {
-            const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
-            auto attempt = postgres::connection::connect(link, *settings, deadline);
-            outcome = co_await std::move(attempt);
-        } else {
-            outcome = settings.error();
-        }
-    } catch (const std::exception& problem) { // out of descriptors, threads or memory
-        outcome = failure(errc::connection_lost, detail::message("connecting to PostgreSQL: ", problem.what()));
-    }
-    connecting_ = false;
-    connecting_link_.reset();
-    if (outcome) {
-        lender_->opened();
-        adopt(link);
-    } else {
-        lender_->failed_to_open(outcome.error());
-        if (options_.on_log()) {
-            auto tell = [log = options_.on_log(), text = outcome.error().message()] { log(text); };
-            detail::post_from_coroutine(strand_, std::move(tell));
-        }
-        const std::lock_guard lock(mutex_);
-        connect_failure_ = outcome.error();
-    }
-    cut();
-}
-
-bool appender::is_dropped() const {
-    const std::lock_guard lock(mutex_);
-    return dropped_;
-}
-
-void appender::broken(const failure& why) {
-    connection_.reset();
-    lender_->lost();
-    if (options_.on_log()) asio::post(strand_, [log = options_.on_log(), text = why.message()] { log(text); });
-    const std::lock_guard lock(mutex_);
-    if (!gate_.is_shut()) cut_soon(); // what waits needs a new connection
 }
 
 void appender::stored(flush& which, const append_plan::verdict& verdict) {

@@ -80,6 +80,7 @@ private:
     void on_recalled() override;
     bool is_idle() const noexcept override { return !is_sending_.load(); }
 
+    static failure closed_failure();
     void submit(request_ptr next);
     void give_up(append_request& which, errc why) noexcept;
     void cut_soon();                           // with the mutex held

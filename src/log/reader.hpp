@@ -21,6 +21,8 @@ namespace eventstore::log {
 
 namespace asio = boost::asio;
 
+struct page_query;
+
 /// Reads pages, by one statement each where that is possible. Arguments are valid. Thread safe.
 class reader : public std::enable_shared_from_this<reader> {
 public:
@@ -67,7 +69,6 @@ public:
     std::uint64_t events_read() const noexcept { return events_read_.load(std::memory_order_relaxed); }
 
 private:
-    struct page_query;
     static page_query make_query(std::string stream, read_options options, detail::steady_time deadline);
     static task<event_page> read_plain(self_ptr self, page_query& query);
     static task<event_page> read_bounded(self_ptr self, page_query& query);

@@ -53,31 +53,17 @@ std::string for_schema(std::string_view sql, std::string_view schema) {
     }
 }
 
-std::string for_direction(std::string_view sql, bool backward) {
-    const std::string_view kept = backward ? " -- backward" : " -- forward";
-    const std::string_view dropped = backward ? " -- forward" : " -- backward";
-    std::string result;
-    while (!sql.empty()) {
-        const auto end = sql.find('\n');
-        std::string_view line = sql.substr(0, end);
-        sql.remove_prefix(end == std::string_view::npos ? sql.size() : end + 1);
-        if (line.ends_with(dropped)) continue;
-        if (line.ends_with(kept)) line.remove_suffix(kept.size());
-        result += line;
-        result += '\n';
-    }
-    return result;
-}
+namespace {
 
-std::string for_state(std::string_view sql, bool deleted) {
-    constexpr std::string_view mark = " -- deleted";
+/// Keeps the lines that end with the mark, without it, or drops them.
+std::string with_marked_lines(std::string_view sql, std::string_view mark, bool kept) {
     std::string result;
     while (!sql.empty()) {
         const auto end = sql.find('\n');
         std::string_view line = sql.substr(0, end);
         sql.remove_prefix(end == std::string_view::npos ? sql.size() : end + 1);
         if (line.ends_with(mark)) {
-            if (!deleted) continue;
+            if (!kept) continue;
             line.remove_suffix(mark.size());
         }
         result += line;
@@ -85,6 +71,16 @@ std::string for_state(std::string_view sql, bool deleted) {
     }
     return result;
 }
+
+} // namespace
+
+std::string for_direction(std::string_view sql, bool backward) {
+    return with_marked_lines(with_marked_lines(sql, " -- forward", !backward), " -- backward", backward);
+}
+
+std::string for_state(std::string_view sql, bool deleted) { return with_marked_lines(sql, " -- deleted", deleted); }
+
+std::string for_links(std::string_view sql, bool links) { return with_marked_lines(sql, " -- links", links); }
 
 std::string for_payload(std::string_view sql, payload_format format) {
     constexpr std::string_view only_jsonb = "--jsonb ";
@@ -131,8 +127,10 @@ statements::statements(std::string_view schema, std::size_t first_index) : next_
                               std::string_view doing) {
             return make(schema, std::string(name) + suffix, for_direction(sql, backward), std::move(types), doing);
         };
-        read_stream[backward] = page("read_stream", sql::read_stream, {text, int8, int8, int8}, "reading a stream");
-        read_links[backward] = page("read_links", sql::read_links, {text, int8, int8, int8}, "reading a stream");
+        read_stream[backward] =
+            page("read_stream", for_links(sql::read_stream, false), {text, int8, int8, int8}, "reading a stream");
+        read_links[backward] =
+            page("read_links", for_links(sql::read_stream, true), {text, int8, int8, int8}, "reading a stream");
         read_stream_bounded[backward] = page("read_stream_bounded", sql::read_stream_bounded,
             {text, int8, int8, int8, text_array, int8}, "reading a stream");
         read_all[backward] = page("read_all", sql::read_all, {int8, int8, int8, boolean}, "reading the log");

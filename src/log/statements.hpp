@@ -25,6 +25,9 @@ std::string for_direction(std::string_view sql, bool backward);
 /// Keeps the lines marked `-- deleted` (without the mark) or drops them.
 std::string for_state(std::string_view sql, bool deleted);
 
+/// Keeps the lines marked `-- links` (without the mark) or drops them.
+std::string for_links(std::string_view sql, bool links);
+
 /// For payloads kept as jsonb: drops the lines marked `-- bytea`, and takes the comment mark off those that begin with
 /// `--jsonb `. For bytea the SQL is as it stands.
 std::string for_payload(std::string_view sql, payload_format format);

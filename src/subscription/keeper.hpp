@@ -55,6 +55,7 @@ private:
     using key = std::pair<std::string, std::string>;
     class freed_wait;
 
+    static failure closed_failure();
     static asio::awaitable<result<void>> take(
         std::shared_ptr<keeper> self, subscription_ptr what, std::weak_ptr<void> caller, steady_time deadline);
     asio::awaitable<result<std::optional<shared_subscription::claim>>> claim_once(

@@ -383,16 +383,14 @@ subscription_state::checkpoint subscription_state::done() const {
     now.events = done_count_;
     now.where = done_;
     if (entries_.empty()) {
-        // What was filtered out is done, too.
-        now.where = received_;
+        now.where = received_; // what was filtered out is done, too
     } else if (entries_.front().is_replay) {
-        now.where = done_; // it tells nothing of what lies before it
+        // tells nothing of what lies before it
     } else if (how_.of_log) {
         now.where.position = std::max(done_.position, entries_.front().event().link_position() - 1);
     } else {
         const std::int64_t before = entries_.front().event().link_version() - 1;
-        const bool is_same_life = entries_.front().life == done_life_;
-        now.where.version = is_same_life ? std::max(done_.version, before) : before;
+        now.where.version = entries_.front().life == done_life_ ? std::max(done_.version, before) : before;
     }
     const std::uint32_t life = entries_.empty() ? life_ : entries_.front().life;
     if (count_of(now.where) == count_of(done_) && life == done_life_) now.event = done_event_;

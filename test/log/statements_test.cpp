@@ -159,6 +159,12 @@ BOOST_AUTO_TEST_CASE(a_state_keeps_its_lines_or_drops_them) {
     BOOST_TEST(for_state("", true) == "");
 }
 
+BOOST_AUTO_TEST_CASE(what_links_need_is_kept_or_dropped) {
+    const std::string_view sql = "select a\n    , b -- links\nfrom c";
+    BOOST_TEST(for_links(sql, true) == "select a\n    , b\nfrom c\n");
+    BOOST_TEST(for_links(sql, false) == "select a\nfrom c\n");
+}
+
 BOOST_AUTO_TEST_CASE(no_file_keeps_a_mark_of_the_schema_it_was_written_for) {
     for (const std::string& text : all_rendered("mine")) {
         std::string rest = bare(text);
@@ -178,13 +184,14 @@ BOOST_AUTO_TEST_CASE(no_statement_keeps_a_mark_of_a_direction) {
         BOOST_TEST(!holds(each->text, "-- backward"), each->name);
         BOOST_TEST(!holds(each->text, "forward\n"), each->name);
         BOOST_TEST(!holds(each->text, "-- deleted\n"), each->name);
+        BOOST_TEST(!holds(each->text, "-- links\n"), each->name);
     }
 }
 
 BOOST_AUTO_TEST_CASE(a_direction_orders_and_bounds_every_page) {
     const statements store("mine");
     for (const auto* const pair :
-        {&store.read_stream, &store.read_stream_bounded, &store.read_all, &store.read_all_bounded}) {
+        {&store.read_stream, &store.read_links, &store.read_stream_bounded, &store.read_all, &store.read_all_bounded}) {
         const std::string forward = bare((*pair)[0].text);
         const std::string backward = bare((*pair)[1].text);
         BOOST_TEST(!holds(forward, " desc\n"), forward);

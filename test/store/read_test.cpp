@@ -1,3 +1,4 @@
+#include "log/statements.hpp"
 #include "support/store_fixture.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -312,6 +313,31 @@ BOOST_FIXTURE_TEST_CASE(many_callers_read_at_once_and_each_gets_its_own_page, st
         BOOST_TEST(right == 200);
         BOOST_TEST(store.stats().connections <= 3u);
     });
+}
+
+// A page relies on the order of a UNION ALL, which workers that share the work would mix up.
+BOOST_FIXTURE_TEST_CASE(no_page_is_read_by_parallel_workers, store_fixture) {
+    run(es::migrate(options()));
+    session server;
+    const auto is_parallel = [&](const std::string& statement) {
+        bool has_workers = false;
+        for (const auto& row : server.run("explain " + statement))
+            has_workers = has_workers || row[0].find("Gather") != std::string::npos;
+        return has_workers;
+    };
+    server.run("select set_config(name, 'on', false) from pg_settings"
+               " where name in ('force_parallel_mode', 'debug_parallel_query')");
+    server.run("set plan_cache_mode = force_generic_plan");
+    BOOST_TEST(is_parallel(here("select * from eventstore.events")), "the settings let every other statement be");
+    const es::log::statements all(schema());
+    for (const auto* const pair :
+        {&all.read_stream, &all.read_links, &all.read_stream_bounded, &all.read_all, &all.read_all_bounded})
+        for (const es::postgres::statement& each : *pair) {
+            server.run("prepare \"" + each.name + "\" as " + each.text);
+            std::string nulls = "null";
+            for (std::size_t i = 1; i < each.types.size(); ++i) nulls += ", null";
+            BOOST_TEST(!is_parallel("execute \"" + each.name + "\" (" + nulls + ")"), each.name);
+        }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -121,6 +121,11 @@ inline std::vector<std::int64_t> positions_of(const event_page& page) {
     for (const recorded_event& each : page) out.push_back(each.position());
     return out;
 }
+inline std::vector<uuid> ids_of(const event_page& page) {
+    std::vector<uuid> out;
+    for (const recorded_event& each : page) out.push_back(each.id());
+    return out;
+}
 using numbers = std::vector<std::int64_t>;
 using texts = std::vector<std::string>;
 

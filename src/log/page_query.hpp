@@ -1,0 +1,71 @@
+/// A read on its way.
+#pragma once
+
+#include "base/deadlines.hpp"
+#include "log/page.hpp"
+#include "postgres/result.hpp"
+
+#include <eventstore/read_options.hpp>
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace eventstore::log {
+
+/// What is wanted, and what has been found so far.
+struct page_query {
+    std::string stream; // empty = the log of all streams
+    read_options options;
+    detail::steady_time deadline;
+
+    std::int64_t from = 0;
+    std::int64_t bytes = 0;
+    bool with_links = false; // of all streams, when reading the log
+    std::vector<detail::page_row> rows;
+    std::vector<std::int64_t> stream_ids; // of each row's event; 0 = the stream that is read
+    struct link {
+        std::size_t row = 0;
+        std::int64_t original = 0;
+        std::int64_t stream_id = 0; // of the link, when reading the log
+    };
+    std::vector<link> links;
+    std::shared_ptr<std::vector<detail::link_place>> link_places; // of the links, in their order
+    std::shared_ptr<std::deque<detail::link_place>> copies;       // of links that need not be followed
+    std::vector<detail::page::keep_alive> storage;
+    bool complete = false;
+    std::int64_t head = 0;
+    std::int32_t timeline = 0;
+    std::int64_t stream_id = 0;
+
+    bool is_log() const noexcept { return stream.empty(); }
+    bool is_backward() const noexcept { return options.is_backward(); }
+    std::int64_t room() const noexcept { return static_cast<std::int64_t>(options.count() - rows.size()); }
+    std::int64_t bytes_left() const noexcept { return static_cast<std::int64_t>(options.max_bytes()) - bytes; }
+    std::int64_t place(const detail::page_row& row) const noexcept {
+        if (row.link) return is_log() ? row.link->position : row.link->version;
+        return is_log() ? row.position : row.version;
+    }
+
+    /// True if nothing can come after this place.
+    bool is_end(std::int64_t reached) const noexcept { return is_backward() ? reached <= 1 : reached >= head; }
+    void go_on_after(std::int64_t reached) noexcept { from = is_backward() ? reached - 1 : reached + 1; }
+
+    struct taken {
+        std::size_t rows = 0;
+        bool is_cut = false;     // by max_bytes
+        bool is_missing = false; // there is no such stream
+    };
+    /// The rows of an answer, after those that are here.
+    taken take(postgres::result_handle answer);
+    /// Makes the row of a link, which is a copy, the row of the event that it stands for.
+    void complete_copy(const postgres::rows& from, int row_there, std::int64_t original, detail::page_row& row);
+    void keep(postgres::result_handle answer) {
+        storage.push_back(std::shared_ptr<const PGresult>(answer.release(), postgres::result_deleter()));
+    }
+    event_page make_page() &&;
+};
+
+} // namespace eventstore::log
