@@ -105,7 +105,7 @@ sub walk {
                   $statement =~ /$lambda$/ ? 'lambda'
                 : $depth > 0 || (@stack && $stack[-1][0] eq 'list') ? 'list'
                 : $statement =~ /^\s*$|\)\s*$|\b(?:else|do|try|const|noexcept|override|final|mutable)\s*$|[^:]:\s*$|->\s*[^(){};=]+$/ ? 'block'
-                : $statement =~ /^\s*(?:template\s*<.*>\s*)?(?:inline\s+)?(?:namespace|class|struct|union|enum|extern|concept|export)\b[^=]*$/ ? 'block'
+                : $statement =~ /^\s*(?:[A-Z_]+\(\w*\)\s*)*(?:template\s*<.*>\s*)?(?:inline\s+)?(?:namespace|class|struct|union|enum|extern|concept|export)\b[^=]*$/ ? 'block'
                 : $statement =~ /^\s*[\w:<>,&*\s()\[\]]*\brequires\b/ ? 'block'
                 : 'list';
             if ($kind eq 'list') {

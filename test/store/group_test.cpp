@@ -51,6 +51,12 @@ BOOST_FIXTURE_TEST_CASE(tenants_see_nothing_of_each_other, group_fixture) {
         co_await expect_error(es::errc::stream_not_found, stores[0].read("other"));
         co_await stores[0].append("other", es::no_stream, counted_one("x"));
         co_await expect_error(es::errc::stream_not_found, stores[1].read("other"));
+        const es::snapshot state("account", 1, "Balance", "of the first");
+        co_await stores[0].record_snapshot(state);
+        co_await expect_error(es::errc::snapshot_not_found, stores[1].read_snapshot("account"));
+        co_await stores[1].delete_snapshot("account");
+        const es::snapshot kept = co_await stores[0].read_snapshot("account");
+        BOOST_TEST(kept.data() == "of the first");
         co_await group.close();
     }(*this));
 }
