@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 using detail::message;
 
 constexpr auto window = 20ms; // for the others to come
-// Planning takes some 0.1 ms a schema, during which the connection serves nobody else.
+// Planning takes longer with each schema, and meanwhile the connection serves nobody else.
 constexpr std::size_t most_at_once = 334;
 
 /// Whether the server has refused the statement, for the sake of one of its parts perhaps.

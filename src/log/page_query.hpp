@@ -62,6 +62,7 @@ struct page_query {
     taken take(postgres::result_handle answer);
     /// Makes the row of a link, which is a copy, the row of the event that it stands for.
     void complete_copy(const postgres::rows& from, int row_there, std::int64_t original, detail::page_row& row);
+    /// The views of rows point into it.
     void keep(postgres::result_handle answer) {
         storage.push_back(std::shared_ptr<const PGresult>(answer.release(), postgres::result_deleter()));
     }
