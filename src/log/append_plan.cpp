@@ -289,4 +289,18 @@ std::optional<append_plan::verdict> append_plan::outcomes(const answer& from) co
     return all;
 }
 
+log_mark last_stored(
+    std::span<const std::shared_ptr<append_request>> appends, const append_plan::verdict& verdict) noexcept {
+    log_mark last;
+    auto outcome = verdict.outcomes.begin();
+    for (const auto& append : appends) {
+        for (const append_part& part : append->parts) {
+            const auto& each = *outcome++;
+            if (each.is_success() && each.result.last_position > last.position)
+                last = {verdict.timeline, each.result.last_position, part.events.back().id()};
+        }
+    }
+    return last;
+}
+
 } // namespace eventstore::log

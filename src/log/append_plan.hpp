@@ -2,6 +2,7 @@
 #pragma once
 
 #include "log/append_request.hpp"
+#include "log/log_mark.hpp"
 #include "postgres/parameters.hpp"
 
 #include <cstdint>
@@ -86,5 +87,9 @@ private:
     bool has_units_ = false;
     bool has_links_ = false;
 };
+
+/// The last event of those that a transaction has stored, or found stored; position 0 = there is none.
+log_mark last_stored(
+    std::span<const std::shared_ptr<append_request>> appends, const append_plan::verdict& verdict) noexcept;
 
 } // namespace eventstore::log

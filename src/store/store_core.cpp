@@ -102,6 +102,7 @@ void store_core::committed(appends which, const log::append_plan::verdict& verdi
         if (each.what == kind::appended || each.what == kind::already_appended) stored.add(each.result);
     }
     if (stored.last == 0) return;
+    seen->note(log::last_stored(which, verdict));
     if (feed->is_followed()) {
         if (appended.last != 0 && eventstore::feed::has_links(which))
             feed->hint(appended.last);

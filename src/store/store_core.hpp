@@ -8,6 +8,7 @@
 #include "feed/feed.hpp"
 #include "log/appender.hpp"
 #include "log/reader.hpp"
+#include "log/seen_log.hpp"
 #include "postgres/pool.hpp"
 #include "postgres/session_client.hpp"
 #include "store/context_life.hpp"
@@ -51,6 +52,8 @@ public:
     const store_options options;
     const asio::any_io_executor executor;
     const std::shared_ptr<ending> end = std::make_shared<ending>();
+    /// How far this store has seen its log; kept by whoever asks the server about it.
+    const std::shared_ptr<log::seen_log> seen = std::make_shared<log::seen_log>();
     // Null once abandoned.
     std::shared_ptr<group_core> group;
     std::shared_ptr<deadlines> timers;

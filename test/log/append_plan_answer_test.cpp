@@ -210,4 +210,23 @@ BOOST_AUTO_TEST_CASE(random_answers_are_understood_whole_or_not_at_all) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(the_last_event_stored_is_the_one_with_the_highest_position) {
+    std::vector<append_ptr> all;
+    for (const char* stream : {"a", "b", "c"})
+        all.push_back(append_of(stream, any, {event_data("Counted", "{}"), event_data("Counted", "{}")}));
+    append_plan::verdict verdict;
+    verdict.timeline = 3;
+    verdict.outcomes.resize(3);
+    verdict.outcomes[0].result.last_position = 9;
+    verdict.outcomes[1].what = kind::already_appended;
+    verdict.outcomes[1].result.last_position = 20;
+    verdict.outcomes[2].what = kind::duplicate_event;
+    verdict.outcomes[2].result.last_position = 30;
+    const log::log_mark expected{3, 20, all[1]->parts.front().events.back().id()};
+    BOOST_TEST((log::last_stored(all, verdict) == expected));
+
+    for (auto& each : verdict.outcomes) each.what = kind::wrong_version;
+    BOOST_TEST((log::last_stored(all, verdict) == log::log_mark()));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
