@@ -25,6 +25,9 @@
 /// member must be there and fit, members that the struct does not have are passed over. The message of a failure names
 /// the place: `lines[3].price: a whole number that fits 32 bits is expected, not a string`.
 ///
+/// Numbers come back bit for bit, doubles and floats as well as whole numbers of 64 bits; out of `jsonb`, which has no
+/// such number, -0.0 comes back as 0.
+///
 /// **Time goes by.** What is stored stays as it is, so the codec says what it was called, oldest first, and how one form
 /// becomes the next. An event runs through all steps from its own on:
 ///
@@ -195,7 +198,7 @@ std::string json_object(NamesAndValues&&... members) {
     return document.text();
 }
 
-/// The data of an event, read as JSON. Errors: throws `event_not_decodable`, naming the event.
+/// The data of an event, read as JSON, its numbers exactly. Errors: throws `event_not_decodable`, naming the event.
 EVENTSTORE_EXPORT boost::json::value json_data(const recorded_event& event);
 /// The metadata of an event, read as JSON; null if there is none. Errors: throws `event_not_decodable`.
 EVENTSTORE_EXPORT boost::json::value json_metadata(const recorded_event& event);

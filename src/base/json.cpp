@@ -2,11 +2,10 @@
 
 #include <eventstore/decode.hpp>
 
+#include "base/json_parser.hpp"
 #include "base/text.hpp"
 #include "base/time_text.hpp"
 
-#include <boost/json/parse_options.hpp>
-#include <boost/json/parser.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/serializer.hpp>
 
@@ -37,18 +36,11 @@ bool is_plain_name(std::string_view name) {
         [](char c) { return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); });
 }
 
-json::parse_options options() {
-    json::parse_options how;
-    how.max_depth = 512; // what can be written must be readable
-    return how;
-}
-
 json::value read_json_text(const recorded_event& event, std::string_view what, std::string_view text) {
-    boost::system::error_code failed;
-    json::parser parser(json::storage_ptr(), options());
-    parser.write(json::string_view(text.data(), text.size()), failed);
-    if (failed) throw error(undecodable(event, message("the ", what, " is no JSON: ", failed.message())));
-    return parser.release();
+    json::value read;
+    if (const auto failed = parse_json(text, read))
+        throw error(undecodable(event, message("the ", what, " is no JSON: ", failed.message())));
+    return read;
 }
 
 } // namespace
@@ -102,14 +94,8 @@ bool json_place::writable(const json::value& value) const {
 json_document::~json_document() = default;
 
 bool json_document::parse(std::string_view text, const json_place& at) {
-    unsigned char working_space[2048];
-    boost::system::error_code failed;
-    json::parser parser(json::storage_ptr(), options(), working_space, sizeof(working_space));
-    parser.reset(root_.storage());
-    parser.write(json::string_view(text.data(), text.size()), failed);
-    if (failed) return at.wrong("is no JSON: " + failed.message());
-    root_ = parser.release();
-    return true;
+    const auto failed = parse_json(text, root_);
+    return !failed || at.wrong("is no JSON: " + failed.message());
 }
 
 std::string json_document::text() const { return json::serialize(root_); }
