@@ -16,7 +16,7 @@ esac
 build=$PWD/build/$preset
 jobs=$(nproc)
 
-test/support/packages.sh
+test/support/packages.sh libssl-dev # with it, tests of TLS
 # A page is tested in a browser, which only tests need: 300 MB, 16 s. Where none can be had, that one test is skipped.
 if ! command -v chromium-headless-shell chromium chromium-browser google-chrome >/dev/null; then
     test/support/packages.sh chromium-headless-shell || echo "without Chromium: the test of the page will be skipped" >&2

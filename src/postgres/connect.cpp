@@ -1,6 +1,7 @@
 // The part of a connection that runs once: connecting, and the scripts of the set-up.
 #include "base/blocking_calls.hpp"
 #include "base/text.hpp"
+#include "postgres/arrivals.hpp"
 #include "postgres/connection.hpp"
 #include "postgres/sql_error.hpp"
 
@@ -74,7 +75,7 @@ asio::awaitable<result<void>> connection::connect(
             if (self->stopped_) co_return failure(errc::store_closed, detail::message(doing, ": the store was closed"));
             co_return failure(errc::connection_lost, detail::message(doing, ": ", ec.message()));
         }
-        auto poll = [self, &status] { status = PQconnectPoll(self->handle_); };
+        auto poll = [self, &status] { status = poll_all(self->handle_); };
         co_await detail::run_blocking(poll);
     }
     if (!self->handle_) co_return failure(errc::connection_lost, detail::message(doing, ": out of memory"));
@@ -123,7 +124,7 @@ asio::awaitable<result<result_handle>> connection::run_script(
         // While the script is going out, libpq has enough to do with writing; answers are small.
         const auto ec = co_await self->wait(left > 0, deadline);
         if (ec == asio::error::timed_out) co_return out_of_time(doing);
-        if (ec || (left == 0 && PQconsumeInput(self->handle_) == 0)) co_return connection_failure(self->handle_, doing);
+        if (ec || (left == 0 && !consume_all(self->handle_))) co_return connection_failure(self->handle_, doing);
     }
     self->pass_on_notices();
     if (PQresultStatus(last.get()) == PGRES_FATAL_ERROR) co_return to_failure(last.get(), doing);

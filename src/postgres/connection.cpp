@@ -1,6 +1,7 @@
 #include "postgres/connection.hpp"
 
 #include "base/text.hpp"
+#include "postgres/arrivals.hpp"
 #include "postgres/sql_error.hpp"
 
 #include <boost/asio/post.hpp>
@@ -99,7 +100,7 @@ void connection::send(std::span<const std::shared_ptr<request>> group) {
     constexpr std::chrono::seconds quiet(1);
     if (handle_ && in_flight_.empty() && std::chrono::steady_clock::now() - last_used_ > quiet) {
         // A server that went away in the meantime is found out before anything is sent.
-        if (PQconsumeInput(handle_) == 0 || PQstatus(handle_) == CONNECTION_BAD)
+        if (!consume_all(handle_) || PQstatus(handle_) == CONNECTION_BAD)
             break_off(connection_failure(handle_, "the connection to PostgreSQL was closed"));
     }
     if (!handle_) {
@@ -193,14 +194,13 @@ void connection::wait_readable() {
 }
 
 void connection::on_readable() {
-    // TLS may hold more than one read takes, without the socket becoming readable again.
-    const int rounds = PQsslInUse(handle_) ? 4 : 1;
+    arrivals come(handle_);
     bool alive = true;
-    for (int i = 0; i < rounds && alive; ++i) {
+    do {
         alive = PQconsumeInput(handle_) == 1;
         if (!receive()) // has broken off already
             return;
-    }
+    } while (alive && come.may_hold_more());
     pass_on_notices();
     pass_on_messages();
     if (!handle_) return;
@@ -310,7 +310,7 @@ void connection::move_to(strand on) {
 bool connection::is_alive() {
     // What a server says when it goes, and that it has gone, takes libpq two looks; the second may come too early.
     for (int look = 0; look < 2 && handle_ && in_flight_.empty(); ++look) {
-        const bool is_readable = PQconsumeInput(handle_) == 1;
+        const bool is_readable = consume_all(handle_);
         if (is_readable) (void)PQisBusy(handle_); // passes on what was said
         if (!is_readable || PQstatus(handle_) == CONNECTION_BAD || is_ending_)
             break_off(connection_failure(handle_, "the connection to PostgreSQL was closed"));
