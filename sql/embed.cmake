@@ -1,4 +1,4 @@
-# Writes ${output}.hpp and ${output}.cpp from the lists `migrations` and `statements`. Run by CMake's script mode.
+# Writes ${output}.hpp and ${output}.cpp from the lists `migrations`, `functions` and `statements`. Run by CMake's script mode.
 cmake_minimum_required(VERSION 3.25)
 
 set(delimiter "eventstore_sql_") # at most 16 characters; no SQL file contains it after a closing parenthesis
@@ -22,6 +22,17 @@ foreach(file IN LISTS statements)
     literal_of("${file}" text)
     string(APPEND declarations "extern const std::string_view ${name};\n")
     string(APPEND definitions "constinit const std::string_view ${name} = ${text};\n\n")
+endforeach()
+
+set(functions_elements "")
+foreach(file IN LISTS functions) # a glob is sorted, and they are applied in that order
+    get_filename_component(name "${file}" NAME_WE)
+    if(NOT name MATCHES "^[0-9][0-9]_([a-z0-9_]+)$")
+        message(FATAL_ERROR "${file}: a file of functions is named NN_name.sql")
+    endif()
+    set(short_name "${CMAKE_MATCH_1}")
+    literal_of("${file}" text)
+    string(APPEND functions_elements "    functions_file{\"${short_name}\"sv, ${text}},\n")
 endforeach()
 
 set(elements "")
@@ -58,6 +69,13 @@ struct migration {
 };
 extern const std::span<const migration> migrations;
 
+/// One file of sql/functions, in the order in which they are applied after the migrations.
+struct functions_file {
+    std::string_view name;
+    std::string_view text;
+};
+extern const std::span<const functions_file> functions;
+
 // One constant for each file of sql/statements.
 ${declarations}
 } // namespace eventstore::log::sql
@@ -79,9 +97,12 @@ using namespace std::string_view_literals;
 
 namespace {
 ${list}
+constexpr functions_file all_functions[] = {
+${functions_elements}};
 } // namespace
 
 constinit const std::span<const migration> migrations = ${view};
+constinit const std::span<const functions_file> functions = all_functions;
 
 ${definitions}} // namespace eventstore::log::sql
 ")

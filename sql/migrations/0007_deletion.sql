@@ -21,7 +21,6 @@ returns bigint[]
 language plpgsql
 security definer
 set search_path = eventstore, pg_temp
-set eventstore.hard_delete = 'on'
 as $function$
 declare
     here streams;
@@ -76,7 +75,6 @@ returns bigint
 language plpgsql
 security definer
 set search_path = eventstore, pg_temp
-set eventstore.hard_delete = 'on'
 set enable_seqscan = off
 as $function$
 declare

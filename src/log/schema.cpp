@@ -1,6 +1,7 @@
 #include "log/schema.hpp"
 
 #include "base/text.hpp"
+#include "log/schema_answers.hpp"
 #include "log/sql.hpp"
 #include "log/statements.hpp"
 #include "postgres/sql_error.hpp"
@@ -8,7 +9,6 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
-#include <charconv>
 
 namespace eventstore::log {
 
@@ -18,36 +18,6 @@ using detail::message;
 using postgres::connection;
 
 constexpr int oldest_server = 140000;
-
-std::string field(const postgres::result_handle& answer, int column) {
-    return PQntuples(answer.get()) > 0 ? PQgetvalue(answer.get(), 0, column) : "";
-}
-
-int number(const std::string& text) {
-    int value = 0;
-    std::from_chars(text.data(), text.data() + text.size(), value);
-    return value;
-}
-
-std::string table_of(const std::string& schema) { return message(quoted_identifier(schema), ".schema_migrations"); }
-
-std::string version_in(const std::string& table) { return message("select coalesce(max(version), 0) from ", table); }
-
-failure too_new(const std::string& schema, int version) {
-    return failure(errc::schema_too_new,
-        message("schema ", detail::quoted_for_message(schema), " has version ", std::to_string(version),
-            ", this library knows versions up to ", std::to_string(needed_schema_version()),
-            "; use the library that made it, or a newer one"));
-}
-
-failure no_store(const std::string& schema) {
-    return failure(errc::schema_missing,
-        message(
-            "schema ", detail::quoted_for_message(schema), " holds no event store; it may have been dropped just now"));
-}
-
-/// There is no such table, or not even the schema.
-bool is_undefined(const failure& why) { return why->sqlstate == "42P01" || why->sqlstate == "3F000"; }
 
 } // namespace
 
@@ -144,53 +114,6 @@ std::optional<failure> check_version(int found, const store_options& options) {
 std::optional<failure> check(const server_state& found, const store_options& options) {
     if (auto why = check_server(found, options)) return why;
     return check_version(found.schema_version, options);
-}
-
-asio::awaitable<result<int>> migrate(std::shared_ptr<connection> link, std::string schema,
-    std::optional<payload_format> payload, detail::steady_time deadline) {
-    const std::string identifier = quoted_identifier(schema);
-    const std::string table = message(identifier, ".schema_migrations");
-    // One at a time; who comes second finds the work done.
-    std::string begin = message("begin isolation level read committed; "
-                                "select pg_advisory_xact_lock(hashtextextended('eventstore migration ' ||",
-        quoted_literal(schema), ", 0)); ");
-    if (payload) { // a schema that exists needs no right to make one
-        begin += message("do $function$ begin if to_regnamespace(", quoted_literal(identifier),
-            ") is null then create schema ", identifier, "; end if; end $function$; create table if not exists ", table,
-            " (version integer primary key, name text not null, applied_at timestamptz not null default "
-            "clock_timestamp()); ");
-    }
-    begin += message("select coalesce(max(version), 0) from ", table);
-    auto begun = co_await connection::run_script(link, begin, deadline);
-    if (!begun && !payload && is_undefined(begun.error())) co_return no_store(schema);
-    if (!begun) co_return begun.error();
-    const int present = number(field(*begun, 0));
-    if (present > needed_schema_version()) co_return too_new(schema, present);
-    if (present > 0) {
-        const std::string ask = message("select payload from ", identifier, ".log_state");
-        auto answer = co_await connection::run_script(link, ask, deadline);
-        if (!answer) co_return answer.error();
-        payload = payload_format::bytea;
-        if (field(*answer, 0) == "jsonb") payload = payload_format::jsonb;
-    }
-    if (!payload) co_return no_store(schema);
-
-    for (const sql::migration& each : sql::migrations) {
-        if (each.version <= present) continue;
-        const std::string script = message(for_schema(for_payload(each.text, *payload), schema), "\n; insert into ",
-            table, " (version, name) values (", std::to_string(each.version), ",", quoted_literal(each.name), ")");
-        auto applied = co_await connection::run_script(link, script, deadline);
-        if (!applied) {
-            failure::facts facts = *applied.error().operator->();
-            facts.message = message(
-                "migration ", each.name, " of schema ", detail::quoted_for_message(schema), ": ", facts.message);
-            co_return failure(applied.error().code(), std::move(facts));
-        }
-    }
-    const std::string commit = "commit";
-    auto committed = co_await connection::run_script(link, commit, deadline);
-    if (!committed) co_return committed.error();
-    co_return needed_schema_version();
 }
 
 asio::awaitable<result<std::vector<schema_info>>> find_schemas(

@@ -205,6 +205,77 @@ BOOST_FIXTURE_TEST_CASE(a_schema_that_is_not_there_is_not_made_by_migrating_exis
     run(expect_error(es::errc::schema_too_new, es::migrate_existing(options())));
 }
 
+// Of a function whose parameters change, there is a new one, and whoever might call the old one may call it.
+BOOST_FIXTURE_TEST_CASE(who_may_call_a_function_may_do_so_after_a_migration, store_fixture) {
+    const std::string writer = quoted_name(schema() + " writer"), other = quoted_name(schema() + "_other");
+    ask("create role " + writer + "; create role " + other);
+    const std::string namespace_of = "(select relnamespace from pg_class where oid = 'eventstore.events'::regclass)";
+    const auto granted = [&] {
+        return ask("select p.proname, a.grantee::regrole::text, a.is_grantable from pg_proc as p"
+                   " cross join aclexplode(p.proacl) as a where p.pronamespace = " +
+            namespace_of + " and a.grantee <> p.proowner and a.grantee <> 0 order by 1, 2, 3");
+    };
+    for (int version = 2; version < newest_version(); ++version) {
+        make_older(*this, version);
+        ask("grant execute on all functions in schema " + quoted_name(schema()) + " to " + writer +
+            "; grant execute on function eventstore.append_event to " + other + " with grant option" +
+            "; grant execute on function eventstore.append_event to public");
+        const rows before = granted();
+        run(es::migrate(options()));
+        const rows after = granted();
+        BOOST_TEST((after == before), "from version " << version);
+        BOOST_TEST(value("select has_function_privilege('pg_monitor', p.oid, 'execute') from pg_proc as p"
+                         " where p.proname = 'append_event' and p.pronamespace = " +
+                       namespace_of) == "t");
+        drop(*this);
+    }
+    ask("drop role " + writer + "; drop role " + other);
+}
+
+BOOST_FIXTURE_TEST_CASE(the_functions_of_a_renamed_schema_are_made_for_its_new_name, store_fixture) {
+    const std::string old_name = schema() + " old";
+    run(es::migrate(options().schema(old_name)));
+    ask("alter schema " + quoted_name(old_name) + " rename to " + quoted_name(schema()));
+    BOOST_TEST(run(es::migrate(options())) == newest_version());
+    BOOST_TEST(number("select count(*) from pg_proc where pronamespace = '" + quoted_name(schema()) +
+                   "'::regnamespace and pg_get_functiondef(oid) like '%" + old_name + "%'") == 0);
+    with_store([&](es::store store) -> asio::awaitable<void> {
+        co_await store.append("a", es::no_stream, es::event_data("T", "1"));
+        es::subscription reader = co_await store.subscribe_to_all("reader");
+        const auto batch = co_await reader.next(5s);
+        BOOST_TEST((batch && batch->size() == 1));
+    });
+}
+
+// As on every managed server: a role that owns its database, and is no superuser.
+BOOST_FIXTURE_TEST_CASE(a_plain_owner_migrates_from_every_older_version, store_fixture) {
+    const std::string role = schema() + "_owner", database = "of_" + role;
+    session().run("create role " + quoted_name(role) + " login");
+    session().run("create database " + quoted_name(database) + " owner " + quoted_name(role));
+    const std::string there = url_with(url(), {{"dbname", database}, {"user", role}});
+    for (const es::payload_format format : formats) {
+        for (int version = 0; version < newest_version(); ++version) {
+            BOOST_TEST_CONTEXT("from version " << version) {
+                if (version > 0) make_older_schema(there, schema(), version, format);
+                BOOST_TEST(run(es::migrate(options(there).payload(format))) == newest_version());
+                const auto body = [&]() -> asio::awaitable<void> {
+                    const es::store store = co_await es::open(options(there).allow_hard_delete(true));
+                    co_await store.append("a", es::no_stream, es::event_data("T", "1"));
+                    co_await store.delete_stream("a", es::any_version, es::deletion::hard);
+                    co_await store.append("a", es::no_stream, es::event_data("T", "1"));
+                    es::store closing = store;
+                    co_await closing.close();
+                };
+                run(body());
+                session(there).run(
+                    "set client_min_messages = error; drop schema " + quoted_name(schema()) + " cascade");
+            }
+        }
+    }
+    session().run("drop database " + quoted_name(database) + " with (force)");
+    session().run("drop role " + quoted_name(role));
+}
+
 BOOST_FIXTURE_TEST_CASE(the_stores_of_a_database_are_found, store_fixture) {
     // In a database of its own: others make and drop schemas in this one all the time.
     const std::string database = "found_" + schema();

@@ -1,0 +1,11 @@
+-- What everybody who follows the log listens to; schema names may be too long for a channel's.
+create or replace function eventstore.tell_followers(message text)
+returns void
+language sql
+security definer
+set search_path = eventstore, pg_temp
+as $function$
+    select pg_notify('es_' || md5(current_schema()), message)
+$function$;
+
+revoke execute on function eventstore.tell_followers from public;

@@ -1,0 +1,37 @@
+-- Removes events of a stream that was deleted for good, oldest first, and the links to them; when none are left, its
+-- tombstone. Returns how many events it has removed: 0 = all is done.
+create or replace function eventstore.purge_stream(id bigint, most integer)
+returns bigint
+language plpgsql
+security definer
+set search_path = eventstore, pg_temp
+set enable_seqscan = off
+as $function$
+declare
+    positions bigint[];
+    privilege text;
+begin
+    -- Two who purge the same stream wait for each other.
+    perform from streams as s where s.stream_id = id and starts_with(s.name, '$deleted ') for update;
+    if not found then
+        return 0;
+    end if;
+    select array_agg(p.position) into positions
+    from (
+        select e.position from events as e where e.stream_id = id order by e.stream_version limit most
+    ) as p;
+    -- See delete_stream: no SET clause.
+    privilege := coalesce(current_setting('eventstore.hard_delete', true), '');
+    perform set_config('eventstore.hard_delete', 'on', true);
+    if positions is null then
+        delete from streams as s where s.stream_id = id;
+    else
+        delete from events as e where e.link_to = any (positions);
+        delete from events as e where e.position = any (positions);
+    end if;
+    perform set_config('eventstore.hard_delete', privilege, true);
+    return coalesce(cardinality(positions), 0);
+end
+$function$;
+
+revoke execute on function eventstore.purge_stream from public;
