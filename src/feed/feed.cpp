@@ -255,7 +255,7 @@ asio::awaitable<void> feed::run() {
         looks_.succeeded();
         bool is_lost = !now->is_held;
         if (had_begun && !is_lost && is_new_link) {
-            const std::optional<uuid> event = last_event_;
+            const std::optional<uuid> event = state_.published_event();
             if (event && state_.published() == seen) {
                 auto comparing = is_another_event(seen, event);
                 is_lost = co_await std::move(comparing);
@@ -289,9 +289,11 @@ asio::awaitable<bool> feed::is_another_event(std::int64_t seen, std::optional<uu
     const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
     read_options what;
     what.from(seen).count(1);
-    auto reading = log::reader::read(reader_, "$all", std::move(what), deadline);
-    const auto page = co_await std::move(reading);
-    co_return page && !page->empty() && page->front().position() == seen && page->front().id() != *event;
+    auto reading = log::reader::read_with_links(reader_, std::move(what), deadline);
+    const auto answer = co_await std::move(reading);
+    if (!answer || answer->page.empty()) co_return false;
+    const recorded_event& there = answer->page.front();
+    co_return there.link_position() == seen && detail::page::row_id_of(there) != *event;
 }
 
 void feed::fail_cut_back(std::int64_t seen, std::int64_t head) {
@@ -349,9 +351,6 @@ asio::awaitable<void> feed::read(feed_state::page_wish wish) {
 
 void feed::publish(const feed_state::publication& what) {
     const event_page& page = what.page;
-    last_event_.reset();
-    if (!page.empty() && page.back().link_position() == what.through && !page.back().is_linked())
-        last_event_ = page.back().id();
     all_.clear(); // the log itself has no links
     for (std::uint32_t i = 0; i < page.size(); ++i) {
         if (!page[i].is_linked()) all_.push_back(i);
@@ -374,7 +373,6 @@ void feed::publish(const feed_state::publication& what) {
 
 void feed::fail(const failure& why) {
     state_.end();
-    last_event_.reset();
     std::vector<std::shared_ptr<follower>> all;
     const auto collect = [&](const std::vector<place>& list) {
         for (const place& each : list) {

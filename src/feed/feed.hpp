@@ -126,7 +126,6 @@ private:
     asio::steady_timer read_again_;
     detail::retry_pace looks_;
     detail::retry_pace reads_;
-    std::optional<uuid> last_event_; // the one at the last published position, if it was told
     bool running_ = false;
     bool is_new_link_ = false; // perhaps to another server than before
     bool closed_ = false;

@@ -24,11 +24,13 @@ void feed_state::begin(std::int64_t head, std::int32_t timeline) {
     begun_ = true;
     timeline_ = timeline;
     published_ = head;
+    published_event_.reset();
     head_ = std::max(head_, head);
 }
 
 void feed_state::end() noexcept {
     begun_ = false;
+    published_event_.reset();
     head_ = 0;
     own_.clear();
     own_bytes_ = 0;
@@ -77,19 +79,24 @@ std::optional<feed_state::publication> feed_state::next() {
         // An own commit may have been told while the page was on its way.
         publication now{after(read_->page, published_), read_->through};
         read_.reset();
-        published_ = now.through;
-        return now;
+        return told(std::move(now));
     }
     while (!own_.empty() && own_.front().first <= published_ + 1) {
         commit front = std::move(own_.front());
         own_.pop_front();
         own_bytes_ -= front.bytes;
         if (front.last <= published_) continue; // was read
-        publication now{after(front.page, published_), front.last};
-        published_ = front.last;
-        return now;
+        return told({after(front.page, published_), front.last});
     }
     return std::nullopt;
+}
+
+feed_state::publication feed_state::told(publication what) {
+    published_ = what.through;
+    published_event_.reset();
+    if (!what.page.empty() && what.page.back().link_position() == what.through)
+        published_event_ = detail::page::row_id_of(what.page.back());
+    return what;
 }
 
 } // namespace eventstore::feed

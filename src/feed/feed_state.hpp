@@ -30,6 +30,8 @@ public:
     bool has_begun() const noexcept { return begun_; }
     /// Everything up to here was told.
     std::int64_t published() const noexcept { return published_; }
+    /// The one at that position, if it was told.
+    const std::optional<uuid>& published_event() const noexcept { return published_event_; }
 
     /// What this process has committed: a transaction's events, in order.
     void own_commit(std::int64_t first, std::int64_t last, std::int32_t timeline, event_page page, std::size_t bytes);
@@ -54,6 +56,7 @@ public:
     std::optional<publication> next();
 
 private:
+    publication told(publication what);
     struct commit {
         std::int64_t first = 0;
         std::int64_t last = 0;
@@ -65,6 +68,7 @@ private:
     bool begun_ = false;
     std::int32_t timeline_ = 0;
     std::int64_t published_ = 0;
+    std::optional<uuid> published_event_; // ends with the position that it belongs to
     std::int64_t head_ = 0; // as far as the hints go
     std::deque<commit> own_;
     std::size_t own_bytes_ = 0;

@@ -57,6 +57,22 @@ BOOST_AUTO_TEST_CASE(what_others_appended_before_an_own_commit_is_read_first) {
     BOOST_TEST(!state.wish());
 }
 
+BOOST_AUTO_TEST_CASE(the_event_that_was_told_last_is_forgotten_with_its_position) {
+    made_log log;
+    for (int i = 0; i < 3; ++i) log.append("a");
+    feed_state state;
+    state.begin(1, 1);
+    BOOST_TEST(!state.published_event());
+    state.own_commit(2, 2, 1, log.page(1, 2), 100);
+    const auto told = state.next();
+    BOOST_TEST_REQUIRE(told.has_value());
+    BOOST_TEST((state.published_event() == told->page.back().id()));
+    state.end();
+    BOOST_TEST(!state.published_event());
+    state.begin(3, 1);
+    BOOST_TEST(!state.published_event());
+}
+
 BOOST_AUTO_TEST_CASE(it_reads_nothing_before_it_has_begun) {
     feed_state state;
     state.hint(10);

@@ -57,6 +57,27 @@ BOOST_FIXTURE_TEST_CASE(a_log_that_was_cut_back_behind_what_was_told_ends_the_su
     with_store(body);
 }
 
+// What was told to followers that have left is not what the next ones were told.
+BOOST_FIXTURE_TEST_CASE(followers_that_came_after_others_had_left_go_on_after_a_broken_connection, store_fixture) {
+    const auto body = [&](es::store store) -> asio::awaitable<void> {
+        es::subscription first = co_await store.subscribe_to_all("first");
+        co_await store.append("a", es::any_version, counted_one("1"));
+        const texts of_first = co_await receive(first, 1);
+        TEST_SAME(of_first, texts({"1"}));
+        co_await first.unsubscribe();
+        co_await store.append("a", es::any_version, counted_one("2")); // nobody follows
+        es::subscription second = co_await store.subscribe_to_all("second");
+        const texts before = co_await receive(second, 2);
+        TEST_SAME(before, texts({"1", "2"}));
+        terminate_backends();
+        const es::store other = co_await es::open(options());
+        co_await other.append("a", es::any_version, counted_one("3"));
+        const texts after = co_await receive(second, 1);
+        TEST_SAME(after, texts({"3"}));
+    };
+    with_store(body);
+}
+
 BOOST_FIXTURE_TEST_CASE(a_soft_deleted_stream_is_silent_but_all_still_tells_of_it, store_fixture) {
     const auto body = [&](es::store store) -> asio::awaitable<void> {
         co_await store.append("gone", es::any_version, counted(2));
