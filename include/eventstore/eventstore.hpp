@@ -3,6 +3,7 @@
 #pragma once
 
 #include <eventstore/append_result.hpp>
+#include <eventstore/asio_settings.hpp>
 #include <eventstore/decode.hpp>
 #include <eventstore/deletion.hpp>
 #include <eventstore/embedded_postgres.hpp>

@@ -1,0 +1,3 @@
+#include <eventstore/eventstore.hpp>
+
+int main() { return 0; }
