@@ -44,6 +44,12 @@ failure reserved(const std::string& stream, std::string_view what) {
 
 std::optional<failure> check_event(const event_data& event, const std::string& stream, const store_options& options) {
     if (auto why = check_text("event type", event.type())) return why;
+    if (event.id().is_nil())
+        return refuse(message("appending to stream ", quoted_for_message(stream), ": the id of the event of type ",
+                          quoted_for_message(event.type()),
+                          " is nil (all zero), as of a member that was never set; give it one by make_uuid(), or leave "
+                          "the one that event_data made"),
+            stream);
     const std::size_t bytes = event.data().size() + event.metadata().size();
     if (bytes > options.max_event_bytes()) {
         return refuse(message("appending to stream ", quoted_for_message(stream), ": the event ", to_string(event.id()),
@@ -175,6 +181,10 @@ std::optional<failure> check_link(
     distinct_ids ids;
     ids.reserve(event_ids.size());
     for (const uuid& each : event_ids) {
+        if (each.is_nil())
+            return refuse(message("linking into stream ", quoted_for_message(stream),
+                              ": the id of an event is nil (all zero), which none has"),
+                stream);
         if (auto why = ids.add(each, stream, "linking into stream ")) return why;
     }
     return std::nullopt;

@@ -143,6 +143,17 @@ BOOST_AUTO_TEST_CASE(an_id_given_twice_in_one_append_is_a_duplicate) {
     BOOST_TEST((*why)->stream == "a");
 }
 
+BOOST_AUTO_TEST_CASE(a_nil_id_is_no_id) {
+    const uuid nil{};
+    const event_data good("T", "");
+    const event_data bad = event_data("T", "").id(nil);
+    expect_refused(check_append("a", any_version, events(bad), options), "the id of the event of type 'T' is nil");
+    expect_refused(check_append("a", any_version, events(good, bad), options), "is nil");
+    expect_refused(check_link("a", any_version, {good.id(), nil}), "the id of an event is nil");
+    const event_data related = event_data("T", "").correlation_id(nil).causation_id(nil);
+    BOOST_TEST(!check_append("a", any_version, events(related), options).has_value());
+}
+
 BOOST_AUTO_TEST_CASE(a_stream_to_read_may_be_the_log) {
     BOOST_TEST(!check_stream_to_read("account-1").has_value());
     BOOST_TEST(!check_stream_to_read("$all").has_value());

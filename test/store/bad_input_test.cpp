@@ -1,5 +1,7 @@
 #include "support/store_fixture.hpp"
 
+#include <eventstore/transaction.hpp>
+
 #include <limits>
 
 namespace es = eventstore;
@@ -54,7 +56,17 @@ bool is_printable(const std::string& message) {
     return message.size() < 1000;
 }
 
+/// An event of a program that takes its id from a request, which did not have one.
+struct requested {
+    es::uuid request{};
+};
+
 } // namespace
+
+template <>
+struct eventstore::codec<requested> {
+    static event_data encode(const requested& event) { return event_data("Requested", "x").id(event.request); }
+};
 
 BOOST_AUTO_TEST_SUITE(bad_input_test)
 
@@ -253,6 +265,35 @@ BOOST_FIXTURE_TEST_CASE(a_time_out_of_postgresqls_range_is_refused, store_fixtur
         }
     });
     BOOST_TEST(events_stored() == 0);
+}
+
+BOOST_FIXTURE_TEST_CASE(an_event_whose_id_was_never_set_is_refused_by_all_that_writes, store_fixture) {
+    with_store([&](es::store store) -> asio::awaitable<void> {
+        const auto code = es::errc::invalid_argument;
+        const es::event_data good("T", "x");
+        const es::uuid nil{};
+        const requested unset;
+        const es::event_data bad = es::event_data("T", "x").id(nil);
+        co_await expect_error(code, store.append("a", es::any_version, bad));
+        co_await expect_error(code, store.try_append("a", es::any_version, es::events(good, bad)));
+        co_await expect_error(code, store.append("a", es::any_version, unset));
+        const auto one = es::stream_append("a", es::any_version, good);
+        const auto two = es::stream_append("b", es::any_version, bad);
+        co_await expect_error(code, store.append(es::appends(one, two)));
+        BOOST_TEST(events_stored() == 0);
+
+        co_await store.append("a", es::no_stream, good);
+        co_await expect_error(code, store.link("b", es::any_version, nil));
+        es::transaction appending = co_await store.begin();
+        appending.append("a", es::any_version, bad);
+        co_await expect_error(code, appending.commit());
+        es::transaction linking = co_await store.begin();
+        linking.link("b", es::any_version, nil);
+        const es::failure why = co_await expect_error(code, linking.commit());
+        BOOST_TEST(mentions(why, "nil"), why.message());
+        co_await expect_error(es::errc::event_not_found, store.find_event(nil));
+    });
+    BOOST_TEST(events_stored() == 1);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_time_limit_of_nothing_is_refused, store_fixture) {
