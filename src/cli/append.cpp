@@ -163,15 +163,18 @@ const command append_command = {
   {"type": "Deposited", "data": {"cents": 500}}
 
 type            what happened
-data            any JSON, stored as it is written here; of a string, the text. Or data_base64: any bytes
-metadata        likewise, or metadata_base64
+data            any JSON, stored as it is written here: a string with its quotes, a number with all its digits
+data_text       instead, a text that is no JSON, as a string: what it stands for is stored, without quotes
+data_base64     or any bytes
+metadata        likewise, or metadata_text, or metadata_base64
 id              a UUID; by default a new one. Events whose ids are in the stream already are not stored again
 correlation_id  a UUID
 causation_id    a UUID
 created_at      2025-06-24T14:36:25Z; by default the time of the append
 stream          the stream to append to
 
-What `eventstore read` prints can be appended as it is; position and version are passed over.
+What `eventstore read` prints can be appended as it is, and gives the same bytes; position and version are passed over.
+The input is UTF-8.
 
 With --bulk each line is an append of its own, to the stream that it names, or else to STREAM. Those to one stream keep
 their order. At the first that fails the program takes no more lines; those before it are stored, and some that were

@@ -12,7 +12,7 @@ namespace eventstore::cli {
 
 namespace {
 
-[[noreturn]] void refuse(const std::string& name, const char* why) {
+[[noreturn]] void refuse(const std::string& name, const std::string& why) {
     throw usage_error("the member " + json_string(name) + " " + why);
 }
 
@@ -25,6 +25,7 @@ std::string required_text(const json_member& member) {
 uuid required_uuid(const json_member& member) {
     const std::optional<uuid> id = parse_uuid(required_text(member));
     if (!id) refuse(member.name, "is not a UUID");
+    if (id->is_nil() && member.name == "id") refuse(member.name, "is nil, which is no id");
     return *id;
 }
 
@@ -34,66 +35,92 @@ timestamp required_time(const json_member& member) {
     return *when;
 }
 
-/// A string stands for its text, any other value for the JSON that was written.
-std::string bytes_of(const json_member& member) {
-    std::optional<std::string> text = text_of(member.value);
-    return text ? std::move(*text) : std::string(member.value);
-}
-
 std::string decoded(const json_member& member) {
     std::optional<std::string> bytes = from_base64(required_text(member));
     if (!bytes) refuse(member.name, "is not base64");
     return std::move(*bytes);
 }
 
-bool is_embeddable(std::string_view data) {
-    const std::size_t first = data.find_first_not_of(" \t\r\n");
-    return first != data.npos && data[first] != '"' && is_json(data);
-}
+/// The data, or the metadata, of an event: JSON as it was written, or a text, or bytes; or JSON, and beside it the text
+/// that has white space which a line cannot hold.
+class payload {
+public:
+    explicit payload(std::string name) : name_(std::move(name)) {}
+
+    /// False if the member is none of its own.
+    bool take(const json_member& member) {
+        if (member.name == name_) {
+            if (json_ || is_base64_) refuse(member.name, "is there twice");
+            json_ = std::string(member.value);
+        } else if (member.name == name_ + "_text") {
+            if (exact_) refuse(member.name, "is there twice");
+            exact_ = required_text(member);
+        } else if (member.name == name_ + "_base64") {
+            if (json_ || exact_) refuse(member.name, "is there twice");
+            exact_ = decoded(member);
+            is_base64_ = true;
+        } else {
+            return false;
+        }
+        return true;
+    }
+
+    std::optional<std::string> bytes() {
+        if (json_ && exact_ && (!is_json(*exact_) || without_space(*json_) != without_space(*exact_)))
+            refuse(name_ + "_text", "is another JSON than \"" + name_ + "\"; leave one of them out");
+        return exact_ ? std::move(exact_) : std::move(json_);
+    }
+
+private:
+    std::string name_;
+    std::optional<std::string> json_;
+    std::optional<std::string> exact_;
+    bool is_base64_ = false;
+};
 
 void add(std::string& line, std::string_view name, std::string_view value) {
     line += line.empty() ? '{' : ',';
     (((line += '"') += name) += "\":") += value;
 }
 
+/// JSON on one line.
+std::string on_one_line(std::string_view json) {
+    const std::size_t first = json.find_first_not_of(" \t\r\n");
+    std::string line(json.substr(first, json.find_last_not_of(" \t\r\n") + 1 - first));
+    std::replace_if(
+        line.begin(), line.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+    return line;
+}
+
 void add_bytes(std::string& line, const std::string& name, std::string_view bytes) {
-    if (is_embeddable(bytes)) {
-        std::string value(bytes);
-        std::replace_if(
-            value.begin(), value.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+    if (is_json(bytes)) {
+        const std::string value = on_one_line(bytes);
         add(line, name, value);
-    } else if (std::string text = json_string(bytes); is_json(text)) {
-        add(line, name, text);
-    } else {
-        add(line, name + "_base64", json_string(to_base64(bytes)));
+        if (value == bytes) return;
     }
+    if (const std::string text = json_string(bytes); is_json(text))
+        add(line, name + "_text", text);
+    else
+        add(line, name + "_base64", json_string(to_base64(bytes)));
 }
 
 } // namespace
 
 input_event parse_event(std::string_view line) {
-    std::optional<std::string> stream, type, data, metadata;
+    std::optional<std::string> stream, type;
+    payload data("data"), metadata("metadata");
     std::optional<uuid> id, correlation_id, causation_id;
     std::optional<timestamp> created_at;
 
     std::set<std::string> seen;
     for (const json_member& member : json_members(line)) {
         const std::string& name = member.name;
-        // "data" and "data_base64" are two spellings of one thing.
-        if (!seen.insert(name.ends_with("_base64") ? name.substr(0, name.size() - 7) : name).second)
-            refuse(name, "is there twice");
+        if (!seen.insert(name).second) refuse(name, "is there twice");
+        if (data.take(member) || metadata.take(member)) continue;
         if (name == "stream")
             stream = required_text(member);
         else if (name == "type")
             type = required_text(member);
-        else if (name == "data")
-            data = bytes_of(member);
-        else if (name == "data_base64")
-            data = decoded(member);
-        else if (name == "metadata")
-            metadata = bytes_of(member);
-        else if (name == "metadata_base64")
-            metadata = decoded(member);
         else if (name == "id")
             id = required_uuid(member);
         else if (name == "correlation_id")
@@ -106,10 +133,11 @@ input_event parse_event(std::string_view line) {
             refuse(name, "is not known");
     }
     if (!type) throw usage_error("the member \"type\" is missing");
-    if (!data) throw usage_error("the member \"data\" is missing");
+    std::optional<std::string> bytes = data.bytes();
+    if (!bytes) throw usage_error("the member \"data\" is missing");
 
-    event_data event(std::move(*type), std::move(*data));
-    if (metadata) event.metadata(std::move(*metadata));
+    event_data event(std::move(*type), std::move(*bytes));
+    if (std::optional<std::string> more = metadata.bytes()) event.metadata(std::move(*more));
     if (id) event.id(*id);
     if (correlation_id) event.correlation_id(*correlation_id);
     if (causation_id) event.causation_id(*causation_id);

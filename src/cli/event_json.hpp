@@ -21,9 +21,9 @@ struct input_event {
 /// \throws usage_error
 input_event parse_event(std::string_view line);
 
-/// One line, without a line break. Data that is a JSON value other than a string goes in as it is, other UTF-8 as a
-/// string, and other bytes as base64. So parse_event gets the very bytes back, but for white space: around JSON data it
-/// is lost, and line breaks within become spaces.
+/// One line, without a line break, from which parse_event gets the very bytes back. Data that is JSON goes in as `data`, as
+/// it is. If it has white space around it, or line breaks, it goes in without, and beside it as it is, in `data_text`.
+/// Other UTF-8 is `data_text`, and other bytes are `data_base64`. Likewise the metadata.
 std::string to_json(const recorded_event& event);
 
 std::string to_json(std::string_view stream, const append_result& result);

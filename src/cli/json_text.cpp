@@ -30,9 +30,12 @@ private:
     json::monotonic_resource resource_{buffer_, sizeof buffer_};
 };
 
-json::value parsed(std::string_view text, json::error_code& ec, json::storage_ptr storage) {
+constexpr std::size_t deepest_value = 500;
+
+json::value parsed(
+    std::string_view text, json::error_code& ec, json::storage_ptr storage, std::size_t depth = deepest_value) {
     json::parse_options options;
-    options.max_depth = 500;
+    options.max_depth = depth;
     return json::parse(text, ec, std::move(storage), options);
 }
 
@@ -89,13 +92,30 @@ bool is_json(std::string_view text) {
     return !ec;
 }
 
+std::string without_space(std::string_view json) {
+    std::string out;
+    out.reserve(json.size());
+    bool in_string = false;
+    for (std::size_t i = 0; i < json.size(); ++i) {
+        const char c = json[i];
+        if (!in_string && std::string_view(" \t\r\n").find(c) != std::string_view::npos) continue;
+        out += c;
+        if (in_string && c == '\\' && i + 1 < json.size())
+            out += json[++i];
+        else if (c == '"')
+            in_string = !in_string;
+    }
+    return out;
+}
+
 bool is_utf8(std::string_view bytes) { return is_json(json_string(bytes)); }
 
 std::vector<json_member> json_members(std::string_view object) {
     {
         workspace memory;
         json::error_code ec;
-        const json::value value = parsed(object, ec, memory.storage());
+        const json::value value = parsed(object, ec, memory.storage(), deepest_value + 1); // a member may be as deep
+        if (ec && !is_utf8(object)) throw usage_error("this is not UTF-8: convert it first, as iconv does");
         if (ec) throw usage_error("this is not JSON: " + ec.message());
         if (!value.is_object()) throw usage_error("this is JSON, but not an object");
     }

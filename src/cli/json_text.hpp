@@ -14,8 +14,11 @@ struct json_member {
     std::string_view value;
 };
 
-/// True if the text is one JSON value.
+/// True if the text is one JSON value, white space around it allowed.
 bool is_json(std::string_view text);
+
+/// JSON, without the white space that does not count: two texts that have the same rest mean the same.
+std::string without_space(std::string_view json);
 
 /// True if the bytes are UTF-8, so that a JSON string can hold them.
 bool is_utf8(std::string_view bytes);

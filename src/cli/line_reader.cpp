@@ -18,6 +18,19 @@ namespace {
 constexpr std::size_t block = std::size_t{1} << 16;
 constexpr std::size_t longest_line = std::size_t{512} << 20; // the largest event, written as escapes
 
+struct encoding {
+    std::string_view begin; // of a line
+    const char* name;       // as iconv calls it
+};
+
+using namespace std::string_view_literals;
+
+// With a byte order mark, or without one before the brace of an object. Of two the longer one comes first.
+constexpr encoding others[] = {{"\xff\xfe\0\0"sv, "UTF-32"}, {"\0\0\xfe\xff"sv, "UTF-32"}, {"\xff\xfe"sv, "UTF-16"},
+    {"\xfe\xff"sv, "UTF-16"}, {"{\0\0\0"sv, "UTF-32LE"}, {"\0\0\0{"sv, "UTF-32BE"}, {"{\0"sv, "UTF-16LE"},
+    {"\0{"sv, "UTF-16BE"}};
+constexpr std::string_view utf8_mark = "\xef\xbb\xbf";
+
 } // namespace
 
 line_reader::line_reader(const std::string& path)
@@ -68,6 +81,11 @@ std::string_view line_reader::take() {
     begin_ = std::min(end + 1, buffer_.size());
     scanned_ = begin_;
     ++number_;
+    for (const encoding& each : others)
+        if (line.starts_with(each.begin))
+            throw usage_error("line " + std::to_string(number_) + ": this is " + each.name +
+                "; convert the input to UTF-8 first: iconv -f " + each.name + " -t UTF-8");
+    if (line.starts_with(utf8_mark)) line.remove_prefix(utf8_mark.size());
     if (line.ends_with('\r')) line.remove_suffix(1);
     return line;
 }

@@ -23,7 +23,8 @@ public:
     state peek();
     void wait();
 
-    /// The line, without its end. Lives until the next call of peek().
+    /// The line, without its end and without a byte order mark. Lives until the next call of peek().
+    /// \throws usage_error that names the encoding, if it is UTF-16 or UTF-32
     std::string_view take();
     /// The number of the line taken last, from 1.
     std::size_t number() const noexcept { return number_; }

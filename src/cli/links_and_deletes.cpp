@@ -35,7 +35,7 @@ asio::awaitable<void> link_events(task work) {
     if (ids.empty()) throw usage_error("link which events? Name them by --event ID");
     const store into = co_await open(work.given.options(work.background));
     const append_result result = co_await into.link(stream, expected, std::move(ids));
-    work.out.put(to_json(stream, result));
+    work.out.put(to_json(stream, result) + '\n');
 }
 
 std::string counted(const deletion_preview& would_go) {

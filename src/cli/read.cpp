@@ -89,7 +89,9 @@ const command read_command = {
         R"(Prints the events of a stream, in their order; without a stream, or with '$all', those of all streams, in the order in
 which they were appended. Holds two pages of them in memory at most, however many there are.
 
-Data that is JSON is printed as such, other text as a string, and other bytes as base64 in "data_base64".
+Data that is JSON is printed as it is, in "data". JSON with line breaks in it, or white space around it, is printed
+without, and beside it as it is, as a string in "data_text". Text that is no JSON is in "data_text" alone, and other
+bytes are base64 in "data_base64". The same holds for metadata. What is printed can be given to `eventstore append`.
 )",
     .add_options = add_options,
     .run = run,

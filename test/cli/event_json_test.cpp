@@ -67,11 +67,21 @@ BOOST_AUTO_TEST_CASE(data_is_kept_as_it_was_written) {
     BOOST_TEST(data_of("[]") == "[]");
 }
 
-BOOST_AUTO_TEST_CASE(a_string_stands_for_its_text) {
-    BOOST_TEST(data_of(R"("hello")") == "hello");
-    BOOST_TEST(data_of(R"("")") == "");
-    BOOST_TEST(data_of(R"("a\n\u00e9\u0000")") == std::string("a\n\xC3\xA9\0", 5));
-    BOOST_TEST(data_of(R"("{\"a\":1}")") == R"({"a":1})");
+BOOST_AUTO_TEST_CASE(a_string_keeps_its_quotes_and_its_escapes) {
+    for (const char* const value : {R"("hello")", R"("5")", R"("true")", R"("null")", R"("1e3")", R"("")",
+             R"("a\n\u00e9\u0000")", R"("{\"a\":1}")", "\"\xC3\xA9\"", R"("\/")"})
+        BOOST_TEST(data_of(value) == value);
+}
+
+BOOST_AUTO_TEST_CASE(a_text_that_is_no_json_has_a_member_of_its_own) {
+    const auto text = [](const std::string& value) {
+        return parse_event(R"({"type":"T","data_text":)" + value + "}").event.data();
+    };
+    BOOST_TEST(text(R"("hello")") == "hello");
+    BOOST_TEST(text(R"("")") == "");
+    BOOST_TEST(text(R"("a\n\u00e9\u0000")") == std::string("a\n\xC3\xA9\0", 5));
+    BOOST_TEST(text(R"("\"5\"")") == R"("5")");
+    BOOST_TEST(parse_event(R"({"type":"T","data":1,"metadata_text":"m"})").event.metadata() == "m");
 }
 
 BOOST_AUTO_TEST_CASE(any_bytes_come_as_base64) {
@@ -87,16 +97,33 @@ BOOST_AUTO_TEST_CASE(any_bytes_come_as_base64) {
 }
 
 BOOST_AUTO_TEST_CASE(every_kind_of_data_comes_back_as_it_was) {
-    for (const char* const data : {"", "hello", "{}", R"({"a": [1, 2.50, "x"]})", "[]", "0", "null", "true",
-             R"("quoted")", "{not json", "\xC3\xA9\xE2\x82\xAC", "\xFF\xFE", "\x1B[31mred", "a\nb"})
+    for (const char* const data : {"", "hello", "{}", R"({"a": [1, 2.50, "x"]})", "[]", "0", "-0", "1e400", "0.1000",
+             "12345678901234567890", "null", "true", R"("quoted")", R"("5")", R"("a\nb\u0000")", R"("\/")", "{not json",
+             "\xC3\xA9\xE2\x82\xAC", "\xFF\xFE", "\x1B[31mred", "a\nb", " 1", "1\n", "{\n  \"a\": \"b \\\" c\"\n}\r\n",
+             "\t\"5\"", " ", "1 2", R"("\ud800")"})
         BOOST_TEST(there_and_back(data) == data);
     std::string all_bytes;
     for (int i = 0; i < 256; ++i) {
         all_bytes += char(i);
         BOOST_TEST(there_and_back(all_bytes) == all_bytes);
     }
-    BOOST_TEST(
-        there_and_back(std::string(600, '[') + std::string(600, ']')) == std::string(600, '[') + std::string(600, ']'));
+    for (const std::size_t depth : {499u, 500u, 501u, 600u}) {
+        const std::string deep = std::string(depth, '[') + std::string(depth, ']');
+        BOOST_TEST(there_and_back(deep) == deep);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(json_that_no_line_can_hold_is_there_as_a_text_as_well) {
+    const auto printed = [](const char* data) {
+        const std::string line = to_json(es::recorded_event::make("s", 1, 1, es::event_data("T", data)));
+        return line.substr(line.find(",\"data"));
+    };
+    BOOST_TEST(printed("{\"a\":\n1}") == R"(,"data":{"a": 1},"data_text":"{\"a\":\n1}"})");
+    BOOST_TEST(printed(" 5 ") == R"(,"data":5,"data_text":" 5 "})");
+    BOOST_TEST(printed("{\"a\": 1}") == R"(,"data":{"a": 1}})");
+    BOOST_TEST(printed("plain") == R"(,"data_text":"plain"})");
+    BOOST_TEST(printed("") == R"(,"data_text":""})");
+    BOOST_TEST(printed("\xFF") == R"(,"data_base64":"/w=="})");
 }
 
 BOOST_AUTO_TEST_CASE(an_event_is_one_line) {
@@ -107,14 +134,13 @@ BOOST_AUTO_TEST_CASE(an_event_is_one_line) {
     BOOST_TEST(to_json(event) ==
         R"({"position":9,"stream":"s","version":3,"id":")" + id_text +
             R"(","type":"T\n","created_at":"1970-01-01T00:00:00.000001Z","causation_id":")" + id_text +
-            R"(","metadata":"m\n","data":{"a": 1}})");
+            R"(","metadata_text":"m\n","data":{"a": 1},"data_text":"{\"a\":\n1}"})");
 }
 
 BOOST_AUTO_TEST_CASE(a_bad_line_is_refused_with_the_reason) {
     BOOST_TEST(why_refused("hello").starts_with("this is not JSON"));
     BOOST_TEST(why_refused(R"({"type":"T","data":1)").starts_with("this is not JSON"));
     BOOST_TEST(why_refused(R"({"type":"T","data":1} {})").starts_with("this is not JSON"));
-    BOOST_TEST(why_refused("{\"type\":\"\xFF\",\"data\":1}").starts_with("this is not JSON"));
     BOOST_TEST(why_refused("[1]") == "this is JSON, but not an object");
     BOOST_TEST(why_refused("{}") == R"(the member "type" is missing)");
     BOOST_TEST(why_refused(R"({"type":"T"})") == R"(the member "data" is missing)");
@@ -125,6 +151,15 @@ BOOST_AUTO_TEST_CASE(a_bad_line_is_refused_with_the_reason) {
     BOOST_TEST(why_refused(R"({"type":"T","data":1,"data":2})") == R"(the member "data" is there twice)");
     BOOST_TEST(
         why_refused(R"({"type":"T","data":1,"data_base64":""})") == R"(the member "data_base64" is there twice)");
+    for (const char* const twice : {R"("data_text":"1","data_base64":"MQ==")", R"("data_text":"1","data_text":"1")",
+             R"("data_base64":"MQ==","data":1)", R"("data":1,"metadata":1,"metadata_base64":"MQ==")"})
+        BOOST_TEST(why_refused(R"({"type":"T",)" + std::string(twice) + "}").ends_with("is there twice"), twice);
+    for (const char* const other : {"2", "1 ,", "", "1 1", R"(\"1\")"})
+        BOOST_TEST(why_refused(R"({"type":"T","data":1,"data_text":")" + std::string(other) + "\"}") ==
+            R"(the member "data_text" is another JSON than "data"; leave one of them out)");
+    BOOST_TEST(why_refused("{\"type\":\"\xE4\",\"data\":1}") == "this is not UTF-8: convert it first, as iconv does");
+    BOOST_TEST(why_refused(R"({"type":"T","data":1,"id":"00000000-0000-0000-0000-000000000000"})") ==
+        R"(the member "id" is nil, which is no id)");
     for (const char* const bad : {"x", "====", "TQ=", "T===", "TWF*", "TWFu\\n"})
         BOOST_TEST(why_refused(R"({"type":"T","data_base64":")" + std::string(bad) + "\"}") ==
             R"(the member "data_base64" is not base64)");

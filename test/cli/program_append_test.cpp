@@ -10,7 +10,7 @@ namespace {
 
 const std::string three_lines = R"({"type":"Opened","data":{"owner": "Ada"}}
 
-{"type":"Deposited","data":"text","metadata":{"by":"test"}}
+{"type":"Deposited","data_text":"text","metadata":{"by":"test"}}
 {"type":"Withdrawn","data_base64":"/wA="}
 )";
 
@@ -32,7 +32,7 @@ BOOST_FIXTURE_TEST_CASE(the_lines_become_one_append, program_fixture) {
     const words events = run({"read", "account-1"}).lines();
     BOOST_REQUIRE(events.size() == 3U);
     BOOST_TEST(events[0].ends_with(R"("data":{"owner": "Ada"}})"));
-    BOOST_TEST(events[1].ends_with(R"("metadata":{"by":"test"},"data":"text"})"));
+    BOOST_TEST(events[1].ends_with(R"("metadata":{"by":"test"},"data_text":"text"})"));
     BOOST_TEST(events[2].ends_with(R"("data_base64":"/wA="})"));
 }
 
@@ -117,6 +117,86 @@ BOOST_FIXTURE_TEST_CASE(what_read_prints_can_be_appended_elsewhere, program_fixt
     BOOST_TEST(other.run({"read"}).out == original.out);
     BOOST_TEST(
         other.run({"append", "--bulk", "--table"}, original.out).out == "0 events appended, 6 were there already\n");
+}
+
+BOOST_AUTO_TEST_CASE(json_is_stored_as_it_was_written_in_both_kinds_of_store) {
+    const words values{R"("hello")", R"("5")", R"("true")", R"("null")", R"("1e3")", R"("")", R"("{\"a\":1}")", "true",
+        "null", "0.1000", "-7", "12345678901234567890", R"({"a": [1, "2", null]})"};
+    for (const char* const payload : {"bytea", "jsonb"}) {
+        const fresh_schema first;
+        const fresh_schema second;
+        const auto run_in = [&](const fresh_schema& schema, words command, const std::string& input = "") {
+            command.insert(command.end(), {"--url", test_server::url(), "--schema", schema.name()});
+            const outcome done = run_program(command, input);
+            BOOST_TEST(done.exit_code == 0, done.err);
+            return done;
+        };
+        std::string input;
+        for (const std::string& value : values) input += R"({"stream":"a","type":"T","data":)" + value + "}\n";
+        for (const fresh_schema* each : {&first, &second}) run_in(*each, {"init", "--payload", payload});
+        run_in(first, {"append", "--bulk"}, input);
+        const outcome printed = run_in(first, {"read"});
+        BOOST_REQUIRE(printed.lines().size() == values.size());
+        for (std::size_t i = 0; i < values.size(); ++i)
+            BOOST_TEST(printed.lines()[i].ends_with(",\"data\":" + values[i] + "}"), payload);
+        run_in(second, {"append", "--bulk"}, printed.out);
+        BOOST_TEST(run_in(second, {"read"}).out == printed.out);
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(numbers_of_any_size_and_texts_come_back_digit_by_digit, program_fixture) {
+    const std::string input = R"({"stream":"a","type":"T","data":1e400}
+{"stream":"a","type":"T","data":[0.10000000000000000000001, -0, 1E+2]}
+{"stream":"a","type":"T","data_text":"1e400 "}
+{"stream":"a","type":"T","data":{"a": 1},"data_text":"{\n  \"a\":1}\n"}
+)";
+    BOOST_TEST(run({"append", "--bulk"}, input).exit_code == 0);
+    const words lines = run({"read"}).lines();
+    BOOST_REQUIRE(lines.size() == 4U);
+    BOOST_TEST(lines[0].ends_with(R"(,"data":1e400})"));
+    BOOST_TEST(lines[1].ends_with(R"(,"data":[0.10000000000000000000001, -0, 1E+2]})"));
+    BOOST_TEST(lines[2].ends_with(R"(,"data":1e400,"data_text":"1e400 "})"));
+    BOOST_TEST(lines[3].ends_with(R"(,"data":{   "a":1},"data_text":"{\n  \"a\":1}\n"})"));
+}
+
+BOOST_FIXTURE_TEST_CASE(input_of_another_encoding_is_refused_by_its_name, program_fixture) {
+    const std::string line = line_of("a", 1);
+    const auto wide = [&](std::size_t width, bool big_endian, std::string text) {
+        for (const char each : line) {
+            const std::string zeros(width - 1, '\0');
+            text += big_endian ? zeros + each : each + zeros;
+        }
+        return text;
+    };
+    struct encoded {
+        std::string name;
+        std::string input;
+    };
+    for (const encoded& each :
+        {encoded{"UTF-16", wide(2, false, "\xff\xfe")}, encoded{"UTF-16", wide(2, true, "\xfe\xff")},
+            encoded{"UTF-32", wide(4, false, std::string("\xff\xfe\0\0", 4))},
+            encoded{"UTF-32", wide(4, true, std::string("\0\0\xfe\xff", 4))}, encoded{"UTF-16LE", wide(2, false, "")},
+            encoded{"UTF-16BE", wide(2, true, "")}, encoded{"UTF-32LE", wide(4, false, "")},
+            encoded{"UTF-32BE", wide(4, true, "")}})
+        for (const words& command : {words{"append", "a"}, words{"append", "--bulk"}}) {
+            const outcome refused = run(command, each.input);
+            BOOST_TEST(refused.exit_code == 2);
+            BOOST_TEST(refused.err ==
+                "eventstore: line 1: this is " + each.name + "; convert the input to UTF-8 first: iconv -f " +
+                    each.name + " -t UTF-8\n");
+        }
+    const outcome latin = run({"append", "a"}, "{\"type\":\"\xe4\",\"data\":1}\n");
+    BOOST_TEST(latin.err == "eventstore: line 1: this is not UTF-8: convert it first, as iconv does\n");
+    BOOST_TEST(run({"read"}).out == "");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_byte_order_mark_of_utf_8_is_passed_over, program_fixture) {
+    const std::string mark = "\xef\xbb\xbf";
+    BOOST_TEST(run({"append", "a"}, mark + line_of("a", 1) + line_of("a", 2)).exit_code == 0);
+    BOOST_TEST(
+        run({"append", "--bulk"}, mark + line_of("a", 3) + mark + line_of("a", 4)).exit_code == 0); // of two files
+    BOOST_TEST(run({"append", "a"}, mark).exit_code == 0);
+    BOOST_TEST(run({"read", "a"}).lines().size() == 4U);
 }
 
 BOOST_FIXTURE_TEST_CASE(in_bulk_the_first_failure_ends_the_work, program_fixture) {

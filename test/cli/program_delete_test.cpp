@@ -13,7 +13,9 @@ struct two_streams : program_fixture {
         const std::string first = R"({"type":"T","data":1,"id":"00000000-0000-0000-0000-000000000001"})";
         const std::string second = R"({"type":"T","data":2,"id":"00000000-0000-0000-0000-000000000002"})";
         BOOST_REQUIRE(run({"append", "a"}, first + "\n" + second + "\n").exit_code == 0);
-        BOOST_REQUIRE(run({"link", "b", "--event", id(2), "--event", id(1)}).exit_code == 0);
+        const outcome linked = run({"link", "b", "--event", id(2), "--event", id(1)});
+        BOOST_REQUIRE(linked.exit_code == 0);
+        BOOST_TEST(linked.out.ends_with("}\n"));
     }
     static std::string id(int last) { return "00000000-0000-0000-0000-00000000000" + std::to_string(last); }
 };
@@ -33,6 +35,7 @@ BOOST_FIXTURE_TEST_CASE(links_are_read_as_their_originals_and_say_where_they_are
     BOOST_TEST(run({"link", "c", "--expect", "5", "--event", id(1)}).exit_code == 3);
     BOOST_TEST(run({"link", "c"}).exit_code == 2);
     BOOST_TEST(run({"link", "c", "--event", "one"}).exit_code == 2);
+    BOOST_TEST(run({"link", "c", "--event", id(0)}).exit_code == 2);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_hidden_stream_comes_back, two_streams) {

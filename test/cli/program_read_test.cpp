@@ -79,7 +79,7 @@ BOOST_FIXTURE_TEST_CASE(a_table_is_for_people, filled_fixture) {
 }
 
 BOOST_FIXTURE_TEST_CASE(a_terminal_gets_a_table_as_wide_as_it_is, filled_fixture) {
-    run({"append", "wild"}, R"({"type":"T","data":"\u001b[31mred\u009b\u0007 )" + std::string(100, 'x') + "\"}");
+    run({"append", "wild"}, R"({"type":"T","data_text":"\u001b[31mred\u009b\u0007 )" + std::string(100, 'x') + "\"}");
     words command = here();
     command.insert(command.begin(), {"read", "wild"});
     const outcome shown = run_program_on_terminal(command, 79);

@@ -13,7 +13,7 @@ BOOST_FIXTURE_TEST_CASE(a_snapshot_is_printed_with_its_data, program_fixture) {
     const outcome json = run({"snapshot", "account-1"});
     BOOST_TEST(json.exit_code == 0);
     BOOST_TEST(json.out.starts_with(R"({"source":"account-1","version":7,"type":"Account","recorded_at":")"), json.out);
-    BOOST_TEST(json.out.ends_with("\",\"metadata\":\"why\",\"data\":{\"cents\":5}}\n"), json.out);
+    BOOST_TEST(json.out.ends_with("\",\"metadata_text\":\"why\",\"data\":{\"cents\":5}}\n"), json.out);
     BOOST_TEST(run({"snapshot", "bytes"}).out.ends_with("\",\"data_base64\":\"/wA=\"}\n"));
     const words table = run({"snapshot", "account-1", "--table"}).lines();
     BOOST_REQUIRE(table.size() == 2U);
