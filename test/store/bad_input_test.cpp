@@ -284,13 +284,12 @@ BOOST_FIXTURE_TEST_CASE(an_event_whose_id_was_never_set_is_refused_by_all_that_w
 
         co_await store.append("a", es::no_stream, good);
         co_await expect_error(code, store.link("b", es::any_version, nil));
-        es::transaction appending = co_await store.begin();
-        appending.append("a", es::any_version, bad);
-        co_await expect_error(code, appending.commit());
-        es::transaction linking = co_await store.begin();
-        linking.link("b", es::any_version, nil);
-        const es::failure why = co_await expect_error(code, linking.commit());
-        BOOST_TEST(mentions(why, "nil"), why.message());
+        es::transaction tx = co_await store.begin();
+        const auto is_nil = [](const es::error& why) {
+            return why.code() == es::errc::invalid_argument && mentions(why.why(), "nil");
+        };
+        BOOST_CHECK_EXCEPTION(tx.append("a", es::any_version, bad), es::error, is_nil);
+        BOOST_CHECK_EXCEPTION(tx.link("b", es::any_version, nil), es::error, is_nil);
         co_await expect_error(es::errc::event_not_found, store.find_event(nil));
     });
     BOOST_TEST(events_stored() == 1);
