@@ -55,13 +55,18 @@ private:
 } // namespace
 
 std::string to_text(timestamp when) {
+    // The calendar repeats itself every 400 years, and std::chrono::year ends with 32767.
+    constexpr days cycle(146'097);
     const auto day = floor<days>(when);
-    const year_month_day date(day);
+    const auto cycles =
+        floor<duration<int, std::ratio_multiply<days::period, std::ratio<146'097>>>>(day.time_since_epoch());
+    const year_month_day date(sys_days(day.time_since_epoch() - cycles.count() * cycle));
+    const long year = int(date.year()) + 400L * cycles.count();
     const hh_mm_ss<microseconds> time(when - day);
     char text[64];
-    const int size = std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d.%06dZ", int(date.year()),
-        unsigned(date.month()), unsigned(date.day()), int(time.hours().count()), int(time.minutes().count()),
-        int(time.seconds().count()), int(time.subseconds().count()));
+    const int size = std::snprintf(text, sizeof text, "%s%0*ld-%02u-%02uT%02d:%02d:%02d.%06dZ", year > 9999 ? "+" : "",
+        year < 0 ? 5 : 4, year, unsigned(date.month()), unsigned(date.day()), int(time.hours().count()),
+        int(time.minutes().count()), int(time.seconds().count()), int(time.subseconds().count()));
     return std::string(text, std::size_t(size));
 }
 

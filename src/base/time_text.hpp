@@ -9,7 +9,7 @@
 
 namespace eventstore::detail {
 
-/// ISO 8601 in UTC, with six digits after the second.
+/// ISO 8601 in UTC, with six digits after the second; a year beyond 9999 has a sign.
 std::string to_text(timestamp when);
 
 /// Reads `2025-06-24T14:36:25`, with a fraction or without, followed by `Z` or an offset such as `+02:00`; nothing if it

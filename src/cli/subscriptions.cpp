@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <utility>
 #include <vector>
 
@@ -35,11 +34,11 @@ std::int64_t checkpoint_of(const subscription_info& info) {
     return info.stream == "$all" ? info.position : info.version;
 }
 
-std::string seconds_of(std::chrono::microseconds time, int digits) {
-    char text[64];
-    const double seconds = std::chrono::duration<double>(time).count();
-    const int size = std::snprintf(text, sizeof text, "%.*f", digits, seconds);
-    return std::string(text, std::size_t(size));
+/// With this many digits after the point, 6 at most; what is below them is left out.
+std::string seconds_of(std::chrono::microseconds time, std::size_t digits) {
+    std::string fraction = std::to_string(time.count() % 1'000'000);
+    fraction.insert(0, 6 - fraction.size(), '0');
+    return std::to_string(time.count() / 1'000'000) + '.' + fraction.substr(0, digits);
 }
 
 std::string to_json(const subscription_info& info) {

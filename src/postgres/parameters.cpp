@@ -1,6 +1,7 @@
 #include "postgres/parameters.hpp"
 
 #include <cassert>
+#include <limits>
 
 namespace eventstore::postgres {
 
@@ -10,9 +11,18 @@ constexpr int text = 0;
 constexpr int binary = 1;
 } // namespace
 
-std::int64_t to_postgres_time(timestamp time) noexcept { return time.time_since_epoch().count() - postgres_epoch; }
+std::int64_t to_postgres_time(timestamp time) noexcept {
+    const std::int64_t since_1970 = time.time_since_epoch().count();
+    if (since_1970 < timestamp::min().time_since_epoch().count() + postgres_epoch)
+        return std::numeric_limits<std::int64_t>::min() + 1; // refused by the server, to which the least is -infinity
+    return since_1970 - postgres_epoch;
+}
 
 timestamp from_postgres_time(std::int64_t microseconds) noexcept {
+    constexpr std::int64_t least = std::numeric_limits<std::int64_t>::min();
+    constexpr std::int64_t greatest = std::numeric_limits<std::int64_t>::max();
+    if (microseconds == least) return timestamp::min();                    // -infinity
+    if (microseconds > greatest - postgres_epoch) return timestamp::max(); // the year 294247 and later, infinity
     return timestamp(std::chrono::microseconds(microseconds + postgres_epoch));
 }
 

@@ -90,6 +90,25 @@ BOOST_AUTO_TEST_CASE(a_time_comes_back_as_it_was) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_time_is_kept_to_the_microsecond_in_every_year) {
+    for (int year = 1; year < 10'000; year += 7)
+        for (const std::int64_t microseconds : {0, 1, 999'999, 1'000'001}) {
+            const timestamp time = at(std::chrono::sys_days(std::chrono::year(year) / 12 / 31), microseconds);
+            BOOST_TEST((from_postgres_time(to_postgres_time(time)) == time), year);
+        }
+}
+
+BOOST_AUTO_TEST_CASE(the_ends_of_time_do_not_wrap_around) {
+    constexpr std::int64_t least = std::numeric_limits<std::int64_t>::min();
+    constexpr std::int64_t greatest = std::numeric_limits<std::int64_t>::max();
+    BOOST_TEST((from_postgres_time(greatest) == timestamp::max())); // infinity
+    BOOST_TEST((from_postgres_time(greatest - 1) == timestamp::max()));
+    BOOST_TEST((from_postgres_time(least) == timestamp::min())); // -infinity
+    BOOST_TEST((from_postgres_time(least + 1) < from_postgres_time(0)));
+    BOOST_TEST(to_postgres_time(timestamp::min()) == least + 1);
+    BOOST_TEST(to_postgres_time(timestamp::max()) < greatest);
+}
+
 BOOST_AUTO_TEST_CASE(empty_text_is_not_null) {
     parameters both;
     both.add(""sv);
