@@ -1,10 +1,17 @@
 #!/usr/bin/env bash
-# test/run.sh [PRESET] [argument of ctest...]: installs what is missing, builds, and runs every test against one
-# PostgreSQL that it starts. The last line counts the tests. The presets are those of CMakePresets.json; the default is
-# release. EVENTSTORE_TEST_URL names a server to use instead.
+# test/run.sh [--as NAME] [PRESET] [argument of ctest...]: installs what is missing, builds, and runs the tests against one
+# PostgreSQL that it starts: every test, or under the conditions of test/as/NAME.sh those that they concern. The last line
+# counts the tests. The presets are those of CMakePresets.json; the default is release. EVENTSTORE_TEST_URL names a server
+# to use instead. `test/run.sh --as` lists the names.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+as=
+if [ "${1:-}" = --as ]; then
+    as=${2:-}
+    if [ -z "$as" ]; then exec test/as/condition.sh --list; fi
+    shift 2
+fi
 preset=${EVENTSTORE_PRESET:-release}
 case ${1:-} in
 -* | "") ;;
@@ -17,8 +24,21 @@ build=$PWD/build/$preset
 jobs=$(nproc)
 
 test/support/packages.sh libssl-dev # with it, tests of TLS
-# A page is tested in a browser, which only tests need: 300 MB, 16 s. Where none can be had, that one test is skipped.
-if ! command -v chromium-headless-shell chromium chromium-browser google-chrome >/dev/null; then
+inside=()
+settings=()
+if [ -n "$as" ]; then
+    # What cannot be had, a program or a server, is no failure of the tests.
+    if ! test/as/condition.sh "$as" --prepare; then
+        echo "as $as: skipped"
+        exit 0
+    fi
+    mapfile -t settings < <(test/as/condition.sh "$as" --settings)
+    if [ $# -eq 0 ]; then mapfile -t tests < <(test/as/condition.sh "$as" --tests) && set -- "${tests[@]}"; fi
+    binaries=$(test/as/condition.sh "$as" --binaries)
+    if [ -n "$binaries" ]; then export PATH=$binaries:$PATH; fi
+    inside=(test/as/condition.sh "$as" --run)
+elif ! command -v chromium-headless-shell chromium chromium-browser google-chrome >/dev/null; then
+    # A page is tested in a browser, which only tests need: 300 MB, 16 s. Where none can be had, that one test is skipped.
     test/support/packages.sh chromium-headless-shell || echo "without Chromium: the test of the page will be skipped" >&2
 fi
 cmake --preset "$preset" >/dev/null
@@ -30,7 +50,9 @@ run=()
 # The ThreadSanitizer of g++ 12 cannot bear as much randomness of addresses as newer kernels give.
 if [ "$preset" = tsan ] && setarch -R true 2>/dev/null; then run=(setarch -R); fi
 export TSAN_OPTIONS="${TSAN_OPTIONS:-suppressions=$PWD/test/support/tsan.suppressions}"
-"${run[@]}" "$build/test/with_server" ctest --test-dir "$build" --parallel "$jobs" --output-on-failure --no-tests=error \
+export EVENTSTORE_TEST_BUILD=$build
+"${run[@]}" "$build/test/with_server" "${settings[@]}" "${inside[@]}" \
+    ctest --test-dir "$build" --parallel "$jobs" --output-on-failure --no-tests=error \
     --output-junit "$build/junit.xml" "$@" && status=0 || status=$?
-perl test/support/count.pl "$build" || status=1
+perl test/support/count.pl "$build" ${as:+"$as"} || status=1
 exit $status

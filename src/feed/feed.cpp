@@ -248,6 +248,7 @@ asio::awaitable<void> feed::run() {
         looks_alone_ = !now;
         if (!now) {
             is_new_link_ = is_new_link_ || is_new_link;
+            if (!had_begun) refuse_arriving(now.error());
             const auto time = pause_after(now.error(), looks_);
             co_await pause(time);
             continue;
@@ -293,7 +294,13 @@ asio::awaitable<bool> feed::is_another_event(std::int64_t seen, std::optional<uu
     const auto answer = co_await std::move(reading);
     if (!answer || answer->page.empty()) co_return false;
     const recorded_event& there = answer->page.front();
-    co_return there.link_position() == seen && detail::page::row_id_of(there) != *event;
+    co_return there.link_position() == seen&& detail::page::row_id_of(there) != *event;
+}
+
+// What the server refuses, a privilege for example, waiting does not mend: whoever wants to begin hears of it.
+void feed::refuse_arriving(const failure& why) {
+    if (why->retry_helps || why.code() == errc::connection_lost || why.code() == errc::timeout) return;
+    for (const auto& each : std::exchange(arriving_, {})) each->end(why);
 }
 
 void feed::fail_cut_back(std::int64_t seen, std::int64_t head) {

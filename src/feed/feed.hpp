@@ -92,6 +92,7 @@ private:
     void stop_listening();
     asio::awaitable<void> pause(std::chrono::milliseconds time);
     asio::awaitable<bool> is_another_event(std::int64_t seen, std::optional<uuid> event);
+    void refuse_arriving(const failure& why);
     void fail_cut_back(std::int64_t seen, std::int64_t head);
     EVENTSTORE_NOT_INTO_COROUTINES void begin(std::int64_t head, std::int32_t timeline);
     void receive(std::string_view message);

@@ -15,15 +15,7 @@ namespace {
 /// A database of the test's own, with schemas of several ages.
 class other_database {
 public:
-    other_database() { session().run("create database " + quoted_name(name_)); }
-    ~other_database() {
-        try {
-            session().run("drop database " + quoted_name(name_) + " with (force)");
-        } catch (const std::exception& e) {
-            BOOST_ERROR(e.what());
-        }
-    }
-    std::string url() const { return url_with(test_server::url(), {{"dbname", name_}}); }
+    std::string url() const { return database_.url(); }
     outcome run(words arguments) const {
         arguments.insert(arguments.end(), {"--url", url()});
         return run_program(arguments);
@@ -34,7 +26,7 @@ public:
 
 private:
     const fresh_schema unique_;
-    const std::string name_ = "database_of_" + unique_.name();
+    const fresh_database database_{"database_of_" + unique_.name()};
 };
 
 /// Starts programs that all come to the point where one of them makes the schema, and lets them go at once.

@@ -11,8 +11,8 @@ using namespace es::test;
 BOOST_AUTO_TEST_SUITE(session_cleaning_test)
 
 BOOST_FIXTURE_TEST_CASE(what_a_transaction_leaves_in_its_session_is_not_there_for_the_next, pool_fixture) {
-    const std::string role = quoted_name(schema() + "_guest");
-    ask("create role " + role);
+    const fresh_role guest(schema() + "_guest");
+    const std::string role = quoted_name(guest.name());
     with_pool(1, [&](pool_ptr pool) -> asio::awaitable<void> {
         const auto one = std::make_shared<session_client>(pool);
         const auto other = std::make_shared<session_client>(pool);
@@ -63,7 +63,6 @@ BOOST_FIXTURE_TEST_CASE(what_a_transaction_leaves_in_its_session_is_not_there_fo
             BOOST_TEST(answer == value, what << ": " << answer);
         }
     });
-    ask("drop role " + role);
 }
 
 BOOST_FIXTURE_TEST_CASE(what_is_open_when_a_session_is_given_back_is_rolled_back, pool_fixture) {

@@ -20,7 +20,7 @@ public:
     session& writer() { return writer_; }
 
 private:
-    session writer_; // the owner of the tables, and a superuser
+    session writer_{test_server::superuser_url()}; // may do even more than the owner of the tables
 };
 
 } // namespace

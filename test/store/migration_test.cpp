@@ -1,15 +1,12 @@
 // From every older schema to the newest one.
 
+#include "store/client_programs.hpp"
 #include "support/concurrently.hpp"
 #include "support/older_schema.hpp"
 #include "support/store_fixture.hpp"
 
 #include <eventstore/schemas.hpp>
 
-#include <array>
-#include <cstdio>
-#include <filesystem>
-#include <memory>
 #include <sstream>
 #include <stdexcept>
 
@@ -37,29 +34,10 @@ void write_events(store_fixture& in, es::payload_format format) {
         " join eventstore.streams as s on s.name = case n when 2 then 'b' else 'a' end order by n");
 }
 
-std::string text_printed_by(const std::string& command) {
-    const std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(command.c_str(), "r"), ::pclose);
-    if (!pipe) throw std::runtime_error("cannot run " + command);
-    std::string text;
-    std::array<char, 65536> block;
-    while (const std::size_t size = std::fread(block.data(), 1, block.size(), pipe.get()))
-        text.append(block.data(), size);
-    return text;
-}
-
-std::string quoted_for_shell(const std::string& word) {
-    std::string quoted = "'";
-    for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    return quoted + "'";
-}
-
 /// What pg_dump says of the schema, but for the random keys of \restrict, which are new in each dump.
 std::string dump(store_fixture& in) {
-    const std::filesystem::path folder = in.value("select setting from pg_config where name = 'BINDIR'");
-    const std::string beside_the_server = (folder / "pg_dump").string();
-    const std::string program = std::filesystem::exists(beside_the_server) ? beside_the_server : "pg_dump";
-    const std::string all = text_printed_by(quoted_for_shell(program) + " --schema-only --schema=" +
-        quoted_for_shell(quoted_name(in.schema())) + " --dbname=" + quoted_for_shell(in.url()));
+    const std::string all = text_printed_by(client_program("pg_dump") + " --schema-only --schema=" +
+        quoted_for_shell(quoted_name(in.schema())) + " --dbname=" + quoted_for_shell(test_server::url()));
     std::istringstream lines(all);
     std::string text;
     for (std::string line; std::getline(lines, line);)
@@ -89,7 +67,7 @@ texts names_of(const std::vector<es::schema_info>& list) {
 
 BOOST_AUTO_TEST_SUITE(migration_test)
 
-BOOST_FIXTURE_TEST_CASE(a_migrated_schema_is_the_same_as_a_fresh_one, store_fixture) {
+BOOST_FIXTURE_TEST_CASE(a_migrated_schema_is_the_same_as_a_fresh_one, store_fixture, *has_client_programs()) {
     for (const es::payload_format format : formats) {
         run(es::migrate(options().payload(format)));
         const std::string fresh = dump(*this);
@@ -111,7 +89,7 @@ BOOST_FIXTURE_TEST_CASE(a_migrated_schema_is_the_same_as_a_fresh_one, store_fixt
     }
 }
 
-BOOST_FIXTURE_TEST_CASE(a_schema_is_migrated_for_the_payload_that_it_has, store_fixture) {
+BOOST_FIXTURE_TEST_CASE(a_schema_is_migrated_for_the_payload_that_it_has, store_fixture, *has_client_programs()) {
     for (const es::payload_format format : formats) {
         run(es::migrate(options().payload(format)));
         const std::string fresh = dump(*this);
@@ -207,8 +185,8 @@ BOOST_FIXTURE_TEST_CASE(a_schema_that_is_not_there_is_not_made_by_migrating_exis
 
 // Of a function whose parameters change, there is a new one, and whoever might call the old one may call it.
 BOOST_FIXTURE_TEST_CASE(who_may_call_a_function_may_do_so_after_a_migration, store_fixture) {
-    const std::string writer = quoted_name(schema() + " writer"), other = quoted_name(schema() + "_other");
-    ask("create role " + writer + "; create role " + other);
+    const fresh_role may_append(schema() + " writer"), may_grant(schema() + "_other");
+    const std::string writer = quoted_name(may_append.name()), other = quoted_name(may_grant.name());
     const std::string namespace_of = "(select relnamespace from pg_class where oid = 'eventstore.events'::regclass)";
     const auto granted = [&] {
         return ask("select p.proname, a.grantee::regrole::text, a.is_grantable from pg_proc as p"
@@ -229,7 +207,6 @@ BOOST_FIXTURE_TEST_CASE(who_may_call_a_function_may_do_so_after_a_migration, sto
                        namespace_of) == "t");
         drop(*this);
     }
-    ask("drop role " + writer + "; drop role " + other);
 }
 
 BOOST_FIXTURE_TEST_CASE(the_functions_of_a_renamed_schema_are_made_for_its_new_name, store_fixture) {
@@ -247,40 +224,10 @@ BOOST_FIXTURE_TEST_CASE(the_functions_of_a_renamed_schema_are_made_for_its_new_n
     });
 }
 
-// As on every managed server: a role that owns its database, and is no superuser.
-BOOST_FIXTURE_TEST_CASE(a_plain_owner_migrates_from_every_older_version, store_fixture) {
-    const std::string role = schema() + "_owner", database = "of_" + role;
-    session().run("create role " + quoted_name(role) + " login");
-    session().run("create database " + quoted_name(database) + " owner " + quoted_name(role));
-    const std::string there = url_with(url(), {{"dbname", database}, {"user", role}});
-    for (const es::payload_format format : formats) {
-        for (int version = 0; version < newest_version(); ++version) {
-            BOOST_TEST_CONTEXT("from version " << version) {
-                if (version > 0) make_older_schema(there, schema(), version, format);
-                BOOST_TEST(run(es::migrate(options(there).payload(format))) == newest_version());
-                const auto body = [&]() -> asio::awaitable<void> {
-                    const es::store store = co_await es::open(options(there).allow_hard_delete(true));
-                    co_await store.append("a", es::no_stream, es::event_data("T", "1"));
-                    co_await store.delete_stream("a", es::any_version, es::deletion::hard);
-                    co_await store.append("a", es::no_stream, es::event_data("T", "1"));
-                    es::store closing = store;
-                    co_await closing.close();
-                };
-                run(body());
-                session(there).run(
-                    "set client_min_messages = error; drop schema " + quoted_name(schema()) + " cascade");
-            }
-        }
-    }
-    session().run("drop database " + quoted_name(database) + " with (force)");
-    session().run("drop role " + quoted_name(role));
-}
-
 BOOST_FIXTURE_TEST_CASE(the_stores_of_a_database_are_found, store_fixture) {
     // In a database of its own: others make and drop schemas in this one all the time.
-    const std::string database = "found_" + schema();
-    session().run("create database " + quoted_name(database));
-    const std::string there = url_with(url(), {{"dbname", database}});
+    const fresh_database database("found_" + schema());
+    const std::string there = url_with(url(), {{"dbname", database.name()}});
     const auto find = [&] { return run(es::find_schemas(es::store_options(there))); };
     BOOST_TEST(find().empty());
     for (const char* const name : {"b store", "A", "a\"b"}) run(es::migrate(es::store_options(there).schema(name)));
@@ -303,14 +250,11 @@ BOOST_FIXTURE_TEST_CASE(the_stores_of_a_database_are_found, store_fixture) {
         BOOST_TEST(each.version == version, each.name);
     }
     // A role that may not look into a schema learns that it is there.
-    const std::string role = schema() + "_stranger";
-    session().run("create role " + quoted_name(role) + " login");
-    const std::string stranger = url_with(there, {{"options", "-c role=" + role}});
+    const fresh_role role(schema() + "_stranger");
+    const std::string stranger = url_with(there, {{"options", "-c role=" + role.name()}});
     const std::vector<es::schema_info> seen = run(es::find_schemas(es::store_options(stranger)));
     TEST_SAME(names_of(seen), names_of(found));
     for (const es::schema_info& each : seen) BOOST_TEST(each.version == 0);
-    session().run("drop database " + quoted_name(database) + " with (force)");
-    session().run("drop role " + quoted_name(role));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

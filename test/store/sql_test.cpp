@@ -128,8 +128,9 @@ BOOST_FIXTURE_TEST_CASE(an_append_waits_for_the_transaction_before_it, store_fix
 // A writer needs no right on the tables, only one on the functions: it appends by them, or not at all.
 BOOST_FIXTURE_TEST_CASE(a_role_may_append_without_rights_on_the_tables, store_fixture) {
     run(es::migrate(options()));
-    const std::string role = quoted_name(schema() + "_writer");
-    ask("create role " + role + "; grant usage on schema " + quoted_name(schema()) + " to " + role);
+    const fresh_role appending(schema() + "_writer");
+    const std::string role = quoted_name(appending.name());
+    ask("grant usage on schema " + quoted_name(schema()) + " to " + role);
     {
         session writer;
         writer.run("set role " + role);
@@ -156,7 +157,6 @@ BOOST_FIXTURE_TEST_CASE(a_role_may_append_without_rights_on_the_tables, store_fi
     }
     BOOST_TEST(events_stored() == 6);
     BOOST_TEST(number("select version from eventstore.streams where name = 'b'") == 3);
-    ask("drop owned by " + role + "; drop role " + role);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

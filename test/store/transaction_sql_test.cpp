@@ -244,6 +244,8 @@ BOOST_FIXTURE_TEST_CASE(sql_that_would_end_the_transaction_is_refused, accounts)
 
 // Each transaction leaves something behind, in each way that there is; the next one has the same connection.
 BOOST_FIXTURE_TEST_CASE(nothing_of_one_transaction_is_seen_by_the_next, accounts) {
+    const fresh_role guest(schema() + "_guest");
+    const std::string set_role = "set role " + quoted_name(guest.name());
     with_accounts(options().pool_size(1), [&](es::store store) -> asio::awaitable<void> {
         std::string pid;
         for (int round = 0; round < 8; ++round) {
@@ -277,7 +279,7 @@ BOOST_FIXTURE_TEST_CASE(nothing_of_one_transaction_is_seen_by_the_next, accounts
             co_await tx.execute("declare mine cursor with hold for select generate_series(1, 10)");
             co_await tx.execute("listen somewhere");
             co_await tx.execute("select pg_advisory_lock(42)");
-            co_await tx.execute("set role pg_monitor");
+            co_await tx.execute(set_role);
             co_await tx.execute("set search_path = nowhere");
             if (round % 4 == 0) co_await tx.commit();
             if (round % 4 == 1) co_await tx.rollback();

@@ -12,7 +12,9 @@
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <mutex>
 #include <stdexcept>
 #include <thread>
@@ -72,8 +74,21 @@ struct gathering {
 
 } // namespace detail
 
+duration patient(duration limit) {
+    static const char* const given = std::getenv("EVENTSTORE_TEST_PATIENCE");
+    constexpr double least = 1;
+    constexpr double most = 8;
+    double factor = 1;
+    if (given != nullptr) {
+        factor = std::strtod(given, nullptr);
+    } else if (double load = 0; getloadavg(&load, 1) == 1) {
+        factor = load / std::max(1U, std::thread::hardware_concurrency());
+    }
+    return std::chrono::duration_cast<duration>(limit * std::clamp(factor, least, most));
+}
+
 void run(asio::io_context& context, asio::awaitable<void> work, duration deadline, std::source_location where) {
-    const auto end = std::chrono::steady_clock::now() + deadline;
+    const auto end = std::chrono::steady_clock::now() + patient(deadline);
     context.restart();
     const auto how = std::make_shared<detail::ending>();
     detail::spawn(context.get_executor(), std::move(work), how);
@@ -83,7 +98,7 @@ void run(asio::io_context& context, asio::awaitable<void> work, duration deadlin
 }
 
 void run(asio::awaitable<void> work, duration deadline, std::source_location where) {
-    const auto end = std::chrono::steady_clock::now() + deadline;
+    const auto end = std::chrono::steady_clock::now() + patient(deadline);
     asio::io_context context(1);
     const auto how = std::make_shared<detail::ending>();
     detail::spawn(context.get_executor(), std::move(work), how);
@@ -109,7 +124,7 @@ asio::awaitable<void> concurrently(std::vector<asio::awaitable<void>> work) {
 
 asio::awaitable<void> eventually(std::function<bool()> predicate, duration deadline, std::source_location where) {
     asio::steady_timer timer(co_await asio::this_coro::executor);
-    const auto end = std::chrono::steady_clock::now() + deadline;
+    const auto end = std::chrono::steady_clock::now() + patient(deadline);
     while (!predicate()) {
         if (std::chrono::steady_clock::now() >= end) detail::fail("what should have come did not come", where);
         timer.expires_after(std::chrono::milliseconds(1));
@@ -119,7 +134,7 @@ asio::awaitable<void> eventually(std::function<bool()> predicate, duration deadl
 
 void run_threads(
     std::size_t threads, std::vector<asio::awaitable<void>> work, duration deadline, std::source_location where) {
-    const auto end = std::chrono::steady_clock::now() + deadline;
+    const auto end = std::chrono::steady_clock::now() + patient(deadline);
     std::mutex mutex;
     std::exception_ptr first;
     std::atomic<std::size_t> running = work.size();

@@ -39,6 +39,10 @@ using duration = std::chrono::steady_clock::duration;
 
 inline constexpr duration default_deadline = std::chrono::seconds(30);
 
+/// A limit on how long something may take, on a machine that has other things to do: as much longer as there is more to
+/// run than there are processors, or as EVENTSTORE_TEST_PATIENCE says. All deadlines here are stretched like that.
+duration patient(duration limit);
+
 namespace detail {
 
 /// Ends the running test. An exception and not BOOST_FAIL, so that any thread may throw it.

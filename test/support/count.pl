@@ -4,8 +4,9 @@
 use strict;
 use warnings;
 
-my ($folder) = @ARGV;
+my ($folder, $condition) = @ARGV;
 my ($passed, $failed) = (0, 0);
+my @skipped;
 
 sub content {
     open my $in, '<', $_[0] or return '';
@@ -16,16 +17,23 @@ sub content {
 my $junit = content("$folder/junit.xml");
 while ($junit =~ /<testcase name="([^"]+)"[^>]*status="(\w+)"[^>]*>\s*(<skipped message="SKIP_)?/g) {
     my ($entry, $status) = ($1, $2);
-    next if $status eq 'disabled' || defined $3; # it said that it cannot be run here
+    if ($status eq 'disabled' || defined $3) { # it said that it cannot be run here
+        push @skipped, $entry;
+        next;
+    }
     my %count;
     my ($total) = content("$folder/reports/$entry.xml") =~ /<TestSuite ([^>]*)>/;
     %count = $total =~ /test_cases_(\w+)="(\d+)"/g if defined $total;
     my $good = ($count{passed} // 0) + ($count{passed_with_warnings} // 0);
     my $bad = ($count{failed} // 0) + ($count{aborted} // 0) + ($count{timed_out} // 0);
-    if ($status eq 'run') { $good ||= 1 }
+    push @skipped, "$count{skipped} of $entry" if $count{skipped};
+    if ($status eq 'run') { $good ||= 1 unless $count{skipped} }
     else { $bad ||= 1 } # a crash or the end of its time leaves no report
     $passed += $good;
     $failed += $bad;
 }
-print "$passed passed, $failed failed\n";
+print "as $condition: " if defined $condition;
+print "$passed passed, $failed failed";
+print ", skipped: ", join(', ', @skipped) || 'nothing' if defined $condition;
+print "\n";
 exit($passed > 0 && $failed == 0 ? 0 : 1);

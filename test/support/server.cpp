@@ -1,6 +1,7 @@
 #include "support/server.hpp"
 
-#include <eventstore/embedded_postgres.hpp>
+#include "support/own_server.hpp"
+#include "support/session.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -26,17 +27,55 @@ struct clear_result {
 
 void ignore_notice(void*, const PGresult*) {}
 
+std::string from_environment(const char* name, const std::string& otherwise) {
+    const char* const value = std::getenv(name);
+    return value != nullptr && *value != '\0' ? value : otherwise;
+}
+
+const own_server& embedded() {
+    static const own_server server;
+    return server;
+}
+
+/// In a destructor, where the next best thing is to say so.
+void clean_up(const std::string& what, const std::string& url, const std::string& statements) {
+    try {
+        // A session that was left behind with a lock must not hang the test.
+        session cleaner(url);
+        cleaner.run("set lock_timeout = '5s'; set client_min_messages = error");
+        cleaner.run(statements);
+    } catch (const std::exception& e) {
+        BOOST_ERROR(what << " of the test cannot be dropped: " << e.what());
+    }
+}
+
 } // namespace
 
 const std::string& test_server::url() {
-    static const char* const given = std::getenv("EVENTSTORE_TEST_URL");
-    if (given != nullptr) {
-        static const std::string text = given;
-        return text;
-    }
-    static const embedded_postgres server = embedded_postgres::start_now();
-    static const std::string text = server.url();
-    return text;
+    static const std::string given = from_environment("EVENTSTORE_TEST_URL", "");
+    return given.empty() ? embedded().url() : given;
+}
+
+const std::string& test_server::superuser_url() {
+    static const bool is_given = !from_environment("EVENTSTORE_TEST_URL", "").empty();
+    static const std::string given = from_environment("EVENTSTORE_TEST_SUPERUSER_URL", "");
+    if (!given.empty()) return given;
+    return is_given ? url() : embedded().superuser_url();
+}
+
+const std::string& test_server::store_url() {
+    static const std::string way = from_environment("EVENTSTORE_TEST_STORE_URL", url());
+    return way;
+}
+
+bool test_server::is_pooled() {
+    static const bool is = !from_environment("EVENTSTORE_TEST_POOLED", "").empty();
+    return is;
+}
+
+const std::string& test_server::session_url() {
+    static const std::string way = from_environment("EVENTSTORE_TEST_SESSION_URL", "");
+    return way;
 }
 
 rows sql(const std::string& url, const std::string& statements) {
@@ -73,13 +112,31 @@ fresh_schema::fresh_schema() {
 }
 
 fresh_schema::~fresh_schema() {
-    try {
-        // A session that was left behind with a lock must not hang the test.
-        sql("set lock_timeout = '5s'; set client_min_messages = error; drop schema if exists \"" + name_ +
-            "\" cascade");
-    } catch (const std::exception& e) {
-        BOOST_ERROR("the schema of the test cannot be dropped: " << e.what());
-    }
+    clean_up("the schema", test_server::url(), "drop schema if exists " + quoted_name(name_) + " cascade");
 }
+
+fresh_role::fresh_role(std::string name, const std::string& attributes) : name_(std::move(name)) {
+    const std::string owner = session().value("select current_user");
+    session(test_server::superuser_url())
+        .run("create role " + quoted_name(name_) + " " + attributes + "; grant " + quoted_name(name_) + " to " +
+            quoted_name(owner));
+}
+
+fresh_role::~fresh_role() {
+    clean_up("the role", test_server::superuser_url(),
+        "drop owned by " + quoted_name(name_) + " cascade; drop role " + quoted_name(name_));
+}
+
+fresh_database::fresh_database(std::string name, const std::string& options) : name_(std::move(name)) {
+    const std::string owner = session().value("select current_user");
+    session(test_server::superuser_url())
+        .run("create database " + quoted_name(name_) + " owner " + quoted_name(owner) + " " + options);
+}
+
+fresh_database::~fresh_database() {
+    clean_up("the database", test_server::superuser_url(), "drop database " + quoted_name(name_) + " with (force)");
+}
+
+std::string fresh_database::url() const { return url_with(test_server::url(), {{"dbname", name_}}); }
 
 } // namespace eventstore::test

@@ -1,5 +1,6 @@
 // A PostgreSQL for tests: the one that EVENTSTORE_TEST_URL names (test/run.sh starts one for the whole run), or else an
-// embedded one that lives as long as the test program. Every test works in a schema of its own.
+// embedded one that lives as long as the test program. Every test works in a schema of its own, and as a role that owns
+// its database and is no superuser.
 #pragma once
 
 #include <string>
@@ -10,8 +11,18 @@ namespace eventstore::test {
 
 class test_server {
 public:
-    /// Started at the first call.
+    /// As the owner of the database. Started at the first call.
     static const std::string& url();
+    /// The same database as a superuser, for what an owner may not do: make roles and databases, load libraries.
+    static const std::string& superuser_url();
+
+    /// The way on which the stores of tests reach that database: url(), unless the run goes through something that
+    /// stands before the server (test/run.sh --as).
+    static const std::string& store_url();
+    /// That way leads through a pooler: what the server has are not the sessions of the stores, one for one.
+    static bool is_pooled();
+    /// What pooled stores are given to listen by; empty for nothing.
+    static const std::string& session_url();
 };
 
 /// A schema name that no other test uses. Creates nothing; drops the schema, if somebody made it, at the end.
@@ -23,6 +34,37 @@ public:
     fresh_schema& operator=(const fresh_schema&) = delete;
 
     const std::string& name() const noexcept { return name_; }
+
+private:
+    std::string name_;
+};
+
+/// A role for a part in a test: it may do nothing until it is granted something, and the owner may `set role` to it. What
+/// it has got in the database goes with it.
+class fresh_role {
+public:
+    explicit fresh_role(std::string name, const std::string& attributes = "");
+    ~fresh_role();
+    fresh_role(const fresh_role&) = delete;
+    fresh_role& operator=(const fresh_role&) = delete;
+
+    const std::string& name() const noexcept { return name_; }
+
+private:
+    std::string name_;
+};
+
+/// A database that belongs to the owner of the tests' own, and goes with the test and all sessions in it.
+class fresh_database {
+public:
+    explicit fresh_database(std::string name, const std::string& options = "");
+    ~fresh_database();
+    fresh_database(const fresh_database&) = delete;
+    fresh_database& operator=(const fresh_database&) = delete;
+
+    const std::string& name() const noexcept { return name_; }
+    /// As the owner.
+    std::string url() const;
 
 private:
     std::string name_;

@@ -17,13 +17,21 @@ asio::awaitable<void> open_and(store_options how, const store_work& body) {
 } // namespace
 
 store_fixture::store_fixture()
-    : url_(url_with(test_server::url(), {{"application_name", schema_.name()}})),
+    : url_(url_with(test_server::store_url(), {{"application_name", schema_.name()}})),
       objects_before_(eventstore::detail::live_objects()) {}
+
+store_options store_fixture::options(const std::string& url) const {
+    store_options how = store_options(url).schema(schema()).create().pooled(test_server::is_pooled());
+    if (!test_server::session_url().empty())
+        how.session_url(url_with(test_server::session_url(), {{"application_name", schema()}}));
+    return how;
+}
 
 void store_fixture::teardown() {
     // A backend ends some time after its client.
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-    bool are_gone = backends().empty(); // one that appears later was cut off while it connected
+    const auto end = std::chrono::steady_clock::now() + patient(std::chrono::seconds(10));
+    // One that appears later was cut off while it connected. A pooler keeps them.
+    bool are_gone = test_server::is_pooled() || backends().empty();
     while (!are_gone && std::chrono::steady_clock::now() < end) {
         std::this_thread::sleep_for(std::chrono::milliseconds(2));
         are_gone = backends().empty();

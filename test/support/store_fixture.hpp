@@ -57,7 +57,8 @@ public:
     /// Connections made with it can be told from those of others: see backends().
     const std::string& url() const noexcept { return url_; }
     store_options options() const { return options(url_); }
-    store_options options(const std::string& url) const { return store_options(url).schema(schema()).create(); }
+    /// By another way to the same database, or to another one.
+    store_options options(const std::string& url) const;
 
     /// Opens the store, and runs `body(store)` and whatever it leaves behind to the end.
     void with_store(const store_work& body, std::source_location where = std::source_location::current());

@@ -1,31 +1,48 @@
-// with_server COMMAND [ARGUMENT...]: runs a command with a PostgreSQL beside it that EVENTSTORE_TEST_URL names, and ends
-// with the command's exit code. A server that is named already is left to do.
-#include <eventstore/embedded_postgres.hpp>
+// with_server [NAME=VALUE...] COMMAND [ARGUMENT...]: runs a command with a PostgreSQL beside it, with these settings (`port` for
+// TCP, too), and ends with the command's exit code. EVENTSTORE_TEST_URL names it as the owner of a database, and
+// EVENTSTORE_TEST_SUPERUSER_URL the same database as a superuser. A server that is named already is left to do.
+#include "support/own_server.hpp"
 
 #include <spawn.h>
 #include <sys/wait.h>
 
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <iostream>
 #include <optional>
+#include <string>
+#include <string_view>
 
-int main(int count, char* arguments[]) try {
-    if (count < 2) {
-        std::cerr << "usage: with_server COMMAND [ARGUMENT...]\n";
+int main(int, char* arguments[]) try {
+    eventstore::embedded_postgres_options options;
+    options.setting("max_connections", "200");
+    options.setting("fsync", "off"); // no test pulls the plug, and the runs are many
+    char** command = arguments + 1;
+    for (; *command != nullptr; ++command) {
+        const std::string_view each = *command;
+        const auto equals = each.find('=');
+        if (equals == each.npos) break;
+        const std::string name(each.substr(0, equals));
+        const std::string value(each.substr(equals + 1));
+        if (name == "port")
+            options.port(static_cast<std::uint16_t>(std::stoi(value)));
+        else
+            options.setting(name, value);
+    }
+    if (*command == nullptr) {
+        std::cerr << "usage: with_server [NAME=VALUE...] COMMAND [ARGUMENT...]\n";
         return 2;
     }
 
-    std::optional<eventstore::embedded_postgres> server;
+    std::optional<eventstore::test::own_server> server;
     if (std::getenv("EVENTSTORE_TEST_URL") == nullptr) {
-        eventstore::embedded_postgres_options options;
-        options.setting("max_connections", "200");
-        options.setting("fsync", "off"); // no test pulls the plug, and the runs are many
-        server.emplace(eventstore::embedded_postgres::start_now(options));
+        server.emplace(options);
         setenv("EVENTSTORE_TEST_URL", server->url().c_str(), 1);
+        setenv("EVENTSTORE_TEST_SUPERUSER_URL", server->superuser_url().c_str(), 1);
     }
 
     // Ctrl-C goes to the command, too; its end is ours.
@@ -39,10 +56,10 @@ int main(int count, char* arguments[]) try {
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
 
     pid_t child = 0;
-    const int refused = posix_spawnp(&child, arguments[1], nullptr, &attributes, arguments + 1, environ);
+    const int refused = posix_spawnp(&child, *command, nullptr, &attributes, command, environ);
     posix_spawnattr_destroy(&attributes);
     if (refused != 0) {
-        std::cerr << arguments[1] << ": " << std::strerror(refused) << '\n';
+        std::cerr << *command << ": " << std::strerror(refused) << '\n';
         return 127;
     }
     int status = 0;
