@@ -196,6 +196,9 @@ public:
     /// counted as missed.
     listen_options& max_queued(std::size_t events) & { return max_queued_ = events, *this; }
     listen_options&& max_queued(std::size_t events) && { return std::move(max_queued(events)); }
+    /// The same in bytes of memory; 8 MB by default. One event always fits.
+    listen_options& max_queued_bytes(std::size_t bytes) & { return max_queued_bytes_ = bytes, *this; }
+    listen_options&& max_queued_bytes(std::size_t bytes) && { return std::move(max_queued_bytes(bytes)); }
     /// Only events for which this returns true. Called as the selector of a subscription is.
     template <handler_for<bool(const recorded_event&)> Selector>
     listen_options& selector(Selector&& value) & {
@@ -208,10 +211,12 @@ public:
     }
 
     std::size_t max_queued() const noexcept { return max_queued_; }
+    std::size_t max_queued_bytes() const noexcept { return max_queued_bytes_; }
     const std::function<bool(const recorded_event&)>& selector() const noexcept { return selector_; }
 
 private:
     std::size_t max_queued_ = 2'000;
+    std::size_t max_queued_bytes_ = std::size_t{8} << 20;
     std::function<bool(const recorded_event&)> selector_;
 };
 

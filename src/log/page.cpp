@@ -1,7 +1,9 @@
 #include "log/page.hpp"
 
 #include <chrono>
+#include <deque>
 #include <new>
+#include <string>
 #include <utility>
 
 namespace eventstore {
@@ -14,12 +16,14 @@ void release(const page* shared) noexcept {
     if (shared->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete shared;
 }
 
-page::page(std::vector<page_row> rows, std::vector<keep_alive> storage, bool complete, std::int64_t next_from)
+page::page(std::vector<page_row> rows, std::vector<keep_alive> storage, bool complete, std::int64_t next_from,
+    std::size_t sources_bytes)
     : rows_(std::move(rows)),
       storage_(std::move(storage)),
       events_(std::allocator<recorded_event>().allocate(rows_.size())),
       complete_(complete),
-      next_from_(next_from) {
+      next_from_(next_from),
+      sources_bytes_(sources_bytes) {
     for (std::size_t i = 0; i < rows_.size(); ++i)
         ::new (static_cast<void*>(events_ + i)) recorded_event(this, &rows_[i]);
 }
@@ -31,43 +35,88 @@ page::~page() {
 
 event_page page::make(
     std::vector<page_row> rows, std::vector<keep_alive> storage, bool complete, std::int64_t next_from) {
-    return event_page(new page(std::move(rows), std::move(storage), complete, next_from));
+    return event_page(new page(std::move(rows), std::move(storage), complete, next_from, 0));
 }
 
 event_page page::rest_of(const event_page& whole, std::size_t first) {
     std::vector<page_row> rows;
     for (const recorded_event* each = whole.begin() + first; each != whole.end(); ++each) rows.push_back(*each->row_);
-    return make(std::move(rows), std::vector<keep_alive>(1, std::make_shared<const event_page>(whole)),
-        whole.complete(), whole.next_from());
+    std::vector<keep_alive> storage(1, std::make_shared<const event_page>(whole));
+    return event_page(
+        new page(std::move(rows), std::move(storage), whole.complete(), whole.next_from(), kept_bytes(whole)));
 }
 
 event_page page::selection(std::span<const recorded_event* const> events, std::vector<event_page> sources) {
     std::vector<page_row> rows;
     rows.reserve(events.size());
     for (const recorded_event* each : events) rows.push_back(*each->row_);
+    std::size_t bytes = 0;
+    for (const event_page& each : sources) bytes += kept_bytes(each);
     std::vector<keep_alive> storage(1, std::make_shared<const std::vector<event_page>>(std::move(sources)));
+    return event_page(new page(std::move(rows), std::move(storage), true, 0, bytes));
+}
+
+std::size_t page::kept_bytes(const recorded_event& event) noexcept {
+    const page_row& row = *event.row_;
+    return sizeof(row) + sizeof(event) + row.type.size() + row.data.size() + row.metadata.size();
+}
+
+std::size_t page::kept_bytes(const event_page& page) noexcept {
+    if (page.empty()) return 0;
+    std::size_t bytes = page.begin()->page_->sources_bytes_;
+    if (bytes > 0) return bytes;
+    for (const recorded_event& each : page) bytes += kept_bytes(each);
+    return bytes;
+}
+
+namespace {
+
+/// What is seen of other pages is copied behind the text, which has room for it: it does not move.
+void take_along(std::string& text, std::string_view& view) {
+    const char* begin = text.data() + text.size();
+    text.append(view);
+    view = {begin, view.size()};
+}
+
+std::size_t size_of_views(const page_row& row) {
+    return row.stream.size() + row.type.size() + row.data.size() + row.metadata.size() +
+        (row.link ? row.link->stream.size() : 0);
+}
+
+/// A row, and its link, that see nothing but the text.
+page_row copy_into(std::string& text, std::deque<link_place>& links, page_row row) {
+    for (std::string_view* each : {&row.stream, &row.type, &row.data, &row.metadata}) take_along(text, *each);
+    if (row.link) {
+        link_place& place = links.emplace_back(*row.link);
+        take_along(text, place.stream);
+        row.link = &place;
+    }
+    return row;
+}
+
+} // namespace
+
+event_page page::detached(std::span<const recorded_event* const> events) {
+    auto text = std::make_shared<std::string>();
+    auto links = std::make_shared<std::deque<link_place>>();
+    std::size_t size = 0;
+    for (const recorded_event* each : events) size += size_of_views(*each->row_);
+    text->reserve(size);
+    std::vector<page_row> rows;
+    rows.reserve(events.size());
+    for (const recorded_event* each : events) rows.push_back(copy_into(*text, *links, *each->row_));
+    std::vector<keep_alive> storage{std::move(text), std::move(links)};
     return make(std::move(rows), std::move(storage), true, 0);
 }
 
 recorded_event page::single(const page_row& row) {
     auto text = std::make_shared<std::string>();
-    text->reserve(row.stream.size() + row.type.size() + row.data.size() + row.metadata.size());
-    page_row own = row;
-    for (std::string_view* each : {&own.stream, &own.type, &own.data, &own.metadata}) {
-        const char* begin = text->data() + text->size(); // the room is reserved: it does not move
-        text->append(*each);
-        *each = {begin, each->size()};
-    }
-    std::vector<keep_alive> storage(1, text);
-    if (row.link) {
-        auto place = std::make_shared<link_place>(*row.link);
-        auto holder = std::make_shared<const std::string>(place->stream);
-        place->stream = *holder;
-        own.link = place.get();
-        storage.push_back(std::move(place));
-        storage.push_back(std::move(holder));
-    }
-    const auto* const shared = new page(std::vector<page_row>(1, own), std::move(storage), true, 0);
+    auto links = std::make_shared<std::deque<link_place>>();
+    text->reserve(size_of_views(row));
+    std::vector<page_row> own(1, copy_into(*text, *links, row));
+    std::vector<keep_alive> storage(1, std::move(text));
+    if (!links->empty()) storage.push_back(std::move(links));
+    const auto* const shared = new page(std::move(own), std::move(storage), true, 0, 0);
     return recorded_event(shared, shared->rows_.data(), recorded_event::adopt::reference);
 }
 

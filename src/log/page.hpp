@@ -32,6 +32,14 @@ public:
     /// Events of several pages, as a page of their own that keeps those pages.
     static event_page selection(std::span<const recorded_event* const> events, std::vector<event_page> sources);
 
+    /// The same with a copy of everything that the events' views see, so that it keeps no other page.
+    static event_page detached(std::span<const recorded_event* const> events);
+
+    /// The bytes of events that a page keeps in memory: its own, or those of the pages that it was cut from.
+    static std::size_t kept_bytes(const event_page& page) noexcept;
+    /// Of one event, with what describes it.
+    static std::size_t kept_bytes(const recorded_event& event) noexcept;
+
     /// The stream that an event was read from.
     static std::string_view holder_of(const recorded_event& event) noexcept {
         return event.row_->link ? event.row_->link->stream : event.row_->stream;
@@ -55,7 +63,8 @@ private:
     friend void retain(const page*) noexcept;
     friend void release(const page*) noexcept;
 
-    page(std::vector<page_row> rows, std::vector<keep_alive> storage, bool complete, std::int64_t next_from);
+    page(std::vector<page_row> rows, std::vector<keep_alive> storage, bool complete, std::int64_t next_from,
+        std::size_t sources_bytes);
     ~page();
 
     mutable std::atomic<std::size_t> references_{1};
@@ -64,6 +73,7 @@ private:
     recorded_event* events_; // built in place: a copy would hold a reference to its own page
     const bool complete_;
     const std::int64_t next_from_;
+    const std::size_t sources_bytes_; // of the pages that it was cut from, and keeps; 0 = there are none
 };
 
 } // namespace eventstore::detail

@@ -13,7 +13,8 @@ namespace eventstore::delivery {
 
 namespace {
 
-constexpr std::size_t most_posted = 64; // batches that wait for a slow selector
+constexpr std::size_t most_posted = 64;    // batches that wait for a slow selector
+constexpr std::size_t most_kept_along = 2; // times what is wanted
 
 } // namespace
 
@@ -77,21 +78,25 @@ void listening::abandon() {
 }
 
 void listening::on_live(const news& what) {
-    const auto& [page, which, through, timeline] = what;
-    if (which.empty()) return;
-    if (!options_.selector()) return take(page, which);
+    if (what.which.empty()) return;
+    if (!options_.selector()) return take(what.page, what.which);
     const std::lock_guard lock(mutex_);
     if (!strand_) return;
-    if (posted_ == most_posted) { // the selector does not keep up
-        missed_ += which.size();
+    const std::size_t bytes = detail::page::kept_bytes(what.page);
+    const bool is_full = posted_ > 0 && posted_bytes_ + bytes > options_.max_queued_bytes();
+    if (is_full || posted_ == most_posted) { // the selector does not keep up
+        missed_ += what.which.size();
         return;
     }
     ++posted_;
-    asio::post(
-        *strand_, [self = shared_from_this(), page = what.page, which = std::vector(which.begin(), which.end())] {
+    posted_bytes_ += bytes;
+    asio::post(*strand_,
+        [self = shared_from_this(), page = what.page, which = std::vector(what.which.begin(), what.which.end()),
+            bytes] {
             {
                 const std::lock_guard relock(self->mutex_);
                 --self->posted_;
+                self->posted_bytes_ -= bytes;
             }
             std::vector<std::uint32_t> wanted;
             try {
@@ -107,29 +112,67 @@ void listening::on_live(const news& what) {
         });
 }
 
-void listening::take(const event_page& page, std::span<const std::uint32_t> which) {
-    event_page chosen = page;
-    if (which.size() != page.size()) {
-        std::vector<const recorded_event*> events;
-        for (const std::uint32_t each : which) events.push_back(&page[each]);
-        chosen = detail::page::selection(events, std::vector<event_page>(1, page));
+// Few events of a large page are copied: they would keep all of it.
+event_page listening::chosen_of(const event_page& page, std::span<const std::uint32_t> which) {
+    std::vector<const recorded_event*> events;
+    std::size_t bytes = 0;
+    for (const std::uint32_t each : which) {
+        events.push_back(&page[each]);
+        bytes += detail::page::kept_bytes(page[each]);
     }
+    if (detail::page::kept_bytes(page) > most_kept_along * bytes) return detail::page::detached(events);
+    if (which.size() == page.size()) return page;
+    return detail::page::selection(events, std::vector<event_page>(1, page));
+}
+
+// The oldest go, until the rest is within bounds; the newest event always stays.
+void listening::drop_oldest() {
+    while (queued_ > options_.max_queued() || (queued_bytes_ > options_.max_queued_bytes() && queued_ > 1)) {
+        queued_page& oldest = queue_.front();
+        const std::size_t too_many = queued_ > options_.max_queued() ? queued_ - options_.max_queued() : 0;
+        const bool is_too_large = queued_bytes_ > options_.max_queued_bytes();
+        std::size_t dropped = std::min(too_many, oldest.events.size());
+        event_page rest;
+        if (is_too_large && queue_.size() == 1) { // as many of the last as there is room for
+            std::size_t bytes = 0;
+            std::vector<const recorded_event*> kept;
+            for (std::size_t i = oldest.events.size(); i > dropped; --i) {
+                bytes += detail::page::kept_bytes(oldest.events[i - 1]);
+                if (!kept.empty() && bytes > options_.max_queued_bytes()) break;
+                kept.insert(kept.begin(), &oldest.events[i - 1]);
+            }
+            dropped = oldest.events.size() - kept.size();
+            rest = detail::page::detached(kept);
+        } else if (is_too_large) {
+            dropped = oldest.events.size();
+        } else if (dropped < oldest.events.size()) {
+            rest = detail::page::rest_of(oldest.events, dropped);
+        }
+        queued_ -= dropped;
+        missed_ += dropped;
+        queued_bytes_ -= oldest.bytes;
+        if (rest.empty()) {
+            queue_.pop_front();
+            continue;
+        }
+        const std::size_t bytes = detail::page::kept_bytes(rest);
+        oldest = {std::move(rest), bytes};
+        queued_bytes_ += bytes;
+        if (is_too_large) break; // all that can go is gone
+    }
+}
+
+void listening::take(const event_page& page, std::span<const std::uint32_t> which) {
+    event_page chosen = chosen_of(page, which);
+    const std::size_t bytes = detail::page::kept_bytes(chosen);
     std::shared_ptr<next_wait> waiting;
     {
         const std::lock_guard lock(mutex_);
         if (ended_) return;
         queued_ += chosen.size();
-        queue_.push_back(std::move(chosen));
-        while (queued_ > options_.max_queued()) {
-            event_page& oldest = queue_.front();
-            const std::size_t dropped = std::min(queued_ - options_.max_queued(), oldest.size());
-            queued_ -= dropped;
-            missed_ += dropped;
-            if (dropped == oldest.size())
-                queue_.pop_front();
-            else
-                oldest = detail::page::rest_of(oldest, dropped);
-        }
+        queued_bytes_ += bytes;
+        queue_.push_back({std::move(chosen), bytes});
+        drop_oldest();
         ++changes_;
         waiting = std::exchange(waiting_, nullptr);
     }
@@ -150,7 +193,8 @@ asio::awaitable<result<std::optional<event_page>>> listening::next(
             if (self->waiting_ && !self->waiting_->is_claimed())
                 co_return failure(errc::next_pending, "another next() of this listener is waiting");
             if (!self->queue_.empty()) {
-                event_page page = std::move(self->queue_.front());
+                event_page page = std::move(self->queue_.front().events);
+                self->queued_bytes_ -= self->queue_.front().bytes;
                 self->queue_.pop_front();
                 self->queued_ -= page.size();
                 self->missed_told_ = std::exchange(self->missed_, 0);

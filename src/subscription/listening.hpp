@@ -40,16 +40,24 @@ public:
 
 private:
     class next_wait;
+    static event_page chosen_of(const event_page& page, std::span<const std::uint32_t> which);
     void take(const event_page& page, std::span<const std::uint32_t> which);
+    void drop_oldest(); // with the mutex held
 
     const listen_options options_;
 
     mutable std::mutex mutex_;
     std::shared_ptr<const machinery> with_; // null once it has ended
     std::optional<asio::strand<asio::any_io_executor>> strand_;
-    std::deque<event_page> queue_;
-    std::size_t queued_ = 0;
-    std::size_t posted_ = 0;        // batches on their way to the selector
+    struct queued_page {
+        event_page events;
+        std::size_t bytes = 0; // that it keeps in memory
+    };
+    std::deque<queued_page> queue_;
+    std::size_t queued_ = 0; // events
+    std::size_t queued_bytes_ = 0;
+    std::size_t posted_ = 0; // batches on their way to the selector
+    std::size_t posted_bytes_ = 0;
     std::uint64_t missed_ = 0;      // since the last page was handed out
     std::uint64_t missed_told_ = 0; // before that page
     bool ended_ = false;

@@ -13,6 +13,7 @@ namespace {
 using detail::message;
 
 constexpr std::size_t most_queued = 1'000'000;
+constexpr std::size_t most_bytes = std::size_t{1} << 30;
 constexpr std::size_t largest_batch = 100'000;
 constexpr std::size_t most_in_flight = 10'000;
 constexpr std::size_t most_consumers = 10'000;
@@ -48,7 +49,7 @@ std::optional<failure> check_subscribe(
              check_range("subscription_options::max_batch", options.max_batch(), 1, largest_batch),
              check_range("subscription_options::max_in_flight", options.max_in_flight(), 1, most_in_flight),
              check_range("subscription_options::max_queued", options.max_queued(), 1, most_queued),
-             check_range("subscription_options::max_queued_bytes", options.max_queued_bytes(), 1, std::size_t{1} << 30),
+             check_range("subscription_options::max_queued_bytes", options.max_queued_bytes(), 1, most_bytes),
              check_range(
                  "subscription_options::checkpoint_every", options.checkpoint_every().value_or(1), 1, most_queued),
              check_range("subscription_options::concurrency_limit", options.concurrency_limit(), 1, most_consumers),
@@ -70,7 +71,8 @@ std::optional<failure> check_subscribe(
 
 std::optional<failure> check_listen(const std::string& stream, const listen_options& options) {
     if (auto why = log::check_stream_to_read(stream)) return why;
-    return check_range("listen_options::max_queued", options.max_queued(), 1, most_queued);
+    if (auto why = check_range("listen_options::max_queued", options.max_queued(), 1, most_queued)) return why;
+    return check_range("listen_options::max_queued_bytes", options.max_queued_bytes(), 1, most_bytes);
 }
 
 } // namespace eventstore::delivery

@@ -268,4 +268,29 @@ BOOST_AUTO_TEST_CASE(threads_may_copy_and_drop_the_events_of_one_page) {
     BOOST_TEST(live_objects() == before);
 }
 
+BOOST_AUTO_TEST_CASE(a_detached_page_keeps_no_other_one) {
+    auto whole = page_of(10);
+    const std::vector<const recorded_event*> chosen = {&whole.events[2], &whole.events[7]};
+    const event_page copy = page::detached(chosen);
+    BOOST_TEST(copy.size() == 2u);
+    expect_same(copy[0], whole.events[2]);
+    expect_same(copy[1], whole.events[7]);
+    whole.events = event_page();
+    BOOST_TEST(whole.watch.expired());
+    BOOST_TEST(copy[1].data() == "data 7");
+}
+
+BOOST_AUTO_TEST_CASE(what_a_page_keeps_is_all_that_it_was_cut_from) {
+    const auto whole = page_of(10);
+    const std::size_t all = page::kept_bytes(whole.events);
+    BOOST_TEST(all > 10 * std::string("data 0dataOpened").size());
+    BOOST_TEST(page::kept_bytes(page::rest_of(whole.events, 9)) == all);
+    const std::vector<const recorded_event*> chosen = {&whole.events[2]};
+    const event_page selected = page::selection(chosen, std::vector<event_page>(1, whole.events));
+    BOOST_TEST(page::kept_bytes(selected) == all);
+    BOOST_TEST(page::kept_bytes(page::rest_of(page::rest_of(whole.events, 1), 1)) == all);
+    BOOST_TEST(page::kept_bytes(page::detached(chosen)) < all / 5);
+    BOOST_TEST(page::kept_bytes(event_page()) == 0u);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

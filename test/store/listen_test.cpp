@@ -49,6 +49,63 @@ BOOST_FIXTURE_TEST_CASE(a_slow_listener_is_told_how_much_it_missed_and_nobody_wa
     with_store(body);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_slow_listener_keeps_no_more_bytes_than_it_may, store_fixture) {
+    const auto body = [&](es::store store) -> asio::awaitable<void> {
+        es::event_listener slow = co_await store.listen_to_all(es::listen_options().max_queued_bytes(100'000));
+        es::event_listener quick = co_await store.listen_to_all();
+        constexpr int appends = 20;
+        for (int i = 0; i < appends; ++i) {
+            std::vector<es::event_data> events;
+            for (int n = 0; n < 4; ++n) events.emplace_back("Large", std::string(10'000, static_cast<char>('a' + i)));
+            co_await store.append("a", es::any_version, std::move(events));
+        }
+        co_await store.append("a", es::any_version, es::event_data("Larger", std::string(300'000, 'x')));
+        std::size_t heard = 0;
+        while (heard < 4 * appends + 1) {
+            const auto page = co_await quick.next(5s);
+            BOOST_TEST_REQUIRE(!page->empty());
+            heard += page->size();
+        }
+        // One event always fits.
+        const auto last = co_await slow.next(5s);
+        BOOST_TEST(last->size() == 1u);
+        BOOST_TEST(last->front().data().size() == 300'000u);
+        BOOST_TEST(slow.missed() == 4u * appends);
+
+        for (int i = 0; i < appends; ++i) {
+            std::vector<es::event_data> events;
+            for (int n = 0; n < 4; ++n) events.emplace_back("Large", std::string(10'000, 'y'));
+            co_await store.append("a", es::any_version, std::move(events));
+        }
+        heard = 0;
+        while (heard < 4 * appends) heard += (co_await quick.next(5s))->size();
+        std::size_t bytes = 0;
+        std::size_t kept = 0;
+        for (auto page = co_await slow.next(50ms); !page->empty(); page = co_await slow.next(50ms)) {
+            for (const es::recorded_event& each : *page) bytes += each.data().size();
+            kept += page->size();
+        }
+        BOOST_TEST(bytes <= 100'000u);
+        BOOST_TEST(kept == 8u);
+    };
+    with_store(body);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_page_larger_than_a_listener_may_keep_is_cut_to_its_end, store_fixture) {
+    const auto body = [&](es::store store) -> asio::awaitable<void> {
+        es::event_listener slow = co_await store.listen_to_all(es::listen_options().max_queued_bytes(50'000));
+        std::vector<es::event_data> events;
+        for (int n = 0; n < 20; ++n) events.emplace_back("Large", std::string(10'000, static_cast<char>('a' + n)));
+        co_await store.append("a", es::any_version, std::move(events));
+        const auto page = co_await slow.next(5s);
+        BOOST_TEST(page->size() == 4u);
+        BOOST_TEST(page->back().version() == 20);
+        BOOST_TEST(page->front().data().front() == 'q');
+        BOOST_TEST(slow.missed() == 16u);
+    };
+    with_store(body);
+}
+
 BOOST_FIXTURE_TEST_CASE(a_listener_may_select, store_fixture) {
     const auto body = [&](es::store store) -> asio::awaitable<void> {
         const auto odd = [](const es::recorded_event& event) { return event.version() % 2 == 1; };
