@@ -20,13 +20,12 @@ public:
 
     struct step {
         duration pause;
-        bool is_news; ///< it has not failed so before, since the last success
+        bool is_news; ///< it has not failed so before, since the last success; then after 10 failures, 100, 1000...
     };
 
     /// \param random any number; the jitter is taken from it
     step failed(errc why, std::uint64_t random) noexcept {
-        const bool is_news = last_ != why;
-        last_ = why;
+        const bool is_news = is_worth_a_word(why);
         if (passes_by_itself(why)) {
             refusals_ = 0;
             return {first, is_news};
@@ -40,19 +39,33 @@ public:
     void succeeded() noexcept {
         last_.reset();
         refusals_ = 0;
+        same_ = 0;
+    }
+
+    /// A connection that was lost may be back soon; a refusal stays until somebody does something about it.
+    static bool passes_by_itself(errc why) noexcept {
+        return why == errc::connection_lost || why == errc::timeout || why == errc::cancelled ||
+            why == errc::store_closed;
     }
 
     static constexpr duration first{100};
     static constexpr duration longest{5000};
 
 private:
-    static bool passes_by_itself(errc why) noexcept {
-        return why == errc::connection_lost || why == errc::timeout || why == errc::cancelled ||
-            why == errc::store_closed;
+    bool is_worth_a_word(errc why) noexcept {
+        if (last_ != why) {
+            last_ = why;
+            same_ = 0;
+            next_word_ = 1;
+        }
+        if (++same_ < next_word_) return false;
+        next_word_ *= 10;
+        return true;
     }
-
     std::optional<errc> last_; // of the failures since the last success
     int refusals_ = 0;
+    std::uint64_t same_ = 0; // failures in a row
+    std::uint64_t next_word_ = 1;
 };
 
 } // namespace eventstore::detail

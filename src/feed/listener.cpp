@@ -16,8 +16,8 @@ namespace eventstore::feed {
 
 namespace {
 
-using namespace std::chrono_literals;
 using detail::message;
+using detail::retry_pace;
 using postgres::type_oid;
 
 constexpr std::size_t most_at_once = 250; // channels in one statement
@@ -122,6 +122,7 @@ void listener::join(std::string schema, std::weak_ptr<hearer> who) {
             self->update_soon();
         else
             self->start();
+        if (!self->link_ && self->backoff_.failures() > 1) alive->on_deaf(); // the others know
     });
 }
 
@@ -167,6 +168,13 @@ void listener::start() {
 asio::awaitable<void> listener::run() {
     const auto self = shared_from_this();
     while (!closed_ && !link_ && !channels_.empty()) {
+        // At once after one that was heard over; a server that accepts connections may yet refuse to be listened to.
+        if (const auto wait = backoff_.next(std::random_device()()); wait.count() > 0) {
+            boost::system::error_code woken;
+            pause_.expires_after(wait);
+            co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+            if (closed_ || channels_.empty()) break;
+        }
         auto made = co_await connect();
         if (closed_ || channels_.empty()) {
             if (made) (*made)->drop(closed_failure());
@@ -177,11 +185,7 @@ asio::awaitable<void> listener::run() {
             update();
             break;
         }
-        log(made.error().message());
-        const auto wait = backoff_.next(std::random_device()());
-        boost::system::error_code woken;
-        pause_.expires_after(std::max<std::chrono::milliseconds>(wait, 20ms));
-        co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+        if (failed_connects_.failed(made.error().code(), 0).is_news) log(made.error().message());
     }
 }
 
@@ -210,7 +214,9 @@ asio::awaitable<result<std::shared_ptr<postgres::connection>>> listener::connect
 void listener::broken(const failure& why) {
     if (!std::exchange(link_, nullptr)) return;
     if (closed_ || channels_.empty()) return;
-    log(why.message());
+    retry_pace& pace = is_refused_ ? refusals_ : losses_;
+    is_refused_ = false;
+    if (pace.failed(why.code(), 0).is_news) log(why.message());
     std::vector<std::shared_ptr<hearer>> deaf;
     for (auto& [schema, which] : channels_) {
         which.is_asked = which.is_sent = which.is_heard = false;
@@ -223,6 +229,7 @@ void listener::broken(const failure& why) {
 }
 
 void listener::refused(const failure& why) {
+    is_refused_ = true;
     if (const auto link = link_) link->drop(why); // the next one may be luckier
 }
 
@@ -272,6 +279,7 @@ void listener::named(const std::vector<std::string>& schemas, const std::vector<
 
 void listener::listened(const std::vector<std::string>& schemas) {
     backoff_.succeeded();
+    for (retry_pace* each : {&failed_connects_, &losses_, &refusals_}) each->succeeded();
     for (const std::string& schema : schemas) {
         const auto known = channels_.find(schema);
         if (known == channels_.end()) continue;

@@ -3,6 +3,7 @@
 
 #include "base/backoff.hpp"
 #include "base/live_objects.hpp"
+#include "base/retry_pace.hpp"
 #include "postgres/connection.hpp"
 
 #include <eventstore/store_options.hpp>
@@ -29,13 +30,13 @@ public:
     virtual ~hearer() = default;
     /// It is told of all messages from now on; what came before may have been missed. Again after each loss.
     virtual void on_listening() = 0;
-    /// The connection is lost.
+    /// It is not told any more, or not yet: the connection is lost, or the server refuses.
     virtual void on_deaf() = 0;
     virtual void on_heard(std::string_view message) = 0;
 };
 
-/// Listens to the channels of the schemas that somebody wants to hear of. While nobody does, it has no connection. Thread
-/// safe.
+/// Listens to the channels of the schemas that somebody wants to hear of. While nobody does, it has no connection. Where it
+/// is refused (a standby, some poolers), it tries again ever less often, every two seconds in the end. Thread safe.
 class listener : public std::enable_shared_from_this<listener>, private detail::live_object {
 public:
     listener(const store_options& options, asio::any_io_executor executor);
@@ -85,6 +86,8 @@ private:
     std::unordered_map<std::string, std::string> schemas_; // by the name of the channel
     asio::steady_timer pause_;
     detail::backoff backoff_;
+    detail::retry_pace failed_connects_, losses_, refusals_; // each is worth a word of its own
+    bool is_refused_ = false;                                // by the server that the link leads to
     bool running_ = false;
     bool updating_ = false; // an update() is posted
     bool closed_ = false;

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <set>
+#include <vector>
 
 namespace es = eventstore;
 using namespace std::chrono_literals;
@@ -46,11 +47,19 @@ BOOST_AUTO_TEST_CASE(a_failure_is_news_once_until_it_is_another_one_or_has_passe
     retry_pace pace;
     BOOST_TEST(pace.failed(es::errc::schema_missing, 0).is_news);
     BOOST_TEST(!pace.failed(es::errc::schema_missing, 0).is_news);
-    BOOST_TEST(pace.failed(es::errc::connection_lost, 0).is_news);
+    BOOST_TEST(pace.failed(es::errc::connection_lost, 0).is_news); // another one
     BOOST_TEST(!pace.failed(es::errc::connection_lost, 0).is_news);
     BOOST_TEST(pace.failed(es::errc::schema_missing, 0).is_news);
     pace.succeeded();
     BOOST_TEST(pace.failed(es::errc::schema_missing, 0).is_news);
+}
+
+BOOST_AUTO_TEST_CASE(what_goes_on_failing_is_told_ever_less_often) {
+    retry_pace pace;
+    std::vector<int> told;
+    for (int i = 1; i <= 2'000; ++i)
+        if (pace.failed(es::errc::schema_missing, 0).is_news) told.push_back(i);
+    BOOST_TEST(told == (std::vector<int>{1, 10, 100, 1'000}), boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(after_a_success_the_pauses_are_short_again) {
