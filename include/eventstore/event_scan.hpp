@@ -35,7 +35,9 @@ public:
     /// The next event, or nothing at the end.
     ///
     /// The time limit counts from when its page was asked for, which may be before this call: pages come ahead of use.
-    /// Errors: those of a read (`store::read`); after an error the scan stands where it stood, and next() tries again.
+    /// Errors: those of a read (`store::read`); after an error the scan stands where it stood, and next() tries again. It
+    /// never goes on over another life of its stream (`errc::stream_deleted`, or `stream_not_found` if there is none), nor
+    /// over a log that has lost what was read (`errc::log_truncated`: a restored backup, a fail-over).
     /// `errc::next_pending` if another next() or next_page() is waiting.
     /// Cancellation: nothing is taken; the page being fetched is kept.
     asio::awaitable<std::optional<recorded_event>> next();

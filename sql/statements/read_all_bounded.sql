@@ -1,7 +1,8 @@
 -- As read_all, with exact sizes and a filter: rows until max_bytes are reached (one at least), of these types, of
--- streams whose names begin with this prefix. At most $6 positions are looked at; see read_stream_bounded.
+-- streams whose names begin with this prefix. At most $6 positions are looked at; see read_stream_bounded. The
+-- correlation_id of the first row is that of the event at the last of them.
 --   $1 from position (inclusive), $2 count, $3 max_bytes, $4 types (null = all), $5 prefix (null = all), $6 window,
---   $7 whether links are wanted, too
+--   $7 whether links are wanted, too, $8 and $9 positions that were seen before (0 = none)
 with log as materialized (
     select
         greatest(l.floor, (select newest.position from eventstore.events as newest order by newest.position desc limit 1))
@@ -10,8 +11,12 @@ with log as materialized (
     from eventstore.log_state as l
 )
 select
-    log.head as stream_version, null as position, null as created_at, null as event_id, null as correlation_id,
-    null as causation_id, null as type, null as data, null as metadata, log.timeline as link_to, null as stream_id
+    log.head as stream_version, null as position, null as created_at,
+    (select seen.event_id from eventstore.events as seen where seen.position = $8) as event_id
+    , (select e.event_id from eventstore.events as e where e.position = least(log.head, $1 + $6 - 1)) as correlation_id -- forward
+    , null as correlation_id -- backward
+    , (select seen.event_id from eventstore.events as seen where seen.position = $9) as causation_id,
+    null as type, null as data, null as metadata, log.timeline as link_to, null as stream_id
 from log
 union all
 select

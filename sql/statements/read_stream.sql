@@ -1,8 +1,9 @@
 -- A page of a stream: first a row about the stream, then one for each event. No row at all: there is no such stream.
 --
--- The row about the stream has no event_id. Its version is that of the stream (-1 = it was deleted), its position the id of
+-- The row about the stream comes first. Its version is that of the stream (-1 = it was deleted), its position the id of
 -- the stream, its link_to the timeline. In columns of their own these would be sent with each event, and a page would take
--- a tenth longer.
+-- a tenth longer. Where a page goes on after one that was read before, its event_id is that of the event at $5: if it is
+-- not the one that was seen there, the log is not the same.
 --
 -- The page is cut so that it cannot exceed max_bytes, going by the largest event that the log holds: no sizes are
 -- added up, which would make it a third slower. Where that cuts off too much, read_stream_bounded is the one to use.
@@ -13,8 +14,8 @@
 -- An event with link_to stands for the one at that position; see originals. For a stream that is known to hold links the
 -- row has what a copy knows of its original. Others are read without these columns: they would take a tenth longer.
 --
--- The library keeps the lines marked with its direction, and drops the others; so those marked "links".
---   $1 name, $2 from version (inclusive), $3 count, $4 max_bytes
+-- The library keeps the lines marked with its direction, and drops the others; so those marked "links", "proof" and "plain".
+--   $1 name, $2 from version (inclusive), $3 count, $4 max_bytes, $5 a version that was seen before
 with stream as materialized (
     select
         s.stream_id,
@@ -25,8 +26,11 @@ with stream as materialized (
     where s.name = $1
 )
 select
-    s.head as stream_version, s.stream_id as position, null as created_at, null as event_id, null as correlation_id,
-    null as causation_id, null as type, null as data, null as metadata, s.timeline as link_to
+    s.head as stream_version, s.stream_id as position, null as created_at
+    , null as event_id -- plain
+    , (select seen.event_id from eventstore.events as seen -- proof
+        where seen.stream_id = s.stream_id and seen.stream_version = $5) as event_id -- proof
+    , null as correlation_id, null as causation_id, null as type, null as data, null as metadata, s.timeline as link_to
     , null as link_stream_id, null as link_version, null as link_event_id, null as link_created_at -- links
 from stream as s
 union all

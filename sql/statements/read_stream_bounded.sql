@@ -2,8 +2,10 @@
 --
 -- A last row whose type is null says that there is more, but no room for it. A link counts as nothing here: what it
 -- stands for is counted when it is read.
--- A filter that matches nothing must not read the whole stream in one statement: at most $6 versions are looked at.
---   $1 name, $2 from version (inclusive), $3 count, $4 max_bytes, $5 types (null = all), $6 window
+-- A filter that matches nothing must not read the whole stream in one statement: at most $6 versions are looked at. The
+-- correlation_id of the first row is that of the event at the last of them.
+--   $1 name, $2 from version (inclusive), $3 count, $4 max_bytes, $5 types (null = all), $6 window, $7 a version that was
+--   seen before (0 = none)
 with stream as materialized (
     select
         s.stream_id,
@@ -13,8 +15,13 @@ with stream as materialized (
     where s.name = $1
 )
 select
-    s.head as stream_version, s.stream_id as position, null as created_at, null as event_id, null as correlation_id,
-    null as causation_id, null as type, null as data, null as metadata, s.timeline as link_to
+    s.head as stream_version, s.stream_id as position, null as created_at,
+    (select seen.event_id from eventstore.events as seen
+        where seen.stream_id = s.stream_id and seen.stream_version = $7) as event_id
+    , (select e.event_id from eventstore.events as e -- forward
+        where e.stream_id = s.stream_id and e.stream_version = least(s.head, $2 + $6 - 1)) as correlation_id -- forward
+    , null as correlation_id -- backward
+    , null as causation_id, null as type, null as data, null as metadata, s.timeline as link_to
 from stream as s
 union all
 select

@@ -20,7 +20,7 @@ bool says_ready(const std::filesystem::path& data_folder) {
     std::ifstream file(data_folder / "postmaster.pid");
     std::string line;
     for (int number = 1; number <= 8; ++number) std::getline(file, line);
-    return line.starts_with("ready");
+    return line.starts_with("ready") || line.starts_with("standby");
 }
 
 /// The last whole lines of a file, some 4 kB at most.

@@ -1,7 +1,7 @@
 #include "feed/feed.hpp"
 
-#include "base/run_apart.hpp"
 #include "base/text.hpp"
+#include "log/continuity.hpp"
 #include "log/page.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -11,18 +11,11 @@
 
 #include <algorithm>
 #include <charconv>
-#include <random>
 #include <utility>
 
 namespace eventstore::feed {
 
 namespace {
-
-using namespace std::chrono_literals;
-
-constexpr auto poll_with_notifications = 5s; // backs them up
-constexpr auto poll_without = 200ms;         // replaces them, behind a pooler
-constexpr auto until_woken = 1s;
 
 constexpr std::size_t most_posted_bytes = std::size_t{16} << 20;
 
@@ -70,13 +63,15 @@ private:
 };
 
 feed::feed(const store_options& options, asio::any_io_executor executor, std::shared_ptr<detail::deadlines> timers,
-    std::shared_ptr<log::reader> reader, std::shared_ptr<listener> ear, std::shared_ptr<poller> polls)
+    std::shared_ptr<log::reader> reader, std::shared_ptr<listener> ear, std::shared_ptr<poller> polls,
+    std::shared_ptr<log::seen_log> seen)
     : options_(options),
       executor_(std::move(executor)),
       timers_(std::move(timers)),
       reader_(std::move(reader)),
       ear_(std::move(ear)),
       polls_(std::move(polls)),
+      seen_(std::move(seen)),
       strand_(executor_),
       wake_(strand_),
       read_again_(strand_) {}
@@ -102,14 +97,17 @@ void feed::add(const std::shared_ptr<attachment>& next) {
     if (next->is_claimed()) return;
     is_followed_.store(true, std::memory_order_release);
     arriving_.push_back(next);
-    if (state_.has_begun()) return begin(state_.published(), state_.timeline());
+    if (state_.has_begun()) return begin(state_.mark());
     start();
     wake_.cancel(); // which may be a pause after failures
 }
 
 // What arrives is told of everything after this position.
-void feed::begin(std::int64_t head, std::int32_t timeline) {
-    if (!state_.has_begun()) state_.begin(head, timeline);
+void feed::begin(const log::log_mark& head) {
+    if (!state_.has_begun()) {
+        state_.begin(head);
+        newest_.reset();
+    }
     for (const auto& each : std::exchange(arriving_, {})) {
         const auto alive = each->who.lock();
         if (!alive) continue;
@@ -130,6 +128,7 @@ void feed::remove(const follower* who) {
         std::erase_if(each->second, gone);
         each = each->second.empty() ? of_stream_.erase(each) : std::next(each);
     }
+    std::erase_if(watched_, [&](const std::string& each) { return !of_stream_.contains(each); });
     if (has_followers()) return;
     is_followed_.store(false, std::memory_order_release);
     state_.end();
@@ -169,132 +168,13 @@ void feed::close() {
             each->end(failure(errc::store_closed, "the store is closed"));
         self->of_log_.clear();
         self->of_stream_.clear();
+        self->watched_.clear();
         self->is_followed_.store(false, std::memory_order_release);
         self->state_.end();
         self->wake_.cancel();
         self->read_again_.cancel();
         self->stop_listening();
     });
-}
-
-void feed::start() {
-    if (std::exchange(running_, true)) return;
-    asio::co_spawn(strand_, run(), [self = shared_from_this()](const std::exception_ptr&) {
-        self->running_ = false;
-        if (!self->closed_ && self->has_followers()) self->start();
-    });
-}
-
-asio::awaitable<void> feed::pause(std::chrono::milliseconds time) {
-    boost::system::error_code woken;
-    wake_.expires_after(time);
-    co_await wake_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
-}
-
-void feed::on_listening() {
-    asio::post(strand_, [self = shared_from_this()] {
-        if (!self->has_joined_) return;
-        self->is_listening_ = true;
-        self->is_new_link_ = true;
-        self->wake_.cancel();
-    });
-}
-
-void feed::on_deaf() {
-    asio::post(strand_, [self = shared_from_this()] {
-        self->is_listening_ = false;
-        self->wake_.cancel();
-    });
-}
-
-void feed::on_heard(std::string_view message) {
-    asio::post(strand_, [self = shared_from_this(), message = std::string(message)] {
-        if (self->has_joined_) self->receive(message);
-    });
-}
-
-void feed::stop_listening() {
-    if (std::exchange(has_joined_, false)) ear_->leave(options_.schema(), this);
-    is_listening_ = false;
-}
-
-asio::awaitable<result<log::reader::progress>> feed::look(
-    bool with_others, std::int32_t timeline, std::int64_t position) {
-    const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
-    if (with_others) return poller::look(polls_, options_.schema(), timeline, position, deadline);
-    return log::reader::look(reader_, timeline, position, deadline);
-}
-
-// While there are followers: listens, and looks for the head after each connect and now and then.
-asio::awaitable<void> feed::run() {
-    const auto self = shared_from_this();
-    const bool listens = !options_.is_pooled() || !options_.session_url().empty();
-    while (!closed_ && has_followers()) {
-        if (listens && !std::exchange(has_joined_, true)) ear_->join(options_.schema(), weak_from_this());
-        if (listens && !is_listening_) {
-            co_await pause(until_woken);
-            continue;
-        }
-        const bool had_begun = state_.has_begun();
-        // What is told while the answer is on its way may lie behind it.
-        const std::int64_t seen = had_begun ? state_.published() : 0;
-        const std::int32_t seen_in = had_begun ? state_.timeline() : 0;
-        const bool is_new_link = std::exchange(is_new_link_, false);
-        // Whoever waits for the first look waits for no others.
-        const bool with_others = polls_ && had_begun && !looks_alone_;
-        auto looking = look(with_others, seen_in, seen);
-        const auto now = co_await std::move(looking);
-        if (closed_ || !has_followers()) break;
-        looks_alone_ = !now;
-        if (!now) {
-            is_new_link_ = is_new_link_ || is_new_link;
-            if (!had_begun) refuse_arriving(now.error());
-            const auto time = pause_after(now.error(), looks_);
-            co_await pause(time);
-            continue;
-        }
-        looks_.succeeded();
-        bool is_lost = !now->is_held;
-        if (had_begun && !is_lost && is_new_link) {
-            const std::optional<uuid> event = state_.published_event();
-            if (event && state_.published() == seen) {
-                auto comparing = is_another_event(seen, event);
-                is_lost = co_await std::move(comparing);
-            }
-        }
-        if (is_lost) {
-            fail_cut_back(seen, now->head);
-            continue;
-        }
-        begin(now->head, now->timeline);
-        if (had_begun && state_.timeline() != now->timeline) {
-            if (state_.published() != seen) continue; // more was told of the history before: look again
-            state_.go_on_in(now->timeline);
-        }
-        state_.hint(now->head);
-        progress();
-        if (listens && (!is_listening_ || is_new_link_)) continue; // it broke meanwhile
-        std::chrono::milliseconds until_poll = poll_without;
-        if (listens) until_poll = poll_with_notifications;
-        if (polls_) until_poll = polls_->until_next(until_poll); // of all stores at the same time
-        co_await pause(until_poll);
-    }
-    is_followed_.store(has_followers(), std::memory_order_release);
-    stop_listening();
-}
-
-// A copy of the database that was put in its place may be in the same history, and hold another event at a place that
-// was told.
-asio::awaitable<bool> feed::is_another_event(std::int64_t seen, std::optional<uuid> event) {
-    const auto self = shared_from_this();
-    const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
-    read_options what;
-    what.from(seen).count(1);
-    auto reading = log::reader::read_with_links(reader_, std::move(what), deadline);
-    const auto answer = co_await std::move(reading);
-    if (!answer || answer->page.empty()) co_return false;
-    const recorded_event& there = answer->page.front();
-    co_return there.link_position() == seen&& detail::page::row_id_of(there) != *event;
 }
 
 // What the server refuses, a privilege for example, waiting does not mend: whoever wants to begin hears of it.
@@ -308,7 +188,8 @@ void feed::fail_cut_back(std::int64_t seen, std::int64_t head) {
     fail(failure(errc::log_truncated,
         detail::message("the log, which ends at position ", end, ", does not hold the event at position ",
             std::to_string(seen),
-            " any more, which was seen: a fail-over has lost its end; subscribe again to go on")));
+            " any more, which was seen: a fail-over has lost its end, or a backup was restored; subscribe again to go "
+            "on")));
 }
 
 void feed::receive(std::string_view message) {
@@ -335,16 +216,27 @@ void feed::progress() {
 
 asio::awaitable<void> feed::read(feed_state::page_wish wish) {
     const auto self = shared_from_this();
+    const log::log_mark seen = state_.mark(); // nothing but own commits is told while a page is under way
     const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
     read_options what;
     what.from(wish.from).count(wish.count);
-    auto reading = log::reader::read_with_links(reader_, std::move(what), deadline);
+    auto reading = log::reader::read_with_links(reader_, std::move(what), deadline, seen.position);
     const auto answer = co_await std::move(reading);
-    if (answer) reads_.succeeded();
-    if (answer && answer->timeline == state_.timeline()) {
-        state_.page_arrived(answer->page, answer->head);
-        progress();
-        co_return;
+    if (answer && !closed_ && state_.has_begun()) {
+        reads_.succeeded();
+        const auto how = log::continuity_of(seen, answer->timeline, answer->head, answer->seen_event);
+        if (how == log::continuity::lost) {
+            fail_cut_back(seen.position, answer->head);
+            co_return;
+        }
+        const bool is_same_history = answer->timeline == 0 || answer->timeline == state_.timeline();
+        // Of the history before, more may have been told meanwhile.
+        if (how == log::continuity::held && (is_same_history || state_.published() == seen.position)) {
+            state_.go_on_in(answer->timeline);
+            state_.page_arrived(answer->page, {answer->timeline, answer->head, answer->event_at(answer->head)});
+            progress();
+            co_return;
+        }
     }
     state_.page_failed();
     if (closed_ || !state_.has_begun()) co_return;
@@ -358,13 +250,15 @@ asio::awaitable<void> feed::read(feed_state::page_wish wish) {
 
 void feed::publish(const feed_state::publication& what) {
     const event_page& page = what.page;
+    seen_->note(state_.mark());
     all_.clear(); // the log itself has no links
     for (std::uint32_t i = 0; i < page.size(); ++i) {
         if (!page[i].is_linked()) all_.push_back(i);
     }
     const std::span<const std::uint32_t> all(all_);
     for (const place& each : of_log_) {
-        if (const auto alive = each.who.lock()) alive->on_live({page, all, what.through, state_.timeline()});
+        if (const auto alive = each.who.lock())
+            alive->on_live({page, all, what.through, state_.timeline(), what.event});
     }
     if (of_stream_.empty()) return;
     std::unordered_map<std::string_view, std::vector<std::uint32_t>> by_stream;
@@ -373,7 +267,8 @@ void feed::publish(const feed_state::publication& what) {
         const auto followed = of_stream_.find(std::string(stream));
         if (followed == of_stream_.end()) continue;
         for (const place& each : followed->second) {
-            if (const auto alive = each.who.lock()) alive->on_live({page, which, what.through, state_.timeline()});
+            if (const auto alive = each.who.lock())
+                alive->on_live({page, which, what.through, state_.timeline(), what.event});
         }
     }
 }
@@ -392,13 +287,6 @@ void feed::fail(const failure& why) {
     of_stream_.clear();
     is_followed_.store(has_followers(), std::memory_order_release);
     for (const auto& each : all) each->on_feed_failed(why);
-}
-
-std::chrono::milliseconds feed::pause_after(const failure& why, detail::retry_pace& pace) const {
-    const auto next = pace.failed(why.code(), std::random_device()());
-    if (next.is_news && options_.on_log())
-        asio::post(strand_, [log = options_.on_log(), text = why.message()] { log(text); });
-    return next.pause;
 }
 
 } // namespace eventstore::feed

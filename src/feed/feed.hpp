@@ -7,7 +7,9 @@
 #include "feed/feed_state.hpp"
 #include "feed/listener.hpp"
 #include "feed/poller.hpp"
+#include "log/log_mark.hpp"
 #include "log/reader.hpp"
+#include "log/seen_log.hpp"
 #include "log/statements.hpp"
 #include "postgres/connection.hpp"
 
@@ -20,6 +22,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,6 +42,7 @@ public:
         std::span<const std::uint32_t> which; ///< of its events are for this follower: all, or those of its stream
         std::int64_t through = 0;             ///< everything up to this position has been told
         std::int32_t timeline = 0;            ///< the history that all of it is part of
+        std::optional<uuid> event;            ///< at that position, if it is known
     };
     virtual void on_live(const news& what) = 0;
     /// Nothing more will be told.
@@ -46,11 +50,15 @@ public:
 };
 
 /// Drives feed_state. While nobody follows, it listens to nothing, reads nothing and keeps nothing. Thread safe.
+///
+/// What it has told is compared with the log by each look and each page, in the same snapshot: where another event stands,
+/// or the log ends before, every follower is told that the log was cut back, and nothing else.
 class feed final : public std::enable_shared_from_this<feed>, public hearer, private detail::live_object {
 public:
     /// \param polls for all stores of a group; null: it looks by itself
     feed(const store_options& options, asio::any_io_executor executor, std::shared_ptr<detail::deadlines> timers,
-        std::shared_ptr<log::reader> reader, std::shared_ptr<listener> ear, std::shared_ptr<poller> polls);
+        std::shared_ptr<log::reader> reader, std::shared_ptr<listener> ear, std::shared_ptr<poller> polls,
+        std::shared_ptr<log::seen_log> seen);
     ~feed() override;
 
     /// Has the follower told of everything after the position that is returned.
@@ -65,6 +73,10 @@ public:
 
     /// The log reaches at least this position.
     void hint(std::int64_t head);
+
+    /// This stream, which is followed, is deleted: once it is there again, that is told as a message would be, at the latest
+    /// with the next look.
+    void watch(std::string stream);
 
     /// Other messages than those about the log: "free <id>", "gone <id>" and "replay <id>" of subscriptions, "restored <id>"
     /// of streams.
@@ -88,13 +100,17 @@ private:
     void remove(const follower* who);
     void start();
     asio::awaitable<void> run();
-    asio::awaitable<result<log::reader::progress>> look(bool with_others, std::int32_t timeline, std::int64_t position);
+    asio::awaitable<result<bool>> look();
+    asio::awaitable<result<bool>> look_at_end();
+    bool is_news(const log::log_mark& newest);
+    asio::awaitable<void> find_restored();
     void stop_listening();
-    asio::awaitable<void> pause(std::chrono::milliseconds time);
-    asio::awaitable<bool> is_another_event(std::int64_t seen, std::optional<uuid> event);
+    std::chrono::milliseconds until_next_look() const;
+    /// False: it was woken before.
+    asio::awaitable<bool> pause(std::chrono::milliseconds time);
     void refuse_arriving(const failure& why);
     void fail_cut_back(std::int64_t seen, std::int64_t head);
-    EVENTSTORE_NOT_INTO_COROUTINES void begin(std::int64_t head, std::int32_t timeline);
+    EVENTSTORE_NOT_INTO_COROUTINES void begin(const log::log_mark& head);
     void receive(std::string_view message);
     EVENTSTORE_NOT_INTO_COROUTINES void progress();
     asio::awaitable<void> read(feed_state::page_wish wish);
@@ -110,6 +126,7 @@ private:
     const std::shared_ptr<log::reader> reader_;
     const std::shared_ptr<listener> ear_;
     const std::shared_ptr<poller> polls_;
+    const std::shared_ptr<log::seen_log> seen_;
     postgres::connection::strand strand_;
     std::atomic<bool> is_followed_{false};
     std::atomic<std::size_t> bytes_posted_{0}; // of own commits on their way to the strand
@@ -127,12 +144,19 @@ private:
     asio::steady_timer read_again_;
     detail::retry_pace looks_;
     detail::retry_pace reads_;
+    std::set<std::string, std::less<>> watched_; // streams that are followed, and deleted
+    std::optional<log::log_mark> newest_;        // the end of the log when it was looked at last, together with others
+    enum class hearing {
+        begins,
+        works, ///< all there is to hear
+        fails, ///< and is tried again: looks take its place
+    };
+    hearing hearing_ = hearing::begins;
+    std::uint64_t hearing_changes_ = 0;
     bool running_ = false;
-    bool is_new_link_ = false; // perhaps to another server than before
     bool closed_ = false;
-    bool has_joined_ = false;   // the listener
-    bool looks_alone_ = false;  // it failed together with others
-    bool is_listening_ = false; // to all there is to hear
+    bool has_joined_ = false;  // the listener
+    bool looks_alone_ = false; // it was refused together with others
 };
 
 } // namespace eventstore::feed

@@ -1,6 +1,8 @@
 /// What a follower of the log knows, without its I/O: how far it has told, and what it must read to go on.
 #pragma once
 
+#include "log/log_mark.hpp"
+
 #include <eventstore/event_page.hpp>
 
 #include <cstddef>
@@ -20,18 +22,18 @@ public:
     /// \param most_kept_bytes of own commits that wait for what comes before them; beyond that they are read, too
     explicit feed_state(std::size_t most_kept_bytes = std::size_t{16} << 20) : most_kept_bytes_(most_kept_bytes) {}
 
-    /// The sequence begins after this position. What was heard of before, and lies behind it, is not forgotten.
-    /// \param timeline the history that the position is of: nothing of another one continues the sequence
-    void begin(std::int64_t head, std::int32_t timeline);
-    /// Another history holds everything that was told: what comes next is of that one.
-    void go_on_in(std::int32_t timeline) noexcept { timeline_ = timeline; }
-    std::int32_t timeline() const noexcept { return timeline_; }
+    /// The sequence begins after this mark. What was heard of before, and lies behind it, is not forgotten. Nothing of
+    /// another history continues the sequence.
+    void begin(const log::log_mark& head);
+    /// Another history holds everything that was told: what comes next is of that one. 0 (a standby) changes nothing.
+    void go_on_in(std::int32_t timeline);
+    std::int32_t timeline() const noexcept { return told_.timeline; }
     void end() noexcept;
     bool has_begun() const noexcept { return begun_; }
     /// Everything up to here was told.
-    std::int64_t published() const noexcept { return published_; }
-    /// The one at that position, if it was told.
-    const std::optional<uuid>& published_event() const noexcept { return published_event_; }
+    std::int64_t published() const noexcept { return told_.position; }
+    /// The same, with the event there, if it was told.
+    const log::log_mark& mark() const noexcept { return told_; }
 
     /// What this process has committed: a transaction's events, in order.
     void own_commit(std::int64_t first, std::int64_t last, std::int32_t timeline, event_page page, std::size_t bytes);
@@ -45,35 +47,37 @@ public:
     /// The page to read now, if one is needed. It is then under way until page_arrived or page_failed.
     std::optional<page_wish> wish();
     /// \param head of the log, when the page was read, of the sequence's own history
-    void page_arrived(const event_page& page, std::int64_t head);
-    void page_failed() noexcept { is_reading_ = false; }
+    void page_arrived(const event_page& page, const log::log_mark& head);
+    /// Own commits that wait are read, too: who knows what has become of the log meanwhile.
+    void page_failed();
 
     struct publication {
         event_page page;
-        std::int64_t through = 0; ///< every position up to here was told with it
+        std::int64_t through = 0;  ///< every position up to here was told with it
+        std::optional<uuid> event; ///< at that position, if it is known
     };
     /// What comes next in the sequence, if it is there.
     std::optional<publication> next();
 
 private:
-    publication told(publication what);
     struct commit {
         std::int64_t first = 0;
         std::int64_t last = 0;
         event_page page;
         std::size_t bytes = 0;
     };
+    publication tell(publication what);
+    void forget_own();
 
     const std::size_t most_kept_bytes_;
     bool begun_ = false;
-    std::int32_t timeline_ = 0;
-    std::int64_t published_ = 0;
-    std::optional<uuid> published_event_; // ends with the position that it belongs to
+    log::log_mark told_;
     std::int64_t head_ = 0; // as far as the hints go
     std::deque<commit> own_;
     std::size_t own_bytes_ = 0;
     bool is_reading_ = false;
     std::int64_t hinted_when_asked_ = 0;
+    std::int64_t own_when_asked_ = 0; // the last that waited
     std::optional<publication> read_;
 };
 

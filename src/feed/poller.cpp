@@ -6,46 +6,42 @@
 
 namespace eventstore::feed {
 
-using enum postgres::type_oid;
+namespace {
 
-class poller::part final : public log::combined::part {
-public:
-    part(const std::shared_ptr<log::combined>& owner, std::string whose, std::int32_t timeline_, std::int64_t position_)
-        : log::combined::part(owner, std::move(whose), 1), timeline(timeline_), position(position_) {}
+// Each part is one look into one index, and planned as quickly as it is carried out.
+constexpr std::size_t most_at_once = 1'000;
 
-    const std::int32_t timeline;
-    const std::int64_t position;
+log::combined::question question() {
+    log::combined::question what;
+    what.sql = log::sql::combined_progress;
+    what.doing = "looking how far the logs go";
+    what.may_have_no_row = true;
+    what.most_at_once = most_at_once;
+    what.arguments = [](const log::combined::parts&) { return postgres::parameters(); };
+    return what;
+}
 
-    static log::combined::question question() {
-        log::combined::question what;
-        what.sql = log::sql::combined_progress;
-        what.types = {int4_array, int8_array};
-        what.doing = "looking how far the logs go";
-        what.arguments = [](const log::combined::parts& all) {
-            postgres::parameters arguments;
-            arguments.begin_array(int4, all.size());
-            for (const auto& each : all) arguments.add(static_cast<const part&>(*each).timeline);
-            arguments.begin_array(int8, all.size());
-            for (const auto& each : all) arguments.add(static_cast<const part&>(*each).position);
-            return arguments;
-        };
-        return what;
-    }
-};
+} // namespace
 
 poller::poller(asio::any_io_executor executor, std::shared_ptr<detail::deadlines> timers,
     std::shared_ptr<postgres::pool> pool, std::chrono::milliseconds timeout)
     : begun_(std::chrono::steady_clock::now()),
       all_(std::make_shared<log::combined>(
-          part::question(), std::move(executor), std::move(timers), std::move(pool), timeout)) {}
+          question(), std::move(executor), std::move(timers), std::move(pool), timeout)) {}
 
-asio::awaitable<result<log::reader::progress>> poller::look(std::shared_ptr<poller> self, std::string schema,
-    std::int32_t seen_timeline, std::int64_t seen_position, detail::steady_time deadline) {
-    const auto mine = std::make_shared<part>(self->all_, std::move(schema), seen_timeline, seen_position);
+asio::awaitable<result<log::log_mark>> poller::newest(
+    std::shared_ptr<poller> self, std::string schema, detail::steady_time deadline) {
+    const auto mine = std::make_shared<log::combined::part>(self->all_, std::move(schema), std::size_t(0));
     auto asking = log::combined::ask(self->all_, mine, deadline);
     const auto answer = co_await std::move(asking);
     if (!answer) co_return answer.error();
-    co_return log::reader::progress_of(postgres::rows(answer->table.get()), answer->row, 1);
+    log::log_mark newest;
+    if (answer->row >= 0) {
+        const postgres::rows rows(answer->table.get());
+        newest.position = rows.int8(answer->row, 1);
+        newest.event = rows.id(answer->row, 2);
+    }
+    co_return newest;
 }
 
 std::chrono::milliseconds poller::until_next(std::chrono::milliseconds period) const {

@@ -1,8 +1,8 @@
-/// The look at the heads of many logs, in few statements.
+/// The look at the ends of many logs, in few statements.
 #pragma once
 
 #include "log/combined.hpp"
-#include "log/reader.hpp"
+#include "log/log_mark.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -19,9 +19,9 @@ public:
     poller(asio::any_io_executor executor, std::shared_ptr<detail::deadlines> timers,
         std::shared_ptr<postgres::pool> pool, std::chrono::milliseconds timeout);
 
-    /// As log::reader::look.
-    static asio::awaitable<result<log::reader::progress>> look(std::shared_ptr<poller> self, std::string schema,
-        std::int32_t seen_timeline, std::int64_t seen_position, detail::steady_time deadline);
+    /// The newest event of a log, at position 0 if there is none. Its history is not told.
+    static asio::awaitable<result<log::log_mark>> newest(
+        std::shared_ptr<poller> self, std::string schema, detail::steady_time deadline);
 
     /// How long to wait until all look, when they do so once in each `period`.
     std::chrono::milliseconds until_next(std::chrono::milliseconds period) const;

@@ -17,8 +17,6 @@ using namespace std::chrono_literals;
 using detail::message;
 
 constexpr auto window = 20ms; // for the others to come
-// Planning takes longer with each schema, and meanwhile the connection serves nobody else.
-constexpr std::size_t most_at_once = 334;
 
 /// Whether the server has refused the statement, for the sake of one of its parts perhaps.
 bool is_refusal(const failure& why) {
@@ -89,7 +87,7 @@ void combined::gathered() {
     }
     // Of the same order everywhere, so that no two processes wait for each other's rows.
     std::ranges::sort(all, {}, [](const auto& each) -> const std::string& { return each->schema; });
-    const std::size_t chunks = (all.size() + most_at_once - 1) / most_at_once;
+    const std::size_t chunks = (all.size() + what_.most_at_once - 1) / what_.most_at_once;
     for (std::size_t i = 0; i < chunks; ++i) {
         const auto at = [&](std::size_t chunk) {
             return all.begin() + static_cast<std::ptrdiff_t>(all.size() * chunk / chunks);
@@ -112,6 +110,9 @@ asio::awaitable<void> combined::carry_out(parts all) {
         for (int i = 0; i < rows.count(); ++i) {
             const auto place = static_cast<std::size_t>(rows.int4(i, 0));
             if (place < all.size()) all[place]->end(part::answer{table, i});
+        }
+        for (const auto& each : all) {
+            if (what_.may_have_no_row) each->end(part::answer{table, -1});
         }
         // One without a row has an empty schema.
         for (const auto& each : all)

@@ -41,7 +41,7 @@ public:
         /// Columns count from 1: the first one is the place of the part.
         struct answer {
             std::shared_ptr<const PGresult> table;
-            int row = 0;
+            int row = 0; ///< -1 = none, where the question allows that
         };
         result<answer> outcome{answer()};
 
@@ -57,12 +57,15 @@ public:
     using parts = std::vector<std::shared_ptr<part>>;
 
     struct question {
-        /// Written for a schema named eventstore, with one row as its answer. `$1[@]` is the element of the part in the first
+        /// Written for a schema named eventstore, with one row as its answer, or perhaps none. `$1[@]` is the element of the part in the first
         /// parameter, an array over all parts; `$1[@:@]` its elements.
         std::string_view sql;
         std::vector<postgres::type_oid> types;
         std::string doing;
         bool is_read = true;
+        bool may_have_no_row = false;
+        std::size_t most_at_once =
+            334; ///< planning takes longer with each, and meanwhile the connection serves nobody else
         std::function<postgres::parameters(const parts&)> arguments;
     };
 

@@ -16,8 +16,9 @@ inline constexpr int version = 0, position = 1, created_at = 2, id = 3, correlat
 inline constexpr int stream = 10;
 // Of read_stream for a stream with links: of the event that a link stands for.
 inline constexpr int original_stream = 10, original_version = 11, original_id = 12, original_created_at = 13;
-// Of the row about the stream, or the log, that a page begins with. It has no id.
-inline constexpr int head = version, stream_id = position, timeline = link_to;
+// Of the row about the stream, or the log, that a page begins with.
+inline constexpr int head = version, stream_id = position, timeline = link_to, seen_event = id,
+                     end_event = correlation_id, anchor_event = causation_id;
 } // namespace column
 
 /// The event of a row, without the name of its stream. Its views point into the result.

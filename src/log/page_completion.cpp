@@ -1,4 +1,5 @@
 // What a page needs after its rows were read: the events behind links, and the names of streams.
+#include "base/text.hpp"
 #include "log/event_rows.hpp"
 #include "log/page_query.hpp"
 #include "log/reader.hpp"
@@ -87,6 +88,25 @@ asio::awaitable<failure> reader::follow_links(self_ptr self, page_query& query) 
     co_return failure();
 }
 
+// An event whose stream has no row was deleted for good since it was read, or else a backup is being restored, and its
+// streams are still to come: then it must not be passed over.
+asio::awaitable<failure> reader::check_gone(self_ptr self, std::int64_t position, detail::steady_time deadline) {
+    postgres::parameters arguments;
+    arguments.begin_array(postgres::type_oid::int8, 1);
+    arguments.add(position);
+    arguments.add(std::int64_t(1));
+    auto answer =
+        co_await postgres::pool::execute(self->pool_, self->statements_->originals, std::move(arguments), deadline);
+    if (!answer) co_return answer.error();
+    const postgres::rows found(answer->get());
+    if (found.count() == 0 || found.is_null(0, column::version)) co_return failure();
+    failure::facts facts;
+    facts.message = detail::message("reading: the event at position ", std::to_string(position),
+        " is of a stream that is not there; read again when the backup that is being restored is complete");
+    facts.retry_helps = true;
+    co_return failure(errc::database_error, std::move(facts));
+}
+
 asio::awaitable<failure> reader::name_streams(self_ptr self, page_query& query) {
     struct blank {
         std::int64_t id = 0;
@@ -96,6 +116,7 @@ asio::awaitable<failure> reader::name_streams(self_ptr self, page_query& query) 
     auto names = std::make_shared<std::vector<stream_names::name>>();
     std::int64_t last_id = 0; // events of one stream often follow each other
     std::string_view last_name;
+    self->check_names(query);
     const auto fill_in = [&](std::int64_t id, std::string_view& text) {
         if (id == 0) return;
         if (id != last_id) {
@@ -125,12 +146,25 @@ asio::awaitable<failure> reader::name_streams(self_ptr self, page_query& query) 
         if (!answer) co_return answer.error();
         const postgres::rows found(answer->get());
         std::unordered_map<std::int64_t, stream_names::name> fresh; // the memory may be smaller than this page
-        for (int i = 0; i < found.count(); ++i)
-            fresh[found.int8(i, 0)] = self->names_.remember(found.int8(i, 0), found.bytes(i, 1));
-        for (const blank& each : unknown) {
-            if (const auto name = fresh.find(each.id); name != fresh.end()) *each.text = *name->second;
+        for (int i = 0; i < found.count(); ++i) {
+            const bool is_tombstone = found.bytes(i, 1).starts_with("$deleted ");
+            auto name = is_tombstone ? nullptr : self->names_.remember(found.int8(i, 0), found.bytes(i, 1));
+            fresh.emplace(found.int8(i, 0), std::move(name));
         }
-        for (auto& [id, name] : fresh) names->push_back(std::move(name));
+        std::int64_t orphan = 0; // position
+        for (std::size_t i = 0; i < query.rows.size() && orphan == 0; ++i) {
+            const bool is_known = query.stream_ids[i] == 0 || fresh.contains(query.stream_ids[i]);
+            if (query.rows[i].stream.empty() && !is_known) orphan = query.rows[i].position;
+        }
+        if (orphan != 0) {
+            if (failure why = co_await check_gone(self, orphan, query.deadline); why.code() != errc()) co_return why;
+        }
+        for (const blank& each : unknown) {
+            if (const auto name = fresh.find(each.id); name != fresh.end() && name->second) *each.text = *name->second;
+        }
+        for (auto& [id, name] : fresh) {
+            if (name) names->push_back(std::move(name));
+        }
         // What has no name was deleted for good while this page was read.
         std::erase_if(query.rows, [&](const detail::page_row& row) {
             const bool is_of_this_stream = !query.is_log() && !row.link;
@@ -139,6 +173,7 @@ asio::awaitable<failure> reader::name_streams(self_ptr self, page_query& query) 
         });
     }
     query.storage.push_back(std::move(names));
+    self->anchor_names(query);
     co_return failure();
 }
 

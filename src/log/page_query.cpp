@@ -2,11 +2,12 @@
 
 #include "log/event_rows.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace eventstore::log {
 
-page_query::taken page_query::take(postgres::result_handle answer) {
+page_query::taken page_query::take(postgres::result_handle answer, std::int64_t window) {
     const postgres::rows from_server(answer.get());
     taken what;
     const int count = from_server.count();
@@ -17,6 +18,15 @@ page_query::taken page_query::take(postgres::result_handle answer) {
     head = from_server.int8(0, column::head);
     timeline = static_cast<std::int32_t>(from_server.int8(0, column::timeline));
     if (!is_log()) stream_id = from_server.int8(0, column::stream_id);
+    const auto event_there = from_server.optional_id(0, column::seen_event);
+    if (is_log()) anchor_event = from_server.optional_id(0, column::anchor_event);
+    if (std::exchange(is_continued, true)) {
+        what.is_lost = last.is_refuted_by(event_there);
+        if (what.is_lost) return what;
+    } else {
+        seen_event = event_there;
+    }
+    end = {window == 0 ? head : std::min(head, from + window - 1), from_server.optional_id(0, column::end_event)};
     if (count == 1) return what; // an empty page
     rows.reserve(rows.size() + static_cast<std::size_t>(count - 1));
     const bool has_copies = from_server.columns() > column::original_version;
@@ -32,6 +42,7 @@ page_query::taken page_query::take(postgres::result_handle answer) {
             break;
         }
         bytes += size;
+        last = {is_log() ? row.position : row.version, row.id};
         const std::int64_t stream_of_row = is_log() ? from_server.int8(i, column::stream) : 0;
         stream_ids.push_back(stream_of_row);
         if (!from_server.is_null(i, column::link_to)) {

@@ -10,10 +10,21 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace eventstore::log {
+
+/// The event at a position of the log, or a version of a stream.
+struct placed_event {
+    std::int64_t place = 0; ///< 0 = none
+    std::optional<uuid> event;
+
+    bool is_refuted_by(const std::optional<uuid>& event_there) const noexcept {
+        return event && event_there && *event != *event_there;
+    }
+};
 
 /// What is wanted, and what has been found so far.
 struct page_query {
@@ -40,6 +51,14 @@ struct page_query {
     std::int32_t timeline = 0;
     std::int64_t stream_id = 0;
 
+    std::int64_t seen = 0;          // the caller's place, of an earlier page; 0 = none
+    std::optional<uuid> seen_event; // what is there now
+    placed_event last;              // of this page, so far: what its next statement must find again
+    placed_event end;               // at the head, or where the window ends that was looked at
+    placed_event anchor;            // what the names of streams that the reader remembers go back to
+    std::optional<uuid> anchor_event;
+    bool is_continued = false; // a statement of this page has been answered
+
     bool is_log() const noexcept { return stream.empty(); }
     bool is_backward() const noexcept { return options.is_backward(); }
     std::int64_t room() const noexcept { return static_cast<std::int64_t>(options.count() - rows.size()); }
@@ -57,9 +76,13 @@ struct page_query {
         std::size_t rows = 0;
         bool is_cut = false;     // by max_bytes
         bool is_missing = false; // there is no such stream
+        bool is_lost = false;    // the log was cut back since the statement before
     };
     /// The rows of an answer, after those that are here.
-    taken take(postgres::result_handle answer);
+    /// \param window what was looked at; 0 = all there is
+    taken take(postgres::result_handle answer, std::int64_t window = 0);
+    /// The place that the next statement asks for.
+    std::int64_t place_to_prove() const noexcept { return is_continued ? last.place : seen; }
     /// Makes the row of a link, which is a copy, the row of the event that it stands for.
     void complete_copy(const postgres::rows& from, int row_there, std::int64_t original, detail::page_row& row);
     /// The views of rows point into it.

@@ -1,6 +1,7 @@
 #include "log/reader.hpp"
 
 #include "base/text.hpp"
+#include "log/continuity.hpp"
 #include "log/event_rows.hpp"
 #include "log/page_query.hpp"
 #include "postgres/result.hpp"
@@ -27,6 +28,27 @@ failure about_stream(errc code, const std::string& stream, std::string_view what
     facts.stream = stream;
     facts.message = message("stream ", detail::quoted_for_message(stream), " ", what);
     return failure(code, std::move(facts));
+}
+
+failure cut_back_meanwhile() {
+    failure::facts facts;
+    facts.message =
+        "reading: the log was cut back while a page was read (a restored backup, or a fail-over); read again";
+    facts.retry_helps = true;
+    return failure(errc::log_truncated, std::move(facts));
+}
+
+failure without_log_state() {
+    return failure(errc::schema_missing,
+        "following the log: the schema holds no event store (log_state is empty), or one that is being restored");
+}
+
+failure standby_is_behind(std::int64_t seen, std::int64_t head) {
+    failure::facts facts;
+    facts.message = message("following the log: the server is a standby whose log ends at position ",
+        std::to_string(head), ", and position ", std::to_string(seen), " was seen; it goes on when it has got there");
+    facts.retry_helps = true;
+    return failure(errc::connection_lost, std::move(facts));
 }
 
 eventstore::stream_info decode_info(const postgres::rows& rows, int row) {
@@ -66,14 +88,17 @@ reader::task<event_page> reader::read(
 }
 
 reader::task<reader::snapshot> reader::read_snapshot(
-    self_ptr self, std::string stream, read_options options, detail::steady_time deadline) {
-    return read_query(std::move(self), make_query(std::move(stream), std::move(options), deadline));
+    self_ptr self, std::string stream, read_options options, detail::steady_time deadline, std::int64_t seen) {
+    page_query query = make_query(std::move(stream), std::move(options), deadline);
+    query.seen = seen;
+    return read_query(std::move(self), std::move(query));
 }
 
 reader::task<reader::snapshot> reader::read_with_links(
-    self_ptr self, read_options options, detail::steady_time deadline) {
+    self_ptr self, read_options options, detail::steady_time deadline, std::int64_t seen) {
     page_query query = make_query("$all", std::move(options), deadline);
     query.with_links = true;
+    query.seen = seen;
     return read_query(std::move(self), std::move(query));
 }
 
@@ -81,7 +106,37 @@ reader::task<reader::snapshot> reader::read_query(self_ptr self, page_query quer
     auto reading = self->is_safe_without_sizes(query.options) ? read_plain(self, query) : read_bounded(self, query);
     auto page = co_await std::move(reading);
     if (!page) co_return page.error();
-    co_return snapshot{std::move(*page), query.head, query.timeline, query.stream_id};
+    snapshot what;
+    what.page = std::move(*page);
+    what.head = query.head;
+    what.timeline = query.timeline;
+    what.stream_id = query.stream_id;
+    what.seen_event = query.seen_event;
+    what.last = query.last;
+    what.end = query.end;
+    co_return what;
+}
+
+void reader::take_anchor(page_query& query) {
+    const std::lock_guard lock(mutex_);
+    query.anchor = anchor_;
+}
+
+// Ids are given out again when the log is cut back: the names that were learnt from what is lost go with it.
+void reader::check_names(const page_query& query) {
+    if (!query.is_log() || query.anchor.place == 0 || query.anchor.event == query.anchor_event) return;
+    const std::lock_guard lock(mutex_);
+    if (anchor_.event != query.anchor.event) return; // another page has seen to it
+    names_.forget_all();
+    anchor_ = placed_event();
+}
+
+void reader::anchor_names(const page_query& query) {
+    if (!query.is_log()) return;
+    const placed_event& furthest = query.end.event ? query.end : query.last;
+    if (!furthest.event) return;
+    const std::lock_guard lock(mutex_);
+    if (furthest.place > anchor_.place) anchor_ = furthest;
 }
 
 page_query reader::make_query(std::string stream, read_options options, detail::steady_time deadline) {
@@ -103,11 +158,22 @@ reader::task<event_page> reader::read_plain(self_ptr self, page_query& query) {
     arguments.add(query.from);
     arguments.add(query.room());
     arguments.add(static_cast<std::int64_t>(query.options.max_bytes()));
-    if (query.is_log()) arguments.add(query.with_links);
-    const bool follows = !query.is_log() && self->linked_.has(query.stream);
-    const postgres::statement* what = &all.read_stream[query.is_backward()];
-    if (query.is_log()) what = &all.read_all[query.is_backward()];
-    if (follows) what = &all.read_links[query.is_backward()];
+    const bool goes_on = query.seen > 0;
+    const postgres::statement* what = nullptr;
+    if (query.is_log()) {
+        what = &all.read_all[query.is_backward()];
+        arguments.add(query.with_links);
+        arguments.add(query.seen);
+        self->take_anchor(query);
+        arguments.add(query.anchor.place);
+    } else {
+        const bool has_links = self->linked_.has(query.stream);
+        what = has_links ? &all.read_links[query.is_backward()] : &all.read_stream[query.is_backward()];
+        if (goes_on) {
+            what = has_links ? &all.read_links_on[query.is_backward()] : &all.read_stream_on[query.is_backward()];
+            arguments.add(query.seen);
+        }
+    }
 
     auto answer = co_await postgres::pool::execute(self->pool_, *what, std::move(arguments), query.deadline);
     if (!answer) co_return answer.error();
@@ -161,12 +227,18 @@ reader::task<event_page> reader::read_bounded(self_ptr self, page_query& query) 
         }
         arguments.add(window);
         if (query.is_log()) arguments.add(query.with_links);
+        arguments.add(query.place_to_prove());
+        if (query.is_log()) {
+            self->take_anchor(query);
+            arguments.add(query.anchor.place);
+        }
 
         const std::int64_t asked_from = query.from;
         const std::int64_t asked_for = query.room();
         auto answer = co_await postgres::pool::execute(self->pool_, what, std::move(arguments), query.deadline);
         if (!answer) co_return answer.error();
-        const auto taken = query.take(std::move(*answer));
+        const auto taken = query.take(std::move(*answer), window);
+        if (taken.is_lost) co_return cut_back_meanwhile();
         if (taken.is_missing) co_return about_stream(errc::stream_not_found, query.stream, "does not exist");
         if (query.head < 0) co_return about_stream(errc::stream_deleted, query.stream, "was deleted");
         if (taken.is_cut || query.bytes_left() < 0) { // one event alone may be too large
@@ -182,6 +254,7 @@ reader::task<event_page> reader::read_bounded(self_ptr self, page_query& query) 
             query.is_backward() ? std::min(asked_from, query.head) - window + 1 : asked_from + window - 1;
         query.complete = query.is_end(reached);
         query.go_on_after(query.is_backward() ? std::max<std::int64_t>(reached, 1) : std::min(reached, query.head));
+        if (!query.is_backward() && query.end.event) query.last = query.end;
         if (!query.is_backward()) query.from = std::max(query.from, asked_from);
         if (query.complete || std::chrono::steady_clock::now() > patience) break;
         window = std::min(window * 4, last_window);
@@ -219,25 +292,40 @@ reader::task<eventstore::stream_info> reader::info(self_ptr self, std::string st
     co_return info;
 }
 
-result<reader::progress> reader::progress_of(const postgres::rows& rows, int row, int column) {
-    if (rows.int4(row, column + 1) == 0) {
-        failure::facts facts;
-        facts.message = "following the log: the server is in recovery (a standby, or not promoted yet)";
-        facts.retry_helps = true;
-        return failure(errc::connection_lost, std::move(facts));
-    }
-    return progress{rows.int8(row, column), rows.int4(row, column + 1), rows.boolean(row, column + 2)};
-}
-
-reader::task<reader::progress> reader::look(
-    self_ptr self, std::int32_t seen_timeline, std::int64_t seen_position, detail::steady_time deadline) {
+reader::task<reader::progress> reader::look(self_ptr self, log_mark seen, detail::steady_time deadline) {
     postgres::parameters arguments;
-    arguments.add(seen_timeline);
-    arguments.add(seen_position);
+    arguments.add(seen.timeline);
+    arguments.add(seen.position);
     auto answer =
         co_await postgres::pool::execute(self->pool_, self->statements_->log_progress, std::move(arguments), deadline);
     if (!answer) co_return answer.error();
-    co_return progress_of(postgres::rows(answer->get()), 0, 0);
+    const postgres::rows rows(answer->get());
+    if (rows.count() == 0) co_return without_log_state();
+    progress now;
+    now.head = {rows.int4(0, 1), rows.int8(0, 0), rows.optional_id(0, 2)};
+    switch (continuity_of(seen, now.head.timeline, now.head.position, rows.optional_id(0, 3))) {
+    case continuity::held: break;
+    case continuity::lost: now.is_held = false; break;
+    case continuity::unknown:
+        if (now.head.timeline == 0) co_return standby_is_behind(seen.position, now.head.position);
+        now.is_held = rows.boolean(0, 4);
+        break;
+    }
+    co_return now;
+}
+
+reader::task<std::vector<reader::named_stream>> reader::visible(
+    self_ptr self, const std::vector<std::string>& streams, detail::steady_time deadline) {
+    postgres::parameters arguments;
+    arguments.begin_array(type_oid::text, streams.size());
+    for (const std::string& each : streams) arguments.add(each);
+    auto answer = co_await postgres::pool::execute(
+        self->pool_, self->statements_->visible_streams, std::move(arguments), deadline);
+    if (!answer) co_return answer.error();
+    const postgres::rows rows(answer->get());
+    std::vector<named_stream> found;
+    for (int i = 0; i < rows.count(); ++i) found.push_back({rows.int8(i, 0), std::string(rows.bytes(i, 1))});
+    co_return found;
 }
 
 reader::task<std::vector<eventstore::stream_info>> reader::streams(

@@ -82,6 +82,10 @@ std::string for_state(std::string_view sql, bool deleted) { return with_marked_l
 
 std::string for_links(std::string_view sql, bool links) { return with_marked_lines(sql, " -- links", links); }
 
+std::string for_proof(std::string_view sql, bool proof) {
+    return with_marked_lines(with_marked_lines(sql, " -- plain", !proof), " -- proof", proof);
+}
+
 std::string for_payload(std::string_view sql, payload_format format) {
     constexpr std::string_view only_jsonb = "--jsonb ";
     if (format == payload_format::bytea) return std::string(sql);
@@ -127,18 +131,27 @@ statements::statements(std::string_view schema, std::size_t first_index) : next_
                               std::string_view doing) {
             return make(schema, std::string(name) + suffix, for_direction(sql, backward), std::move(types), doing);
         };
-        read_stream[backward] =
-            page("read_stream", for_links(sql::read_stream, false), {text, int8, int8, int8}, "reading a stream");
-        read_links[backward] =
-            page("read_links", for_links(sql::read_stream, true), {text, int8, int8, int8}, "reading a stream");
+        const auto stream_page = [&](std::string_view name, bool links, bool proof) {
+            std::vector<postgres::type_oid> types(proof ? 5 : 4, int8);
+            types.front() = text;
+            return page(
+                name, for_proof(for_links(sql::read_stream, links), proof), std::move(types), "reading a stream");
+        };
+        read_stream[backward] = stream_page("read_stream", false, false);
+        read_links[backward] = stream_page("read_links", true, false);
+        read_stream_on[backward] = stream_page("read_stream_on", false, true);
+        read_links_on[backward] = stream_page("read_links_on", true, true);
         read_stream_bounded[backward] = page("read_stream_bounded", sql::read_stream_bounded,
-            {text, int8, int8, int8, text_array, int8}, "reading a stream");
-        read_all[backward] = page("read_all", sql::read_all, {int8, int8, int8, boolean}, "reading the log");
+            {text, int8, int8, int8, text_array, int8, int8}, "reading a stream");
+        read_all[backward] =
+            page("read_all", sql::read_all, {int8, int8, int8, boolean, int8, int8}, "reading the log");
         read_all_bounded[backward] = page("read_all_bounded", sql::read_all_bounded,
-            {int8, int8, int8, text_array, text, int8, boolean}, "reading the log");
+            {int8, int8, int8, text_array, text, int8, boolean, int8, int8}, "reading the log");
     }
     originals = make(schema, "originals", sql::originals, {int8_array, int8}, "reading what links stand for");
     stream_names = make(schema, "stream_names", sql::stream_names, {int8_array}, "reading the names of streams");
+    visible_streams =
+        make(schema, "visible_streams", sql::visible_streams, {text_array}, "looking for streams that were deleted");
     find_event = make(schema, "find_event", sql::find_event, {uuid}, "looking for an event");
     stream_info = make(schema, "stream_info", sql::stream_info, {text}, "reading what is known of a stream");
     log_info = make(schema, "log_info", sql::log_info, {}, "reading what is known of the log");

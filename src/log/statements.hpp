@@ -28,6 +28,9 @@ std::string for_state(std::string_view sql, bool deleted);
 /// Keeps the lines marked `-- links` (without the mark) or drops them.
 std::string for_links(std::string_view sql, bool links);
 
+/// Keeps the lines marked `-- proof` (without the mark) and drops those marked `-- plain`, or the other way round.
+std::string for_proof(std::string_view sql, bool proof);
+
 /// For payloads kept as jsonb: drops the lines marked `-- bytea`, and takes the comment mark off those that begin with
 /// `--jsonb `. For bytea the SQL is as it stands.
 std::string for_payload(std::string_view sql, payload_format format);
@@ -42,7 +45,9 @@ struct statements final : postgres::statement_set {
     postgres::statement append_event, append_events, append_events_or_fail, lock_holders;
     /// Each by direction: [0] forward, [1] backward.
     postgres::statement read_stream[2], read_links[2], read_stream_bounded[2], read_all[2], read_all_bounded[2];
-    postgres::statement originals, stream_names, find_event, stream_info, log_info, log_progress;
+    /// The same two for a page that goes on after one that was read before.
+    postgres::statement read_stream_on[2], read_links_on[2];
+    postgres::statement originals, stream_names, visible_streams, find_event, stream_info, log_info, log_progress;
     /// Each by direction, too: [0] all or those that are not deleted, [1] the deleted ones.
     postgres::statement streams[2][2], streams_by_age[2][2];
     postgres::statement announce, claim_subscription, settle_subscriptions, park_events, delete_subscription,

@@ -45,6 +45,13 @@ public:
         old_.erase(id);
     }
 
+    /// The log is not the one that the names are of: ids may be given out again.
+    void forget_all() {
+        const std::lock_guard lock(mutex_);
+        young_.clear();
+        old_.clear();
+    }
+
     std::size_t size() const {
         const std::lock_guard lock(mutex_);
         return young_.size() + old_.size();

@@ -1,5 +1,7 @@
 #include "store/scan.hpp"
 
+#include "base/text.hpp"
+#include "log/continuity.hpp"
 #include "log/page.hpp"
 #include "log/validation.hpp"
 
@@ -9,10 +11,12 @@
 
 namespace eventstore::detail {
 
+using fetched = result<log::reader::snapshot>;
+
 /// A page on its way, which may be waited for or not, now or later.
 class page_fetch : public std::enable_shared_from_this<page_fetch> {
 public:
-    void complete(result<event_page> page) {
+    void complete(fetched page) {
         std::shared_ptr<wait> waiting;
         {
             const std::lock_guard lock(mutex_);
@@ -33,7 +37,7 @@ public:
         co_return !waiting->was_cancelled;
     }
 
-    result<event_page> take() {
+    fetched take() {
         const std::lock_guard lock(mutex_);
         return std::move(*page_);
     }
@@ -67,7 +71,7 @@ private:
     };
 
     std::mutex mutex_;
-    std::optional<result<event_page>> page_;
+    std::optional<fetched> page_;
     std::shared_ptr<wait> waiting_;
 };
 
@@ -95,12 +99,65 @@ scan_impl::~scan_impl() = default;
 void scan_impl::fetch() {
     fetch_ = std::make_shared<page_fetch>();
     const auto& core = *store_->core;
-    auto read = log::reader::read(core.reader, stream_, options_, core.deadline(limit_));
-    asio::co_spawn(
-        core.executor, std::move(read), [fetch = fetch_](const std::exception_ptr& thrown, result<event_page> page) {
-            if (thrown) page = failure(errc::cancelled, "reading a page ahead was cancelled");
-            fetch->complete(std::move(page));
-        });
+    auto read = log::reader::read_snapshot(core.reader, stream_, options_, core.deadline(limit_), seen_.position);
+    asio::co_spawn(core.executor, std::move(read), [fetch = fetch_](const std::exception_ptr& thrown, fetched page) {
+        if (thrown) page = failure(errc::cancelled, "reading a page ahead was cancelled");
+        fetch->complete(std::move(page));
+    });
+}
+
+asio::awaitable<std::optional<failure>> scan_impl::check_page(
+    std::shared_ptr<scan_impl> self, const log::reader::snapshot& next) {
+    if (self->seen_.position == 0) co_return std::nullopt;
+    if (next.stream_id != self->stream_id_) co_return self->another_stream();
+    switch (log::continuity_of(self->seen_, next.timeline, next.head, next.seen_event)) {
+    case log::continuity::held: co_return std::nullopt;
+    case log::continuity::lost: co_return self->cut_back();
+    case log::continuity::unknown: break;
+    }
+    // The event was deleted for good: a stream that is still the same has lost nothing else; of the log the forks tell.
+    if (next.timeline != 0 && !self->is_log()) co_return std::nullopt;
+    const auto& core = *self->store_->core;
+    auto looking = log::reader::look(core.reader, self->seen_, core.deadline(self->limit_));
+    const auto now = co_await std::move(looking);
+    if (!now) co_return now.error();
+    if (!now->is_held) co_return self->cut_back();
+    co_return std::nullopt;
+}
+
+// Going forward, what comes next is proven by what came last; going backward, everything is by what came first.
+void scan_impl::note_page(const log::reader::snapshot& next) {
+    stream_id_ = next.stream_id;
+    if (next.timeline != 0) seen_.timeline = next.timeline;
+    const event_page& page = next.page;
+    if (options_.is_backward()) {
+        if (seen_.position != 0 || page.empty()) return;
+        seen_.position = is_log() ? page.front().link_position() : page.front().link_version();
+        seen_.event = page::row_id_of(page.front());
+        return;
+    }
+    const std::int64_t reached = page.next_from() - 1;
+    if (reached <= seen_.position) return;
+    seen_.position = reached;
+    seen_.event = next.event_at(reached);
+}
+
+failure scan_impl::another_stream() const {
+    failure::facts facts;
+    facts.stream = stream_;
+    facts.message = message("stream ", quoted_for_message(stream_),
+        " was deleted for good while it was scanned, and another one has its name; scan that one from its beginning");
+    return failure(errc::stream_deleted, std::move(facts));
+}
+
+failure scan_impl::cut_back() const {
+    failure::facts facts;
+    facts.stream = stream_;
+    facts.message = message("scanning ", quoted_for_message(stream_), ": the log does not hold the event at ",
+        is_log() ? "position " : "version ", std::to_string(seen_.position),
+        " any more, which was read: a fail-over has lost its end, or a backup was restored; scan again from the "
+        "beginning");
+    return failure(errc::log_truncated, std::move(facts));
 }
 
 asio::awaitable<result<bool>> scan_impl::advance(std::shared_ptr<scan_impl> self) {
@@ -113,9 +170,13 @@ asio::awaitable<result<bool>> scan_impl::advance(std::shared_ptr<scan_impl> self
         const bool is_there = co_await page_fetch::ready(self->fetch_);
         if (!is_there)
             co_return failure(errc::cancelled, "waiting for the next page of a scan was cancelled; nothing was taken");
-        auto page = std::exchange(self->fetch_, nullptr)->take();
-        if (!page) co_return page.error(); // the next call tries again
-        self->current_ = std::move(*page);
+        auto next = std::exchange(self->fetch_, nullptr)->take();
+        if (!next) co_return next.error(); // the next call tries again
+        auto checking = check_page(self, *next);
+        auto stopped = co_await std::move(checking);
+        if (stopped) co_return std::move(*stopped);
+        self->note_page(*next);
+        self->current_ = std::move(next->page);
         self->index_ = 0;
         self->last_page_ = self->current_.complete();
         self->options_.from(self->current_.next_from());

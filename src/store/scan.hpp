@@ -7,6 +7,7 @@
 
 #include <eventstore/event_scan.hpp>
 
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -30,6 +31,13 @@ private:
     /// Makes current_ a page with events left. False at the end.
     static asio::awaitable<result<bool>> advance(std::shared_ptr<scan_impl> self);
     EVENTSTORE_NOT_INTO_COROUTINES void fetch();
+    bool is_log() const noexcept { return stream_ == "$all"; }
+    /// Whether a page goes on where the one before ended: of the same stream, and of a log that holds what was read.
+    static asio::awaitable<std::optional<failure>> check_page(
+        std::shared_ptr<scan_impl> self, const log::reader::snapshot& next);
+    void note_page(const log::reader::snapshot& next);
+    failure another_stream() const;
+    failure cut_back() const;
 
     class busy_mark;
 
@@ -37,6 +45,10 @@ private:
     const std::string stream_;
     read_options options_; // `from` moves on
     const std::chrono::milliseconds limit_;
+
+    // Of what was read; `position` is a version if it is of one stream.
+    log::log_mark seen_;
+    std::int64_t stream_id_ = 0;
 
     event_page current_;
     std::size_t index_ = 0; // of the next event of current_

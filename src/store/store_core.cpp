@@ -63,7 +63,9 @@ store_core::store_core(const store_options& options_, const std::shared_ptr<grou
       pool(group->pool),
       reader(std::make_shared<log::reader>(pool, statements)),
       announcer(std::make_shared<eventstore::feed::announcer>(executor, pool, statements, options.operation_timeout())),
-      feed(std::make_shared<eventstore::feed::feed>(options, executor, timers, reader, group->ear, group->polls)) {}
+      feed(
+          std::make_shared<eventstore::feed::feed>(options, executor, timers, reader, group->ear, group->polls, seen)) {
+}
 
 void store_core::connect_parts() {
     const auto weak = weak_from_this();

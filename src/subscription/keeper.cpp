@@ -194,6 +194,17 @@ void keeper::hear(std::string_view what, std::int64_t id) {
     if (what == "gone") due(std::chrono::steady_clock::now());
 }
 
+void keeper::restored(const std::string& stream) {
+    std::vector<subscription_ptr> all;
+    {
+        const std::lock_guard lock(mutex_);
+        for (const auto& [which, known] : all_) {
+            if (which.first == stream) all.push_back(known);
+        }
+    }
+    for (const auto& each : all) each->look_again();
+}
+
 // ---- the end
 
 void keeper::close(std::function<void()> closed) {

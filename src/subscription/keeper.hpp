@@ -44,6 +44,8 @@ public:
     EVENTSTORE_NOT_INTO_COROUTINES void due(steady_time when);
     /// A message of the feed's.
     void hear(std::string_view what, std::int64_t id);
+    /// This process has brought back a stream that was deleted.
+    void restored(const std::string& stream);
 
     /// Ends all subscriptions in order; `closed` is called, on any thread, once all are let go of.
     void close(std::function<void()> closed);

@@ -1,5 +1,7 @@
 // What comes into a shared_subscription: live events from the feed, and pages from storage.
+#include "base/retry_pace.hpp"
 #include "base/text.hpp"
+#include "log/continuity.hpp"
 #include "log/page.hpp"
 #include "subscription/shared_subscription.hpp"
 
@@ -9,15 +11,13 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <random>
 #include <utility>
 
 namespace eventstore::delivery {
 
 namespace {
 
-using namespace std::chrono_literals;
-
-constexpr auto pause_after_failure = 100ms;
 constexpr std::size_t most_posted = 64; // live batches that wait for a slow handler
 
 failure thrown_by_handler(const std::string& name) {
@@ -31,6 +31,12 @@ failure thrown_by_handler(const std::string& name) {
     return failure(errc::handler_failed,
         detail::message(
             "a function of the options of subscription ", detail::quoted_for_message(name), " threw: ", what));
+}
+
+log::reader::snapshot nothing_there(std::int64_t from) {
+    log::reader::snapshot none;
+    none.page = detail::page::make({}, {}, true, from);
+    return none;
 }
 
 } // namespace
@@ -49,12 +55,12 @@ void shared_subscription::on_live(const news& what) {
         ++posted_;
         asio::post(*strand_,
             [self = shared_from_this(), page = what.page, which = std::vector(what.which.begin(), what.which.end()),
-                through = what.through, timeline = what.timeline] {
+                through = what.through, timeline = what.timeline, event = what.event] {
                 {
                     const std::lock_guard relock(self->mutex_);
                     --self->posted_;
                 }
-                self->take_live({page, which, through, timeline});
+                self->take_live({page, which, through, timeline, event});
             });
     }
 }
@@ -95,7 +101,7 @@ void shared_subscription::take_live(const news& what) {
         const std::lock_guard lock(mutex_);
         if (!state_ || ended_) return;
         if (what.timeline == timeline_)
-            state_->live(what.page, events, first_of(what), covered_by(what));
+            receive(what, events);
         else
             state_->live_missed(covered_by(what)); // whether the histories agree is found out with the next page
         todo = changed();
@@ -103,6 +109,30 @@ void shared_subscription::take_live(const news& what) {
             note_progress(std::chrono::steady_clock::now(), todo);
     }
     carry_out(std::move(todo));
+}
+
+void shared_subscription::receive(const news& what, const std::vector<arrival>& events) {
+    const place through = covered_by(what);
+    state_->live(what.page, events, first_of(what), through);
+    if (state_->received() != through) return;
+    note_seen(through, is_log() ? what.event : detail::page::row_id_of(what.page[what.which.back()]));
+}
+
+// The event at the last place received, if it is known: the next page must find it again.
+void shared_subscription::note_seen(const place& where, const std::optional<uuid>& event) {
+    if (event || seen_at_ != where) seen_event_ = event;
+    seen_at_ = where;
+}
+
+log::log_mark shared_subscription::seen() const {
+    const std::lock_guard lock(mutex_);
+    log::log_mark mark{timeline_, 0, std::nullopt};
+    if (!state_) return mark;
+    const place received = state_->received();
+    mark.position = is_log() ? received.position : received.version;
+    const bool is_there = is_log() ? seen_at_.position == received.position : seen_at_ == received;
+    if (is_there) mark.event = seen_event_;
+    return mark;
 }
 
 void shared_subscription::look_again() {
@@ -142,35 +172,43 @@ void shared_subscription::read(subscription_state::page_wish wish) {
 
 asio::awaitable<void> shared_subscription::read_pages(std::shared_ptr<shared_subscription> self,
     std::shared_ptr<const machinery> with, subscription_state::page_wish wish) {
+    detail::retry_pace pace;
     for (;;) {
         read_options what;
         what.from(wish.from).count(wish.count).max_bytes(wish.bytes).types(self->options.types());
         const std::optional<place> known = self->place_to_compare();
         if (known) what.from(known->version).count(1).types({});
         if (self->is_log()) what.stream_prefix(self->options.stream_prefix());
-        auto reading = log::reader::read_snapshot(with->reader, self->stream, std::move(what), with->deadline());
+        const log::log_mark seen = self->seen();
+        auto reading =
+            log::reader::read_snapshot(with->reader, self->stream, std::move(what), with->deadline(), seen.position);
         auto answer = co_await std::move(reading);
         if (self->has_ended()) co_return;
         const bool is_nothing_there = !answer &&
             (answer.error().code() == errc::stream_not_found || answer.error().code() == errc::stream_deleted);
-        if (is_nothing_there)
-            answer = log::reader::snapshot{detail::page::make({}, {}, true, wish.from), 0, self->timeline(), 0};
+        if (is_nothing_there && answer.error().code() == errc::stream_deleted) with->feed->watch(self->stream);
+        if (is_nothing_there) answer = nothing_there(wish.from);
         bool is_usable = bool(answer);
-        if (answer && answer->timeline != self->timeline()) {
-            auto following = follow(self, with, answer->timeline);
-            is_usable = co_await std::move(following);
+        if (answer && !is_nothing_there) {
+            auto following = goes_on(self, with, seen, *answer);
+            const auto outcome = co_await std::move(following);
             if (self->has_ended()) co_return;
+            if (!outcome) answer = outcome.error();
+            is_usable = outcome && *outcome;
         }
         if (!is_usable) { // it goes on when the database is back
-            if (!answer && with->log) with->log(answer.error().message());
-            asio::steady_timer later(with->executor, pause_after_failure);
+            const auto next =
+                pace.failed(answer ? errc::connection_lost : answer.error().code(), std::random_device()());
+            if (!answer && next.is_news && with->log) with->log(answer.error().message());
+            asio::steady_timer later(with->executor, next.pause);
             boost::system::error_code stopped;
             co_await later.async_wait(asio::redirect_error(asio::use_awaitable, stopped));
             if (self->has_ended()) co_return;
             continue;
         }
         const bool compares = known && !is_nothing_there;
-        const auto next = compares ? self->compare(*known, *answer) : self->take_page(answer->page, answer->stream_id);
+        const auto next = compares ? self->compare(*known, *answer) : self->take_page(*answer);
+        pace.succeeded();
         if (!next) co_return;
         wish = *next;
     }
@@ -197,45 +235,52 @@ std::optional<subscription_state::page_wish> shared_subscription::compare(
     return state_->wish();
 }
 
-asio::awaitable<bool> shared_subscription::follow(
-    std::shared_ptr<shared_subscription> self, std::shared_ptr<const machinery> with, std::int32_t timeline) {
-    std::int32_t seen_in = 0;
-    std::int64_t seen = 0;
+// Whether a page is of the same log as what was received; if it is of a lost one's successor, the subscription ends.
+asio::awaitable<result<bool>> shared_subscription::goes_on(std::shared_ptr<shared_subscription> self,
+    std::shared_ptr<const machinery> with, const log::log_mark& seen, const log::reader::snapshot& page) {
+    std::int64_t position = 0;
+    bool is_same_stream = false;
     {
         const std::lock_guard lock(self->mutex_);
-        seen_in = self->timeline_;
-        seen = self->state_->received().position;
+        position = self->state_->received().position;
+        is_same_stream = self->is_log() || page.stream_id == self->stream_id_;
     }
-    auto looking = log::reader::look(with->reader, seen_in, seen, with->deadline());
-    const auto now = co_await std::move(looking);
-    if (!now) {
-        if (with->log) with->log(now.error().message());
-        co_return false;
+    auto how = log::continuity::unknown;
+    // One that was made anew has other events at its versions; and one may begin beyond the end.
+    if (is_same_stream && seen.event)
+        how = log::continuity_of(seen, page.timeline, page.head, page.seen_event);
+    else if (page.timeline == seen.timeline || page.timeline == 0)
+        how = log::continuity::held;
+    if (how == log::continuity::unknown) {
+        log::log_mark where = seen;
+        where.position = position;
+        auto looking = log::reader::look(with->reader, where, with->deadline());
+        const auto now = co_await std::move(looking);
+        if (!now) co_return now.error();
+        how = now->is_held ? log::continuity::held : log::continuity::lost;
+        if (now->head.timeline != page.timeline) co_return false; // another server has answered
     }
-    if (!now->is_held) {
-        self->end(self->truncated(seen));
+    if (how == log::continuity::lost) {
+        self->end(self->truncated(position));
         co_return false;
     }
     const std::lock_guard lock(self->mutex_);
     // Nothing is received while a page is under way, so that the answer still holds.
-    self->timeline_ = now->timeline;
-    co_return now->timeline == timeline;
-}
-
-std::int32_t shared_subscription::timeline() const {
-    const std::lock_guard lock(mutex_);
-    return timeline_;
+    if (page.timeline != 0) self->timeline_ = page.timeline;
+    co_return true;
 }
 
 failure shared_subscription::truncated(std::int64_t position) const {
     return failure(errc::log_truncated,
         detail::message("subscription ", detail::quoted_for_message(name),
             ": the log does not hold the event at position ", std::to_string(position),
-            " any more: a fail-over has lost its end; reset the subscription to where it should go on"));
+            " any more: a fail-over has lost its end, or a backup was restored; subscribe again, or reset the "
+            "subscription to where it should go on"));
 }
 
-std::optional<subscription_state::page_wish> shared_subscription::take_page(
-    const event_page& page, std::int64_t stream_id) {
+std::optional<subscription_state::page_wish> shared_subscription::take_page(const log::reader::snapshot& answer) {
+    const event_page& page = answer.page;
+    const std::int64_t stream_id = answer.stream_id;
     {
         const std::lock_guard lock(mutex_);
         if (!state_ || ended_) return std::nullopt;
@@ -261,7 +306,10 @@ std::optional<subscription_state::page_wish> shared_subscription::take_page(
         if (!state_ || ended_) return std::nullopt;
         place through{page.next_from() - 1, 0};
         if (!is_log()) through = {page.empty() ? 0 : page.back().link_position(), page.next_from() - 1};
+        const place before = state_->received();
         state_->page_arrived(page, events, through, page.complete());
+        const bool is_moved = state_->received() != before;
+        note_seen(state_->received(), is_moved ? answer.event_at(page.next_from() - 1) : answer.seen_event);
         todo = changed();
         if (events.size() < page.size() || page.empty()) note_progress(std::chrono::steady_clock::now(), todo);
     }

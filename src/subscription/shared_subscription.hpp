@@ -148,13 +148,16 @@ private:
     void read(subscription_state::page_wish wish);
     static asio::awaitable<void> read_pages(std::shared_ptr<shared_subscription> self,
         std::shared_ptr<const machinery> with, subscription_state::page_wish wish);
-    std::optional<subscription_state::page_wish> take_page(const event_page& page, std::int64_t stream_id);
+    std::optional<subscription_state::page_wish> take_page(const log::reader::snapshot& answer);
+    void receive(const news& what, const std::vector<arrival>& events);   // with the mutex held
+    void note_seen(const place& where, const std::optional<uuid>& event); // with the mutex held
+    /// Where the next page goes on; of one stream its position is a version.
+    log::log_mark seen() const;
     std::optional<place> place_to_compare() const;
     std::optional<subscription_state::page_wish> compare(const place& known, const log::reader::snapshot& there);
-    /// A page of another history: true if that holds everything that this subscription has seen.
-    static asio::awaitable<bool> follow(
-        std::shared_ptr<shared_subscription> self, std::shared_ptr<const machinery> with, std::int32_t timeline);
-    std::int32_t timeline() const;
+    /// Whether a page is of a log that holds everything that this subscription has seen.
+    static asio::awaitable<result<bool>> goes_on(std::shared_ptr<shared_subscription> self,
+        std::shared_ptr<const machinery> with, const log::log_mark& seen, const log::reader::snapshot& page);
     failure truncated(std::int64_t position) const;
     static asio::awaitable<void> park(std::shared_ptr<shared_subscription> self, std::shared_ptr<const machinery> with,
         subscription_state::refusal what, std::vector<std::int64_t> positions, std::vector<std::int32_t> deliveries,
@@ -177,7 +180,9 @@ private:
     std::int64_t epoch_ = 0;
     std::int64_t stream_id_ = 0; // which of the streams that had this name; 0 = not known
     std::int32_t timeline_ = 0;  // the history that everything received is part of
-    std::uint64_t changes_ = 0;  // so that no change is overlooked between a look and a wait
+    place seen_at_;              // the last place of which the event may be known
+    std::optional<uuid> seen_event_;
+    std::uint64_t changes_ = 0; // so that no change is overlooked between a look and a wait
     std::vector<std::shared_ptr<next_wait>> waiting_;
     std::vector<std::shared_ptr<end_wait>> waiting_for_end_;
     std::size_t posted_ = 0;           // live batches on their way to the handlers

@@ -31,7 +31,7 @@ BOOST_AUTO_TEST_CASE(an_own_commit_at_the_end_is_told_without_reading) {
     made_log log;
     for (int i = 0; i < 5; ++i) log.append("a");
     feed_state state;
-    state.begin(3, 1);
+    state.begin({1, 3, {}});
     state.own_commit(4, 5, 1, log.page(3, 5), 100);
     const auto told = state.next();
     BOOST_TEST_REQUIRE(told.has_value());
@@ -44,14 +44,14 @@ BOOST_AUTO_TEST_CASE(what_others_appended_before_an_own_commit_is_read_first) {
     made_log log;
     for (int i = 0; i < 5; ++i) log.append("a");
     feed_state state;
-    state.begin(1, 1);
+    state.begin({1, 1, {}});
     state.own_commit(4, 5, 1, log.page(3, 5), 100);
     BOOST_TEST(!state.next());
     const auto wish = state.wish();
     BOOST_TEST_REQUIRE(wish.has_value());
     BOOST_TEST(wish->from == 2);
     BOOST_TEST(wish->count == 2u);
-    state.page_arrived(log.page(1, 3), 3);
+    state.page_arrived(log.page(1, 5, {}, 2), {1, 5, {}});
     BOOST_TEST(state.next()->through == 3);
     BOOST_TEST(state.next()->through == 5);
     BOOST_TEST(!state.wish());
@@ -61,16 +61,75 @@ BOOST_AUTO_TEST_CASE(the_event_that_was_told_last_is_forgotten_with_its_position
     made_log log;
     for (int i = 0; i < 3; ++i) log.append("a");
     feed_state state;
-    state.begin(1, 1);
-    BOOST_TEST(!state.published_event());
+    state.begin({1, 1, {}});
+    BOOST_TEST(!state.mark().event);
     state.own_commit(2, 2, 1, log.page(1, 2), 100);
     const auto told = state.next();
     BOOST_TEST_REQUIRE(told.has_value());
-    BOOST_TEST((state.published_event() == told->page.back().id()));
+    BOOST_TEST((state.mark().event == told->page.back().id()));
     state.end();
-    BOOST_TEST(!state.published_event());
-    state.begin(3, 1);
-    BOOST_TEST(!state.published_event());
+    BOOST_TEST(!state.mark().event);
+    state.begin({1, 3, {}});
+    BOOST_TEST(!state.mark().event);
+}
+
+BOOST_AUTO_TEST_CASE(the_event_at_the_head_is_known_where_a_page_ends_with_a_gap) {
+    made_log log;
+    log.append("a");
+    log.leave_a_gap();
+    const uuid at_head = make_uuid();
+    feed_state state;
+    state.begin({1, 0, {}});
+    state.hint(2);
+    state.wish();
+    state.page_arrived(log.page(0, 1), {1, 2, at_head});
+    const auto told = state.next();
+    BOOST_TEST_REQUIRE(told.has_value());
+    BOOST_TEST((told->event == at_head));
+    BOOST_TEST((state.mark() == log::log_mark{1, 2, at_head}));
+}
+
+// What stands before them may be another log's by the time that it is read.
+BOOST_AUTO_TEST_CASE(own_commits_that_wait_are_read_after_a_page_has_failed) {
+    made_log log;
+    for (int i = 0; i < 5; ++i) log.append("a");
+    feed_state state;
+    state.begin({1, 1, {}});
+    state.own_commit(4, 5, 1, log.page(3, 5), 100);
+    BOOST_TEST(state.wish()->count == 2u);
+    state.page_failed();
+    const auto wish = state.wish();
+    BOOST_TEST_REQUIRE(wish.has_value());
+    BOOST_TEST(wish->from == 2);
+    BOOST_TEST(wish->count == 4u);
+}
+
+BOOST_AUTO_TEST_CASE(own_commits_that_wait_are_not_told_of_a_log_that_ends_before_them) {
+    made_log log;
+    for (int i = 0; i < 5; ++i) log.append("a");
+    feed_state state;
+    state.begin({1, 1, {}});
+    state.own_commit(4, 5, 1, log.page(3, 5), 100);
+    state.wish();
+    state.page_arrived(log.page(1, 3), {1, 3, {}});
+    BOOST_TEST(state.next()->through == 3);
+    BOOST_TEST(!state.next());
+}
+
+BOOST_AUTO_TEST_CASE(own_commits_that_wait_are_read_when_the_history_is_another_one) {
+    made_log log;
+    for (int i = 0; i < 5; ++i) log.append("a");
+    feed_state state;
+    state.begin({1, 1, {}});
+    state.own_commit(4, 5, 1, log.page(3, 5), 100);
+    state.wish();
+    state.go_on_in(2);
+    state.page_arrived(log.page(1, 5, {}, 2), {2, 5, {}});
+    BOOST_TEST(state.next()->through == 3);
+    BOOST_TEST(!state.next());
+    BOOST_TEST(state.wish()->from == 4);
+    state.go_on_in(0); // a standby does not tell
+    BOOST_TEST(state.timeline() == 2);
 }
 
 BOOST_AUTO_TEST_CASE(it_reads_nothing_before_it_has_begun) {
@@ -85,7 +144,7 @@ BOOST_AUTO_TEST_CASE(what_is_committed_while_the_head_is_looked_up_is_not_forgot
     for (int i = 0; i < 5; ++i) log.append("a");
     feed_state state;
     state.own_commit(4, 5, 1, log.page(3, 5), 100);
-    state.begin(3, 1); // looked up before that commit
+    state.begin({1, 3, {}}); // looked up before that commit
     const auto wish = state.wish();
     BOOST_TEST_REQUIRE(wish.has_value());
     BOOST_TEST(wish->from == 4);
@@ -93,7 +152,7 @@ BOOST_AUTO_TEST_CASE(what_is_committed_while_the_head_is_looked_up_is_not_forgot
 
 BOOST_AUTO_TEST_CASE(a_late_notification_changes_nothing) {
     feed_state state;
-    state.begin(10, 1);
+    state.begin({1, 10, {}});
     state.hint(4);
     state.hint(10);
     BOOST_TEST(!state.wish());
@@ -104,10 +163,10 @@ BOOST_AUTO_TEST_CASE(a_gap_at_the_end_of_the_log_is_not_read_for_ever) {
     log.append("a");
     log.leave_a_gap();
     feed_state state;
-    state.begin(0, 1);
+    state.begin({1, 0, {}});
     state.hint(2);
     BOOST_TEST(state.wish().has_value());
-    state.page_arrived(log.page(0, 1), log.head());
+    state.page_arrived(log.page(0, 1), {1, log.head(), {}});
     BOOST_TEST(state.next()->through == 2);
     BOOST_TEST(!state.wish());
 }
@@ -116,7 +175,7 @@ BOOST_AUTO_TEST_CASE(an_own_commit_of_another_history_waits_until_the_histories_
     made_log log;
     for (int i = 0; i < 5; ++i) log.append("a");
     feed_state state;
-    state.begin(3, 1);
+    state.begin({1, 3, {}});
     state.own_commit(4, 5, 2, log.page(3, 5), 100);
     BOOST_TEST(!state.next());
     const auto wish = state.wish(); // its page tells of the other history
@@ -133,10 +192,10 @@ BOOST_AUTO_TEST_CASE(a_hint_beyond_the_head_is_not_taken_for_it) {
     made_log log;
     for (int i = 0; i < 5; ++i) log.append("a");
     feed_state state;
-    state.begin(3, 1);
+    state.begin({1, 3, {}});
     state.hint(8); // of a history that is lost
     state.wish();
-    state.page_arrived(log.page(3, 5), 5);
+    state.page_arrived(log.page(3, 5), {1, 5, {}});
     BOOST_TEST(state.next()->through == 5); // 6 to 8 are still to come
     BOOST_TEST(!state.wish());
     log.append("a");
@@ -148,11 +207,11 @@ BOOST_AUTO_TEST_CASE(a_hint_that_comes_while_a_page_is_read_is_not_forgotten) {
     made_log log;
     for (int i = 0; i < 5; ++i) log.append("a");
     feed_state state;
-    state.begin(3, 1);
+    state.begin({1, 3, {}});
     state.hint(4);
     state.wish();
     state.hint(5);
-    state.page_arrived(log.page(3, 4), 4);
+    state.page_arrived(log.page(3, 4), {1, 4, {}});
     BOOST_TEST(state.next()->through == 4);
     BOOST_TEST(state.wish().has_value());
 }
@@ -161,11 +220,11 @@ BOOST_AUTO_TEST_CASE(too_many_own_commits_that_wait_are_read_instead) {
     made_log log;
     for (int i = 0; i < 9; ++i) log.append("a");
     feed_state state(1'000);
-    state.begin(0, 1);
+    state.begin({1, 0, {}});
     state.own_commit(2, 3, 1, log.page(1, 3), 900);
     state.own_commit(4, 9, 1, log.page(3, 9), 900); // one too many
     state.wish();
-    state.page_arrived(log.page(0, 9, {}, 1), 9);
+    state.page_arrived(log.page(0, 9, {}, 1), {1, 9, {}});
     BOOST_TEST(state.next()->through == 1);
     BOOST_TEST(state.next()->through == 3);
     BOOST_TEST(!state.next());
@@ -181,7 +240,7 @@ BOOST_AUTO_TEST_CASE(whatever_happens_every_event_is_told_once_in_order) {
         for (unsigned i = pick(5); i > 0; --i) log.append("before");
         const std::int64_t start = log.head();
         feed_state state(1 + pick(500));
-        state.begin(start, 1);
+        state.begin({1, start, {}});
         struct own {
             std::int64_t first, last;
         };
@@ -208,7 +267,7 @@ BOOST_AUTO_TEST_CASE(whatever_happens_every_event_is_told_once_in_order) {
         };
         const auto arrive = [&] {
             if (!answer) return;
-            state.page_arrived(*answer, head_then);
+            state.page_arrived(*answer, {1, head_then, {}});
             answer.reset();
             reading.reset();
             tell();

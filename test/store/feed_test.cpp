@@ -92,6 +92,45 @@ BOOST_FIXTURE_TEST_CASE(a_soft_deleted_stream_is_silent_but_all_still_tells_of_i
     with_store(body);
 }
 
+BOOST_FIXTURE_TEST_CASE(
+    a_stream_that_is_restored_is_delivered_at_once_or_without_a_word_within_a_second, store_fixture) {
+    const auto body = [&](es::store store) -> asio::awaitable<void> {
+        for (const bool is_own : {true, false}) {
+            const std::string name = is_own ? "mine" : "others";
+            co_await store.append(name, es::any_version, counted(2, name));
+            co_await store.delete_stream(name, es::any_version, es::deletion::soft);
+            es::subscription one = co_await store.subscribe(name, "reader");
+            const texts nothing = co_await receive(one, 0);
+            BOOST_TEST(nothing.empty());
+            const auto begun = std::chrono::steady_clock::now();
+            if (is_own)
+                co_await store.restore_stream(name);
+            else // as if the notification had been lost
+                ask("update eventstore.streams set deleted_at = null, deletion = null where name = " +
+                    quoted_text(name));
+            const texts told = co_await receive(one, 2);
+            TEST_SAME(told, data_of(counted(2, name)));
+            BOOST_TEST((std::chrono::steady_clock::now() - begun < 3s));
+        }
+    };
+    with_store(body);
+}
+
+BOOST_FIXTURE_TEST_CASE(what_nobody_told_of_is_found_within_a_second, store_fixture) {
+    const auto body = [&](es::store store) -> asio::awaitable<void> {
+        es::subscription all = co_await store.subscribe_to_all("reader");
+        for (int i = 1; i <= 3; ++i) {
+            const auto begun = std::chrono::steady_clock::now();
+            ask("select eventstore.append_event('a', -1, gen_random_uuid(), 'Counted', '" + std::to_string(i) +
+                "', '', null, null, null, false)");
+            const texts told = co_await receive(all, 1);
+            TEST_SAME(told, texts({std::to_string(i)}));
+            BOOST_TEST((std::chrono::steady_clock::now() - begun < 3s));
+        }
+    };
+    with_store(body);
+}
+
 BOOST_FIXTURE_TEST_CASE(two_schemas_of_one_database_hear_nothing_of_each_other, store_fixture) {
     const fresh_schema elsewhere;
     const auto body = [&](es::store store) -> asio::awaitable<void> {
@@ -216,7 +255,9 @@ BOOST_FIXTURE_TEST_CASE(writers_and_subscribers_on_four_threads_miss_nothing, st
 BOOST_AUTO_TEST_CASE(subscribers_go_on_after_their_server_was_restarted_under_load) {
     es::embedded_postgres server = es::embedded_postgres::start_now();
     std::atomic<bool> restarting = true;
+    std::atomic<bool> opened = false;
     std::jthread operator_([&] {
+        opened.wait(false); // it is the subscribers that must go on
         for (const auto how : {es::embedded_postgres::shutdown::fast, es::embedded_postgres::shutdown::immediate,
                  es::embedded_postgres::shutdown::fast, es::embedded_postgres::shutdown::immediate}) {
             std::this_thread::sleep_for(300ms); // what gets done in between is the point
@@ -231,6 +272,8 @@ BOOST_AUTO_TEST_CASE(subscribers_go_on_after_their_server_was_restarted_under_lo
     const auto body = [&]() -> asio::awaitable<void> {
         const es::store store = co_await es::open(es::store_options(server.url()).create().operation_timeout(30s));
         es::subscription all = co_await store.subscribe_to_all("reader");
+        opened = true;
+        opened.notify_all();
         const auto write = [&]() -> asio::awaitable<void> {
             for (int i = 0; restarting || i < 20; ++i) {
                 const es::append_result done =

@@ -237,6 +237,38 @@ BOOST_FIXTURE_TEST_CASE(errors_of_the_stream_come_with_next, store_fixture) {
     });
 }
 
+BOOST_FIXTURE_TEST_CASE(a_scan_ends_when_its_stream_was_deleted_for_good, store_fixture) {
+    expect_holes();
+    with_store(options().allow_hard_delete(), [&](es::store store) -> asio::awaitable<void> {
+        for (const bool is_made_anew : {false, true}) {
+            for (const bool is_backward : {false, true}) {
+                co_await store.append("a", es::any_version, counted(40, "old"));
+                es::read_options pages = pages_of(10);
+                if (is_backward) pages.backward();
+                es::event_scan scan = store.scan("a", pages);
+                const std::uint64_t before = store.stats().events_read;
+                const auto first = co_await scan.next_page();
+                BOOST_TEST(first->size() == 10u);
+                co_await eventually([&] { return store.stats().events_read >= before + 20; });
+                co_await store.delete_stream("a", es::any_version, es::deletion::hard);
+                if (is_made_anew) co_await store.append("a", es::any_version, counted(40, "new"));
+                std::size_t more = 0; // the page that was on its way
+                const auto to_the_end = [&]() -> asio::awaitable<void> {
+                    while (const auto page = co_await scan.next_page()) {
+                        more += page->size();
+                        BOOST_TEST(page->front().data().starts_with("old"));
+                    }
+                };
+                const auto expected = is_made_anew ? es::errc::stream_deleted : es::errc::stream_not_found;
+                co_await expect_error(expected, to_the_end());
+                BOOST_TEST(more <= 10u);
+                co_await expect_error(expected, scan.next());
+                if (is_made_anew) co_await store.delete_stream("a", es::any_version, es::deletion::hard);
+            }
+        }
+    });
+}
+
 BOOST_FIXTURE_TEST_CASE(errors_of_the_arguments_come_with_next, store_fixture) {
     with_store([&](es::store store) -> asio::awaitable<void> {
         co_await store.append("a", es::no_stream, counted(2));
