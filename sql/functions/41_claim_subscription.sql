@@ -26,6 +26,7 @@ language plpgsql
 security definer
 set search_path = eventstore, pg_temp
 set enable_seqscan = off
+set jit = off -- for which a plan without sequential scans looks expensive
 as $function$
 #variable_conflict use_column
 declare

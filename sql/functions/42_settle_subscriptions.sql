@@ -18,6 +18,7 @@ security definer
 set search_path = eventstore, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set jit = off -- for which a plan without sequential scans looks expensive
 as $function$
 declare
     answer       integer[] := array_fill(0, array[cardinality(ids)]);

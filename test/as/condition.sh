@@ -58,6 +58,17 @@ finish() { :; }
 superuser() { psql --no-psqlrc --quiet --tuples-only --no-align --set ON_ERROR_STOP=1 --dbname "$EVENTSTORE_TEST_SUPERUSER_URL" "$@"; }
 # A part of how psql gets there: host, port, dbname, user.
 part() { psql --no-psqlrc --quiet --tuples-only --no-align --dbname "$EVENTSTORE_TEST_URL" --command "\\echo :$1"; }
+# Stores come as another role with these settings (NAME = VALUE). Their sessions are the owner's, who owns what they make;
+# those of the tests are not meant.
+stores_come_as() {
+    local role=$1 user each
+    shift
+    user=$(part USER)
+    superuser --command "create role $role login" --command "grant \"$user\" to $role" \
+        --command "grant pg_signal_backend, pg_read_all_stats to \"$user\"" || return
+    for each in "role = '$user'" "$@"; do superuser --command "alter role $role set $each" || return; done
+    export EVENTSTORE_TEST_STORE_URL="host='$(part HOST)' port=$(part PORT) dbname='$(part DBNAME)' user=$role"
+}
 
 source "test/as/$file.sh"
 case $step in

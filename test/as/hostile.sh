@@ -4,15 +4,9 @@ variants=(role)
 tests=(-R '^(store|typed)\.')
 
 begin() {
-    local user each
-    user=$(part USER)
-    # The sessions are the owner's, as if it had these settings; those of the tests are not meant.
-    superuser --command "create role eventstore_hostile login" \
-        --command "grant \"$user\" to eventstore_hostile" \
-        --command "grant pg_signal_backend, pg_read_all_stats to \"$user\""
-    for each in "role = '$user'" \
+    stores_come_as eventstore_hostile \
         "default_transaction_isolation = 'serializable'" \
-        "search_path = 'nowhere'" \
+        "search_path = 'elsewhere'" \
         "client_encoding = 'LATIN1'" \
         "client_min_messages = 'error'" \
         "DateStyle = 'German, DMY'" \
@@ -37,14 +31,10 @@ begin() {
         "jit = on" \
         "jit_above_cost = 0" \
         "work_mem = '64kB'" \
-        "temp_file_limit = '1kB'" \
         "max_stack_depth = '100kB'" \
         "plpgsql.variable_conflict = 'use_column'" \
         "plpgsql.extra_errors = 'all'" \
         "plpgsql.check_asserts = off" \
         "default_transaction_deferrable = on" \
-        "gin_fuzzy_search_limit = 1"; do
-        superuser --command "alter role eventstore_hostile set $each" || return 1
-    done
-    export EVENTSTORE_TEST_STORE_URL="host='$(part HOST)' port=$(part PORT) dbname='$(part DBNAME)' user=eventstore_hostile"
+        "gin_fuzzy_search_limit = 1"
 }

@@ -24,9 +24,8 @@ begin() {
         return
     fi
     # The server's user makes the key, which must be its own.
-    superuser --command "copy (select 1) to program 'cat >/dev/null; umask 077; openssl req -x509 -newkey rsa:2048 -nodes
-        -days 2 -subj /CN=localhost -keyout server.key -out server.crt 2>openssl.log'" ||
-        return 1
+    local make="openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout server.key -out server.crt"
+    superuser --command "copy (select 1) to program 'cat >/dev/null; umask 077; $make 2>openssl.log'" || return 1
     superuser --command "alter system set ssl = on" --command "select pg_reload_conf()" \
         --command "alter role \"$user\" password 'of the tests'" >/dev/null
     local way="host=127.0.0.1 port=$(part PORT) dbname='$database' user='$user' password='of the tests' sslmode=require"

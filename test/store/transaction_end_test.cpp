@@ -164,7 +164,7 @@ BOOST_FIXTURE_TEST_CASE(a_commit_that_is_cut_off_on_its_way_lets_go_of_the_log, 
 
 BOOST_FIXTURE_TEST_CASE(a_lock_that_is_not_to_be_had_is_a_clear_error, accounts) {
     with_accounts(options().operation_timeout(1500ms), [&](es::store store) -> asio::awaitable<void> {
-        blocker row(url(), here("update eventstore.accounts set balance = 1 where id = 'ada'"));
+        blocker row(test_server::url(), here("update eventstore.accounts set balance = 1 where id = 'ada'"));
         es::transaction tx = co_await store.begin();
         co_await withdraw(tx, "bob", 10);
         const es::failure why = co_await expect_error(es::errc::lock_timeout, withdraw(tx, "ada", 10));

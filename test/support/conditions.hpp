@@ -1,0 +1,21 @@
+// What a test case needs of the condition under which the run is: BOOST_FIXTURE_TEST_CASE(name, fixture, *own_sessions()).
+#pragma once
+
+#include "support/server.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+namespace eventstore::test {
+
+inline boost::test_tools::assertion_result sessions_are_the_stores_own(boost::unit_test::test_unit_id) {
+    boost::test_tools::assertion_result answer(!test_server::is_pooled());
+    answer.message() << "behind a pooler, sessions are not a store's own";
+    return answer;
+}
+
+/// For test cases that look at the sessions of stores on the server, or end them, or count on what is left in them.
+inline boost::unit_test::precondition own_sessions() {
+    return boost::unit_test::precondition(&sessions_are_the_stores_own);
+}
+
+} // namespace eventstore::test
