@@ -1,5 +1,6 @@
 // Connections that break: no acknowledged event is lost, none is stored twice, and callers see as little as possible.
 #include "support/concurrently.hpp"
+#include "support/conditions.hpp"
 #include "support/proxy.hpp"
 #include "support/store_fixture.hpp"
 
@@ -57,7 +58,7 @@ std::int64_t count_of(shape what, const std::vector<es::event_data>& events) {
 
 } // namespace
 
-BOOST_AUTO_TEST_SUITE(connection_test)
+BOOST_AUTO_TEST_SUITE(connection_test, *own_sessions())
 
 BOOST_DATA_TEST_CASE_F(store_fixture, a_connection_killed_before_the_append, data::make(shapes), what) {
     texts log;

@@ -1,5 +1,6 @@
 // Subscribers and what goes wrong around them: connections that break, servers that restart, gaps, floods.
 
+#include "support/conditions.hpp"
 #include "support/receive.hpp"
 
 #include <eventstore/embedded_postgres.hpp>
@@ -24,7 +25,8 @@ texts data(std::size_t first, std::size_t last) {
 
 } // namespace
 
-BOOST_FIXTURE_TEST_CASE(what_is_appended_while_the_listener_is_cut_off_arrives_after_it, store_fixture) {
+BOOST_FIXTURE_TEST_CASE(
+    what_is_appended_while_the_listener_is_cut_off_arrives_after_it, store_fixture, *own_sessions()) {
     const auto body = [&](es::store store) -> asio::awaitable<void> {
         es::subscription all = co_await store.subscribe_to_all("reader");
         const es::store other = co_await es::open(options());
@@ -39,7 +41,8 @@ BOOST_FIXTURE_TEST_CASE(what_is_appended_while_the_listener_is_cut_off_arrives_a
 }
 
 // As after a fail-over to a standby that did not have the last event: another one stands in its place.
-BOOST_FIXTURE_TEST_CASE(a_log_that_was_cut_back_behind_what_was_told_ends_the_subscription, store_fixture) {
+BOOST_FIXTURE_TEST_CASE(
+    a_log_that_was_cut_back_behind_what_was_told_ends_the_subscription, store_fixture, *own_sessions()) {
     const auto body = [&](es::store store) -> asio::awaitable<void> {
         es::subscription all = co_await store.subscribe_to_all("reader");
         es::event_listener live = co_await store.listen_to_all();
@@ -58,7 +61,8 @@ BOOST_FIXTURE_TEST_CASE(a_log_that_was_cut_back_behind_what_was_told_ends_the_su
 }
 
 // What was told to followers that have left is not what the next ones were told.
-BOOST_FIXTURE_TEST_CASE(followers_that_came_after_others_had_left_go_on_after_a_broken_connection, store_fixture) {
+BOOST_FIXTURE_TEST_CASE(
+    followers_that_came_after_others_had_left_go_on_after_a_broken_connection, store_fixture, *own_sessions()) {
     const auto body = [&](es::store store) -> asio::awaitable<void> {
         es::subscription first = co_await store.subscribe_to_all("first");
         co_await store.append("a", es::any_version, counted_one("1"));

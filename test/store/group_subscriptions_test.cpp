@@ -1,4 +1,5 @@
 // The subscriptions of many stores: one connection that listens, and few statements for all of them.
+#include "support/conditions.hpp"
 #include "support/group_fixture.hpp"
 #include "support/receive.hpp"
 
@@ -60,7 +61,7 @@ BOOST_FIXTURE_TEST_CASE(one_connection_listens_for_all_tenants, group_fixture) {
     }(*this));
 }
 
-BOOST_FIXTURE_TEST_CASE(all_subscribers_go_on_when_the_listening_connection_is_killed, group_fixture) {
+BOOST_FIXTURE_TEST_CASE(all_subscribers_go_on_when_the_listening_connection_is_killed, group_fixture, *own_sessions()) {
     run([](group_fixture& test) -> asio::awaitable<void> {
         es::store_group here = co_await es::open_group(test.options().pool_size(2));
         const std::vector<es::store> stores = co_await test.open_tenants(here, 5);
@@ -172,7 +173,8 @@ BOOST_FIXTURE_TEST_CASE(the_poll_finds_what_no_notification_told_of_for_each_ten
 }
 
 // Renamed away and back, the schema is gone for a while, and nobody has to be told of its return.
-BOOST_FIXTURE_TEST_CASE(a_tenant_that_is_gone_is_looked_at_ever_less_often_until_it_is_back, group_fixture) {
+BOOST_FIXTURE_TEST_CASE(
+    a_tenant_that_is_gone_is_looked_at_ever_less_often_until_it_is_back, group_fixture, *own_sessions()) {
     run([](group_fixture& test) -> asio::awaitable<void> {
         std::vector<std::string> lines;
         const auto keep = [&](std::string_view line) { lines.emplace_back(line); };

@@ -1,4 +1,5 @@
 // Many stores over one set of connections: each for itself, and cheap.
+#include "support/conditions.hpp"
 #include "support/group_fixture.hpp"
 #include "support/receive.hpp"
 
@@ -124,7 +125,8 @@ BOOST_FIXTURE_TEST_CASE(busy_tenants_take_turns_on_one_connection_and_each_keeps
     }(*this));
 }
 
-BOOST_FIXTURE_TEST_CASE(closing_one_tenant_leaves_the_others_and_their_connections_alone, group_fixture) {
+BOOST_FIXTURE_TEST_CASE(
+    closing_one_tenant_leaves_the_others_and_their_connections_alone, group_fixture, *own_sessions()) {
     run([](group_fixture& test) -> asio::awaitable<void> {
         es::store_group group = co_await es::open_group(test.options().pool_size(2));
         std::vector<es::store> stores = co_await test.open_tenants(group, 3);
@@ -249,7 +251,7 @@ BOOST_FIXTURE_TEST_CASE(a_closed_group_ends_everything_that_is_pending, group_fi
     }(*this));
 }
 
-BOOST_FIXTURE_TEST_CASE(killed_connections_lose_and_double_nothing_of_any_tenant, group_fixture) {
+BOOST_FIXTURE_TEST_CASE(killed_connections_lose_and_double_nothing_of_any_tenant, group_fixture, *own_sessions()) {
     run(
         [](group_fixture& test) -> asio::awaitable<void> {
             es::store_group group = co_await es::open_group(test.options().pool_size(2));
@@ -307,7 +309,7 @@ BOOST_FIXTURE_TEST_CASE(four_threads_share_a_group, group_fixture) {
     for (int i = 0; i < 8; ++i) BOOST_TEST(in(i, "select max(position) from tenant.events") == "50");
 }
 
-BOOST_FIXTURE_TEST_CASE(the_last_handle_of_group_and_stores_ends_the_connections, group_fixture) {
+BOOST_FIXTURE_TEST_CASE(the_last_handle_of_group_and_stores_ends_the_connections, group_fixture, *own_sessions()) {
     asio::io_context context(1);
     {
         es::store kept;

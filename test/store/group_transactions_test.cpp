@@ -1,4 +1,5 @@
 // Transactions of many stores: few connections for all of them, and each store for itself.
+#include "support/conditions.hpp"
 #include "support/group_fixture.hpp"
 #include "support/receive.hpp"
 
@@ -140,7 +141,7 @@ BOOST_FIXTURE_TEST_CASE(a_session_that_serves_another_tenant_next_shows_it_nothi
     }(*this));
 }
 
-BOOST_FIXTURE_TEST_CASE(closing_one_tenant_ends_its_transactions_alone, group_fixture) {
+BOOST_FIXTURE_TEST_CASE(closing_one_tenant_ends_its_transactions_alone, group_fixture, *own_sessions()) {
     run([](group_fixture& test) -> asio::awaitable<void> {
         es::store_group group = co_await es::open_group(test.options().pool_size(4));
         std::vector<es::store> stores = co_await test.open_tenants(group, 2);

@@ -1,4 +1,5 @@
 // What handles keep alive, and how a store ends.
+#include "support/conditions.hpp"
 #include "support/stepping.hpp"
 #include "support/store_fixture.hpp"
 
@@ -56,7 +57,7 @@ BOOST_FIXTURE_TEST_CASE(what_was_queued_is_appended_after_the_last_handle_is_gon
     BOOST_TEST(events_stored() == 100);
 }
 
-BOOST_FIXTURE_TEST_CASE(run_returns_when_the_last_handle_is_gone, store_fixture) {
+BOOST_FIXTURE_TEST_CASE(run_returns_when_the_last_handle_is_gone, store_fixture, *own_sessions()) {
     asio::io_context context(1);
     {
         const es::store store = run(context, es::open(options()));

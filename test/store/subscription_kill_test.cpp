@@ -1,5 +1,6 @@
 // Two processes compete for one subscription, and are killed again and again.
 
+#include "support/conditions.hpp"
 #include "support/receive.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -72,7 +73,7 @@ std::vector<std::int64_t> handled(const std::filesystem::path& file) {
 
 } // namespace
 
-BOOST_FIXTURE_TEST_CASE(killed_at_random_moments_they_handle_every_event_in_order, store_fixture) {
+BOOST_FIXTURE_TEST_CASE(killed_at_random_moments_they_handle_every_event_in_order, store_fixture, *own_sessions()) {
     const auto file = std::filesystem::temp_directory_path() / ("subscriber-" + es::to_string(es::make_uuid()));
     std::int64_t last = 0;
     std::mt19937 random(7);

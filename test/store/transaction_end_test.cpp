@@ -1,5 +1,6 @@
 // Transactions that are cut off: everything or nothing, never half, and nothing is left behind.
 #include "store/accounts.hpp"
+#include "support/conditions.hpp"
 #include "support/proxy.hpp"
 #include "support/stepping.hpp"
 
@@ -21,7 +22,7 @@ asio::awaitable<int> backend_of(es::transaction& tx) {
 
 BOOST_AUTO_TEST_SUITE(transaction_end_test)
 
-BOOST_FIXTURE_TEST_CASE(a_connection_killed_while_the_transaction_is_idle_ends_it, accounts) {
+BOOST_FIXTURE_TEST_CASE(a_connection_killed_while_the_transaction_is_idle_ends_it, accounts, *own_sessions()) {
     with_accounts([&](es::store store) -> asio::awaitable<void> {
         for (const bool by_commit : {true, false}) {
             es::transaction tx = co_await store.begin();
@@ -44,7 +45,7 @@ BOOST_FIXTURE_TEST_CASE(a_connection_killed_while_the_transaction_is_idle_ends_i
     });
 }
 
-BOOST_FIXTURE_TEST_CASE(a_connection_killed_while_it_waits_in_the_pool_is_replaced, accounts) {
+BOOST_FIXTURE_TEST_CASE(a_connection_killed_while_it_waits_in_the_pool_is_replaced, accounts, *own_sessions()) {
     with_accounts(options().pool_size(1), [&](es::store store) -> asio::awaitable<void> {
         for (int i = 0; i < 5; ++i) {
             es::transaction tx = co_await store.begin();
@@ -57,7 +58,7 @@ BOOST_FIXTURE_TEST_CASE(a_connection_killed_while_it_waits_in_the_pool_is_replac
     });
 }
 
-BOOST_FIXTURE_TEST_CASE(a_connection_killed_while_it_executes_ends_the_transaction, accounts) {
+BOOST_FIXTURE_TEST_CASE(a_connection_killed_while_it_executes_ends_the_transaction, accounts, *own_sessions()) {
     with_accounts([&](es::store store) -> asio::awaitable<void> {
         es::transaction tx = co_await store.begin();
         co_await withdraw(tx, "ada", 10);
@@ -78,7 +79,7 @@ BOOST_FIXTURE_TEST_CASE(a_connection_killed_while_it_executes_ends_the_transacti
     });
 }
 
-BOOST_FIXTURE_TEST_CASE(a_connection_killed_during_the_commit_stores_all_or_nothing, accounts) {
+BOOST_FIXTURE_TEST_CASE(a_connection_killed_during_the_commit_stores_all_or_nothing, accounts, *own_sessions()) {
     with_accounts([&](es::store store) -> asio::awaitable<void> {
         es::transaction tx = co_await store.begin();
         co_await withdraw(tx, "ada", 10);
@@ -263,7 +264,7 @@ BOOST_FIXTURE_TEST_CASE(a_transaction_cancelled_at_each_point_stores_all_or_noth
     BOOST_TEST(ways.contains(ended::unknown));
 }
 
-BOOST_FIXTURE_TEST_CASE(a_cancelled_commit_is_told_of_as_unknown, accounts) {
+BOOST_FIXTURE_TEST_CASE(a_cancelled_commit_is_told_of_as_unknown, accounts, *own_sessions()) {
     with_accounts([&](es::store store) -> asio::awaitable<void> {
         blocker log = hold_log();
         es::transaction tx = co_await store.within(2s).begin();
@@ -334,7 +335,7 @@ BOOST_FIXTURE_TEST_CASE(closing_the_store_waits_no_longer_than_its_time, account
     });
 }
 
-BOOST_FIXTURE_TEST_CASE(a_transaction_keeps_its_store_open_until_it_has_ended, accounts) {
+BOOST_FIXTURE_TEST_CASE(a_transaction_keeps_its_store_open_until_it_has_ended, accounts, *own_sessions()) {
     with_accounts([&](es::store store) -> asio::awaitable<void> {
         es::transaction tx = co_await store.begin();
         { const es::store last = std::move(store); }
@@ -346,7 +347,7 @@ BOOST_FIXTURE_TEST_CASE(a_transaction_keeps_its_store_open_until_it_has_ended, a
     });
 }
 
-BOOST_FIXTURE_TEST_CASE(a_handle_may_outlive_the_context_of_its_store, accounts) {
+BOOST_FIXTURE_TEST_CASE(a_handle_may_outlive_the_context_of_its_store, accounts, *own_sessions()) {
     with_accounts([&](es::store) -> asio::awaitable<void> { co_return; });
     std::optional<es::transaction> open;
     std::optional<es::transaction> ended;

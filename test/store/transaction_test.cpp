@@ -1,5 +1,6 @@
 // SQL of the caller's and appends in one transaction: together, or not at all.
 #include "store/accounts.hpp"
+#include "support/conditions.hpp"
 
 namespace es = eventstore;
 namespace asio = boost::asio;
@@ -230,7 +231,7 @@ BOOST_FIXTURE_TEST_CASE(many_transactions_share_few_connections, accounts) {
     });
 }
 
-BOOST_FIXTURE_TEST_CASE(begin_waits_for_a_connection_in_order_and_no_longer_than_its_time, accounts) {
+BOOST_FIXTURE_TEST_CASE(begin_waits_for_a_connection_in_order_and_no_longer_than_its_time, accounts, *own_sessions()) {
     with_accounts(options().pool_size(1), [&](es::store store) -> asio::awaitable<void> {
         es::transaction first = co_await store.begin();
         const es::failure why = co_await expect_error(es::errc::timeout, store.within(50ms).begin());
