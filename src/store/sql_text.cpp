@@ -85,6 +85,12 @@ std::string_view take_word(std::string_view& sql) noexcept {
     return word;
 }
 
+// Of the statement: empty ones may stand before it.
+std::string_view take_first_word(std::string_view& sql) noexcept {
+    for (skip_blank(sql); sql.starts_with(';'); skip_blank(sql)) sql.remove_prefix(1);
+    return take_word(sql);
+}
+
 } // namespace
 
 std::optional<timestamp> parse_timestamp(std::string_view text) noexcept {
@@ -132,7 +138,7 @@ std::optional<timestamp> parse_timestamp(std::string_view text) noexcept {
 }
 
 bool is_transaction_control(std::string_view sql) noexcept {
-    const std::string_view first = take_word(sql);
+    const std::string_view first = take_first_word(sql);
     for (const std::string_view each : {"begin", "start", "commit", "end", "abort"}) {
         if (equals_lower(first, each)) return true;
     }
@@ -141,6 +147,12 @@ bool is_transaction_control(std::string_view sql) noexcept {
     if (equals_lower(first, "prepare")) return equals_lower(second, "transaction");
     if (equals_lower(second, "work") || equals_lower(second, "transaction")) second = take_word(sql);
     return !equals_lower(second, "to") && !equals_lower(second, "prepared"); // to a savepoint
+}
+
+bool has_ended_transaction(std::string_view tag, std::string_view sql) noexcept {
+    if (tag == "COMMIT" || tag == "PREPARE TRANSACTION") return true;
+    if (tag != "ROLLBACK") return false;
+    return is_transaction_control(sql) || !equals_lower(take_first_word(sql), "rollback"); // to a savepoint
 }
 
 } // namespace eventstore::detail

@@ -12,7 +12,12 @@ namespace eventstore::detail {
 /// and ` BC`. Nothing for `infinity`, which no timestamp can hold, or any other text.
 std::optional<timestamp> parse_timestamp(std::string_view text) noexcept;
 
-/// True if this statement begins or ends a transaction, by its first words; comments before them are passed over.
+/// True if this statement begins or ends a transaction, by its first words; comments and empty statements before them are
+/// passed over.
 bool is_transaction_control(std::string_view sql) noexcept;
+
+/// True if what the server says that it did has ended the transaction, even if another one has begun: the last word, should
+/// the server see words where the above sees none. \param tag of the command, by the server
+bool has_ended_transaction(std::string_view tag, std::string_view sql) noexcept;
 
 } // namespace eventstore::detail

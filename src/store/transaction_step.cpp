@@ -4,6 +4,7 @@
 #include "postgres/command.hpp"
 #include "postgres/sql_error.hpp"
 #include "store/query_data.hpp"
+#include "store/sql_text.hpp"
 
 #include <cstring>
 #include <variant>
@@ -144,7 +145,8 @@ failure sql_step::refusal(const failure& by_server) const {
 void sql_step::on_synced(const failure* why) {
     const auto status = session_->link ? session_->link->transaction_status() : PQTRANS_UNKNOWN;
     const bool is_error = why || !answer_ || PQresultStatus(answer_.get()) == PGRES_FATAL_ERROR;
-    if (status != PQTRANS_INTRANS && status != PQTRANS_INERROR) {
+    const bool is_another = answer_ && has_ended_transaction(PQcmdStatus(answer_.get()), what_.text);
+    if (is_another || (status != PQTRANS_INTRANS && status != PQTRANS_INERROR)) {
         const failure ended(errc::transaction_ended,
             message(doing_,
                 ": this SQL has ended the transaction by itself, which commit() and rollback() are for; "

@@ -40,12 +40,29 @@ BOOST_AUTO_TEST_CASE(statements_that_control_transactions_are_known_by_their_fir
     for (const char* const each :
         {"commit", "COMMIT;", "\t\n Commit work", "end", "abort", "begin", "start transaction", "rollback", "rollback;",
             "ROLLBACK AND CHAIN", "rollback work", "rollback transaction and chain", "prepare transaction 'x'",
-            "/**/commit", "/* /* */ */ commit", "-- x\ncommit", "--\r commit"})
+            "/**/commit", "/* /* */ */ commit", "-- x\ncommit", "--\r commit", ";commit and chain", " ; ;-- x\n; end",
+            ";/* ; */;ROLLBACK", ";prepare/**/transaction 'x'", "commit prepared 'x'", "commit--", "end;"})
         BOOST_TEST(is_transaction_control(each), each);
-    for (const char* const each : {"", "select 'commit'", "rollback to a", "ROLLBACK WORK TO SAVEPOINT a",
-             "rollback /* x */ to a", "prepare p as select 1", "committed", "beginning", "-- commit", "/* commit",
-             "savepoint a", "commit_prepared()", "with x as (select 1) select * from x"})
+    for (const char* const each :
+        {"", "select 'commit'", "rollback to a", "ROLLBACK WORK TO SAVEPOINT a", "rollback /* x */ to a",
+            "prepare p as select 1", "committed", "beginning", "-- commit", "/* commit", ";;rollback to a", ";",
+            ";select 1", "savepoint a", "commit_prepared()", "with x as (select 1) select * from x"})
         BOOST_TEST(!is_transaction_control(each), each);
+}
+
+BOOST_AUTO_TEST_CASE(what_has_ended_a_transaction_is_known_by_what_the_server_says_it_did) {
+    for (const char* const sql : {"commit and chain", "select 1", "", "rollback to a"}) {
+        BOOST_TEST(has_ended_transaction("COMMIT", sql), sql);
+        BOOST_TEST(has_ended_transaction("PREPARE TRANSACTION", sql), sql);
+        for (const char* const tag :
+            {"", "SELECT 1", "SAVEPOINT", "RELEASE", "CALL", "DO", "PREPARE", "COMMIT PREPARED"})
+            BOOST_TEST(!has_ended_transaction(tag, sql), tag);
+    }
+    // The server says the same of both.
+    for (const char* const sql : {"rollback to a", "ROLLBACK WORK TO a", ";rollback transaction to savepoint a"})
+        BOOST_TEST(!has_ended_transaction("ROLLBACK", sql), sql);
+    for (const char* const sql : {"rollback", "abort", "commit", "rollback and chain", "select 1", "call p()", ""})
+        BOOST_TEST(has_ended_transaction("ROLLBACK", sql), sql);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -218,7 +218,8 @@ BOOST_FIXTURE_TEST_CASE(sql_that_would_end_the_transaction_is_refused, accounts)
         es::transaction tx = co_await store.begin();
         co_await withdraw(tx, "ada", 1);
         for (const char* const each : {"commit", " COMMIT and chain", "/* a /* nested */ one */ rollback -- x",
-                 "--\nend", "abort", "begin", "start transaction", "rollback and chain", "prepare transaction 'x'"}) {
+                 "--\nend", "abort", "begin", "start transaction", "rollback and chain", "prepare transaction 'x'",
+                 ";commit and chain", "; ; end and chain", ";/* x */;--\n;abort and chain"}) {
             const es::failure why = co_await expect_error(es::errc::invalid_argument, tx.execute(each));
             BOOST_TEST(why.message().find("commit() and rollback()") != std::string::npos);
         }
@@ -240,6 +241,24 @@ BOOST_FIXTURE_TEST_CASE(sql_that_would_end_the_transaction_is_refused, accounts)
             co_await expect_error(es::errc::transaction_ended, copying.commit());
         }
         expect_stored(0, 98);
+    });
+}
+
+BOOST_FIXTURE_TEST_CASE(no_procedure_and_no_second_statement_ends_the_transaction, accounts) {
+    with_accounts([&](es::store store) -> asio::awaitable<void> {
+        ask("create procedure eventstore.ending() language plpgsql as $$ begin commit; end $$");
+        ask("create procedure eventstore.going_back() language plpgsql as $$ begin rollback; end $$");
+        const std::string inner = "do $$ begin commit and chain; end $$";
+        for (const std::string& each : {here("call eventstore.ending()"), here("call eventstore.going_back()"), inner,
+                 std::string("select 1; commit"), std::string("select 1; commit and chain")}) {
+            es::transaction tx = co_await store.begin();
+            co_await withdraw(tx, "ada", 1);
+            const es::failure why = co_await expect_error(es::errc::database_error, tx.execute(each));
+            BOOST_TEST_MESSAGE(why.message());
+            tx.append("a", es::any_version, counted_one("x"));
+            co_await expect_error(es::errc::database_error, tx.commit());
+            expect_stored(0, 100);
+        }
     });
 }
 
