@@ -9,7 +9,7 @@ select
     e.type, e.data, e.metadata, e.link_to, e.stream_id
 from (
     select asked.position, asked.place
-    from unnest($1::bigint[]) with ordinality as asked (position, place)
+    from pg_catalog.unnest($1::bigint[]) with ordinality as asked (position, place)
     order by asked.place
     limit greatest(1, $2 / (select largest_event from eventstore.log_state))
 ) as l

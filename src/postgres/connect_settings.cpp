@@ -21,8 +21,12 @@ std::string without_quotations(std::string_view text) {
     return detail::message(text.substr(0, first), "\"...\"", text.substr(text.rfind('"') + 1));
 }
 
-// Above it, the statements after the log's lock would not see what was committed before they had it. Not to be overruled.
+// Not to be overruled. Above this level, the statements after the log's lock would not see what was committed before they
+// had it.
 constexpr char isolation[] = " -c default_transaction_isolation=read\\ committed";
+// Nor this, where all SQL is the library's own: a function or an operator that somebody has put where the role looks may
+// fit its arguments better than the polymorphic one of PostgreSQL's that is meant, and would run with the role's rights.
+constexpr char search_path[] = " -c search_path=pg_catalog,pg_temp";
 
 std::string session_settings(const store_options& options, session_kind kind) {
     // A host that vanished while it held locks (that of the log, or rows of the caller's) must not hold them until the
@@ -79,13 +83,15 @@ result<connect_settings> connect_settings::make(const store_options& options, se
 
     if (!options.is_pooled() || is_direct) { // a pooler refuses startup options
         std::string all = session_settings(options, kind);
+        const std::string last =
+            detail::message(kind == session_kind::transacting ? "" : search_path, isolation); // the last one wins
         if (const char* environment = std::getenv("PGOPTIONS"); environment && settings.value("options").empty())
             all += detail::message(" ", environment);
         const auto given = std::ranges::find(settings.given_, "options", &std::pair<std::string, std::string>::first);
         if (given != settings.given_.end())
-            given->second = detail::message(all, " ", given->second, isolation); // the last one wins
+            given->second = detail::message(all, " ", given->second, last);
         else
-            settings.given_.emplace_back("options", all + isolation);
+            settings.given_.emplace_back("options", all + last);
     }
     return settings;
 }

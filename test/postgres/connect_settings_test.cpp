@@ -158,6 +158,21 @@ BOOST_AUTO_TEST_CASE(the_callers_own_options_come_last_and_win) {
     BOOST_TEST(holds(settings.value("options"), " -c jit=on -c work_mem=9MB "), settings.value("options"));
 }
 
+BOOST_AUTO_TEST_CASE(but_not_in_where_the_library_looks_for_functions) {
+    constexpr std::string_view path = " -c search_path=pg_catalog,pg_temp";
+    const environment set("PGOPTIONS", "-c search_path=theirs");
+    for (const char* const url : {"host=a", "host=a options='-c search_path=theirs'"}) {
+        for (const auto kind :
+            {session_kind::reading, session_kind::appending, session_kind::administration, session_kind::listening}) {
+            const auto settings = made(url, kind);
+            const std::string_view all = settings.value("options");
+            BOOST_TEST(all.rfind("search_path") == all.find(path) + 4, all);
+        }
+        // SQL of the caller's own is resolved as its role has it.
+        BOOST_TEST(!holds(made(url, session_kind::transacting).value("options"), path));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(options_of_the_environment_count_where_the_url_has_none) {
     const environment set("PGOPTIONS", "-c work_mem=7MB");
     BOOST_TEST(holds(made("host=a").value("options"), " -c work_mem=7MB "));
