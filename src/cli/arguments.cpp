@@ -116,6 +116,16 @@ const command* find_command(std::vector<std::string>& words) {
     return nullptr;
 }
 
+/// Without a value that stands behind it.
+std::string option_in(const po::error_with_option_name& e) {
+    return e.get_option_name().substr(0, e.get_option_name().find('='));
+}
+
+/// A word that may be repeated: a URL would have more than letters in it.
+bool is_plain(std::string_view option) {
+    return std::all_of(option.begin(), option.end(), [](unsigned char c) { return std::isalpha(c) || c == '-'; });
+}
+
 po::variables_map parse_words(const std::vector<std::string>& words, const command* what) {
     po::options_description options = common_options();
     po::positional_options_description positions;
@@ -138,13 +148,17 @@ po::variables_map parse_words(const std::vector<std::string>& words, const comma
         po::store(po::command_line_parser(words).options(options).positional(positions).style(strict).run(), values);
     } catch (const po::too_many_positional_options_error&) {
         throw usage_error("there are too many arguments; see --help");
-    } catch (const po::unknown_option& e) { // without the value that may stand behind it: a URL
-        throw usage_error(
-            "there is no option " + e.get_option_name().substr(0, e.get_option_name().find('=')) + "; see --help");
+    } catch (const po::unknown_option& e) {
+        throw usage_error(is_plain(option_in(e))
+                ? "there is no option " + option_in(e) + "; see --help"
+                : "there is no such option (a value stands behind a blank or a '='); see --help");
     } catch (const po::validation_error& e) {
-        throw usage_error("the value of " + e.get_option_name() + " is not valid; see --help");
-    } catch (const po::error& e) {
-        throw usage_error(std::string(e.what()) + "; see --help");
+        throw usage_error("the value of " + option_in(e) + " is not valid; see --help");
+    } catch (const po::error_with_option_name& e) {
+        throw usage_error((is_plain(option_in(e)) ? "the option " + option_in(e) : std::string("an option")) +
+            " lacks its value, has one that it does not take, or stands there twice; see --help");
+    } catch (const po::error&) {
+        throw usage_error("the options cannot be read; see --help");
     }
     return values;
 }

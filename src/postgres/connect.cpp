@@ -82,7 +82,7 @@ asio::awaitable<result<void>> connection::connect(
     if (status != PGRES_POLLING_OK || PQsetnonblocking(self->handle_, 1) != 0 || !self->renew_descriptor()) {
         const failure raw = connection_failure(self->handle_, doing);
         failure::facts facts = *raw.operator->();
-        facts.message = settings.without_password(std::move(facts.message));
+        facts.message = settings.without_secrets(std::move(facts.message));
         self->close();
         co_return failure(errc::connection_lost, std::move(facts));
     }

@@ -2,23 +2,53 @@
 
 #include "base/text.hpp"
 #include "postgres/sql_error.hpp"
+#include "postgres/url_fault.hpp"
 
+#include <arpa/inet.h>
 #include <libpq-fe.h>
+#include <netinet/in.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 
 namespace eventstore::postgres {
 
 namespace {
 
-// libpq quotes the part that it does not understand, which may be a password, with quotation marks of its own in it:
-// everything between the first mark and the last one goes.
-std::string without_quotations(std::string_view text) {
-    const auto first = text.find('"');
-    if (first == std::string_view::npos) return std::string(text);
-    return detail::message(text.substr(0, first), "\"...\"", text.substr(text.rfind('"') + 1));
+using detail::message;
+
+/// Words that libpq's messages hold anyway, and values that give nothing away.
+bool is_harmless(std::string_view keyword, std::string_view value) {
+    constexpr std::string_view words[] = {"localhost", "disable", "allow", "prefer", "require", "verify-ca",
+        "verify-full", "any", "read-write", "read-only", "primary", "standby", "prefer-standby", "TLSv1", "TLSv1.1",
+        "TLSv1.2", "TLSv1.3", "random", "none", "password", "md5", "gss", "sspi", "scram-sha-256", "system"};
+    if (std::ranges::find(words, value) != std::end(words)) return true;
+    if (keyword == "host" && value.starts_with('/')) return true; // where a socket is
+    if (value.find_first_not_of("0123456789") == std::string_view::npos) return true;
+    const std::string text(value);
+    unsigned char address[sizeof(in6_addr)];
+    return ::inet_pton(AF_INET, text.c_str(), address) == 1 || ::inet_pton(AF_INET6, text.c_str(), address) == 1;
+}
+
+bool is_letter_or_digit(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
+
+/// \param anywhere inside of words, too
+void hide(std::string& text, std::string_view value, bool anywhere) {
+    constexpr std::string_view stars = "***";
+    for (auto at = text.find(value); at != std::string::npos; at = text.find(value, at)) {
+        const auto end = at + value.size();
+        const bool is_within = (at > 0 && is_letter_or_digit(text[at - 1]) && is_letter_or_digit(value.front())) ||
+            (end < text.size() && is_letter_or_digit(text[end]) && is_letter_or_digit(value.back()));
+        if (!anywhere && is_within) {
+            at = end;
+        } else {
+            text.replace(at, value.size(), stars);
+            at += stars.size();
+        }
+    }
 }
 
 // Not to be overruled. Above this level, the statements after the log's lock would not see what was committed before they
@@ -32,7 +62,7 @@ std::string session_settings(const store_options& options, session_kind kind) {
     // A host that vanished while it held locks (that of the log, or rows of the caller's) must not hold them until the
     // system's own keepalives, hours later, find out.
     const auto quiet = std::max<std::int64_t>(options.operation_timeout().count() / 1000 - 4, 1);
-    const std::string keepalives = detail::message(
+    const std::string keepalives = message(
         " -c tcp_keepalives_idle=", std::to_string(quiet), " -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3");
     // The caller's SQL is planned as its role has it. Times are read back in the form that ISO gives them.
     if (kind == session_kind::transacting) return "-c DateStyle=ISO" + keepalives;
@@ -42,7 +72,7 @@ std::string session_settings(const store_options& options, session_kind kind) {
     if (kind == session_kind::appending) {
         // A flush is never cancelled, since many callers share it; but it waits for the lock no longer than they would.
         const auto patience = std::max<std::int64_t>(options.operation_timeout().count() * 3 / 4, 1);
-        settings += detail::message(" -c statement_timeout=0 -c lock_timeout=", std::to_string(patience), keepalives);
+        settings += message(" -c statement_timeout=0 -c lock_timeout=", std::to_string(patience), keepalives);
     } else if (kind == session_kind::administration) {
         settings += " -c statement_timeout=0 -c lock_timeout=0";
     }
@@ -52,18 +82,15 @@ std::string session_settings(const store_options& options, session_kind kind) {
 } // namespace
 
 result<connect_settings> connect_settings::make(const store_options& options, session_kind kind) {
-    char* raw_message = nullptr;
     const bool is_direct = kind == session_kind::listening && !options.session_url().empty();
     const std::string& url = is_direct ? options.session_url() : options.url();
-    const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parsed(
-        PQconninfoParse(url.c_str(), &raw_message), &PQconninfoFree);
-    const std::unique_ptr<char, decltype(&PQfreemem)> message(raw_message, &PQfreemem);
-    if (!parsed) {
+    if (const auto why = fault_in_url(url))
         return failure(errc::invalid_argument,
-            detail::message("the ", is_direct ? "session_url" : "url",
-                " of the store is not valid: ", one_line(without_quotations(message ? message.get() : "out of memory")),
+            message("the ", is_direct ? "session_url" : "url", " of the store is not valid: ", *why,
                 "; write postgresql://user@host:5432/database, or keyword=value pairs"));
-    }
+    const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parsed(
+        PQconninfoParse(url.c_str(), nullptr), &PQconninfoFree);
+    if (!parsed) return failure(errc::invalid_argument, "the url of the store cannot be read: out of memory");
 
     connect_settings settings;
     for (const PQconninfoOption* each = parsed.get(); each->keyword; ++each) {
@@ -84,12 +111,12 @@ result<connect_settings> connect_settings::make(const store_options& options, se
     if (!options.is_pooled() || is_direct) { // a pooler refuses startup options
         std::string all = session_settings(options, kind);
         const std::string last =
-            detail::message(kind == session_kind::transacting ? "" : search_path, isolation); // the last one wins
+            message(kind == session_kind::transacting ? "" : search_path, isolation); // the last one wins
         if (const char* environment = std::getenv("PGOPTIONS"); environment && settings.value("options").empty())
-            all += detail::message(" ", environment);
+            all += message(" ", environment);
         const auto given = std::ranges::find(settings.given_, "options", &std::pair<std::string, std::string>::first);
         if (given != settings.given_.end())
-            given->second = detail::message(all, " ", given->second, last);
+            given->second = message(all, " ", given->second, last);
         else
             settings.given_.emplace_back("options", all + last);
     }
@@ -121,11 +148,29 @@ std::vector<const char*> connect_settings::values() const {
     return list;
 }
 
-std::string connect_settings::without_password(std::string text) const {
-    const std::string_view password = value("password");
-    if (password.empty()) return text;
-    for (auto at = text.find(password); at != std::string::npos; at = text.find(password, at + 3))
-        text.replace(at, password.size(), "***");
+std::string connect_settings::without_secrets(std::string text) const {
+    constexpr std::string_view secret[] = {"password", "sslpassword"};
+    constexpr std::string_view of_server[] = {"user", "dbname"}; // which names them in its errors
+    constexpr std::string_view told_of_nowhere[] = {
+        "application_name", "fallback_application_name", "client_encoding", "options", "replication"};
+    std::vector<std::string> hidden; // where it is a word of its own
+    for (const auto& [name, raw] : given_) {
+        const std::string value = one_line(raw); // as all messages are
+        if (value.empty() || std::ranges::find(told_of_nowhere, name) != std::end(told_of_nowhere)) continue;
+        if (std::ranges::find(secret, name) != std::end(secret)) {
+            hide(text, value, true);
+        } else if (std::ranges::find(of_server, name) != std::end(of_server)) {
+            if (value.find_first_of(":/@") != std::string::npos) hidden.push_back(value); // a URL taken for a name
+        } else {
+            for (std::string_view list = value; !list.empty();) {
+                const auto end = std::min(list.find(','), list.size());
+                if (!is_harmless(name, list.substr(0, end))) hidden.emplace_back(list.substr(0, end));
+                list.remove_prefix(std::min(end + 1, list.size()));
+            }
+        }
+    }
+    std::ranges::sort(hidden, std::ranges::greater(), &std::string::size); // one may be a part of another
+    for (const std::string& each : hidden) hide(text, each, false);
     return text;
 }
 

@@ -22,7 +22,7 @@ enum class session_kind {
 /// Keywords and values for libpq, from the caller's url and what the store adds to it. What the caller says wins.
 class connect_settings {
 public:
-    /// Fails with invalid_argument, without a word of the url that may hold a password.
+    /// Fails with invalid_argument, without a word of the url.
     static result<connect_settings> make(const store_options& options, session_kind kind);
 
     /// Null-terminated, for PQconnectStartParams; valid until the object changes or goes.
@@ -32,8 +32,9 @@ public:
     /// The value of a keyword; empty if not given.
     std::string_view value(std::string_view keyword) const noexcept;
 
-    /// Replaces the password, should a message hold it.
-    std::string without_password(std::string text) const;
+    /// What libpq says, which quotes hosts and files: without what might be a secret in a url that was not meant so. Of the
+    /// hosts, addresses and folders stay; a user and a database, of which the server speaks, unless they look like more.
+    std::string without_secrets(std::string text) const;
 
 private:
     void add_default(std::string_view keyword, std::string value);

@@ -54,11 +54,15 @@ BOOST_AUTO_TEST_CASE(a_wrong_command_line_is_told_in_one_line) {
 
 BOOST_AUTO_TEST_CASE(no_message_repeats_a_password) {
     const std::string url = "postgresql://ada:s3cret@127.0.0.1:1/shop";
-    for (const words& command :
-        {words{"info", "--url", url}, words{"info", "--verbose", "--url", url}, words{url, "read"},
-            words{"--ulr", url, "read"}, words{"read", "--ulr=" + url}, words{"read", "a", url},
-            words{"read", "--count", url}, words{"info", "--url", "host=127.0.0.1 port=1 password=s3cret"},
-            words{"info", "--url", url + "?nonsense=1"}, words{"info", "--url", "postgresql://ada:s3cret@[::1/shop"}}) {
+    for (const words& command : {words{"info", "--url", url}, words{"info", "--verbose", "--url", url},
+             words{url, "read"}, words{"--ulr", url, "read"}, words{"read", "--ulr=" + url}, words{"read", "a", url},
+             words{"read", "--count", url}, words{"info", "--url", "host=127.0.0.1 port=1 password=s3cret"},
+             words{"info", "--url", url + "?nonsense=1"}, words{"info", "--url", "postgresql://ada:s3cret@[::1/shop"},
+             words{"info", "-v" + url}, words{"info", "-u" + url}, words{"info", "-" + url}, words{"info", "--" + url},
+             words{"info", "--verbose=" + url}, words{"info", "--url" + url},
+             words{"info", "--url=" + url, "--url=" + url}, words{"info", "-v", url}, words{"info", "--help=" + url},
+             words{"-h" + url}, words{"--json=" + url, "info"},
+             words{"info", "--url", "postgresql://ada:x@s3cret@127.0.0.1:1/shop"}}) {
         const outcome failed = run_program(command);
         BOOST_TEST((failed.exit_code == 1 || failed.exit_code == 2));
         BOOST_TEST(failed.err.starts_with("eventstore: "));

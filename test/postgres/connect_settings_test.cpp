@@ -214,10 +214,26 @@ BOOST_AUTO_TEST_CASE(nor_is_a_password_with_quotation_marks_in_it) {
 
 BOOST_AUTO_TEST_CASE(a_password_is_taken_out_of_a_message_wherever_it_stands) {
     const auto settings = made("postgresql://amy:s3cret@db/shop");
-    BOOST_TEST(settings.without_password("s3cret and s3crets3cret") == "*** and ******");
-    BOOST_TEST(settings.without_password("nothing to hide") == "nothing to hide");
-    BOOST_TEST(made("host=a").without_password("no password") == "no password");
-    BOOST_TEST(made("password=*").without_password("***") == "*********");
+    BOOST_TEST(settings.without_secrets("s3cret and s3crets3cret") == "*** and ******");
+    BOOST_TEST(settings.without_secrets("nothing to hide") == "nothing to hide");
+    BOOST_TEST(made("host=a").without_secrets("no password") == "no password");
+    BOOST_TEST(made("password=*").without_secrets("***") == "*********");
+}
+
+BOOST_AUTO_TEST_CASE(names_of_hosts_and_files_are_taken_out_where_they_are_words) {
+    const auto settings = made("host=db,db.shop port=1,2 service=till sslcert=key.crt sslmode=require");
+    BOOST_TEST(
+        settings.without_secrets("no \"db.shop\" (10.0.0.7), but a \"db\" in the database; till, key.crt, until") ==
+        "no \"***\" (10.0.0.7), but a \"***\" in the database; ***, ***, until");
+    BOOST_TEST(settings.without_secrets("SSL is required: require") == "SSL is required: require");
+}
+
+BOOST_AUTO_TEST_CASE(addresses_and_folders_and_names_of_which_the_server_speaks_stay) {
+    const std::string text = "127.0.0.1, ::1, localhost, /run/pg, 5432, amy, shop";
+    BOOST_TEST(
+        made("host=127.0.0.1,::1,localhost,/run/pg port=5432 user=amy dbname=shop").without_secrets(text) == text);
+    BOOST_TEST(made("user=amy:s3cret dbname=a/b@c").without_secrets("no \"amy:s3cret\", no \"a/b@c\"") ==
+        "no \"***\", no \"***\"");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
