@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/asio_calls.hpp"
+#include "base/home_process.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/async_result.hpp>
@@ -23,7 +24,7 @@ namespace eventstore::detail {
 
 namespace asio = boost::asio;
 
-/// One thread for each execution context that needs it, ended with the context.
+/// One thread for each execution context that needs it, ended with the context; in a forked child it is not there.
 class blocking_calls final : public asio::execution_context::service {
 public:
     using key_type = blocking_calls;
@@ -52,12 +53,16 @@ private:
             ended_ = true;
             thread = std::move(thread_);
         }
-        if (thread) {
+        if (thread && !home_.is_here()) {
+            keep_for_ever(
+                std::shared_ptr<asio::thread_pool>(std::move(thread))); // not even its mutexes can be destroyed
+        } else if (thread) {
             thread->stop(); // what has not begun is destroyed, what runs is waited for
             thread->join();
         }
     }
 
+    const home_process home_;
     std::mutex mutex_;
     bool ended_ = false;
     std::unique_ptr<asio::thread_pool> thread_;

@@ -1,10 +1,10 @@
 #include <eventstore/uuid.hpp>
 
+#include "base/home_process.hpp"
+
 #include <boost/endian/conversion.hpp>
 #include <boost/uuid/string_generator.hpp>
 #include <boost/uuid/uuid_io.hpp>
-
-#include <pthread.h>
 
 #include <atomic>
 #include <chrono>
@@ -16,15 +16,11 @@ namespace eventstore {
 
 namespace {
 
-// A forked child must not go on with its parent's random numbers: each fork starts a new generation.
-std::atomic<unsigned> fork_generation{1};
-[[maybe_unused]] const int fork_watch = pthread_atfork(nullptr, nullptr, [] { ++fork_generation; });
-
-/// xoshiro256**, seeded by the system for each thread.
+/// xoshiro256**, seeded by the system for each thread. A forked child does not go on with its parent's numbers.
 class random_bits {
 public:
     std::uint64_t next() {
-        if (const unsigned now = fork_generation.load(std::memory_order_relaxed); now != generation_) {
+        if (const unsigned now = detail::fork_generation(); now != generation_) {
             std::random_device system;
             for (std::uint64_t& word : state_) word = (std::uint64_t{system()} << 32) | system();
             generation_ = now;

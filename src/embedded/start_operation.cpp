@@ -1,5 +1,6 @@
 #include "embedded/start_operation.hpp"
 
+#include "base/home_process.hpp"
 #include "base/operation.hpp"
 
 #include <eventstore/error.hpp>
@@ -46,9 +47,11 @@ private:
             ended_ = true;
             going.swap(workers_);
         }
+        if (!home_.is_here()) return detail::keep_for_ever(std::make_shared<std::list<worker>>(std::move(going)));
         for (worker& each : going) each.thread.request_stop(); // all at once, then one waits for each
     }
 
+    const detail::home_process home_;
     std::mutex mutex_;
     bool ended_ = false;
     std::list<worker> workers_;

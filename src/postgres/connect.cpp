@@ -9,6 +9,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 namespace eventstore::postgres {
@@ -27,7 +28,7 @@ failure out_of_time(std::string_view doing) {
 bool connection::renew_descriptor() {
     descriptor_.reset();
     // libpq may have opened another socket (the next host, or after a refused TLS), even under the same number.
-    const int duplicate = PQsocket(handle_) < 0 ? -1 : ::dup(PQsocket(handle_));
+    const int duplicate = PQsocket(handle_) < 0 ? -1 : ::fcntl(PQsocket(handle_), F_DUPFD_CLOEXEC, 0);
     if (duplicate < 0) return false;
     boost::system::error_code ec;
     descriptor_.emplace(strand_);

@@ -6,6 +6,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,6 +20,14 @@ namespace {
 bool is_forgotten_statement(const PGresult* answer) {
     const char* state = PQresultErrorField(answer, PG_DIAG_SQLSTATE);
     return state && std::strcmp(state, "26000") == 0;
+}
+
+/// The number means nothing from here on; what it stood for stays as it is.
+void leave(int descriptor) noexcept {
+    if (descriptor < 0) return;
+    const int nothing = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (nothing < 0 || ::dup3(nothing, descriptor, O_CLOEXEC) < 0) ::close(descriptor);
+    if (nothing >= 0) ::close(nothing);
 }
 
 } // namespace
@@ -48,6 +57,11 @@ connection::connection(strand on, bool prepares, log_handler log)
 connection::~connection() { close(); }
 
 void connection::close() noexcept {
+    if (handle_ && !home_.is_here()) {
+        // A forked child says no goodbye in the name of its parent, nor takes its socket out of the epoll that they share.
+        leave(PQsocket(handle_));
+        if (descriptor_) leave(descriptor_->native_handle());
+    }
     descriptor_.reset(); // before libpq closes the socket: epoll knows the open file, not its number
     if (handle_) {
         if (PQstatus(handle_) == CONNECTION_BAD && PQsocket(handle_) >= 0)

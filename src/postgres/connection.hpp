@@ -1,6 +1,7 @@
 /// One connection to PostgreSQL: non-blocking libpq in pipeline mode, under Asio.
 #pragma once
 
+#include "base/home_process.hpp"
 #include "base/live_objects.hpp"
 #include "base/operation.hpp"
 #include "postgres/connect_settings.hpp"
@@ -139,6 +140,7 @@ private:
     void pass_on_notices();
     void pass_on_messages();
 
+    const detail::home_process home_;
     strand strand_;
     bool prepares_;
     log_handler log_;

@@ -8,7 +8,11 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <atomic>
+#include <csignal>
 #include <future>
 #include <memory>
 #include <thread>
@@ -145,6 +149,23 @@ BOOST_AUTO_TEST_CASE(a_context_that_goes_with_a_caller_about_to_go_on_leaks_noth
         ended.get_future().wait();
     }
     BOOST_TEST(held.use_count() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_forked_child_does_not_wait_for_a_thread_that_it_does_not_have) {
+    auto context = std::make_unique<asio::io_context>(1);
+    started<void> caller(context->get_executor(), run_blocking([] {}));
+    context->run(); // the thread waits for more
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::signal(SIGALRM, SIG_DFL);
+        ::alarm(20);
+        context.reset();
+        ::_exit(0);
+    }
+    int how = -1;
+    BOOST_REQUIRE(::waitpid(child, &how, 0) == child);
+    BOOST_TEST(how == 0);
+    context.reset(); // and its parent still does
 }
 
 BOOST_AUTO_TEST_SUITE_END()
