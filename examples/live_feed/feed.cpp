@@ -6,6 +6,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -124,13 +125,15 @@ bool is_feed(const request& asked) {
 
 asio::awaitable<void> send_feed(
     es::store store, boost::beast::tcp_stream& client, const request& asked, feed_times times) {
+    check_host(asked);
     const target wanted = parse_target(asked.target(), "stream from");
     std::string stream = "$all";
     if (const auto given = wanted.query.find("stream"); given != wanted.query.end()) stream = given->second;
     std::int64_t next = wanted.number("from", 1).value_or(1);
     if (const std::string_view last = asked["Last-Event-ID"]; !last.empty()) {
         const std::optional<std::int64_t> place = parse_number(last, 0);
-        if (!place) throw refusal(http::status::bad_request, "the Last-Event-ID is the id of an event of this feed");
+        if (!place || *place == std::numeric_limits<std::int64_t>::max()) // after which nothing can come
+            throw refusal(http::status::bad_request, "the Last-Event-ID is the id of an event of this feed");
         next = *place + 1;
     }
 

@@ -4,6 +4,8 @@
 #include "page.hpp"
 #include "target.hpp"
 
+#include <boost/beast/core/string.hpp>
+
 #include <optional>
 #include <utility>
 
@@ -95,6 +97,7 @@ asio::awaitable<response> read(es::store store, request asked, std::string strea
 }
 
 asio::awaitable<response> route(es::store store, const request& asked) {
+    check_host(asked);
     const std::string path(std::string_view(asked.target()).substr(0, asked.target().find('?')));
     if (path == "/") {
         require(asked, http::verb::get);
@@ -124,6 +127,14 @@ asio::awaitable<response> answer(es::store store, request asked) {
         why.emplace(e.why());
     }
     co_return refused(asked, *why);
+}
+
+void check_host(const request& asked) {
+    const std::string_view given = asked[http::field::host];
+    const std::string_view name = given.substr(0, given.starts_with('[') ? given.find(']') + 1 : given.find(':'));
+    if (name == "127.0.0.1" || name == "[::1]" || boost::beast::iequals(name, "localhost")) return;
+    throw refusal(
+        http::status::misdirected_request, "the Host is 127.0.0.1 or localhost; nobody else is answered here");
 }
 
 response refused(const request& asked, const refusal& why) {

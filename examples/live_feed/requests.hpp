@@ -29,6 +29,10 @@ using response = http::response<http::string_body>;
 /// `no_stream`, `stream_exists`, or `any`, the default.
 asio::awaitable<response> answer(es::store store, request asked);
 
+/// A page of another site can have its own name lead here, and then read what a browser on this machine is told: only
+/// who asks this machine by its name is answered. \throws refusal
+void check_host(const request& asked);
+
 /// A response that says why not.
 response refused(const request& asked, const refusal& why);
 

@@ -146,7 +146,7 @@ BOOST_FIXTURE_TEST_CASE(a_client_that_does_not_read_loses_its_connection_and_hin
         raw_client stalled(executor);
         co_await stalled.connect(server.port());
         stalled.stream().socket().set_option(asio::socket_base::receive_buffer_size(4096));
-        co_await stalled.write("GET /feed HTTP/1.1\r\nHost: a\r\n\r\n");
+        co_await stalled.write("GET /feed HTTP/1.1\r\nHost: localhost\r\n\r\n");
         event_source reading(executor);
         co_await reading.open(server.port());
         co_await eventually([&] { return server.connections() == 2; });
@@ -220,7 +220,7 @@ BOOST_FIXTURE_TEST_CASE(at_the_end_feeds_are_closed_and_what_was_asked_is_answer
         blocker log = hold_log();
         const std::string event = R"({"type":"A","data":1})";
         co_await working.write(
-            "POST /streams/a HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: " +
+            "POST /streams/a HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: " +
             std::to_string(event.size()) + "\r\n\r\n" + event);
         co_await eventually([&] { return log.blocks(); });
         server.stop();
@@ -242,7 +242,7 @@ BOOST_FIXTURE_TEST_CASE(at_the_end_a_request_that_hangs_is_given_up, live_feed_f
         raw_client working(co_await asio::this_coro::executor);
         co_await working.connect(server.port());
         blocker tables = hold_tables();
-        co_await working.write("GET /events HTTP/1.1\r\nHost: a\r\n\r\n");
+        co_await working.write("GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n");
         co_await eventually([&] { return tables.blocks(); });
         server.stop();
         const auto end = co_await working.read_to_end();

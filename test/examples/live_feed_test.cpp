@@ -171,9 +171,15 @@ BOOST_FIXTURE_TEST_CASE(bad_input_is_refused_in_one_line_and_stores_nothing, liv
         check_refused(co_await get(server.port(), "/events?from=1x"), 400, "'1x'");
         check_refused(co_await get(server.port(), "/feed?from=0"), 400, "'from'");
         check_refused(co_await get(server.port(), "/feed?stream=$x"), 400, "$");
-        const headers strange = {{"Last-Event-ID", "abc"}};
-        check_refused(
-            co_await send_request(server.port(), http::verb::get, "/feed", "", strange), 400, "Last-Event-ID");
+        for (const char* const id : {"abc", "1x", "-1", " 1 2", "9223372036854775807", "9223372036854775808",
+                 "99999999999999999999999999", "0x10", "1.0"}) {
+            const headers strange = {{"Last-Event-ID", id}};
+            check_refused(
+                co_await send_request(server.port(), http::verb::get, "/feed", "", strange), 400, "Last-Event-ID");
+        }
+        const headers beyond = {{"Last-Event-ID", "9223372036854775806"}};
+        check_refused(co_await send_request(server.port(), http::verb::get, "/feed", "", beyond), 409, "last event");
+        check_refused(co_await get(server.port(), "/feed?from=9223372036854775808"), 400, "'from'");
         const reply removed = co_await send_request(server.port(), http::verb::delete_, "/streams/a");
         check_refused(removed, 405, "GET");
         BOOST_TEST(removed.fields.at("Allow") == "GET, POST");
@@ -216,7 +222,7 @@ BOOST_FIXTURE_TEST_CASE(a_connection_serves_many_requests_and_ends_when_none_com
         raw_client quick(co_await asio::this_coro::executor);
         co_await quick.connect(server.port());
         for (int i = 0; i < 3; ++i) {
-            co_await quick.write("GET /events HTTP/1.1\r\nHost: a\r\n\r\n");
+            co_await quick.write("GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n");
             const std::string answer = co_await quick.read_until("}\n");
             BOOST_TEST(answer.find("\"events\":[]") != answer.npos, answer);
         }
@@ -241,9 +247,29 @@ BOOST_FIXTURE_TEST_CASE(one_connection_too_many_is_closed, live_feed_fixture) {
         co_await three.connect(server.port());
         const auto end = co_await three.read_to_end();
         BOOST_TEST(end == "");
-        co_await one.write("GET /events HTTP/1.1\r\nHost: a\r\n\r\n");
+        co_await one.write("GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n");
         const std::string answer = co_await one.read_until("}\n");
         BOOST_TEST(answer.starts_with("HTTP/1.1 200"), answer);
+    });
+}
+
+// By which a page of another site, whose name leads here, would read what a browser on this machine is told.
+BOOST_FIXTURE_TEST_CASE(only_who_asks_for_this_machine_by_its_name_is_answered, live_feed_fixture) {
+    with_feed([](live_feed::server& server, es::store store) -> asio::awaitable<void> {
+        const std::string event = R"({"type":"A","data":1})";
+        for (const char* const host : {"evil.example", "evil.example:80", "127.0.0.1.evil.example",
+                 "localhost.evil.example", "", "127.0.0.2", "[::2]", "localhost@evil.example"}) {
+            const headers fields = {{"Host", host}};
+            for (const char* const target : {"/", "/events", "/feed", "/streams/a"})
+                check_refused(co_await send_request(server.port(), http::verb::get, target, "", fields), 421, "Host");
+            check_refused(co_await post(server.port(), "/streams/a", event, fields), 421, "Host");
+        }
+        for (const char* const host : {"127.0.0.1", "localhost", "LocalHost:8080", "[::1]:80"}) {
+            const headers fields = {{"Host", host}};
+            const reply page = co_await send_request(server.port(), http::verb::get, "/events", "", fields);
+            BOOST_TEST(page.status == 200u, host);
+        }
+        co_await expect_error(es::errc::stream_not_found, store.read("a"));
     });
 }
 
