@@ -91,9 +91,10 @@ private:
 /// `postgres` or `nobody`, since PostgreSQL refuses root.
 ///
 /// Nothing stays behind when the owner goes, however it goes: a watchdog (a small shell script in a session of its own)
-/// stops the server and removes what was temporary as soon as this object, or the process, is no more. A child that
-/// the process forks without exec counts as the process. The watchdog is a child process: a `wait()` for any child may
-/// see its end, which does no harm; no signal handler is installed, and none is needed.
+/// stops the server and removes what was temporary as soon as this object, or the process, is no more; a second one takes
+/// its place, should it be killed. They run as the server's user, too. A child that the process forks without exec counts
+/// as the process, except that the end of the object there ends nothing. The watchdog is a child process: a `wait()` for
+/// any child may see its end, which does no harm; no signal handler is installed, and none is needed.
 ///
 /// Thread safety: distinct objects are independent; one object is not for two threads at once.
 class EVENTSTORE_EXPORT embedded_postgres {

@@ -1,14 +1,15 @@
 #include "embedded/embedded_server.hpp"
 
 #include "embedded/readiness.hpp"
+#include "embedded/small_file.hpp"
 #include "embedded/start_failure.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstddef>
-#include <fstream>
 #include <system_error>
 
 namespace eventstore::detail {
@@ -17,10 +18,11 @@ namespace {
 
 /// Whether the server says that it is up. One that was killed said so, too: a hint, that costs no session.
 bool says_ready(const std::filesystem::path& data_folder) {
-    std::ifstream file(data_folder / "postmaster.pid");
-    std::string line;
-    for (int number = 1; number <= 8; ++number) std::getline(file, line);
-    return line.starts_with("ready") || line.starts_with("standby");
+    const std::string file = embedded::small_file(AT_FDCWD, (data_folder / "postmaster.pid").c_str());
+    std::string_view text = file;
+    for (int line = 1; line < 8 && !text.empty(); ++line)
+        text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+    return text.starts_with("ready") || text.starts_with("standby");
 }
 
 /// The last whole lines of a file, some 4 kB at most.

@@ -54,9 +54,13 @@ std::string random_name() {
 
 fs::path place_for_socket(const std::vector<fs::path>& folders) {
     const fs::path name = random_name();
-    for (const fs::path& each : folders)
-        if ((each / name / ".s.PGSQL.65535").native().size() <= longest_socket_path) return each / name;
-    fail("every folder for temporary files has too long a path for a Unix socket: make /tmp writable");
+    for (const fs::path& each : folders) {
+        const bool is_short = (each / name / ".s.PGSQL.65535").native().size() <= longest_socket_path;
+        if (is_short && each.native().find(',') == std::string::npos) // libpq takes it for a list of hosts
+            return each / name;
+    }
+    fail(
+        "every folder for temporary files has too long a path for a Unix socket, or a comma in it: make /tmp writable");
 }
 
 std::string percent_encoded(std::string_view text) {
@@ -122,12 +126,12 @@ server_plan make_plan(const embedded_postgres_options& options, std::stop_token 
         plan.data_folder = fs::absolute(options.data_folder() / "").lexically_normal().parent_path();
         plan.user = choose_server_user(plan.data_folder);
         plan.binaries = find_binaries(options.binaries(), inspect_data_folder(plan.data_folder).major);
-        make_data_folder(plan.data_folder, plan.user);
-        plan.lock = lock_data_folder(plan.data_folder, stop);
-        const folder_state state = inspect_data_folder(plan.data_folder); // again: another start may have filled it
+        plan.lock = open_data_folder(plan.data_folder, plan.user);
+        lock_data_folder(plan.data_folder, plan.lock, stop);
+        const folder_state state = inspect_data_folder(plan.data_folder, plan.lock); // another start may have filled it
         plan.initialised = state.initialised;
         if (plan.initialised)
-            remove_stale_pid_file(plan.data_folder);
+            remove_stale_pid_file(plan.data_folder, plan.lock);
         else
             hand_over(plan.data_folder, plan.lock, plan.user);
     }

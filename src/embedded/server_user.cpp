@@ -57,6 +57,18 @@ server_user unprivileged_user(const fs::path& data_folder) {
          "(useradd --system postgres), or start as an ordinary user");
 }
 
+/// \param right 1 to enter, 2 to write
+bool has_right(const server_user& user, const struct stat& what, mode_t right) {
+    const int place = what.st_uid == user.uid ? 6 : what.st_gid == user.gid ? 3 : 0;
+    return (what.st_mode >> place & right) != 0;
+}
+
+bool can_write(const server_user& user, const fs::path& folder) {
+    if (user.drop_program.empty()) return ::access(folder.c_str(), W_OK | X_OK) == 0;
+    struct stat status;
+    return ::stat(folder.c_str(), &status) == 0 && has_right(user, status, 2);
+}
+
 } // namespace
 
 server_user choose_server_user(const fs::path& data_folder) {
@@ -66,6 +78,15 @@ server_user choose_server_user(const fs::path& data_folder) {
     return user;
 }
 
+std::vector<std::string> server_user::prefix() const {
+    const std::string own = std::to_string(uid);
+    const std::string group = std::to_string(gid);
+    if (drop_program.empty()) return {};
+    if (drop_program.ends_with("/setpriv"))
+        return {drop_program, "--reuid=" + own, "--regid=" + group, "--clear-groups"};
+    return {drop_program, "--userspec=+" + own + ":+" + group, "--groups=", "/"}; // chroot
+}
+
 bool can_enter(const server_user& user, const fs::path& folder) {
     if (user.drop_program.empty()) return ::access(folder.c_str(), X_OK) == 0;
     fs::path passed;
@@ -73,8 +94,7 @@ bool can_enter(const server_user& user, const fs::path& folder) {
         passed /= part;
         struct stat status;
         if (::stat(passed.c_str(), &status) != 0) return false;
-        const mode_t needed = status.st_uid == user.uid ? S_IXUSR : status.st_gid == user.gid ? S_IXGRP : S_IXOTH;
-        if (S_ISDIR(status.st_mode) && (status.st_mode & needed) == 0) return false;
+        if (S_ISDIR(status.st_mode) && !has_right(user, status, 1)) return false;
     }
     return true;
 }
@@ -85,7 +105,7 @@ std::vector<fs::path> temporary_folders(const server_user& user) {
     for (const char* usual : {"/tmp", "/var/tmp", "/dev/shm"}) wanted.emplace_back(usual);
     std::vector<fs::path> usable;
     for (const fs::path& each : wanted)
-        if (::access(each.c_str(), W_OK | X_OK) == 0 && can_enter(user, each)) usable.push_back(each);
+        if (can_write(user, each) && can_enter(user, each)) usable.push_back(each);
     if (usable.empty())
         fail("no folder for temporary files is writable: set TMPDIR to one, or make /tmp usable (chmod 1777 /tmp)");
     return usable;

@@ -14,6 +14,9 @@ struct server_user {
     gid_t gid = 0;
     std::string name;         ///< for messages
     std::string drop_program; ///< setpriv or chroot, which changes to the user; empty if this process is that user
+
+    /// What to put before a command to have it run as the user.
+    std::vector<std::string> prefix() const;
 };
 
 /// This process's user, unless that is root: then the owner of the folder if it exists and is not root's, or
@@ -23,7 +26,7 @@ server_user choose_server_user(const std::filesystem::path& data_folder);
 /// Whether the user may pass through every folder of the path (which exists).
 bool can_enter(const server_user& user, const std::filesystem::path& folder);
 
-/// Existing folders for temporary files that the user can enter and this process can write to, the best one first.
+/// Existing folders for temporary files that the user can write to, the best one first.
 std::vector<std::filesystem::path> temporary_folders(const server_user& user);
 
 } // namespace eventstore::embedded

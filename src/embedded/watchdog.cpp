@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
-#include <fstream>
+#include <exception>
+#include <filesystem>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -32,19 +32,23 @@ bool ends_within(const descriptor& what, std::chrono::milliseconds time) noexcep
 
 } // namespace
 
-watchdog::watchdog(const server_plan& plan, const descriptor& log, bool again)
-    : data_folder_(plan.data_folder), socket_folder_(plan.socket_folder), temporary_(plan.temporary) {
+watchdog::watchdog(const server_plan& plan, const descriptor& log, bool again) : socket_folder_(plan.socket_folder) {
+    const auto command = [&](const char* step) {
+        std::vector<std::string> all = plan.user.prefix();
+        all.insert(all.end(),
+            {"/bin/sh", "-c", watchdog_script, "eventstore-watchdog", plan.data_folder.native(),
+                plan.socket_folder.native(), plan.temporary ? "yes" : "no", step, plan.binaries.folder / "initdb"});
+        all.insert(all.end(), plan.command.begin(), plan.command.end());
+        return all;
+    };
     auto [ours, theirs] = make_socket_pair();
     auto [server_end, server_holds] = make_pipe();
-    std::vector<std::string> command = {"/bin/sh", "-c", watchdog_script, "eventstore-watchdog",
-        plan.data_folder.native(), plan.socket_folder.native(), plan.temporary ? "yes" : "no",
-        again                  ? "again"
-            : plan.initialised ? "reuse"
-                               : "initialise",
-        std::to_string(plan.user.uid), std::to_string(plan.user.gid), plan.user.drop_program,
-        plan.binaries.folder / "initdb"};
-    command.insert(command.end(), plan.command.begin(), plan.command.end());
-    process_ = spawn(command, {theirs.get(), log.get(), log.get(), server_holds.get(), plan.lock.get()});
+    const auto [second_end, first_holds] = make_pipe();
+    command_to_clean_ = command("again");
+    process_ = spawn(command(again              ? "again"
+                             : plan.initialised ? "reuse"
+                                                : "initialise"),
+        {theirs.get(), log.get(), log.get(), server_holds.get(), plan.lock.get(), second_end.get(), first_holds.get()});
     orders_ = std::move(ours);
     server_ = std::move(server_end);
 }
@@ -55,9 +59,9 @@ watchdog& watchdog::operator=(watchdog&& other) noexcept {
         process_ = other.process_;
         orders_ = std::move(other.orders_);
         server_ = std::move(other.server_);
-        data_folder_ = std::move(other.data_folder_);
+        home_ = other.home_;
+        command_to_clean_ = std::move(other.command_to_clean_);
         socket_folder_ = std::move(other.socket_folder_);
-        temporary_ = other.temporary_;
         begun_ = other.begun_;
     }
     return *this;
@@ -73,28 +77,30 @@ bool watchdog::server_lives(std::chrono::milliseconds time) const noexcept { ret
 
 void watchdog::end(std::string_view order) noexcept {
     if (!orders_) return;
-    if (!order.empty()) ::send(orders_.get(), order.data(), order.size(), MSG_NOSIGNAL);
-    ::shutdown(orders_.get(), SHUT_WR);                   // a forked child may hold the descriptor, too
-    if (ends_within(orders_, std::chrono::seconds(60))) { // the script gives up earlier
-        reap(process_);
-        if (begun_ && !order.ends_with("keep\n")) clean_up();
+    if (home_.is_here()) {
+        if (!order.empty()) ::send(orders_.get(), order.data(), order.size(), MSG_NOSIGNAL);
+        ::shutdown(orders_.get(), SHUT_WR);                   // a forked child may hold the descriptor, too
+        if (ends_within(orders_, std::chrono::seconds(60))) { // the script gives up earlier
+            reap(process_);
+            if (begun_ && !order.ends_with("keep\n")) clean_up();
+        }
     }
     orders_.close();
     server_.close();
 }
 
-void watchdog::clean_up() noexcept {
-    if (server_lives(std::chrono::milliseconds(0))) {
-        for (int left = 1'000; left > 0; --left) {
-            long server = 0;
-            std::ifstream(data_folder_ / "postmaster.pid") >> server;
-            if (server > 0) ::kill(static_cast<pid_t>(server), left > 1 ? SIGQUIT : SIGKILL);
-            if (!server_lives(std::chrono::milliseconds(10))) break;
-        }
-    }
-    std::error_code ignored;
-    std::filesystem::remove_all(socket_folder_, ignored);
-    if (temporary_) std::filesystem::remove_all(data_folder_, ignored);
+// By another watchdog: it has the rights that this takes, and no more.
+void watchdog::clean_up() noexcept try {
+    std::error_code unknown;
+    if (!server_lives(std::chrono::milliseconds(0)) && !std::filesystem::exists(socket_folder_, unknown)) return;
+    auto [ours, theirs] = make_socket_pair();
+    const auto [second_end, first_holds] = make_pipe();
+    const pid_t helper = spawn(command_to_clean_, {theirs.get(), -1, -1, -1, -1, second_end.get(), first_holds.get()});
+    theirs.close();
+    ::shutdown(ours.get(), SHUT_WR); // no order: nothing is started, and what is there goes
+    if (ends_within(ours, std::chrono::seconds(60))) reap(helper);
+} catch (const std::exception&) {
+    // No descriptors or no processes left: what is temporary stays.
 }
 
 } // namespace eventstore::embedded

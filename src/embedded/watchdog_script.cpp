@@ -1,5 +1,7 @@
 // A script, since a shell is the one program that is there wherever PostgreSQL is, and a library can bring no program
 // along. POSIX but for `-ef` of test, which dash, bash and busybox know, and only tools of a base system.
+//
+// It runs as the server's user: nothing in it is done with more rights than the server itself has.
 #include "embedded/watchdog_script.hpp"
 
 namespace eventstore::embedded {
@@ -7,31 +9,19 @@ namespace eventstore::embedded {
 // 0: orders from the owner; its end of file means that the owner is gone   1, 2: the log
 // 3: held open by the server's processes alone, so that its end of file means that they have all ended
 // 4: the lock of the data folder, held as long as the server or this script runs
+// 5, 6: the ends of a pipe to the second watchdog, for reading and for writing
 const char* const watchdog_script = R"script(
 data=$1         # the data folder
 run=$2          # the folder of the socket
 temporary=$3    # yes: the data folder goes with the server
 step=$4         # initialise: make the data first. reuse: it is there. again: the folder of the socket is there, too
-uid=$5 gid=$6   # of the server
-drop=$7         # the program that changes to them; empty: nothing to change
-initdb=$8
-shift 8         # what is left is the server's command line
+initdb=$5
+shift 5         # what is left is the server's command line
 
 cd / || exit 1  # the owner's folder may be closed to the server's user
 umask 077
 trap : HUP INT TERM PIPE # not ignored, which the server would inherit
-
-own() {
-    [ -z "$drop" ] || chown "$uid:$gid" "$@"
-}
-
-as_server_user() {
-    case $drop in
-    '') exec "$@" ;;
-    */setpriv) exec "$drop" --reuid="$uid" --regid="$gid" --clear-groups "$@" ;;
-    *) exec "$drop" --userspec="+$uid:+$gid" --groups= / "$@" ;; # chroot
-    esac
-}
+exec 7<&0       # what is started in the background finds nothing at 0
 
 # One flush of the file system takes a fraction of initdb's own thousand.
 flush() {
@@ -44,9 +34,9 @@ initialise() {
         new=$data/.eventstore-initdb
         rm -rf "$new"
     fi
-    mkdir "$new" && own "$new" || return 1
-    (as_server_user "$initdb" -D "$new" -U postgres --encoding=UTF8 --locale=C --auth-local=trust \
-        --auth-host=scram-sha-256 --no-instructions --no-sync >/dev/null) || return 1
+    mkdir "$new" || return 1
+    "$initdb" -D "$new" -U postgres --encoding=UTF8 --locale=C --auth-local=trust \
+        --auth-host=scram-sha-256 --no-instructions --no-sync >/dev/null || return 1
     [ "$temporary" != yes ] || return 0
     # PG_VERSION comes last: without it a folder does not pass for a data folder.
     flush "$new" && mv "$new"/[a-z]* "$data"/ && flush "$data" &&
@@ -57,13 +47,19 @@ serve() {
     if [ "$step" = initialise ]; then
         initialise || exit 1
     fi
-    as_server_user "$@"
+    exec "$@"
+}
+
+# Another program may have the number by now. Before it works in its folder, only its parent knows it.
+runs() {
+    [ -e /proc/self/cwd ] || return 0
+    [ "/proc/$job/cwd" -ef "$data" ] || { [ "$is_parent" = yes ] && [ "/proc/$job/cwd" -ef / ]; }
 }
 
 # Asks the server's processes to end, until they have or the seconds are over.
 ended_within() { # signal, seconds
     left=$(($2 * 100))
-    while kill "-$1" "$job" 2>/dev/null; do
+    while runs && kill "-$1" "$job" 2>/dev/null; do
         [ "$left" -gt 0 ] || return 1
         left=$((left - 1))
         sleep 0.01 || sleep 1
@@ -86,33 +82,76 @@ sweep() {
     done
 }
 
+# Ends the server, if there is one, and removes what is to go. Whoever is killed on the way left word of how far it came.
+finish() {
+    if [ -n "$job" ]; then
+        echo "$how $keep" >"$run/$$.order"
+        case $how in
+        fast) ended_within INT 30 || how=immediate ;;
+        esac
+        if [ "$how" = immediate ]; then
+            kill -TERM 0 # ends initdb, should it run; the server gives way to the next signal
+            runs && kill -CONT "$job"
+            ended_within QUIT 10 || kill -KILL "$job"
+        fi
+    fi 2>/dev/null
+    sweep
+    if [ "$keep" = keep ]; then
+        : >"$run/$$.done"
+    else
+        [ "$temporary" != yes ] || rm -rf "$data"
+        rm -rf "$run"
+    fi
+}
+
+# The second watchdog, which takes the place of the first one, should that be killed.
+guard() {
+    trap '' HUP INT TERM
+    while read -r word; do
+        [ "$word" != done ] || exit 0
+    done <&5
+    [ -d "$run" ] || exit 0 # nothing was begun, or all is done
+    [ ! -e "$run/$$.done" ] || exit 0
+    is_parent=
+    job=
+    how=
+    keep=
+    read -r job <"$run/$$.job"
+    read -r how keep <"$run/$$.order"
+    if [ -n "$how" ]; then
+        how=immediate
+    else
+        read -r how keep <&7 || how=immediate
+    fi
+    finish
+}
+
+# In subshells, since dash keeps a copy of what it redirects for the time of a function.
+(exec 3>&- 6>&- 2>/dev/null && guard) &
+second=$!
+exec 5<&-
+is_parent=yes
+job=
+
 read -r order
-if [ "$step" != again ]; then
-    [ "$order" = start ] || exit 0
+if [ "$step" != again ] && [ "$order" = start ]; then
     mkdir "$run" || exit 1
     printf '%s\n' 'local all all trust' 'local replication all trust' \
         'host all all 127.0.0.1/32 scram-sha-256' >"$run/pg_hba.conf"
-    own "$run" "$run/pg_hba.conf"
 fi
 how=immediate keep=
 if [ "$order" = start ]; then
-    serve "$@" </dev/null &
+    (exec </dev/null 6>&- 7<&- && serve "$@") &
     job=$!
+    echo "$job" >"$run/$$.job"
     exec 3>&-
     read -r how keep || how=immediate
-    case $how in
-    fast) ended_within INT 30 || how=immediate ;;
-    esac
-    if [ "$how" = immediate ]; then
-        kill -TERM 0 # ends initdb, should it run; the server gives way to the next signal
-        kill -CONT "$job" 2>/dev/null
-        ended_within QUIT 10 || kill -KILL "$job"
-    fi
 fi
-sweep
-[ "$keep" != keep ] || exit 0
-rm -rf "$run"
-[ "$temporary" != yes ] || rm -rf "$data"
+if [ "$order" = start ] || [ "$step" = again ]; then
+    finish
+fi
+echo done >&6
+wait "$second"
 )script";
 
 } // namespace eventstore::embedded

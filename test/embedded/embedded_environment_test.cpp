@@ -1,15 +1,19 @@
 #include "embedded/processes.hpp"
 
 #include <eventstore/embedded_postgres.hpp>
+#include <eventstore/error.hpp>
 
 #include <boost/test/unit_test.hpp>
 
+#include <fcntl.h>
 #include <pwd.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <cstdlib>
+#include <iterator>
 
 using namespace eventstore;
 using namespace eventstore::test;
@@ -152,6 +156,85 @@ BOOST_AUTO_TEST_CASE(a_TMPDIR_that_the_server_cannot_enter_is_passed_over) {
         ::setenv("TMPDIR", given("roots").c_str(), 1);
         return start_and_ask();
     }) == right_answer);
+}
+
+BOOST_AUTO_TEST_CASE(a_TMPDIR_with_a_comma_still_gets_the_data) {
+    const fs::path odd = given("a,b 'c\"d");
+    fs::create_directory(odd);
+    ::chmod(odd.c_str(), 01777);
+    BOOST_TEST(in_child([&] {
+        ::setenv("TMPDIR", odd.c_str(), 1);
+        {
+            const embedded_postgres server = embedded_postgres::start_now();
+            if (!server.data_folder().native().starts_with(odd.native())) return std::string("the data are elsewhere");
+            value_of(server.url(), "select 1");
+        }
+        return fs::is_empty(odd) ? right_answer : "something was left";
+    }) == right_answer);
+}
+
+BOOST_AUTO_TEST_CASE(thousands_of_open_descriptors_do_no_harm_and_reach_no_server) {
+    BOOST_TEST(in_child([&] {
+        const rlimit many{8'192, 8'192};
+        ::setrlimit(RLIMIT_NOFILE, &many);
+        for (int i = 0; i < 3'000; ++i)
+            if (::open("/dev/null", O_RDONLY) < 0) return std::string("there are no descriptors");
+        const embedded_postgres server = embedded_postgres::start_now();
+        const fs::path of_server = "/proc/" + std::to_string(server_process(server.data_folder())) + "/fd";
+        const auto count = std::distance(fs::directory_iterator(of_server), fs::directory_iterator());
+        if (count > 100) return std::string("the server has inherited descriptors");
+        return value_of(server.url(), "select current_user || ' ' || 6 * 7");
+    }) == right_answer);
+}
+
+BOOST_AUTO_TEST_CASE(a_program_that_is_started_inherits_no_descriptor) {
+    const auto inherited = [] {
+        std::vector<int> all;
+        for (int each = 3; each < 1'024; ++each)
+            if (const int flags = ::fcntl(each, F_GETFD); flags >= 0 && (flags & FD_CLOEXEC) == 0) all.push_back(each);
+        return all;
+    };
+    const std::vector<int> before = inherited();
+    const embedded_postgres server =
+        embedded_postgres::start_now(embedded_postgres_options().data_folder(given("data")));
+    BOOST_TEST((inherited() == before));
+}
+
+// Whoever can write to the folder above could have root give them any folder of root's.
+BOOST_AUTO_TEST_CASE(root_follows_no_link_of_another_user) {
+    if (::geteuid() != 0) return;
+    fs::create_directory(given("roots"));
+    fs::create_directory(given("theirs"));
+    BOOST_REQUIRE(::chown(given("theirs").c_str(), nobody(), nobody()) == 0);
+    const auto owner_of = [](const fs::path& what) {
+        struct stat status {};
+        ::stat(what.c_str(), &status);
+        return status.st_uid;
+    };
+    for (const char* const way : {"theirs/data", "theirs/data/", "theirs/data/below"}) {
+        fs::remove(given("theirs/data"));
+        fs::create_directory_symlink(given("roots"), given("theirs/data"));
+        BOOST_REQUIRE(::lchown(given("theirs/data").c_str(), nobody(), nobody()) == 0);
+        try {
+            embedded_postgres::start_now(embedded_postgres_options().data_folder(given(way)));
+            BOOST_ERROR("started in " << way);
+        } catch (const error& e) {
+            BOOST_TEST(std::string(e.what()).find("link") != std::string::npos, e.what());
+        }
+        BOOST_TEST(fs::is_empty(given("roots")));
+        BOOST_TEST(owner_of(given("roots")) == 0u);
+    }
+    // One of root's own is another matter.
+    fs::create_directory_symlink(given("roots"), given("link"));
+    BOOST_TEST(start_and_ask(embedded_postgres_options().data_folder(given("link/data"))) == right_answer);
+    BOOST_TEST(owner_of(given("roots/data")) != 0u);
+}
+
+BOOST_AUTO_TEST_CASE(files_that_are_none_do_not_hold_root_up) {
+    fs::create_directory(given("data"));
+    if (::geteuid() == 0) BOOST_REQUIRE(::chown(given("data").c_str(), nobody(), nobody()) == 0);
+    BOOST_REQUIRE(::mkfifo(given("data/PG_VERSION").c_str(), 0600) == 0);
+    BOOST_CHECK_THROW(embedded_postgres::start_now(embedded_postgres_options().data_folder(given("data"))), error);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

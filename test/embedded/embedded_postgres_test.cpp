@@ -5,6 +5,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <netinet/in.h>
+#include <pwd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,6 +20,13 @@ using namespace eventstore::test;
 namespace fs = std::filesystem;
 
 namespace {
+
+/// As whom a server runs that root starts.
+uid_t server_user() {
+    for (const char* const name : {"postgres", "nobody"})
+        if (const passwd* const found = ::getpwnam(name)) return found->pw_uid;
+    return 0;
+}
 
 /// The local addresses, "0100007F:1538", on which the process listens by TCP.
 std::set<std::string> listening_addresses(pid_t process) {
@@ -143,6 +151,9 @@ BOOST_AUTO_TEST_CASE(an_empty_data_folder_is_filled_and_closed_to_others) {
     fs::create_directory(folder);
     fs::create_directory(folder / ".eventstore-initdb"); // of a start that was interrupted
     std::ofstream(folder / ".eventstore-initdb" / "base") << "half";
+    if (::geteuid() == 0)
+        for (const char* const each : {".eventstore-initdb", ".eventstore-initdb/base"})
+            BOOST_REQUIRE(::chown((folder / each).c_str(), server_user(), server_user()) == 0);
     const embedded_postgres server = embedded_postgres::start_now(embedded_postgres_options().data_folder(folder / ""));
     BOOST_TEST(value_of(server.url(), "select 1") == "1");
     BOOST_TEST(server.data_folder() == folder);
