@@ -53,6 +53,7 @@ enum class errc {
     transaction_ended,           ///< the transaction was committed or rolled back, or its connection broke
     unknown_event_type,          ///< no type of the given list has a codec for this event
     event_not_decodable,         ///< the data of an event does not fit its C++ type
+    subscription_ended,          ///< the caller itself has ended the subscription, or its consumer of it
 };
 
 /// The category of `errc`. Its codes compare equal to the matching generic conditions: `cancelled` to

@@ -46,6 +46,20 @@ bool is_storable_text(std::string_view text) noexcept {
     }
 }
 
+std::string storable_text(std::string_view text, std::size_t most) {
+    constexpr std::string_view replacement = "\xef\xbf\xbd";
+    std::string kept;
+    kept.reserve(std::min(text.size(), most));
+    while (!text.empty()) {
+        const std::size_t length = sequence_length(text);
+        const std::string_view next = length == 0 ? replacement : text.substr(0, length);
+        if (kept.size() + next.size() > most) break;
+        kept += next;
+        text.remove_prefix(std::max<std::size_t>(length, 1));
+    }
+    return kept;
+}
+
 std::string quoted_for_message(std::string_view text) {
     constexpr std::size_t longest = 80;
     constexpr char digits[] = "0123456789abcdef";

@@ -129,4 +129,24 @@ BOOST_AUTO_TEST_CASE(a_message_joins_all_its_pieces) {
     BOOST_TEST(message("a", std::string("b"), "c"sv, 'd') == "abcd");
 }
 
+BOOST_AUTO_TEST_CASE(any_bytes_can_be_made_storable_without_cutting_a_character) {
+    using eventstore::detail::is_storable_text;
+    using eventstore::detail::storable_text;
+    BOOST_TEST(storable_text("plain", 100) == "plain");
+    BOOST_TEST(storable_text("caf\xe9!", 100) == "caf\xef\xbf\xbd!");
+    BOOST_TEST(storable_text(std::string_view("a\0b", 3), 100) ==
+        "a\xef\xbf\xbd"
+        "b");
+    BOOST_TEST(storable_text("ab\xc3\xa9", 3) == "ab");
+    BOOST_TEST(storable_text("ab\xc3\xa9", 4) == "ab\xc3\xa9");
+    BOOST_TEST(storable_text("ab\xe9", 4) == "ab"); // what stands for it has no room
+    std::string every;
+    for (int i = 0; i < 256; ++i) every += static_cast<char>(i);
+    for (std::size_t most = 0; most < 800; ++most) {
+        const std::string kept = storable_text(every, most);
+        BOOST_TEST(kept.size() <= most);
+        BOOST_TEST(is_storable_text(kept));
+    }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
