@@ -42,20 +42,22 @@ public:
     const recorded_event& front() const noexcept { return *begin(); }
     const recorded_event& back() const noexcept { return *(end() - 1); }
 
-    /// How often these events have been handed out, this time included: 1 the first time. Counted through nacks, and
-    /// through the death of the process that held them.
+    /// How often these events have been handed out, this time included. Counted through nacks, and through the death of
+    /// the process that held them: 1 says that nobody has ever had them before. What a busy process may have had when it
+    /// died says 2 at least, and is not counted against `max_retries`.
     int delivery() const noexcept;
 
     /// Acknowledges all events of the batch: they will not come again. In memory at once; durable with the next
     /// checkpoint. A second ack does nothing, and neither does that of an empty batch.
     ///
     /// Errors: `subscription_lost` (and `subscription_deleted`, `subscription_stopped`): the subscription has another
-    /// owner by now, who gets these events again.
+    /// owner by now, who gets these events again. `subscription_ended` after unsubscribe() or the end of the consumer,
+    /// `store_closed` after that of the store: they are delivered again to whoever takes it next.
     void ack() const;
 
     /// Refuses the events of the batch that are not acknowledged: they come again after a while, and as often as
     /// `max_retries` says; then what `exhausted` says becomes of them. Events that must stay behind them wait.
-    /// \param reason kept with an event that is parked; at most 10,000 bytes of it
+    /// \param reason kept with an event that is parked: at most 10,000 bytes of it, what is not UTF-8 as U+FFFD
     /// Errors: those of ack().
     void nack(std::string_view reason) const;
 

@@ -70,6 +70,11 @@ public:
     /// waiting ends.
     asio::awaitable<void> checkpoint();
 
+    /// The fencing token of this process's hold on the subscription: it grows with each owner. A handler that writes
+    /// elsewhere keeps the highest that it has seen there, in the same transaction, and refuses lower ones: so an owner
+    /// that was silent for too long overwrites nothing of its successor's. 0 once the subscription was moved from.
+    std::int64_t epoch() const noexcept;
+
     /// Ends this consumer. With the last one the checkpoint is written and the subscription released, before this
     /// returns. Idempotent. Cancellation: only the waiting ends.
     asio::awaitable<void> unsubscribe();

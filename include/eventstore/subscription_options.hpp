@@ -75,7 +75,7 @@ public:
     /// the database, and is read from there when there is room: a slow subscriber slows nobody.
     subscription_options& max_queued(std::size_t events) & { return max_queued_ = events, *this; }
     subscription_options&& max_queued(std::size_t events) && { return std::move(max_queued(events)); }
-    /// The same in bytes of data and metadata; 8 MB by default. One event always fits.
+    /// The same in bytes, with what else these events keep in memory; 8 MB by default. One event always fits.
     subscription_options& max_queued_bytes(std::size_t bytes) & { return max_queued_bytes_ = bytes, *this; }
     subscription_options&& max_queued_bytes(std::size_t bytes) && { return std::move(max_queued_bytes(bytes)); }
 

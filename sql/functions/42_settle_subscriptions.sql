@@ -1,15 +1,25 @@
 -- Renews the leases of one owner's subscriptions, writes the checkpoints of those that have moved, and lets go of those
 -- that have ended: for all of them in one call. Returns for each: 0 = done, 1 = it has another owner by now, 2 = it was
--- deleted, 3 = the log was cut back behind the checkpoint. Rows are taken in the order of the arguments: give them in
--- the order of their ids, so that no two calls wait for each other.
+-- deleted, 3 = the log does not hold what its owner has seen, 4 = done, and something that was parked is to be delivered
+-- again. Rows are taken in the order of the arguments: give them in the order of their ids, so that no two calls wait
+-- for each other.
+--
+-- A backup that was restored may have the same epoch and an older checkpoint. So the row must not be behind the one that
+-- its owner has read or written last; and each call, a mere renewal too, shows the event that was seen last.
 create or replace function eventstore.settle_subscriptions(
     ids             bigint[],
     epochs          bigint[],
-    positions       bigint[], -- null = only renew the lease
+    owners          uuid[],
+    from_positions  bigint[],  -- the checkpoint that the owner has read or written last
+    positions       bigint[],  -- null = only renew the lease
     versions        bigint[],
-    timelines       integer[], -- the history in which its owner has seen that position
     event_ids       uuid[],    -- the event at the checkpoint, where it is known
-    delivery_counts integer[],
+    timelines       integer[], -- the history in which its owner has seen all that it has seen
+    seen_positions  bigint[],  -- how far that goes
+    seen_events     uuid[],    -- the event there, where it is known
+    delivery_counts integer[], -- how often events through `delivered` were handed out
+    delivereds      bigint[],
+    announceds      bigint[],  -- others through here may have been handed out
     releases        boolean[]
 )
 returns integer[]
@@ -21,8 +31,9 @@ set enable_seqscan = off
 set jit = off -- for which a plan without sequential scans looks expensive
 as $function$
 declare
-    answer       integer[] := array_fill(0, array[cardinality(ids)]);
+    answer       integer[] := pg_catalog.array_fill(0, array[pg_catalog.cardinality(ids)]);
     now_timeline constant integer := timeline();
+    seen         uuid;   -- the event that stands where its owner has seen one
     there        uuid;   -- the event at the checkpoint
     there_stream bigint;
 begin
@@ -30,15 +41,22 @@ begin
         raise exception 'checkpoints are not written on a standby: it may not hold yet what was seen'
             using errcode = 'read_only_sql_transaction';
     end if;
-    for i in 1 .. cardinality(ids) loop
+    for i in 1 .. pg_catalog.cardinality(ids) loop
+        -- The id is the proof, in whatever history. Without it the history decides.
+        select e.event_id into seen from events as e where e.position = seen_positions[i];
+        if seen <> seen_events[i]
+            or (seen_positions[i] > 0 and (seen is null or seen_events[i] is null)
+                and (seen is null or timelines[i] <> now_timeline)
+                and not is_held(timelines[i], seen_positions[i]))
+        then
+            answer[i] := 3;
+            continue;
+        end if;
         there := null;
         there_stream := null;
         if positions[i] is not null then
-            -- Both ways to find out that a fail-over has lost what was seen: a restored copy may have the same timeline.
             select e.event_id, e.stream_id into there, there_stream from events as e where e.position = positions[i];
-            if there <> event_ids[i]
-                or ((there is null or timelines[i] <> now_timeline) and not is_held(timelines[i], positions[i]))
-            then
+            if there <> event_ids[i] then
                 answer[i] := 3;
                 continue;
             end if;
@@ -57,14 +75,20 @@ begin
                 when positions[i] > s.position and s.stream <> '$all' then coalesce(there_stream, s.stream_id)
                 else s.stream_id
             end,
-            deliveries = coalesce(delivery_counts[i], s.deliveries)
-        where s.subscription_id = ids[i] and s.epoch = epochs[i];
+            deliveries = delivery_counts[i],
+            delivered  = delivereds[i],
+            announced  = announceds[i]
+        where s.subscription_id = ids[i] and s.epoch = epochs[i] and s.position >= from_positions[i]
+            -- Let go of already: by this very call, whose answer was lost.
+            and (s.owner = owners[i] or (s.owner is null and releases[i]));
         if not found then
             answer[i] := case
                 when exists (select from subscriptions as s where s.subscription_id = ids[i]) then 1 else 2
             end;
         elsif releases[i] then
-            perform tell_followers('free ' || ids[i]);
+            perform tell_followers(pg_catalog.concat('free ', ids[i]));
+        elsif exists (select from parked_events as p where p.subscription_id = ids[i] and p.replay) then
+            answer[i] := 4;
         end if;
     end loop;
     return answer;

@@ -17,7 +17,7 @@ begin
         return false;
     end if;
     insert into parked_events as p (subscription_id, position, reason, deliveries)
-    select id, positions[n], why, delivery_counts[n] from generate_subscripts(positions, 1) as n
+    select id, positions[n], why, delivery_counts[n] from pg_catalog.generate_subscripts(positions, 1) as n
     on conflict (subscription_id, position) do update
     set reason = why, deliveries = excluded.deliveries, parked_at = clock_timestamp(), replay = false;
     return true;
@@ -53,7 +53,9 @@ declare
     id       bigint;
     released bigint;
 begin
-    select s.subscription_id into id from subscriptions as s where s.stream = stream_name and s.name = subscription;
+    -- The row before what is parked, as its owner does.
+    select s.subscription_id into id from subscriptions as s where s.stream = stream_name and s.name = subscription
+    for update;
     if not found then
         return null;
     end if;
@@ -65,7 +67,7 @@ begin
         update parked_events as p set replay = true
         where p.subscription_id = id and (positions is null or p.position = any (positions));
         get diagnostics released = row_count;
-        perform tell_followers('replay ' || id);
+        perform tell_followers(pg_catalog.concat('replay ', id));
     end if;
     return released;
 end

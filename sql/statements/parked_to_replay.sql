@@ -1,2 +1,6 @@
--- Where the events stand that a subscription should deliver again.
-select p.position from eventstore.parked_events as p where p.subscription_id = $1 and p.replay order by p.position
+-- Where the events stand that a subscription should deliver again, and how often each was handed out before.
+--   $1 subscription, $2 positions of those that it is delivering, $3 how many
+select p.position, p.deliveries from eventstore.parked_events as p
+where p.subscription_id = $1 and p.replay and p.position <> all ($2)
+order by p.position
+limit $3

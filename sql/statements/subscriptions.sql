@@ -6,6 +6,7 @@ select
     s.version,
     case
         when s.stream = '$all' then greatest(log.head - s.position, 0)
+        when st.stream_id <> s.stream_id then st.version -- it was made anew
         else greatest(coalesce(st.version, 0) - s.version, 0)
     end as lag_events,
     case
@@ -34,7 +35,8 @@ left join lateral (
     union all
     (
         select e.created_at from eventstore.events as e
-        where e.stream_id = st.stream_id and e.stream_version > s.version
+        where e.stream_id = st.stream_id
+            and e.stream_version > case when st.stream_id <> s.stream_id then 0 else s.version end
         order by e.stream_version
         limit 1
     )

@@ -110,10 +110,11 @@ void feed::begin(const log::log_mark& head) {
     }
     for (const auto& each : std::exchange(arriving_, {})) {
         const auto alive = each->who.lock();
-        if (!alive) continue;
+        if (!alive || !each->claim()) continue; // who has waited too long may ask once more
         auto& list = each->stream.empty() ? of_log_ : of_stream_[each->stream];
         list.push_back({each->who, alive.get()});
-        each->end(state_.published());
+        each->outcome = state_.published();
+        each->finish();
     }
 }
 

@@ -169,9 +169,10 @@ statements::statements(std::string_view schema, std::size_t first_index) : next_
     }
     announce = make(schema, "announce", sql::announce, {int8, int8}, "telling others of appends");
     claim_subscription = make(schema, "claim_subscription", sql::claim_subscription,
-        {text, text, uuid, text, int8, int8, int8}, "taking a subscription");
+        {text, text, uuid, text, int8, int8, int8_array}, "taking a subscription");
     settle_subscriptions = make(schema, "settle_subscriptions", sql::settle_subscriptions,
-        {int8_array, int8_array, int8_array, int8_array, int4_array, uuid_array, int4_array, boolean_array},
+        {int8_array, int8_array, uuid_array, int8_array, int8_array, int8_array, uuid_array, int4_array, int8_array,
+            uuid_array, int4_array, int8_array, int8_array, boolean_array},
         "writing the checkpoints of subscriptions");
     park_events =
         make(schema, "park_events", sql::park_events, {int8, int8, int8_array, int4_array, text}, "parking events");
@@ -186,8 +187,8 @@ statements::statements(std::string_view schema, std::size_t first_index) : next_
     release_parked = make(
         schema, "release_parked", sql::release_parked, {text, text, int8_array, boolean}, "replaying parked events");
     unpark_events = make(schema, "unpark_events", sql::unpark_events, {int8, int8, int8_array}, "unparking events");
-    parked_to_replay =
-        make(schema, "parked_to_replay", sql::parked_to_replay, {int8}, "looking for parked events to replay");
+    parked_to_replay = make(schema, "parked_to_replay", sql::parked_to_replay, {int8, int8_array, int8},
+        "looking for parked events to replay");
     delete_stream = make(schema, "delete_stream", sql::delete_stream, {text, int8, boolean, uuid}, "deleting a stream");
     purge_stream = make(schema, "purge_stream", sql::purge_stream, {int8, int4}, "removing the events of a stream");
     restore_stream = make(schema, "restore_stream", sql::restore_stream, {text}, "restoring a stream");

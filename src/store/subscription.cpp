@@ -12,7 +12,7 @@ using delivery::shared_subscription;
 using detail::consumer;
 using detail::listener_impl;
 
-failure moved_from() { return failure(errc::subscription_lost, "the subscription was moved from"); }
+failure moved_from() { return failure(errc::subscription_ended, "the subscription was moved from"); }
 
 asio::awaitable<std::optional<event_batch>> next_throwing(
     std::shared_ptr<consumer> inside, std::optional<milliseconds> wait) {
@@ -78,6 +78,7 @@ void subscription::ack_through_version(std::int64_t version) {
 }
 
 asio::awaitable<void> subscription::checkpoint() { return checkpoint_throwing(inside_); }
+std::int64_t subscription::epoch() const noexcept { return inside_ ? inside_->what->epoch() : 0; }
 asio::awaitable<void> subscription::unsubscribe() { return unsubscribe_throwing(inside_); }
 
 event_listener::event_listener(std::shared_ptr<detail::listener_impl> inside) noexcept : inside_(std::move(inside)) {}

@@ -184,6 +184,9 @@ asio::awaitable<std::int64_t> release_throwing(impl_ptr impl, milliseconds limit
     const auto answer = co_await std::move(work);
     const postgres::rows row(answer.value().get());
     if (row.is_null(0, 0)) throw error(not_found(stream, name));
+    for (const auto& each : core->keeper->named(name)) { // told at once, not by a notification
+        if (!discards && each->stream == stream) each->replay_parked();
+    }
     co_return row.int8(0, 0);
 }
 

@@ -63,7 +63,9 @@ asio::awaitable<result<keeper::place_taken>> keeper::subscribe(std::shared_ptr<k
         } else {
             auto beginning = shared_subscription::wait_begun(what, waits ? steady_time::max() : deadline);
             const auto begun = co_await std::move(beginning);
-            if (!begun) co_return outcome(begun.error());
+            // Whoever wanted to take it was less patient.
+            if (!begun && !(waits && begun.error()->retry_helps)) co_return outcome(begun.error());
+            if (!begun) continue;
         }
         const auto who = what->join();
         if (who) co_return outcome(place_taken{what, *who});
@@ -89,12 +91,24 @@ asio::awaitable<result<void>> keeper::take(
     std::shared_ptr<keeper> self, subscription_ptr what, std::weak_ptr<void> caller, steady_time deadline) {
     const auto with = self->with_;
     std::string stream = what->stream == "$all" ? std::string() : what->stream;
-    // First the feed, then the checkpoint: what comes in between is in the first page that is read.
-    auto attaching = feed::feed::attach(with->feed, what, std::move(stream), deadline);
-    const auto attached = co_await std::move(attaching);
-    if (!attached) co_return attached.error();
-
     const bool waits = what->options.when_taken() == if_taken::wait;
+    // First the feed, then the checkpoint: what comes in between is in the first page that is read.
+    for (bool is_attached = false; !is_attached;) {
+        const auto until = waits ? std::chrono::steady_clock::now() + longest_watch : deadline;
+        auto attaching = feed::feed::attach(with->feed, what, stream, until);
+        const auto attached = co_await std::move(attaching);
+        is_attached = bool(attached);
+        if (is_attached) break;
+        // A database that cannot be reached ends no waiting.
+        if (!waits || !attached.error()->retry_helps) co_return attached.error();
+        if (caller.expired()) co_return failure(errc::cancelled, "subscribing was cancelled");
+        if (what->has_ended()) co_return closed_failure();
+        auto looking =
+            log::reader::look(with->reader, log::log_mark(), std::chrono::steady_clock::now() + longest_watch);
+        const auto looked = co_await std::move(looking); // the feed does not tell why it does not begin
+        if (!looked && !looked.error()->retry_helps) co_return looked.error();
+    }
+
     while (!caller.expired()) {
         auto claiming = self->claim_once(*what, waits ? with->deadline() : deadline);
         const auto claim = co_await std::move(claiming);
@@ -116,7 +130,8 @@ asio::awaitable<result<std::optional<shared_subscription::claim>>> keeper::claim
     using outcome = result<std::optional<shared_subscription::claim>>;
     const auto with = with_;
     const key which(what.stream, what.name);
-    const auto now = std::chrono::steady_clock::now();
+    // Whatever the answer says was so after this moment: a lease that it gives counts from here.
+    const auto sent = detail::lease_clock::now();
     postgres::parameters arguments;
     arguments.add(what.stream);
     arguments.add(what.name);
@@ -131,41 +146,49 @@ asio::awaitable<result<std::optional<shared_subscription::claim>>> keeper::claim
         // The owner's clock may be wrong, and the server's may step back: who watches the beat stand still needs neither.
         const std::lock_guard lock(mutex_);
         const auto watched = watched_.find(which);
-        if (watched != watched_.end() && now - watched->second.since >= watched->second.lease)
-            arguments.add(watched->second.beat);
-        else
+        const auto stalled = watched == watched_.end() ? std::nullopt : watched->second.stalled(sent);
+        if (stalled) {
+            arguments.begin_array(postgres::type_oid::int8, 3);
+            arguments.add(stalled->id);
+            arguments.add(stalled->epoch);
+            arguments.add(stalled->beat);
+        } else {
             arguments.add_null();
+        }
     }
     auto claiming =
         postgres::pool::execute(with->pool, with->statements->claim_subscription, std::move(arguments), deadline);
     const auto answer = co_await std::move(claiming);
+    // And before this one: a beat that it shows may be as young as this.
+    const auto answered = detail::lease_clock::now();
     if (!answer) co_return outcome(answer.error());
     const postgres::rows row(answer->get());
     const std::lock_guard lock(mutex_);
-    if (!row.boolean(0, 0)) {
-        const auto beat = row.int8(0, 3);
-        auto& watched = watched_[which];
-        if (watched.beat != beat || watched.since == steady_time())
-            watched = {beat, now, std::chrono::milliseconds(row.int8(0, 8))};
-        co_return outcome(std::nullopt);
-    }
-    watched_.erase(which);
-    if (row.boolean(0, 7)) {
+    if (row.boolean(0, 6)) {
         co_return outcome(failure(errc::log_truncated,
             message("subscription ", quoted_for_message(what.name), ": the log does not hold the event at position ",
                 std::to_string(row.int8(0, 4)),
                 " any more, which was acknowledged: a fail-over has lost its end; reset ",
                 "the subscription to where it should go on")));
     }
+    if (!row.boolean(0, 0)) {
+        const beat_watch::sight there{row.int8(0, 1), row.int8(0, 2), row.int8(0, 3)};
+        watched_[which].seen(there, std::chrono::milliseconds(row.int8(0, 7)), answered);
+        co_return outcome(std::nullopt);
+    }
+    watched_.erase(which);
     shared_subscription::claim claim;
     claim.id = row.int8(0, 1);
     claim.epoch = row.int8(0, 2);
     claim.checkpoint = {row.int8(0, 4), row.int8(0, 5)};
-    claim.deliveries = static_cast<int>(row.int8(0, 6));
-    claim.replays = row.boolean(0, 9);
-    claim.timeline = row.int4(0, 10);
-    claim.stream_id = row.is_null(0, 11) ? 0 : row.int8(0, 11);
-    claim.sent = now;
+    claim.replays = row.boolean(0, 8);
+    claim.timeline = row.int4(0, 9);
+    claim.stream_id = row.is_null(0, 10) ? 0 : row.int8(0, 10);
+    claim.event = row.optional_id(0, 11);
+    claim.handed_out.deliveries = row.int4(0, 12);
+    claim.handed_out.delivered = row.int8(0, 13);
+    claim.handed_out.through = row.int8(0, 14);
+    claim.sent = sent;
     co_return outcome(claim);
 }
 

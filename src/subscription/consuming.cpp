@@ -4,9 +4,6 @@
 #include "subscription/subscription_waits.hpp"
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -17,7 +14,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto pause_after_failure = 100ms;
 constexpr std::size_t longest_reason = 10'000; // bytes
 
 } // namespace
@@ -71,20 +67,30 @@ asio::awaitable<result<std::optional<event_batch>>> shared_subscription::next(
             }
             if (self->ended_ && self->why_ended_) co_return *self->why_ended_;
             if (self->ended_ || !self->state_->has(who)) co_return outcome(std::nullopt);
-            if (self->lease_->is_trusted(now)) {
+            // The time is taken here, with the mutex held: whoever had waited for it might believe in a lease of then.
+            if (self->lease_->is_trusted(detail::lease_clock::now())) {
                 taken = self->state_->take(who, now);
                 deadline = std::min(deadline, self->state_->next_retry());
+            } else {
+                todo.due = now; // it is renewed at once, however long the machine was suspended
             }
-            if (taken)
+            if (taken) {
                 todo.wish = self->state_->wish();
-            else
-                waiting = std::make_shared<next_wait>(self, who, self->changes_);
+                todo.replays = self->replays_on();
+                // How often it was handed out is known soon, should its handler not survive it.
+                const auto soon = now + self->options.checkpoint_after();
+                if (taken->delivery > 1 && soon < self->write_at_) todo.due = self->write_at_ = soon;
+            } else if (self->state_->wants_announcement()) {
+                todo.due = self->write_at_ = now;
+            }
+            if (!taken) waiting = std::make_shared<next_wait>(self, who, self->changes_);
             with = self->with_;
         }
         if (taken) {
-            if (todo.wish) self->carry_out(std::move(todo));
+            self->carry_out(std::move(todo));
             co_return outcome(event_batch(std::make_unique<detail::batch_state>(self, who, std::move(*taken))));
         }
+        if (todo.due) self->carry_out(std::move(todo));
         if (now >= until) co_return outcome(event_batch(std::make_unique<detail::batch_state>()));
         detail::deadlines* const timers = with ? with->timers.get() : nullptr;
         co_await detail::suspend(waiting, timers, deadline);
@@ -166,7 +172,7 @@ result<void> shared_subscription::refuse(
     }
     carry_out(std::move(todo));
     if (positions.empty()) return {};
-    std::string why(reason.substr(0, longest_reason));
+    std::string why = detail::storable_text(reason, longest_reason);
     if (options.exhausted() == when_exhausted::stop) {
         end(failure(errc::subscription_stopped,
             detail::message("subscription ", detail::quoted_for_message(name), " stopped before position ",
@@ -183,6 +189,7 @@ result<void> shared_subscription::refuse(
 asio::awaitable<void> shared_subscription::park(std::shared_ptr<shared_subscription> self,
     std::shared_ptr<const machinery> with, subscription_state::refusal what, std::vector<std::int64_t> positions,
     std::vector<std::int32_t> deliveries, std::string reason) {
+    detail::retry_pace pace;
     while (!self->has_ended()) {
         postgres::parameters arguments;
         arguments.add(self->id_);
@@ -211,10 +218,8 @@ asio::awaitable<void> shared_subscription::park(std::shared_ptr<shared_subscript
             self->carry_out(std::move(todo));
             co_return;
         }
-        if (with->log) with->log(answer.error().message());
-        asio::steady_timer later(with->executor, pause_after_failure);
-        boost::system::error_code stopped;
-        co_await later.async_wait(asio::redirect_error(asio::use_awaitable, stopped));
+        auto pausing = pause_after(self, with, answer.error(), pace);
+        co_await std::move(pausing);
     }
 }
 

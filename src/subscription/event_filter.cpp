@@ -36,21 +36,33 @@ std::uint64_t event_filter::key(const recorded_event& event) const {
     return 0;
 }
 
-std::vector<arrival> event_filter::apply(const event_page& page, std::span<const std::uint32_t> which) const {
+event_filter::outcome event_filter::apply(
+    const event_page& page, std::span<const std::uint32_t> which, const subscription_state::opening& room) const {
     const bool is_keyed = order() == ordering::by_key;
-    std::vector<arrival> passed;
-    passed.reserve(which.size());
-    for (const std::uint32_t index : which) {
+    outcome result;
+    std::size_t bytes = 0;
+    for (const std::uint32_t index : which.subspan(room.skip)) {
         const recorded_event& event = page[index];
-        if (is_open_ || passes(event)) passed.push_back({index, is_keyed ? key(event) : 0});
+        const std::size_t size = event.data().size() + event.metadata().size();
+        const bool is_first = room.is_empty && result.passed.empty();
+        // Before it is filtered: what has no room is filtered when it is read.
+        if (result.passed.size() == room.events || (bytes + size > room.bytes && !is_first)) break;
+        ++result.examined;
+        if (!is_open_ && !passes(event)) continue;
+        result.passed.push_back({index, is_keyed ? key(event) : 0});
+        bytes += size;
     }
-    return passed;
+    return result;
 }
 
 std::vector<arrival> event_filter::apply(const event_page& page) const {
-    std::vector<std::uint32_t> all(page.size());
-    for (std::uint32_t i = 0; i < all.size(); ++i) all[i] = i;
-    return apply(page, all);
+    const bool is_keyed = order() == ordering::by_key;
+    std::vector<arrival> passed;
+    passed.reserve(page.size());
+    for (std::uint32_t index = 0; index < page.size(); ++index) {
+        if (is_open_ || passes(page[index])) passed.push_back({index, is_keyed ? key(page[index]) : 0});
+    }
+    return passed;
 }
 
 } // namespace eventstore::delivery

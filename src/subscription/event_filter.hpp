@@ -20,8 +20,14 @@ public:
     bool has_handlers() const noexcept { return options_.selector() || options_.partition_key(); }
     ordering order() const noexcept;
 
-    std::vector<arrival> apply(const event_page& page, std::span<const std::uint32_t> which) const;
     std::vector<arrival> apply(const event_page& page) const;
+    struct outcome {
+        std::vector<arrival> passed;
+        std::size_t examined = 0; ///< the first so many; the others had no room
+    };
+    /// Of a live batch, as much as there is room for.
+    outcome apply(
+        const event_page& page, std::span<const std::uint32_t> which, const subscription_state::opening& room) const;
 
 private:
     bool passes(const recorded_event& event) const;

@@ -17,6 +17,8 @@ postgres::parameters arguments_of(const std::vector<const settlement*>& all) {
     };
     each_as(int8, [&](const settlement& each) { arguments.add(each.id); });
     each_as(int8, [&](const settlement& each) { arguments.add(each.epoch); });
+    each_as(uuid, [&](const settlement& each) { arguments.add(each.owner); });
+    each_as(int8, [&](const settlement& each) { arguments.add(each.from); });
     each_as(
         int8,
         [&](const settlement& each) {
@@ -27,17 +29,21 @@ postgres::parameters arguments_of(const std::vector<const settlement*>& all) {
         },
         true);
     each_as(int8, [&](const settlement& each) { arguments.add(each.checkpoint.where.version); });
-    each_as(int4, [&](const settlement& each) { arguments.add(each.timeline); });
+    const auto add_id = [&](const std::optional<eventstore::uuid>& id) {
+        if (id)
+            arguments.add(*id);
+        else
+            arguments.add_null();
+    };
     each_as(
-        uuid,
-        [&](const settlement& each) {
-            if (each.checkpoint.event)
-                arguments.add(*each.checkpoint.event);
-            else
-                arguments.add_null();
-        },
-        true);
-    each_as(int4, [&](const settlement& each) { arguments.add(static_cast<std::int32_t>(each.deliveries)); });
+        uuid, [&](const settlement& each) { add_id(each.checkpoint.event); }, true);
+    each_as(int4, [&](const settlement& each) { arguments.add(each.timeline); });
+    each_as(int8, [&](const settlement& each) { arguments.add(each.seen); });
+    each_as(
+        uuid, [&](const settlement& each) { add_id(each.seen_event); }, true);
+    each_as(int4, [&](const settlement& each) { arguments.add(std::int32_t(each.handed_out.deliveries)); });
+    each_as(int8, [&](const settlement& each) { arguments.add(each.handed_out.delivered); });
+    each_as(int8, [&](const settlement& each) { arguments.add(each.handed_out.through); });
     each_as(boolean, [&](const settlement& each) { arguments.add(each.releases); });
     return arguments;
 }
@@ -52,7 +58,8 @@ public:
     static log::combined::question question() {
         log::combined::question how;
         how.sql = log::sql::combined_settlement;
-        how.types = {int8_array, int8_array, int8_array, int8_array, int4_array, uuid_array, int4_array, boolean_array};
+        how.types = {int8_array, int8_array, uuid_array, int8_array, int8_array, int8_array, uuid_array, int4_array,
+            int8_array, uuid_array, int4_array, int8_array, int8_array, boolean_array};
         how.doing = "renewing the leases of subscriptions";
         how.is_read = false;
         how.arguments = [](const log::combined::parts& all) {
@@ -72,11 +79,11 @@ heart::heart(asio::any_io_executor executor, std::shared_ptr<detail::deadlines> 
       all_(std::make_shared<log::combined>(
           part::question(), std::move(executor), std::move(timers), std::move(pool), timeout)) {}
 
-// Leases of the same length beat together, at each third of it.
+// Leases of the same length beat together, as often as they are renewed.
 steady_time heart::beat_before(steady_time due, std::chrono::milliseconds lease) const {
-    const steady_time::duration third = lease / 3;
-    if (third.count() <= 0 || due <= begun_) return due;
-    return due - (due - begun_) % third;
+    const steady_time::duration step = lease_state::renewal(lease);
+    if (step.count() <= 0 || due <= begun_) return due;
+    return due - (due - begun_) % step;
 }
 
 asio::awaitable<result<heart::codes>> heart::settle(

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <random>
 
 namespace eventstore::delivery {
 
@@ -19,7 +20,6 @@ namespace {
 using namespace std::chrono_literals;
 using detail::message;
 
-constexpr auto pause_after_failure = 100ms;
 constexpr auto long_write = 10ms;
 
 std::string this_process() {
@@ -66,7 +66,7 @@ void keeper::arm() {
         when = armed_for_;
     }
     if (when == steady_time::max() || writing_) return;
-    timer_.expires_at(when);
+    timer_.expires_at(std::max(when, not_before_));
     timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& replaced) {
         const auto self = weak.lock();
         if (!replaced && self) self->cycle();
@@ -107,7 +107,7 @@ void keeper::cycle() {
             // However many subscriptions there are, most of the time is the server's own.
             steady_time again = end;
             if (!self->beats_along_ && end - now > long_write) again += 3 * (end - now);
-            if (self->failing_) again = end + pause_after_failure;
+            if (self->failing_) again = self->not_before_ = end + self->pause_;
             self->writing_ = false;
             {
                 const std::lock_guard lock(self->mutex_);
@@ -119,10 +119,11 @@ void keeper::cycle() {
 
 asio::awaitable<void> keeper::write(std::shared_ptr<keeper> self, std::shared_ptr<const machinery> with,
     std::vector<shared_subscription::settlement> all) {
+    for (auto& each : all) each.owner = self->owner_;
     const bool is_shared =
         with->beats && !self->failing_ && std::ranges::none_of(all, [](const auto& each) { return each.is_urgent; });
     self->beats_along_ = is_shared;
-    const auto sent = std::chrono::steady_clock::now();
+    const auto sent = detail::lease_clock::now();
     result<heart::codes> codes;
     if (is_shared) {
         auto beating = heart::settle(with->beats, with->schema, all, with->deadline());
@@ -140,10 +141,19 @@ asio::awaitable<void> keeper::write(std::shared_ptr<keeper> self, std::shared_pt
     }
     self->failing_ = !codes;
     if (!codes) {
-        if (with->log) with->log(codes.error().message());
-        for (const auto& each : all) each.whose->settle_failed();
+        const auto next = self->pace_.failed(codes.error().code(), std::random_device()());
+        self->pause_ = next.pause;
+        if (next.is_news && with->log) with->log(codes.error().message());
+        const bool is_gone = codes.error().code() == errc::schema_missing; // with all that was in it
+        for (const auto& each : all) {
+            each.whose->settle_failed();
+            if (!is_gone) continue;
+            each.whose->retire(codes.error());
+            self->retire(each.whose);
+        }
         co_return;
     }
+    self->pace_.succeeded();
     for (std::size_t i = 0; i < all.size(); ++i) {
         const auto how = static_cast<shared_subscription::settled>(i < codes->size() ? (*codes)[i].value_or(0) : 1);
         if (all[i].whose->settle(all[i], how, sent)) self->retire(all[i].whose);
@@ -215,7 +225,7 @@ void keeper::close(std::function<void()> closed) {
         when_closed_ = std::move(closed);
         for (const auto& [which, what] : all_) all.push_back(what);
     }
-    for (const auto& each : all) each->end(std::nullopt);
+    for (const auto& each : all) each->close();
     due(std::chrono::steady_clock::now());
     end_if_done();
 }

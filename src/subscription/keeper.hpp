@@ -3,6 +3,8 @@
 
 #include "base/asio_calls.hpp"
 #include "base/live_objects.hpp"
+#include "base/retry_pace.hpp"
+#include "subscription/beat_watch.hpp"
 #include "subscription/machinery.hpp"
 #include "subscription/shared_subscription.hpp"
 
@@ -76,7 +78,10 @@ private:
     asio::strand<asio::any_io_executor> strand_;
     asio::steady_timer timer_; // on the strand
     bool writing_ = false;     // on the strand
-    bool failing_ = false;     // on the strand
+    bool failing_ = false;     // on the strand, as is how it is tried again
+    detail::retry_pace pace_;
+    detail::retry_pace::duration pause_{};
+    steady_time not_before_{};
     bool beats_along_ = false; // on the strand: the last write was one of many stores
     steady_time armed_for_ = steady_time::max();
 
@@ -86,12 +91,7 @@ private:
     std::vector<std::weak_ptr<freed_wait>> waiting_;
     bool closing_ = false;
     std::function<void()> when_closed_;
-    struct stalled { // what a waiter has watched
-        std::int64_t beat = 0;
-        steady_time since{};
-        std::chrono::milliseconds lease{};
-    };
-    std::map<key, stalled> watched_;
+    std::map<key, beat_watch> watched_; // those that others have
 };
 
 } // namespace eventstore::delivery

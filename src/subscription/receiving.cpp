@@ -7,11 +7,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
-#include <random>
 #include <utility>
 
 namespace eventstore::delivery {
@@ -47,18 +43,21 @@ void shared_subscription::on_live(const news& what) {
     if (!strand_) return;
     if (live_missed_) {
         live_missed_ = covered_by(what);
-    } else if (posted_ == most_posted) {
+    } else if (posted_ == most_posted || posted_bytes_ > options.max_queued_bytes()) {
         // The handlers do not keep up. What they have not seen is read again from storage.
         live_missed_ = covered_by(what);
         asio::post(*strand_, [self = shared_from_this()] { self->take_missed(); });
     } else {
+        const std::size_t bytes = detail::page::kept_bytes(what.page);
         ++posted_;
+        posted_bytes_ += bytes;
         asio::post(*strand_,
             [self = shared_from_this(), page = what.page, which = std::vector(what.which.begin(), what.which.end()),
-                through = what.through, timeline = what.timeline, event = what.event] {
+                through = what.through, timeline = what.timeline, event = what.event, bytes] {
                 {
                     const std::lock_guard relock(self->mutex_);
                     --self->posted_;
+                    self->posted_bytes_ -= bytes;
                 }
                 self->take_live({page, which, through, timeline, event});
             });
@@ -90,32 +89,45 @@ place shared_subscription::first_of(const news& what) const {
 }
 
 void shared_subscription::take_live(const news& what) {
-    std::vector<arrival> events;
-    try {
-        events = filter_.apply(what.page, what.which);
-    } catch (...) {
-        return end(thrown_by_handler(name));
-    }
+    subscription_state::opening room;
     consequences todo;
     {
         const std::lock_guard lock(mutex_);
         if (!state_ || ended_) return;
         if (what.timeline == timeline_)
-            receive(what, events);
+            room = state_->open_for(what.page, what.which, first_of(what), covered_by(what));
         else
             state_->live_missed(covered_by(what)); // whether the histories agree is found out with the next page
+        if (!room.is_open) todo = changed();
+    }
+    if (!room.is_open) return carry_out(std::move(todo));
+    event_filter::outcome found;
+    try {
+        found = filter_.apply(what.page, what.which, room);
+    } catch (...) {
+        return end(thrown_by_handler(name));
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        if (!state_ || ended_) return;
+        const std::size_t filtered = room.skip + found.examined;
+        const bool is_all = filtered == what.which.size();
+        place through;
+        std::optional<uuid> event;
+        if (filtered > 0) {
+            const recorded_event& last = what.page[what.which[filtered - 1]];
+            through = {last.link_position(), is_log() ? 0 : last.link_version()};
+            event = detail::page::row_id_of(last);
+        }
+        if (is_all && is_log()) event = what.event;
+        if (is_all) through = covered_by(what);
+        state_->live(what.page, found.passed, through, is_all);
+        if (state_->received() == through) note_seen(through, event);
         todo = changed();
-        if (events.size() < what.which.size() || what.which.empty())
+        if (found.passed.size() < what.which.size() || what.which.empty())
             note_progress(std::chrono::steady_clock::now(), todo);
     }
     carry_out(std::move(todo));
-}
-
-void shared_subscription::receive(const news& what, const std::vector<arrival>& events) {
-    const place through = covered_by(what);
-    state_->live(what.page, events, first_of(what), through);
-    if (state_->received() != through) return;
-    note_seen(through, is_log() ? what.event : detail::page::row_id_of(what.page[what.which.back()]));
 }
 
 // The event at the last place received, if it is known: the next page must find it again.
@@ -188,21 +200,19 @@ asio::awaitable<void> shared_subscription::read_pages(std::shared_ptr<shared_sub
             (answer.error().code() == errc::stream_not_found || answer.error().code() == errc::stream_deleted);
         if (is_nothing_there && answer.error().code() == errc::stream_deleted) with->feed->watch(self->stream);
         if (is_nothing_there) answer = nothing_there(wish.from);
-        bool is_usable = bool(answer);
+        result<bool> is_usable(true);
+        if (!answer) is_usable = answer.error();
         if (answer && !is_nothing_there) {
             auto following = goes_on(self, with, seen, *answer);
-            const auto outcome = co_await std::move(following);
+            is_usable = co_await std::move(following);
             if (self->has_ended()) co_return;
-            if (!outcome) answer = outcome.error();
-            is_usable = outcome && *outcome;
         }
+        if (is_usable && !*is_usable)
+            is_usable = failure(errc::connection_lost, "reading a page: another server has answered meanwhile");
         if (!is_usable) { // it goes on when the database is back
-            const auto next =
-                pace.failed(answer ? errc::connection_lost : answer.error().code(), std::random_device()());
-            if (!answer && next.is_news && with->log) with->log(answer.error().message());
-            asio::steady_timer later(with->executor, next.pause);
-            boost::system::error_code stopped;
-            co_await later.async_wait(asio::redirect_error(asio::use_awaitable, stopped));
+            if (is_usable.error().code() == errc::schema_missing) co_return self->end(is_usable.error());
+            auto pausing = pause_after(self, with, is_usable.error(), pace);
+            co_await std::move(pausing);
             if (self->has_ended()) co_return;
             continue;
         }

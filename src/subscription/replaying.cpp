@@ -4,53 +4,97 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include <algorithm>
+#include <cstdint>
+#include <deque>
 #include <utility>
 
 namespace eventstore::delivery {
 
+namespace {
+
+constexpr std::int64_t replayed_at_once = 100;
+
+} // namespace
+
 void shared_subscription::replay_parked() {
-    const auto with = this->with();
-    if (!with) return;
-    asio::co_spawn(with->executor, replay(shared_from_this(), with), [](const std::exception_ptr&) {});
+    consequences todo;
+    {
+        const std::lock_guard lock(mutex_);
+        if (!state_ || ended_) return;
+        replay_wanted_ = true;
+        todo = changed();
+    }
+    carry_out(std::move(todo));
+}
+
+// They are read one by one as long as there is room, and wait in the database for the rest of the time.
+bool shared_subscription::replays_on() {
+    if (!replay_wanted_ || replay_runs_ || ended_ || !state_->has_room()) return false;
+    return replay_runs_ = true;
 }
 
 asio::awaitable<void> shared_subscription::replay(
     std::shared_ptr<shared_subscription> self, std::shared_ptr<const machinery> with) {
-    postgres::parameters arguments;
-    arguments.add(self->id());
-    auto asking =
-        postgres::pool::execute(with->pool, with->statements->parked_to_replay, std::move(arguments), with->deadline());
-    const auto answer = co_await std::move(asking);
-    if (!answer) { // the mark stays, and the next owner sees it
-        if (with->log) with->log(answer.error().message());
-        co_return;
-    }
-    const postgres::rows rows(answer->get());
-    for (int i = 0; i < rows.count(); ++i) {
-        const std::int64_t position = rows.int8(i, 0);
+    detail::retry_pace pace;
+    std::deque<std::pair<std::int64_t, int>> next; // positions, and how often each was handed out
+    for (;;) {
+        postgres::parameters arguments;
         {
             const std::lock_guard lock(self->mutex_);
-            if (self->ended_ || !self->replaying_.insert(position).second) continue;
+            if (self->ended_ || !self->state_->has_room()) {
+                self->replay_runs_ = false;
+                co_return;
+            }
+            if (next.empty()) {
+                self->replay_wanted_ = false; // whoever marks more from here on says so again
+                arguments.add(self->id_);
+                arguments.begin_array(postgres::type_oid::int8, self->replaying_.size());
+                for (const auto each : self->replaying_) arguments.add(each);
+                arguments.add(replayed_at_once);
+            }
         }
+        if (next.empty()) {
+            auto asking = postgres::pool::execute(
+                with->pool, with->statements->parked_to_replay, std::move(arguments), with->deadline());
+            const auto answer = co_await std::move(asking);
+            if (!answer) {
+                auto pausing = pause_after(self, with, answer.error(), pace);
+                co_await std::move(pausing);
+                continue;
+            }
+            const postgres::rows rows(answer->get());
+            for (int i = 0; i < rows.count(); ++i) next.emplace_back(rows.int8(i, 0), rows.int4(i, 1));
+            if (next.empty()) {
+                const std::lock_guard lock(self->mutex_);
+                if (self->replay_wanted_) continue;
+                self->replay_runs_ = false;
+                co_return;
+            }
+            const std::lock_guard lock(self->mutex_);
+            self->replay_wanted_ = true;
+        }
+        const auto [position, deliveries] = next.front();
         read_options what;
         what.from(position).count(1);
         auto reading = log::reader::read_with_links(with->reader, std::move(what), with->deadline());
         const auto page = co_await std::move(reading);
-        if (!page || page->page.empty() || page->page.front().link_position() != position) {
-            if (!page && with->log) with->log(page.error().message());
-            const std::lock_guard lock(self->mutex_);
-            self->replaying_.erase(position);
-            continue; // it was deleted for good since
+        if (!page) {
+            auto pausing = pause_after(self, with, page.error(), pace);
+            co_await std::move(pausing);
+            continue;
         }
+        pace.succeeded();
+        next.pop_front();
         consequences todo;
         {
-            // It passed the selector when it was first delivered, and its order is lost anyway.
-            const arrival event{0, 0};
             const std::lock_guard lock(self->mutex_);
-            if (self->ended_) co_return;
-            self->state_->replay(page->page, std::span(&event, 1));
+            if (self->ended_) continue;
+            if (!self->replaying_.insert(position).second) continue;
+            // It passed the selector when it was first delivered, and its order is lost anyway.
+            const bool is_there = !page->page.empty() && page->page.front().link_position() == position;
+            if (is_there) self->state_->replay(page->page, deliveries);
             todo = self->changed();
+            if (!is_there) todo.unpark.push_back(position); // it was deleted for good since
         }
         self->carry_out(std::move(todo));
     }

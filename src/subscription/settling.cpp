@@ -8,9 +8,10 @@
 
 namespace eventstore::delivery {
 
-// One of many stores goes along with the others, a little before its time.
+// One of many stores goes along with the others, a little before its time. The timer may be late, when the machine was
+// suspended: next() asks for a renewal then.
 steady_time shared_subscription::renewal_due() const {
-    const steady_time due = lease_->renew_at();
+    const steady_time due = detail::lease_clock::for_timer(lease_->renew_at());
     return with_ && with_->beats ? with_->beats->beat_before(due, options.lease()) : due;
 }
 
@@ -27,7 +28,9 @@ std::optional<shared_subscription::settlement> shared_subscription::collect(stea
     const bool releases = ended_ || is_closing;
     // A checkpoint that waits goes with those of others; a renewal that is due soon, too.
     const bool is_moved = write_at_ != steady_time::max();
-    const bool is_old = now >= std::min(renewal_due(), lease_->renew_at() - options.lease() / 6);
+    const steady_time soon =
+        detail::lease_clock::for_timer(lease_->renew_at() - lease_state::renewal(options.lease()) / 2);
+    const bool is_old = now >= std::min(renewal_due(), soon);
     if (!releases && !is_moved && !is_old) return std::nullopt;
     settlement what;
     what.whose = std::const_pointer_cast<shared_subscription>(shared_from_this());
@@ -35,8 +38,11 @@ std::optional<shared_subscription::settlement> shared_subscription::collect(stea
     what.epoch = epoch_;
     what.checkpoint = state_->done();
     what.is_moved = what.checkpoint.where != taken_at_;
+    what.from = row_position_;
     what.timeline = timeline_;
-    what.deliveries = state_->first_deliveries();
+    what.seen = state_->received().position;
+    if (seen_at_.position == what.seen) what.seen_event = seen_event_;
+    what.handed_out = state_->announce();
     what.releases = releases;
     what.is_urgent = releases || is_moved;
     what.serial = serial_;
@@ -45,10 +51,11 @@ std::optional<shared_subscription::settlement> shared_subscription::collect(stea
     return what;
 }
 
-bool shared_subscription::settle(const settlement& what, settled how, steady_time sent) {
+bool shared_subscription::settle(const settlement& what, settled how, lease_state::time sent) {
     const auto quoted = detail::quoted_for_message(name);
     switch (how) {
-    case settled::done: break;
+    case settled::done:
+    case settled::replays: break;
     case settled::lost:
         retire(failure(errc::subscription_lost,
             detail::message(
@@ -57,18 +64,21 @@ bool shared_subscription::settle(const settlement& what, settled how, steady_tim
     case settled::deleted:
         retire(failure(errc::subscription_deleted, detail::message("subscription ", quoted, " was deleted")));
         return true;
-    case settled::truncated: retire(truncated(what.checkpoint.where.position)); return true;
+    case settled::truncated: retire(truncated(std::max(what.seen, what.checkpoint.where.position))); return true;
     }
     consequences todo;
     {
         const std::lock_guard lock(mutex_);
         writing_ = false;
-        const bool was_trusted = lease_->is_trusted(std::chrono::steady_clock::now());
+        const bool was_trusted = lease_->is_trusted(detail::lease_clock::now());
         lease_->renewed(sent);
         written_ = what.checkpoint.where;
         written_events_ = what.checkpoint.events;
+        if (what.is_moved) row_position_ = std::max(row_position_, what.checkpoint.where.position);
         durable_serial_ = what.serial;
-        if (!was_trusted) todo = changed();
+        if (how == settled::replays) replay_wanted_ = true;
+        const bool was_waited_for = state_->announced(what.handed_out);
+        if (!was_trusted || was_waited_for || replay_wanted_) todo = changed();
         note_progress(std::chrono::steady_clock::now(), todo);
         std::erase_if(waiting_for_end_, [&](std::shared_ptr<end_wait>& each) {
             if (!each->over(*this, each->serial)) return false;

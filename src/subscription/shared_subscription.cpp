@@ -7,6 +7,7 @@
 #include <boost/asio/co_spawn.hpp>
 
 #include <algorithm>
+#include <random>
 #include <utility>
 
 namespace eventstore::delivery {
@@ -60,13 +61,15 @@ void shared_subscription::begin(const claim& what) {
         taken_at_ = written_ = what.checkpoint;
         timeline_ = what.timeline;
         stream_id_ = what.stream_id;
-        if (what.deliveries > 0) state_->remember_deliveries(what.deliveries);
+        row_position_ = what.checkpoint.position;
+        state_->remember(what.handed_out);
+        if (is_log()) note_seen(what.checkpoint, what.event);
+        replay_wanted_ = what.replays;
         todo = changed();
         todo.due = renewal_due();
         wake_all(todo);
     }
     carry_out(std::move(todo));
-    if (what.replays) replay_parked();
 }
 
 void shared_subscription::refuse_all(const failure& why) { retire(why); }
@@ -81,6 +84,14 @@ void shared_subscription::end(std::optional<failure> why) {
         todo.due = std::chrono::steady_clock::now();
     }
     carry_out(std::move(todo));
+}
+
+void shared_subscription::close() {
+    {
+        const std::lock_guard lock(mutex_);
+        with_store_ = !ended_;
+    }
+    end(std::nullopt);
 }
 
 void shared_subscription::retire(const failure& why) {
@@ -110,9 +121,10 @@ void shared_subscription::abandon() {
 
 failure shared_subscription::ended_failure() const {
     if (why_ended_) return *why_ended_;
-    return failure(errc::subscription_lost,
-        detail::message("the subscription ", detail::quoted_for_message(name),
-            " has ended: what was not acknowledged before is delivered again to whoever takes it next"));
+    return failure(with_store_ ? errc::store_closed : errc::subscription_ended,
+        detail::message(with_store_ ? "the store of subscription " : "this consumer of subscription ",
+            detail::quoted_for_message(name),
+            " was closed: what was not acknowledged before is delivered again to whoever takes it next"));
 }
 
 bool shared_subscription::has_ended() const {
@@ -123,6 +135,11 @@ bool shared_subscription::has_ended() const {
 std::int64_t shared_subscription::id() const {
     const std::lock_guard lock(mutex_);
     return id_;
+}
+
+std::int64_t shared_subscription::epoch() const {
+    const std::lock_guard lock(mutex_);
+    return epoch_;
 }
 
 std::optional<std::int64_t> shared_subscription::done_through() const {
@@ -187,6 +204,16 @@ asio::awaitable<result<void>> shared_subscription::wait_durable(
     co_return result<void>();
 }
 
+asio::awaitable<void> shared_subscription::pause_after(std::shared_ptr<shared_subscription> self,
+    std::shared_ptr<const machinery> with, failure why, detail::retry_pace& pace) {
+    const auto next = pace.failed(why.code(), std::random_device()());
+    if (next.is_news && with->log) with->log(why.message());
+    const auto waiting = std::make_shared<end_wait>(
+        self, [](const shared_subscription& which, std::uint64_t) { return which.ended_; }, std::uint64_t(0),
+        "trying again");
+    co_await detail::suspend(waiting, with->timers.get(), std::chrono::steady_clock::now() + next.pause);
+}
+
 // ---- changes and what they lead to
 
 shared_subscription::consequences shared_subscription::changed() {
@@ -195,6 +222,7 @@ shared_subscription::consequences shared_subscription::changed() {
     if (!state_ || ended_) return todo;
     todo.wish = state_->wish();
     todo.unpark = state_->take_replayed();
+    todo.replays = replays_on();
     if (state_->queued() == 0 || waiting_.empty()) return todo;
     std::erase_if(waiting_, [&](std::shared_ptr<next_wait>& each) {
         if (each->is_claimed()) return true;
@@ -224,8 +252,10 @@ void shared_subscription::carry_out(consequences what) {
         if (each->claim()) each->finish();
     }
     if (what.wish) read(*what.wish);
-    if (!what.due && what.unpark.empty()) return;
+    if (!what.due && what.unpark.empty() && !what.replays) return;
     const auto with = this->with();
+    if (with && what.replays)
+        asio::co_spawn(with->executor, replay(shared_from_this(), with), [](const std::exception_ptr&) {});
     if (with && !what.unpark.empty()) {
         asio::co_spawn(
             with->executor, unpark(shared_from_this(), with, std::move(what.unpark)), [](const std::exception_ptr&) {});

@@ -4,6 +4,7 @@
 #include "base/asio_calls.hpp"
 #include "base/live_objects.hpp"
 #include "base/operation.hpp"
+#include "base/retry_pace.hpp"
 #include "subscription/event_filter.hpp"
 #include "subscription/lease_state.hpp"
 #include "subscription/machinery.hpp"
@@ -46,10 +47,11 @@ public:
         std::int64_t epoch = 0;
         place checkpoint;
         std::int32_t timeline = 0; ///< the history that it is of
-        int deliveries = 0;
+        std::optional<uuid> event; ///< at the checkpoint, if it is known
+        subscription_state::announcement handed_out;
         bool replays = false;       ///< there are parked events to deliver again
         std::int64_t stream_id = 0; ///< of the stream that has the name; 0 = none, or the log
-        steady_time sent{};
+        lease_state::time sent{};
     };
     /// The subscription is taken, and the feed tells of what comes.
     void begin(const claim& what);
@@ -79,6 +81,8 @@ public:
 
     /// Ends it: in order, or with a failure. What was acknowledged is written, and the subscription let go of.
     EVENTSTORE_NOT_INTO_COROUTINES void end(std::optional<failure> why);
+    /// Ends it in order, with its store.
+    EVENTSTORE_NOT_INTO_COROUTINES void close();
 
     // --- The keeper
 
@@ -88,8 +92,12 @@ public:
         std::int64_t epoch = 0;
         subscription_state::checkpoint checkpoint;
         bool is_moved = false; ///< since the subscription was taken; if not, only the lease is renewed
+        std::int64_t from = 0; ///< the row's position, as far as its owner knows
+        uuid owner{};          ///< set by the keeper
         std::int32_t timeline = 0;
-        int deliveries = 0;
+        std::int64_t seen = 0; ///< the position of what was received last, in that history
+        std::optional<uuid> seen_event;
+        subscription_state::announcement handed_out;
         bool releases = false;
         bool is_urgent = false;   ///< more than a renewal that others can share
         std::uint64_t serial = 0; ///< of the acknowledgements that it holds
@@ -98,9 +106,9 @@ public:
     std::optional<settlement> collect(steady_time now, bool is_closing);
     /// When collect() will have something.
     steady_time due() const;
-    enum class settled { done, lost, deleted, truncated };
+    enum class settled { done, lost, deleted, truncated, replays };
     /// True if it is retired by that.
-    bool settle(const settlement& what, settled how, steady_time sent);
+    bool settle(const settlement& what, settled how, lease_state::time sent);
     void settle_failed();
     /// Something has happened to its row.
     void check_soon();
@@ -109,9 +117,10 @@ public:
     /// Of its stream; 0 if it is not known, or the log.
     std::int64_t stream_id() const;
     /// Has the parked events that are marked for it delivered again.
-    void replay_parked();
+    EVENTSTORE_NOT_INTO_COROUTINES void replay_parked();
     /// 0 until it has begun.
     std::int64_t id() const;
+    std::int64_t epoch() const;
     void retire(const failure& why);
     /// Its execution context is going.
     void abandon();
@@ -133,11 +142,16 @@ private:
         std::vector<std::shared_ptr<end_wait>> over;
         std::optional<steady_time> due; // earlier than the keeper knows
         std::vector<std::int64_t> unpark;
+        bool replays = false; // there is room for parked events
     };
     consequences changed(); // with the mutex held
     EVENTSTORE_NOT_INTO_COROUTINES void carry_out(consequences what);
     void note_progress(steady_time now, consequences& todo);
     void wake_all(consequences& todo);
+
+    /// Waits, if it does not end meanwhile, before something that has failed is tried again; logs each cause once.
+    static asio::awaitable<void> pause_after(std::shared_ptr<shared_subscription> self,
+        std::shared_ptr<const machinery> with, failure why, detail::retry_pace& pace);
 
     bool is_log() const noexcept { return stream == "$all"; }
     failure ended_failure() const;
@@ -149,7 +163,6 @@ private:
     static asio::awaitable<void> read_pages(std::shared_ptr<shared_subscription> self,
         std::shared_ptr<const machinery> with, subscription_state::page_wish wish);
     std::optional<subscription_state::page_wish> take_page(const log::reader::snapshot& answer);
-    void receive(const news& what, const std::vector<arrival>& events);   // with the mutex held
     void note_seen(const place& where, const std::optional<uuid>& event); // with the mutex held
     /// Where the next page goes on; of one stream its position is a version.
     log::log_mark seen() const;
@@ -164,6 +177,7 @@ private:
         std::string reason);
     static asio::awaitable<void> replay(
         std::shared_ptr<shared_subscription> self, std::shared_ptr<const machinery> with);
+    bool replays_on(); // with the mutex held
     static asio::awaitable<void> unpark(std::shared_ptr<shared_subscription> self,
         std::shared_ptr<const machinery> with, std::vector<std::int64_t> positions);
     std::shared_ptr<const machinery> with() const;
@@ -187,16 +201,21 @@ private:
     std::vector<std::shared_ptr<end_wait>> waiting_for_end_;
     std::size_t posted_ = 0;           // live batches on their way to the handlers
     std::optional<place> live_missed_; // those behind it, which were too many
+    std::size_t posted_bytes_ = 0;     // of the pages that they keep
     std::set<std::int64_t> replaying_; // positions of parked events that are queued or out
+    bool replay_wanted_ = false;       // there may be more
+    bool replay_runs_ = false;
     bool ended_ = false;
     bool retired_ = false;
     std::optional<failure> why_ended_; // nothing = in order
+    bool with_store_ = false;          // it ended because that did
 
     // Checkpoints
     std::uint64_t serial_ = 0;         // grows with each acknowledgement
     std::uint64_t durable_serial_ = 0; // of what was written
     place taken_at_;
     place written_;
+    std::int64_t row_position_ = 0; // the checkpoint in the database, unless another has written there
     std::uint64_t written_events_ = 0;
     steady_time write_at_ = steady_time::max();
     bool writing_ = false;

@@ -13,8 +13,6 @@ constexpr std::size_t largest_page = 1'000; // events read at once
 constexpr std::size_t most_entries = 4;     // times max_queued: with what is in flight, and done out of order
 constexpr std::chrono::milliseconds longest_wait = std::chrono::minutes(1);
 
-std::size_t bytes_of(const recorded_event& event) { return event.data().size() + event.metadata().size(); }
-
 bool share_a_batch(const recorded_event& left, const recorded_event& right) {
     return left.stream() == right.stream() && left.correlation_id() == right.correlation_id();
 }
@@ -22,13 +20,13 @@ bool share_a_batch(const recorded_event& left, const recorded_event& right) {
 } // namespace
 
 subscription_state::subscription_state(const settings& how, place start)
-    : how_(how), received_(start), noted_(start), done_(start) {}
+    : how_(how), received_(start), noted_(start), done_(start), announced_(start.position) {}
 
 // ---- what comes in
 
 std::optional<subscription_state::page_wish> subscription_state::wish() {
     if (is_live_ || is_reading_) return std::nullopt;
-    if (queued_ > how_.max_queued / 2 || queued_bytes_ > how_.max_queued_bytes / 2) return std::nullopt;
+    if (!has_room()) return std::nullopt;
     if (entries_.size() > most_entries * how_.max_queued + how_.max_in_flight * how_.max_batch * consumers_.size())
         return std::nullopt;
     is_reading_ = true;
@@ -57,62 +55,6 @@ void subscription_state::restart() noexcept {
     is_reading_ = false;
 }
 
-void subscription_state::live(const event_page& page, std::span<const arrival> events, place first, place through) {
-    noted_ = through;
-    if (!is_live_) return;
-    if (!how_.of_log && first.position > received_.position) {
-        // Versions begin again, or some are missing. (What has no position yet may be set to start beyond the end.)
-        if (first.version <= received_.version && received_.position > 0) return restart();
-        if (first.version > received_.version + 1) return fall_behind();
-    }
-    std::size_t bytes = queued_bytes_;
-    std::size_t skip = 0;
-    for (const arrival& each : events) {
-        bytes += bytes_of(page[each.index]);
-        // A page that was read may have got further than the live source.
-        skip += count_of(page[each.index]) <= count_of(received_) ? 1 : 0;
-    }
-    if (queued_ + events.size() > how_.max_queued || bytes > how_.max_queued_bytes) {
-        is_live_ = false; // what does not fit stays in the database
-        return;
-    }
-    push(page, events.subspan(skip));
-    if (count_of(through) > count_of(received_)) received_ = through;
-}
-
-void subscription_state::push(const event_page& page, std::span<const arrival> events) {
-    for (const arrival& each : events) {
-        entry next;
-        next.page = page;
-        next.index = each.index;
-        next.key = each.key;
-        next.life = life_;
-        if (redelivered_ > 0) {
-            --redelivered_;
-            next.deliveries = earlier_deliveries_;
-        }
-        queued_bytes_ += bytes_of(next.event());
-        entries_.push_back(std::move(next));
-    }
-    queued_ += events.size();
-}
-
-void subscription_state::replay(const event_page& page, std::span<const arrival> events) {
-    const checkpoint now = done(); // from here on the queue does not tell any more how far it is
-    if (!now.event) done_event_.reset();
-    done_ = now.where;
-    for (const arrival& each : events) {
-        entry next;
-        next.page = page;
-        next.index = each.index;
-        next.key = each.key;
-        next.is_replay = true;
-        queued_bytes_ += bytes_of(next.event());
-        entries_.push_back(std::move(next));
-    }
-    queued_ += events.size();
-}
-
 // ---- consumers
 
 consumer_id subscription_state::join() {
@@ -138,7 +80,7 @@ void subscription_state::queue_again(entry& what) {
     what.now = status::queued;
     what.holder = 0;
     ++queued_;
-    queued_bytes_ += bytes_of(what.event());
+    queued_bytes_ += what.charge;
 }
 
 void subscription_state::release_key(const entry& what) {
@@ -204,20 +146,28 @@ std::optional<subscription_state::hand_out> subscription_state::take(consumer_id
     const std::size_t most = share();
     const entry& head = at(*first);
     std::uint32_t count = 0;
+    bool is_covered = true; // by what the database knows
     for (auto which = *first; which < end() && count < most; ++which, ++count) {
         entry& each = at(which);
         if (count > 0) {
-            if (each.now != status::queued || each.not_before > now || each.deliveries != head.deliveries) break;
+            if (each.now != status::queued || each.not_before > now || each.reported() != head.reported()) break;
             if (how_.by_stream && !share_a_batch(head.event(), each.event())) break;
             if (!is_free_for(each, who)) break;
         }
+        is_covered = is_covered && is_announced(each);
     }
+    if (!is_covered) {
+        wanted_ = {*first, count, count};
+        return std::nullopt;
+    }
+    has_handed_out_ = true;
     for (auto which = *first; which < *first + count; ++which) {
         entry& each = at(which);
         each.now = status::in_flight;
         each.holder = who;
         ++each.deliveries;
-        queued_bytes_ -= bytes_of(each.event());
+        queued_bytes_ -= each.charge;
+        if (!each.is_replay) furthest_ = std::max(furthest_, each.event().link_position());
         if (how_.order == ordering::by_key) {
             key_holder& held = held_keys_[each.key];
             held.who = who;
@@ -237,7 +187,7 @@ subscription_state::hand_out subscription_state::make_batch(sequence_number firs
     hand_out made;
     made.first = first;
     made.count = count;
-    made.delivery = head.deliveries;
+    made.delivery = head.reported();
     bool is_run = true; // of one page: no copy at all
     for (std::uint32_t i = 1; i < count && is_run; ++i) {
         const entry& each = at(first + i);
@@ -369,11 +319,6 @@ void subscription_state::drop_done() {
         ++first_;
     }
     next_ = std::max(next_, first_);
-}
-
-void subscription_state::remember_deliveries(int times) noexcept {
-    earlier_deliveries_ = times;
-    redelivered_ = how_.max_batch * how_.max_in_flight;
 }
 
 // ---- how far it is

@@ -84,9 +84,23 @@ public:
     void page_arrived(const event_page& page, std::span<const arrival> events, place through, bool complete);
     void page_failed() noexcept { is_reading_ = false; }
 
-    /// A live batch. It covers every place after that of the batch before, through `through`.
-    /// \param first its first event, filtered or not; only looked at for a stream
-    void live(const event_page& page, std::span<const arrival> events, place first, place through);
+    /// How much of a live batch is wanted.
+    struct opening {
+        bool is_open = false;   ///< something is
+        std::size_t skip = 0;   ///< so many of its events were received before
+        std::size_t events = 0; ///< so many of the others may pass the filters
+        std::size_t bytes = 0;  ///< with so many bytes of data and metadata
+        bool is_empty = false;  ///< nothing is queued: one event fits, whatever its size
+    };
+    /// Asked before a live batch is filtered, so that no event is filtered twice: what is not wanted now is read later.
+    /// The batch covers every place after that of the one before, through `through`.
+    /// \param which of the page's events are in it
+    /// \param first its first event; only looked at for a stream
+    opening open_for(const event_page& page, std::span<const std::uint32_t> which, place first, place through);
+    /// What has passed the filters.
+    /// \param through the last place that was filtered
+    /// \param is_all false: the rest of the batch had no room
+    void live(const event_page& page, std::span<const arrival> events, place through, bool is_all);
 
     /// The stream was deleted for good, and another one has its name: from its first event on.
     void restart() noexcept;
@@ -99,8 +113,13 @@ public:
         is_live_ = false;
     }
 
-    /// Events that were put aside are handed out again, after what is queued. They do not move the checkpoint.
-    void replay(const event_page& page, std::span<const arrival> events);
+    /// An event that was put aside is handed out again, after what is queued. It does not move the checkpoint.
+    /// \param earlier how often it was handed out before
+    void replay(const event_page& page, int earlier);
+    /// Whether more may be read.
+    bool has_room() const noexcept {
+        return queued_ <= how_.max_queued / 2 && queued_bytes_ <= how_.max_queued_bytes / 2;
+    }
     /// The positions of those that are done since the last call.
     std::vector<std::int64_t> take_replayed() { return std::exchange(replayed_, {}); }
 
@@ -146,11 +165,27 @@ public:
     bool is_exhausted(sequence_number which) const { return at(which).now == status::exhausted; }
     /// The events of a refusal, for those who keep them.
     const recorded_event& event(sequence_number which) const { return at(which).event(); }
-    int deliveries(sequence_number which) const { return at(which).deliveries; }
+    int deliveries(sequence_number which) const { return at(which).reported(); }
 
-    /// The last owner died with events in flight: those received first, as many as it may have held, have been handed
-    /// out this many times before.
-    void remember_deliveries(int times) noexcept;
+    // --- What the database knows of hand-outs, so that they are counted when the owner dies. An event is handed out for
+    // the first time only after the row says that it may have been. See subscription_announcing.cpp.
+
+    /// Positions, all of them behind the checkpoint.
+    struct announcement {
+        std::int64_t delivered = 0; ///< events through here were handed out `deliveries` times
+        int deliveries = 0;
+        std::int64_t through = 0; ///< others through here may have been handed out
+
+        friend bool operator==(const announcement&, const announcement&) = default;
+    };
+    /// What the row says when the subscription is taken.
+    void remember(const announcement& row) noexcept;
+    /// True if take() found an event that has to be announced first.
+    bool wants_announcement() const noexcept { return wanted_.has_value(); }
+    /// What is to be written now. Until that has succeeded, nothing beyond it is handed out.
+    announcement announce();
+    /// It was written; true if somebody has waited for it.
+    bool announced(const announcement& written) noexcept;
 
     // --- How far it is
 
@@ -161,9 +196,6 @@ public:
     };
     /// Everything up to here is done.
     checkpoint done() const;
-
-    /// How often the first event that is not done was handed out.
-    int first_deliveries() const noexcept { return entries_.empty() ? 0 : entries_.front().deliveries; }
 
     bool is_live() const noexcept { return is_live_; }
     std::size_t queued() const noexcept { return queued_; }
@@ -180,12 +212,15 @@ private:
         std::uint32_t life = 0;
         std::uint64_t key = 0;
         int deliveries = 0;
+        int earlier = 0;        // hand-outs that are no tries: perhaps by an owner that died, or before it was parked
+        std::size_t charge = 0; // of the memory that it keeps
         bool is_replay = false;
         bool was_parked = false;
         status now = status::queued;
         steady_time not_before{};
 
         const recorded_event& event() const noexcept { return page[index]; }
+        int reported() const noexcept { return deliveries + earlier; }
     };
     struct batch {
         sequence_number first = 0;
@@ -211,6 +246,8 @@ private:
     }
 
     void push(const event_page& page, std::span<const arrival> events);
+    entry& append(entry next);
+    bool is_announced(const entry& what) const noexcept;
     void queue_again(entry& what);
     void release_key(const entry& what);
     void settle(consumer& who, sequence_number which, status to);
@@ -244,8 +281,14 @@ private:
     std::vector<std::uint64_t> waiting_keys_; // of one take(): keys whose first event cannot be taken yet
     consumer_id last_consumer_ = 0;
     steady_time next_retry_ = steady_time::max();
-    int earlier_deliveries_ = 0;
-    std::size_t redelivered_ = 0; // events still to come that were handed out before
+
+    announcement earlier_;         // of the owners before
+    std::int64_t announced_ = 0;   // what the row covers
+    std::optional<batch> wanted_;  // the hand-out that waits for an announcement
+    std::int64_t furthest_ = 0;    // position that was ever handed out
+    bool has_handed_out_ = false;  // since the last announcement was made
+    int waits_ = 0;                // hand-outs that waited, since it was quiet
+    std::int64_t looks_ahead_ = 0; // positions
 };
 
 } // namespace eventstore::delivery

@@ -178,7 +178,7 @@ BOOST_FIXTURE_TEST_CASE(what_was_not_handed_out_cannot_be_acknowledged, store_fi
         batch->ack();
         batch->ack(); // twice is once
         co_await all.unsubscribe();
-        expect_code(es::errc::subscription_lost, [&] { all.ack_through_position(1); });
+        expect_code(es::errc::subscription_ended, [&] { all.ack_through_position(1); });
     };
     with_store(body);
 }

@@ -47,6 +47,8 @@ public:
             server_answers();
             answer_arrives();
             park();
+            announce();
+            is_announced();
             for (auto& [who, held] : held_) {
                 while (!held.empty()) acknowledge(who, 0);
                 take(who);
@@ -75,7 +77,7 @@ private:
 
     void step() {
         now_ += std::chrono::milliseconds(pick(3));
-        switch (pick(14)) {
+        switch (pick(17)) {
         case 0:
         case 1: {
             for (int i = 1 + pick(4); i > 0; --i) log_.append(std::string(1, static_cast<char>('a' + pick(4))));
@@ -107,6 +109,10 @@ private:
             const auto which = index_below(held_[who].size());
             if (chance(2)) {
                 state_->give_back(who, held_[who][which].first, held_[who][which].count);
+                if (held_[who][which].delivery == 1) {
+                    for (std::uint32_t i = 0; i < held_[who][which].count; ++i)
+                        handed_out_.erase(held_[who][which].events[i].position());
+                }
                 held_[who].erase(held_[who].begin() + static_cast<std::ptrdiff_t>(which));
             } else {
                 acknowledge_part(who, held_[who][which]);
@@ -125,6 +131,8 @@ private:
             }
             break;
         }
+        case 14: return announce();
+        default: return is_announced();
         }
         check();
     }
@@ -136,6 +144,10 @@ private:
         if (log_.has(stream_)) known_life_ = log_.life_at(log_.head() + 1);
         if (known_life_ && *known_life_ != log_.life_at(from.position)) from.version = 0;
         state_.emplace(how_, from);
+        announcing_.reset();
+        state_->remember(row_);
+        before_ = row_;
+        filtered_.clear();
         held_.clear();
         pending_read_.reset();
         answer_.reset();
@@ -145,8 +157,10 @@ private:
         published_ = log_.head(); // the feed is there first, and tells from here on
     }
 
+    // The checkpoint is what was written last: perhaps without an answer.
     void crash() {
-        checkpoint_ = state_->done().where;
+        if (!announcing_) announce();
+        if (chance(2)) commit(*announcing_);
         for (auto each = done_.begin(); each != done_.end();)
             each = is_before_checkpoint(*each) ? std::next(each) : done_.erase(each);
         start();
@@ -181,7 +195,65 @@ private:
         if (chance(20))
             state_->live_missed(covered);
         else
-            state_->live(page, all, first, covered);
+            goes_live(page, all, first, covered);
+    }
+
+    void goes_live(const event_page& page, const std::vector<arrival>& all, place first, place covered) {
+        std::vector<std::uint32_t> which;
+        for (const arrival& each : all) which.push_back(each.index);
+        const auto room = state_->open_for(page, which, first, covered);
+        if (!room.is_open) return;
+        std::size_t end = room.skip;
+        std::size_t bytes = 0;
+        for (; end < all.size() && end - room.skip < room.events; ++end) {
+            const std::size_t size = page[all[end].index].data().size();
+            if (bytes + size > room.bytes && !(room.is_empty && end == room.skip)) break;
+            bytes += size;
+            filter(page[all[end].index]);
+        }
+        const recorded_event* const last = end == 0 ? nullptr : &page[all[end - 1].index];
+        place through;
+        if (end == all.size())
+            through = covered;
+        else if (last)
+            through = {last->position(), how_.of_log ? 0 : last->version()};
+        state_->live(page, std::span(all).subspan(room.skip, end - room.skip), through, end == all.size());
+    }
+
+    void filter(const recorded_event& event) {
+        BOOST_TEST(filtered_.insert(event.position()).second, "position " << event.position() << " is filtered twice");
+    }
+
+    // The row is written, and its answer comes later, or not at all.
+    struct writing {
+        subscription_state::announcement row;
+        place checkpoint;
+    };
+    void announce() {
+        if (announcing_) return;
+        const place reached = state_->done().where;
+        announcing_ = writing{state_->announce(), reached};
+    }
+    void commit(const writing& what) {
+        row_ = what.row;
+        checkpoint_ = what.checkpoint;
+    }
+    void is_announced() {
+        if (!announcing_) return;
+        const auto written = *std::exchange(announcing_, std::nullopt);
+        const bool is_lost = chance(5);
+        if (!is_lost || chance(2)) commit(written);
+        if (!is_lost) state_->announced(written.row);
+    }
+
+    // What was handed out before never says that it was not; what was not says so, unless its owner could not know.
+    void check_delivery(const recorded_event& event, int delivery) {
+        const auto position = event.position();
+        if (handed_out_.contains(position))
+            BOOST_TEST(delivery > 1, "the event at " << position << " had been handed out");
+        else if (position > std::max(before_.delivered, before_.through))
+            BOOST_TEST(delivery == 1, "nobody ever had the event at " << position);
+        handed_out_.insert(position);
     }
 
     // What the page shows is decided here; the feed may get further before it arrives.
@@ -216,6 +288,7 @@ private:
             if (is_doubtful) return is_same_event_ ? state_->page_failed() : state_->restart();
         }
         const auto all = test::all_of(page);
+        for (const recorded_event& each : page) filter(each);
         place through{page.next_from() - 1, 0};
         if (!how_.of_log) through = page.empty() ? place() : place{page.back().position(), page.back().version()};
         state_->page_arrived(page, all, through, page.complete());
@@ -231,6 +304,7 @@ private:
             const recorded_event& event = taken->events[i];
             if (how_.by_stream) BOOST_TEST(event.stream() == taken->events[0].stream());
             check_order(who, event);
+            check_delivery(event, taken->delivery);
             BOOST_TEST((!not_before_.contains(event.position()) || not_before_[event.position()] <= now_));
             BOOST_TEST(!done_.contains(event.position()), "the event at " << event.position() << " came again");
             BOOST_TEST(in_flight_at(event.position()) == 0u, "the event at " << event.position() << " is out twice");
@@ -322,7 +396,6 @@ private:
         const std::int64_t now = how_.of_log ? reached.where.position : reached.where.version;
         const std::int64_t before = how_.of_log ? checkpoint_.position : checkpoint_.version;
         if (how_.of_log || log_.life_at(log_.head() + 1) == 0) BOOST_TEST(now >= before); // a new life begins at 0
-        if (chance(3)) checkpoint_ = reached.where;
         BOOST_TEST(state_->queued() <= how_.max_queued + how_.max_batch * how_.max_in_flight * held_.size());
     }
 
@@ -359,6 +432,11 @@ private:
     bool is_same_event_ = false;
     std::vector<subscription_state::refusal> exhausted_;
     std::map<std::int64_t, steady_time> not_before_;
+    subscription_state::announcement row_;    // what the database says
+    subscription_state::announcement before_; // and said, when this owner took over
+    std::optional<writing> announcing_;
+    std::set<std::int64_t> handed_out_; // ever, by anyone
+    std::set<std::int64_t> filtered_;   // by this owner
     std::set<std::int64_t> just_taken_;
     place checkpoint_;
     steady_time now_{std::chrono::hours(1)};

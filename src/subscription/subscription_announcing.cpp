@@ -1,0 +1,86 @@
+// What the row of a subscription says of hand-outs.
+//
+// An event that was handed out must never be taken for a new one by the next owner, and one that nobody had must not be
+// counted. So an event is announced before it is handed out for the first time: a hand-out that is not covered waits
+// until the row was written. After a number of such waits without a pause, the row looks ahead, twice as far with each
+// further wait, so that a busy subscription hardly ever waits. What an owner that died had looked ahead over may or may
+// not have been handed out: the next one reports that, and does not count it as a try.
+#include "subscription/subscription_state.hpp"
+
+#include <algorithm>
+
+namespace eventstore::delivery {
+
+namespace {
+
+constexpr int exact_waits = 16;
+constexpr std::int64_t furthest_look = std::int64_t{1} << 20;
+
+} // namespace
+
+void subscription_state::remember(const announcement& row) noexcept {
+    earlier_ = row;
+    announced_ = std::max({announced_, row.delivered, row.through});
+}
+
+// One of a stream's former life has no successor that could be mistaken, and a parked event keeps its own count.
+bool subscription_state::is_announced(const entry& what) const noexcept {
+    return what.is_replay || what.life < life_ || what.event().link_position() <= announced_;
+}
+
+subscription_state::announcement subscription_state::announce() {
+    announcement row;
+    const auto is_wanted = [&](sequence_number which) {
+        return wanted_ && which >= wanted_->first && which < wanted_->first + wanted_->count;
+    };
+    const std::int64_t before = std::max(earlier_.delivered, earlier_.through);
+    bool is_run = true;
+    for (auto which = first_; which < end(); ++which) {
+        const entry& each = at(which);
+        if (each.is_replay) continue; // those that are done out of order come again, too, should the owner die
+        const std::int64_t position = each.event().link_position();
+        const bool is_next = is_wanted(which);
+        if (each.reported() > 0 || is_next) row.through = std::max(row.through, position);
+        if (const int times = each.deliveries + (is_next ? 1 : 0); is_run && times > 0) {
+            is_run = row.deliveries == 0 || row.deliveries == times;
+            if (!is_run) continue;
+            row.deliveries = times;
+            row.delivered = position;
+            continue;
+        }
+        is_run = false;
+        const bool may_follow = wanted_ && which < wanted_->first + wanted_->count;
+        if (position > std::max(furthest_, before) && !may_follow) break;
+    }
+    if (before > received_.position) { // of owners before, and not received yet
+        row.through = std::max(row.through, before);
+        if (row.deliveries == 0 && entries_.empty()) {
+            row.deliveries = earlier_.deliveries;
+            row.delivered = earlier_.delivered;
+        }
+    }
+
+    if (wanted_) {
+        if (waits_ >= exact_waits) looks_ahead_ = std::clamp(looks_ahead_ * 2, std::int64_t{8}, furthest_look);
+    } else if (!has_handed_out_) { // it is quiet
+        waits_ = 0;
+        looks_ahead_ = 0;
+    }
+    has_handed_out_ = false;
+    if (looks_ahead_ > 0) {
+        const std::int64_t next = entries_.empty() ? received_.position : 0;
+        row.through = std::max({row.through, furthest_, next}) + looks_ahead_;
+    }
+    announced_ = std::min(announced_, std::max(row.delivered, row.through));
+    return row;
+}
+
+bool subscription_state::announced(const announcement& written) noexcept {
+    announced_ = std::max(written.delivered, written.through);
+    if (!wanted_) return false;
+    ++waits_;
+    wanted_.reset(); // who still wants it says so again
+    return true;
+}
+
+} // namespace eventstore::delivery

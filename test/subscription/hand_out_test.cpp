@@ -1,0 +1,148 @@
+// When an event may be handed out, and what the database knows of it then.
+
+#include "made_log.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <string>
+
+BOOST_AUTO_TEST_SUITE(hand_out_test)
+
+using namespace eventstore;
+using namespace eventstore::delivery;
+using test::made_log;
+
+namespace {
+
+const steady_time now{std::chrono::hours(1)};
+
+/// A subscription to a log of so many events, all of them queued.
+class queue_of {
+public:
+    explicit queue_of(
+        int events, subscription_state::announcement before = {}, subscription_state::settings how = one())
+        : state(how, place()), me(state.join()) {
+        state.remember(before);
+        for (int i = 0; i < events; ++i) log.append("a");
+        read();
+    }
+
+    static subscription_state::settings one() { return of_batches(1); }
+    static subscription_state::settings of_batches(std::size_t max_batch) {
+        subscription_state::settings how;
+        how.max_batch = max_batch;
+        how.max_queued = 10'000;
+        how.max_in_flight = 10'000;
+        return how;
+    }
+
+    void read() {
+        const auto wish = state.wish();
+        if (!wish) return;
+        const event_page page = log.page(wish->from - 1, log.head(), {}, wish->count);
+        const auto all = test::all_of(page);
+        state.page_arrived(page, all, {page.next_from() - 1, 0}, page.complete());
+    }
+    /// Takes a batch, and writes the row before it where that is needed; returns whether it was.
+    bool take(std::optional<subscription_state::hand_out>& to) {
+        to = state.take(me, now);
+        if (to) return false;
+        BOOST_REQUIRE(state.wants_announcement());
+        row = state.announce();
+        BOOST_TEST(state.announced(row));
+        to = state.take(me, now);
+        BOOST_REQUIRE(to.has_value());
+        return true;
+    }
+
+    made_log log;
+    subscription_state state;
+    consumer_id me;
+    subscription_state::announcement row; // as it was written last
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(the_row_says_that_it_is_handed_out_before_it_is) {
+    queue_of mine(3);
+    BOOST_TEST(!mine.state.take(mine.me, now).has_value());
+    const auto row = mine.state.announce();
+    BOOST_TEST((row == subscription_state::announcement{1, 1, 1}));
+    BOOST_TEST(!mine.state.take(mine.me, now).has_value()); // it is still on its way
+    mine.state.announced(row);
+    const auto first = mine.state.take(mine.me, now);
+    BOOST_TEST_REQUIRE(first.has_value());
+    BOOST_TEST(first->events[0].position() == 1);
+    BOOST_TEST(first->delivery == 1);
+    BOOST_TEST(!mine.state.take(mine.me, now).has_value()); // the second one is not covered
+}
+
+BOOST_AUTO_TEST_CASE(an_owner_that_handed_out_nothing_leaves_no_trace) {
+    queue_of mine(3);
+    BOOST_TEST((mine.state.announce() == subscription_state::announcement()));
+}
+
+BOOST_AUTO_TEST_CASE(the_next_owner_counts_what_was_handed_out_and_nothing_else) {
+    queue_of heir(4, {2, 3, 3}); // two of them three times, and perhaps the third one
+    std::optional<subscription_state::hand_out> batch;
+    for (const int expected : {4, 4, 2, 1}) {
+        heir.take(batch);
+        BOOST_TEST(batch->delivery == expected);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_may_have_been_handed_out_is_no_try) {
+    subscription_state::settings how = queue_of::one();
+    how.max_retries = 1;
+    queue_of heir(1, {0, 0, 1}, how);
+    std::optional<subscription_state::hand_out> batch;
+    heir.take(batch);
+    BOOST_TEST(batch->delivery == 2);
+    const auto refused = heir.state.refuse(heir.me, batch->first, batch->count, now);
+    BOOST_TEST(refused.count == 0u); // it is tried once more
+}
+
+BOOST_AUTO_TEST_CASE(a_batch_waits_until_all_of_it_is_covered) {
+    queue_of mine(5, {}, queue_of::of_batches(3));
+    std::optional<subscription_state::hand_out> batch;
+    BOOST_TEST(mine.take(batch));
+    BOOST_TEST(batch->count == 3u);
+    BOOST_TEST((mine.row == subscription_state::announcement{3, 1, 3}));
+    BOOST_TEST(mine.take(batch));
+    BOOST_TEST(batch->count == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(a_busy_subscription_hardly_ever_waits_and_a_quiet_one_is_exact_again) {
+    queue_of mine(1000);
+    std::optional<subscription_state::hand_out> batch;
+    int waits = 0;
+    for (int i = 1; i <= 1000; ++i) {
+        waits += mine.take(batch) ? 1 : 0;
+        if (i <= 16) BOOST_TEST(mine.row.through == i);
+        mine.state.acknowledge(mine.me, batch->first, batch->count);
+        mine.read();
+    }
+    BOOST_TEST(waits > 16);
+    BOOST_TEST(waits < 30);
+    mine.state.announced(mine.state.announce());
+    BOOST_TEST((mine.state.announce().through == 0)); // nothing was handed out since
+    mine.state.announced(mine.state.announce());
+    mine.log.append("a");
+    const event_page page = mine.log.page(1000, 1001);
+    const std::vector<std::uint32_t> which{0};
+    const auto room = mine.state.open_for(page, which, {}, {1001, 0});
+    BOOST_TEST_REQUIRE(room.is_open);
+    mine.state.live(page, test::all_of(page), {1001, 0}, true);
+    BOOST_TEST(mine.take(batch));
+    BOOST_TEST(mine.row.through == 1001);
+}
+
+BOOST_AUTO_TEST_CASE(what_goes_back_unseen_was_not_handed_out) {
+    queue_of mine(1);
+    std::optional<subscription_state::hand_out> batch;
+    mine.take(batch);
+    mine.state.give_back(mine.me, batch->first, batch->count);
+    BOOST_TEST((mine.state.announce() == subscription_state::announcement()));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
