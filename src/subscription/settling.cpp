@@ -41,7 +41,8 @@ std::optional<shared_subscription::settlement> shared_subscription::collect(stea
     what.from = row_position_;
     what.timeline = timeline_;
     what.seen = state_->received().position;
-    if (seen_at_.position == what.seen) what.seen_event = seen_event_;
+    // Of a stream it may be one that the filter has left out, at another position; there the checkpoint's has to do.
+    if (is_log() && seen_at_.position == what.seen) what.seen_event = seen_event_;
     what.handed_out = state_->announce();
     what.releases = releases;
     what.is_urgent = releases || is_moved;

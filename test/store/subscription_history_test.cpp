@@ -102,6 +102,32 @@ BOOST_FIXTURE_TEST_CASE(an_idle_owner_finds_out_that_another_event_stands_where_
     });
 }
 
+// Renewals show what was seen last, and what a filter leaves out is no other event.
+BOOST_FIXTURE_TEST_CASE(a_filter_at_the_end_of_a_stream_is_no_lost_log, store_fixture) {
+    with_store([&](es::store store) -> asio::awaitable<void> {
+        const es::event_data wanted("Wanted", "1");
+        co_await store.append("a", es::any_version, wanted);
+        co_await store.append("b", es::any_version, counted(2));
+        co_await store.append("a", es::any_version, counted(3));
+        const auto some = [] { return es::subscription_options().type("Wanted").lease(300ms); };
+        es::subscription one = co_await store.subscribe("a", "one", some());
+        es::subscription all = co_await store.subscribe_to_all("all", some());
+        auto of_one = co_await one.next(5s);
+        of_one->ack();
+        auto of_all = co_await all.next(5s);
+        of_all->ack();
+        const auto beat = [&] { return number("select min(beat) from eventstore.subscriptions"); };
+        const std::int64_t before = beat();
+        co_await eventually([&] { return beat() > before + 5; });
+        const es::event_data another("Wanted", "2");
+        co_await store.append("a", es::any_version, another);
+        auto batch = co_await one.next(5s);
+        BOOST_TEST((batch && batch->size() == 1u));
+        auto same = co_await all.next(5s);
+        BOOST_TEST((same && same->size() == 1u));
+    });
+}
+
 BOOST_FIXTURE_TEST_CASE(waiting_for_a_position_that_does_not_exist_yet_waits_for_it, store_fixture) {
     with_store([&](es::store store) -> asio::awaitable<void> {
         const es::store other = co_await es::open(options());
