@@ -193,4 +193,23 @@ BOOST_FIXTURE_TEST_CASE(the_names_of_streams_are_those_of_the_log_that_is_there,
     with_store(body);
 }
 
+// The tables of a backup come one after the other, events before streams.
+BOOST_FIXTURE_TEST_CASE(events_whose_stream_is_still_to_come_are_not_passed_over, store_fixture) {
+    const auto body = [&](es::store store) -> asio::awaitable<void> {
+        co_await append_elsewhere(*this, "a", 1);
+        co_await append_elsewhere(*this, "b", 1);
+        ask("create table eventstore.to_come as select * from eventstore.streams where name = 'b';"
+            "alter table eventstore.streams disable trigger user; delete from eventstore.streams where name = 'b'");
+        co_await expect_error(es::errc::database_error, store.read_all());
+        es::subscription all = co_await store.subscribe_to_all("all", one_by_one());
+        const texts nothing = co_await receive(all, 0);
+        TEST_SAME(nothing, texts());
+        ask("insert into eventstore.streams overriding system value select * from eventstore.to_come;"
+            "alter table eventstore.streams enable trigger user; drop table eventstore.to_come");
+        const texts both = co_await receive(all, 2);
+        TEST_SAME(both, texts({"new1", "new1"}));
+    };
+    with_store(body);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
