@@ -41,13 +41,17 @@ void combined::part::start() {
     if (const auto owner = owner_.lock()) owner->add(std::static_pointer_cast<part>(shared_from_this()));
 }
 
-void combined::part::cancel() noexcept { end(failure(errc::cancelled, "asking was cancelled")); }
+void combined::part::cancel() noexcept { give_up(errc::cancelled); }
+void combined::part::expire() noexcept { give_up(errc::timeout); }
 
-void combined::part::expire() noexcept {
+void combined::part::give_up(errc why) noexcept {
+    const auto owner = owner_.lock();
     failure::facts facts;
-    facts.message = "asking for many stores at once: no answer in time";
+    facts.outcome_unknown = owner && owner->what_.writes && is_asked_.load();
+    facts.message = message(owner ? owner->what_.doing : "asking", " for many stores at once",
+        why == errc::cancelled ? " was cancelled" : ": no answer in time");
     facts.retry_helps = true;
-    end(failure(errc::timeout, std::move(facts)));
+    end(failure(why, std::move(facts)));
 }
 
 combined::combined(question what, asio::any_io_executor executor, std::shared_ptr<detail::deadlines> timers,
@@ -99,8 +103,9 @@ void combined::gathered() {
 
 asio::awaitable<void> combined::carry_out(parts all) {
     const auto self = shared_from_this();
-    const auto statement =
-        std::make_shared<postgres::lone_statement>(text_for(all), what_.types, what_.doing, what_.is_read);
+    const auto statement = std::make_shared<postgres::lone_statement>(text_for(all), what_.types, what_.doing);
+    statement->what.writes = what_.writes;
+    for (const auto& each : all) each->is_asked_.store(true);
     auto asking = postgres::pool::execute(
         pool_, statement->what, what_.arguments(all), std::chrono::steady_clock::now() + timeout_);
     auto answer = co_await std::move(asking);

@@ -13,6 +13,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <functional>
@@ -48,11 +49,14 @@ public:
         void end(result<answer> how);
 
     private:
+        friend class combined;
         void start() override;
         void cancel() noexcept override;
         void expire() noexcept override;
+        void give_up(errc why) noexcept;
 
         const std::weak_ptr<combined> owner_;
+        std::atomic<bool> is_asked_{false};
     };
     using parts = std::vector<std::shared_ptr<part>>;
 
@@ -62,7 +66,7 @@ public:
         std::string_view sql;
         std::vector<postgres::type_oid> types;
         std::string doing;
-        bool is_read = true;
+        bool writes = false;
         bool may_have_no_row = false;
         std::size_t most_at_once =
             334; ///< planning takes longer with each, and meanwhile the connection serves nobody else

@@ -67,7 +67,7 @@ asio::awaitable<result<int>> find_version(
     const std::string table = table_of(schema);
     // In two steps: a statement that fails holds up those of others that share its connection.
     const auto look = std::make_shared<lone_statement>("select to_regclass($1) is not null",
-        std::vector<postgres::type_oid>(1, postgres::type_oid::text), std::string(doing), true);
+        std::vector<postgres::type_oid>(1, postgres::type_oid::text), std::string(doing));
     postgres::parameters arguments;
     arguments.add(table);
     auto looking = postgres::pool::execute(through, look->what, std::move(arguments), deadline);
@@ -75,8 +75,8 @@ asio::awaitable<result<int>> find_version(
     if (!there) co_return there.error();
     if (!postgres::rows(there->get()).boolean(0, 0)) co_return 0;
 
-    const auto ask = std::make_shared<lone_statement>(
-        version_in(table), std::vector<postgres::type_oid>(), std::string(doing), true);
+    const auto ask =
+        std::make_shared<lone_statement>(version_in(table), std::vector<postgres::type_oid>(), std::string(doing));
     auto asking = postgres::pool::execute(through, ask->what, postgres::parameters(), deadline);
     const auto answer = co_await std::move(asking);
     if (!answer) co_return answer.error();

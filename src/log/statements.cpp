@@ -199,13 +199,11 @@ statements::statements(std::string_view schema, std::size_t first_index) : next_
         make(schema, "record_snapshot", sql::record_snapshot, {text, int8, text, bytea, bytea}, "recording a snapshot");
     read_snapshot = make(schema, "read_snapshot", sql::read_snapshot, {text}, "reading a snapshot");
     delete_snapshot = make(schema, "delete_snapshot", sql::delete_snapshot, {text}, "deleting a snapshot");
-    // In a transaction of several callers two of these could wait for each other's rows.
-    for (postgres::statement* each : {&record_snapshot, &delete_snapshot}) each->is_read = !(each->is_alone = true);
-    for (postgres::statement* each : {&delete_stream, &purge_stream, &restore_stream})
-        each->is_read = !(each->is_alone = true);
-    for (postgres::statement* each : {&announce, &claim_subscription, &settle_subscriptions, &park_events,
-             &delete_subscription, &reset_subscription, &release_parked, &unpark_events})
-        each->is_read = false;
+    for (postgres::statement* each :
+        {&append_event, &append_events, &append_events_or_fail, &announce, &claim_subscription, &settle_subscriptions,
+            &park_events, &unpark_events, &release_parked, &delete_subscription, &reset_subscription, &delete_stream,
+            &purge_stream, &restore_stream, &record_snapshot, &delete_snapshot})
+        each->writes = true;
 }
 
 } // namespace eventstore::log

@@ -38,7 +38,6 @@ public:
     explicit farewell(const std::string& name) {
         what_.text = detail::message("deallocate \"", name, "\"");
         what_.is_prepared = false;
-        what_.is_read = false;
     }
     const statement& what() const noexcept override { return what_; }
     const parameters& arguments() const noexcept override { return arguments_; }
@@ -131,7 +130,7 @@ void connection::send(std::span<const std::shared_ptr<request>> group) {
         }
     }
     in_flight_.push_back({step::end_of_group, group.size() == 1 ? group.front() : nullptr});
-    if (PQpipelineSync(handle_) == 0) return break_off(connection_failure(handle_, "sending to PostgreSQL"));
+    if (PQpipelineSync(handle_) == 0) return sending_failed();
     if (prepared_.has_gone()) deallocate();
     flush();
 }
@@ -141,8 +140,7 @@ void connection::deallocate() {
     for (const std::string& name : prepared_.take_gone()) {
         if (!handle_) return;
         const auto next = std::make_shared<farewell>(name);
-        if (!send_one(next) || PQpipelineSync(handle_) == 0)
-            return break_off(connection_failure(handle_, "sending to PostgreSQL"));
+        if (!send_one(next) || PQpipelineSync(handle_) == 0) return sending_failed();
         in_flight_.push_back({step::end_of_group, nullptr});
     }
 }
@@ -178,9 +176,16 @@ bool connection::send_one(const std::shared_ptr<request>& next) {
     return true;
 }
 
+// What the server has said before it went may be on this side already.
+void connection::sending_failed() {
+    const auto self = shared_from_this();
+    const failure why = connection_failure(handle_, "sending to PostgreSQL");
+    if (receive()) break_off(why);
+}
+
 void connection::flush() {
     const int left = PQflush(handle_);
-    if (left < 0) return break_off(connection_failure(handle_, "sending to PostgreSQL"));
+    if (left < 0) return sending_failed();
     if (left > 0 && !writing_) {
         writing_ = true;
         descriptor_->async_wait(asio::posix::stream_descriptor::wait_write,
@@ -230,13 +235,16 @@ void connection::on_readable() {
 bool connection::receive() {
     while (handle_ && !in_flight_.empty() && PQisBusy(handle_) == 0) {
         result_handle answer(PQgetResult(handle_));
+        // Of a connection that is lost, too, what has come before that counts.
+        const bool is_lost = PQstatus(handle_) == CONNECTION_BAD;
         if (!answer) {
-            if (PQstatus(handle_) == CONNECTION_BAD) return true;
-            finish_statement();
+            if (!finish_statement() && is_lost) return true;
             continue;
         }
         // What libpq itself says of a broken connection is no answer.
-        if (PQstatus(handle_) == CONNECTION_BAD && !PQresultErrorField(answer.get(), PG_DIAG_SQLSTATE)) return true;
+        if (is_lost && PQresultStatus(answer.get()) == PGRES_FATAL_ERROR &&
+            !PQresultErrorField(answer.get(), PG_DIAG_SQLSTATE))
+            return true;
         // The server is going, and an answer that says so leaves the outcome open.
         const char* severity = PQresultErrorField(answer.get(), PG_DIAG_SEVERITY_NONLOCALIZED);
         if (severity && (std::strcmp(severity, "FATAL") == 0 || std::strcmp(severity, "PANIC") == 0)) {
@@ -252,8 +260,10 @@ bool connection::receive() {
 }
 
 // The null that libpq returns after the results of each statement.
-void connection::finish_statement() {
-    if (in_flight_.front().kind != step::end_of_group && in_flight_.front().answered) in_flight_.pop_front();
+bool connection::finish_statement() {
+    if (in_flight_.front().kind == step::end_of_group || !in_flight_.front().answered) return false;
+    in_flight_.pop_front();
+    return true;
 }
 
 void connection::take_result(result_handle answer) {
@@ -274,12 +284,12 @@ void connection::take_result(result_handle answer) {
         front.answered = true;
         if (!whose) break;
         if (status == PGRES_PIPELINE_ABORTED) {
-            front.whose = nullptr;
+            leave_out(whose.get());
             whose->on_skipped();
         } else if (prepares_ && whose->what().is_prepared && is_forgotten_statement(answer.get())) {
             // Its preparation was skipped with another group.
             prepared_.forget(whose->what().index);
-            front.whose = nullptr;
+            leave_out(whose.get());
             whose->on_skipped();
         } else {
             whose->on_answer(std::move(answer));
@@ -297,6 +307,14 @@ void connection::take_result(result_handle answer) {
             if (whose) whose->on_synced(&why);
         }
         break;
+    }
+}
+
+// It may be sent again at once: what is left of this attempt does not concern it any more.
+void connection::leave_out(const request* whose) {
+    for (expected_result& each : in_flight_) {
+        if (each.whose.get() == whose) each.whose = nullptr;
+        if (each.kind == step::end_of_group) return;
     }
 }
 
@@ -340,6 +358,10 @@ void connection::break_off(const failure& why) {
     const auto lost = std::exchange(in_flight_, {});
     // First the owner, so that what is sent again goes elsewhere.
     if (const auto tell = std::exchange(on_broken_, nullptr)) tell(why);
+    for (const expected_result& each : lost) {
+        if (each.whose) each.whose->on_lost_at_work();
+        if (each.kind == step::end_of_group) break;
+    }
     const request* last = nullptr;
     for (const expected_result& each : lost) {
         // A request stands here up to three times in a row: its preparation, itself, the end of its transaction.

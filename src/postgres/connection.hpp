@@ -41,6 +41,9 @@ public:
     virtual void on_synced(const failure* /*why*/) {}
     /// It was not carried out, because another one of its group failed. It may be sent again.
     virtual void on_skipped() = 0;
+    /// The connection is being lost while the server was at this one, or at one of its group: on_lost() follows. Those that
+    /// only waited behind them do not hear this.
+    virtual void on_lost_at_work() {}
     /// The connection ended before its transaction did. If it was sent, it may have been carried out.
     virtual void on_lost(const failure& why, bool was_sent) = 0;
 };
@@ -134,7 +137,9 @@ private:
     void on_readable();
     bool receive();
     void take_result(result_handle answer);
-    void finish_statement();
+    bool finish_statement();
+    void sending_failed();
+    void leave_out(const request* whose);
     void break_off(const failure& why);
     void close() noexcept;
     void pass_on_notices();

@@ -1,7 +1,7 @@
 #include "postgres/pool.hpp"
 
 #include "base/text.hpp"
-#include "postgres/sql_error.hpp"
+#include "postgres/pool_request.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -16,9 +16,6 @@ namespace eventstore::postgres {
 
 namespace {
 
-constexpr int most_skips = 100;
-constexpr int most_attempts = 5; // a statement that takes each connection down with it is not sent for ever
-
 std::uint64_t random_number() {
     thread_local std::mt19937_64 generator{std::random_device{}()};
     return generator();
@@ -27,96 +24,6 @@ std::uint64_t random_number() {
 failure closed_failure() { return failure(errc::store_closed, "the store is closed"); }
 
 } // namespace
-
-/// One execute(): what its caller waits for, and what its connection sends.
-class pool_request final : public detail::operation, public request {
-public:
-    pool_request(std::weak_ptr<pool> owner, const statement& what, parameters arguments)
-        : owner_(std::move(owner)),
-          what_(what),
-          set_(what.set ? what.set->weak_from_this().lock() : nullptr),
-          arguments_(std::move(arguments)) {}
-
-    const statement& what() const noexcept override { return what_; }
-    const parameters& arguments() const noexcept override { return arguments_; }
-
-    void on_answer(result_handle answer) override {
-        landed();
-        free_place();
-        if (!claim()) return;
-        if (PQresultStatus(answer.get()) == PGRES_FATAL_ERROR)
-            outcome = to_failure(answer.get(), what_.doing);
-        else
-            outcome = std::move(answer);
-        finish();
-    }
-    void on_skipped() override {
-        landed();
-        free_place();
-        if (++skipped_ >= most_skips)
-            fail(failure(errc::connection_lost, detail::message(what_.doing, ": it was skipped again and again")));
-        else
-            again();
-    }
-    void on_lost(const failure& why, bool was_sent) override {
-        landed();
-        if (was_sent && ++attempts_ >= most_attempts)
-            fail(why);
-        else
-            again();
-    }
-
-    void fail(const failure& why) {
-        if (!claim()) return;
-        outcome = why;
-        finish();
-    }
-    bool is_of(const statement_set* whose) const noexcept { return what_.set == whose; }
-
-    /// Counts it as on its way to the server; landed() is the end of that.
-    void takes_off() {
-        if (!what_.is_read) return;
-        if (const auto owner = owner_.lock()) owner->reads_in_flight_.fetch_add(1, std::memory_order_relaxed);
-        if (set_) set_->reads_in_flight.fetch_add(1, std::memory_order_relaxed);
-    }
-    void count_in(pool& owner) {
-        (what_.is_read ? owner.reads_ : owner.others_).fetch_add(1, std::memory_order_relaxed);
-        if (set_) (what_.is_read ? set_->reads : set_->others).fetch_add(1, std::memory_order_relaxed);
-    }
-
-    std::size_t slot = 0;
-    result<result_handle> outcome{result_handle()};
-
-private:
-    void start() override { again(); }
-    void again() {
-        if (const auto owner = owner_.lock(); owner && !is_claimed())
-            owner->submit(std::static_pointer_cast<pool_request>(shared_from_this()));
-    }
-    void landed() {
-        if (!what_.is_read) return;
-        if (const auto owner = owner_.lock()) owner->reads_in_flight_.fetch_sub(1, std::memory_order_relaxed);
-        if (set_) set_->reads_in_flight.fetch_sub(1, std::memory_order_relaxed);
-    }
-    void free_place() {
-        if (const auto owner = owner_.lock()) owner->answered(slot);
-    }
-    void cancel() noexcept override { fail(failure(errc::cancelled, detail::message(what_.doing, " was cancelled"))); }
-    void expire() noexcept override {
-        const auto owner = owner_.lock();
-        if (!owner || !claim()) return;
-        outcome = owner->last_failure(what_.doing);
-        owner->overdue(std::static_pointer_cast<pool_request>(shared_from_this()));
-        finish();
-    }
-
-    const std::weak_ptr<pool> owner_; // which holds this request in its queues
-    const statement& what_;
-    const std::shared_ptr<const statement_set> set_; // keeps what_
-    const parameters arguments_;
-    int attempts_ = 0;
-    int skipped_ = 0;
-};
 
 pool::pool(const store_options& options, asio::any_io_executor executor, std::shared_ptr<detail::deadlines> timers)
     : options_(options),
@@ -135,6 +42,15 @@ asio::awaitable<result<result_handle>> pool::execute(
     const auto waiting = std::make_shared<pool_request>(self, what, std::move(arguments));
     co_await detail::suspend(waiting, self->timers_.get(), deadline);
     co_return std::move(waiting->outcome);
+}
+
+asio::awaitable<result<pool::change>> pool::execute_change(
+    std::shared_ptr<pool> self, const statement& what, parameters arguments, steady_time deadline) {
+    const auto waiting = std::make_shared<pool_request>(self, what, std::move(arguments));
+    co_await detail::suspend(waiting, self->timers_.get(), deadline);
+    if (!waiting->outcome) co_return waiting->outcome.error();
+    change done{std::move(*waiting->outcome), waiting->is_repeated};
+    co_return std::move(done);
 }
 
 void pool::submit(std::shared_ptr<pool_request> next) {
@@ -176,27 +92,34 @@ void pool::send(std::size_t index) {
         outbox = std::exchange(slots_[index].outbox, {});
         link = slots_[index].link;
     }
+    // What is sent as one group is one transaction: a statement that fails undoes those before it.
     std::vector<std::shared_ptr<request>> group;
+    std::vector<std::shared_ptr<pool_request>> alone;
     group.reserve(outbox.size());
     for (auto& each : outbox) {
-        if (each->is_claimed()) {
+        if (!each->begin_sending()) {
             answered(index);
             continue;
         }
-        each->takes_off();
         if (link) each->count_in(*this);
-        group.push_back(std::move(each));
+        if (each->goes_alone())
+            alone.push_back(std::move(each));
+        else
+            group.push_back(std::move(each));
     }
-    if (group.empty()) return;
-    if (link) {
-        std::vector<std::shared_ptr<request>> alone;
-        std::erase_if(group, [&](const auto& each) { return each->what().is_alone && (alone.push_back(each), true); });
-        if (!group.empty()) link->send(group);
-        for (const auto& each : alone) link->send(std::span(&each, 1));
+    if (!link) {
+        const failure gone(errc::connection_lost, "the connection to PostgreSQL was lost");
+        for (const auto& each : group) each->on_lost(gone, false);
+        for (const auto& each : alone) each->on_lost(gone, false);
         return;
     }
-    const failure gone(errc::connection_lost, "the connection to PostgreSQL was lost");
-    for (const auto& each : group) each->on_lost(gone, false);
+    if (!group.empty()) link->send(group);
+    // Last what may end the connection: the others have been answered by then.
+    std::ranges::stable_partition(alone, [](const auto& each) { return !each->is_suspect(); });
+    for (const auto& each : alone) {
+        const std::shared_ptr<request> one[] = {each};
+        link->send(one);
+    }
 }
 
 void pool::open_more() {
@@ -318,6 +241,11 @@ void pool::broken(std::size_t index, const failure& why) {
         check_closed();
     else
         assign();
+}
+
+bool pool::take_unreplicated(std::size_t index) {
+    const std::lock_guard lock(mutex_);
+    return slots_[index].link && slots_[index].link->take_unreplicated();
 }
 
 failure pool::last_failure(std::string_view doing) const {

@@ -1,4 +1,4 @@
-/// A few connections, shared by many callers' reads.
+/// A few connections, shared by many callers.
 #pragma once
 
 #include "base/asio_calls.hpp"
@@ -22,8 +22,9 @@ namespace eventstore::postgres {
 
 class pool_request;
 
-/// Runs statements that change nothing, or may be run twice: one whose connection breaks is sent again on another.
-/// Thread safe.
+/// Runs statements that change nothing, or may be run twice: one whose connection breaks is sent again on another. Reads of
+/// many callers share a transaction; a statement that writes has its own, and has succeeded once that is committed. Thread
+/// safe.
 class pool : public std::enable_shared_from_this<pool>, private detail::live_object {
 public:
     pool(const store_options& options, asio::any_io_executor executor, std::shared_ptr<detail::deadlines> timers);
@@ -31,8 +32,18 @@ public:
 
     /// Runs a statement and returns its rows, or the failure. Resumes on the caller's executor.
     ///
-    /// Cancelled or out of time it ends at once; the statement's answer is dropped when it comes.
+    /// Cancelled or out of time it ends at once; the statement's answer is dropped when it comes. The failure of a statement
+    /// that writes says `outcome_unknown` if it may have been carried out all the same.
     static asio::awaitable<result<result_handle>> execute(
+        std::shared_ptr<pool> self, const statement& what, parameters arguments, steady_time deadline);
+
+    /// The answer to a statement that writes.
+    struct change {
+        result_handle answer;
+        bool is_repeated = false; ///< an earlier attempt, whose connection was lost, may have been carried out
+    };
+    /// execute(), for a statement that does not answer a second time as it has the first.
+    static asio::awaitable<result<change>> execute_change(
         std::shared_ptr<pool> self, const statement& what, parameters arguments, steady_time deadline);
 
     /// Fails what waits for a connection, and closes each connection when its last answer has come. `closed` is called
@@ -47,7 +58,7 @@ public:
 
     struct counts {
         std::uint64_t reads = 0;
-        std::uint64_t others = 0; ///< statements that are no reads
+        std::uint64_t others = 0; ///< statements that write
         std::uint64_t connects = 0;
         std::size_t connections = 0;
         std::size_t reads_in_flight = 0;
@@ -74,7 +85,8 @@ private:
     void overdue(const std::shared_ptr<pool_request>& late);
     void drop_idle();
     void broken(std::size_t index, const failure& why);
-    void check_closed(); // with the mutex held
+    bool take_unreplicated(std::size_t index); // on the slot's strand
+    void check_closed();                       // with the mutex held
     failure last_failure(std::string_view doing) const;
 
     const store_options options_;

@@ -20,7 +20,7 @@ public:
     statement_set& operator=(const statement_set&) = delete;
 
     mutable std::atomic<std::uint64_t> reads{0};
-    mutable std::atomic<std::uint64_t> others{0}; ///< statements that are no reads
+    mutable std::atomic<std::uint64_t> others{0}; ///< statements that write
     mutable std::atomic<std::size_t> reads_in_flight{0};
 
 protected:
@@ -35,22 +35,20 @@ struct statement {
     std::string name; ///< of the prepared statement; the connection adds a number
     std::string text;
     std::vector<type_oid> types;
-    bool is_read = true;                ///< counted among the reads of a store
-    bool is_alone = false;              ///< shares no transaction with others: it locks something
+    bool writes = false;                ///< has a transaction of its own, at whose end it is told how it ended
     std::string doing;                  ///< for messages: "reading a stream"
     bool is_prepared = true;            ///< false: sent whole each time
     bool answers_in_text = false;       ///< every type can be read so; else in binary, whose types the reader must know
     const statement_set* set = nullptr; ///< that it is a member of
 };
 
-/// A statement that is a set by itself: made for one use, and sent whole.
+/// A statement that is a set by itself: made for one use, and sent whole. It reads, unless `what` is told otherwise.
 class lone_statement final : public statement_set {
 public:
-    lone_statement(std::string text, std::vector<type_oid> types, std::string doing, bool is_read) {
+    lone_statement(std::string text, std::vector<type_oid> types, std::string doing) {
         what.text = std::move(text);
         what.types = std::move(types);
         what.doing = std::move(doing);
-        what.is_read = is_read;
         what.is_prepared = false;
         what.set = this;
     }

@@ -90,13 +90,17 @@ asio::awaitable<result<void>> delete_value(
     arguments.add(expected.value());
     arguments.add(how == deletion::hard);
     arguments.add(make_uuid());
-    auto deleting = ask(core, core->statements->delete_stream, std::move(arguments), limit);
-    const auto answer = co_await std::move(deleting);
-    if (!answer) co_return answer.error();
-    const auto fields = postgres::rows(answer->get()).int8_array(0, 0);
+    auto deleting = postgres::pool::execute_change(
+        core->pool, core->statements->delete_stream, std::move(arguments), core->deadline(limit));
+    const auto change = co_await std::move(deleting);
+    if (!change) co_return change.error();
+    const auto fields = postgres::rows(change->answer.get()).int8_array(0, 0);
     if (fields.size() != 3 || !fields[0])
         co_return failure(errc::schema_too_new, "deleting a stream: the schema's answer is not understood");
-    if (*fields[0] != 0) co_return refused(stream, expected.value(), *fields[0], fields[1].value_or(0));
+    constexpr std::int64_t not_found = 4;
+    // By an attempt whose answer was lost it may have been deleted, and by somebody else its events removed since.
+    const bool is_gone = change->is_repeated && how == deletion::hard && *fields[0] == not_found;
+    if (*fields[0] != 0 && !is_gone) co_return refused(stream, expected.value(), *fields[0], fields[1].value_or(0));
     if (how == deletion::soft) co_return result<void>();
     co_return co_await purge(core, limit);
 }

@@ -154,9 +154,12 @@ asio::awaitable<void> change_throwing(
     if (checkpoint) arguments.add(*checkpoint);
     const postgres::statement& what =
         checkpoint ? core->statements->reset_subscription : core->statements->delete_subscription;
-    auto work = ask(core, what, std::move(arguments), core->deadline(limit));
-    const auto answer = co_await std::move(work);
-    const bool is_done = postgres::rows(answer.value().get()).boolean(0, 0);
+    auto work = postgres::pool::execute_change(core->pool, what, std::move(arguments), core->deadline(limit));
+    const auto outcome = co_await std::move(work);
+    const postgres::pool::change& change = outcome.value();
+    // What an attempt whose answer was lost may have removed is not there any more.
+    const bool is_done =
+        postgres::rows(change.answer.get()).boolean(0, 0) || (change.is_repeated && !checkpoint.has_value());
     for (const auto& each : core->keeper->named(name)) { // told at once, not by a notification
         each->check_soon();
         core->keeper->due(std::chrono::steady_clock::now());

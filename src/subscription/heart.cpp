@@ -61,7 +61,7 @@ public:
         how.types = {int8_array, int8_array, uuid_array, int8_array, int8_array, int8_array, uuid_array, int4_array,
             int8_array, uuid_array, int4_array, int8_array, int8_array, boolean_array};
         how.doing = "renewing the leases of subscriptions";
-        how.is_read = false;
+        how.writes = true;
         how.arguments = [](const log::combined::parts& all) {
             std::vector<const settlement*> list;
             for (const auto& each : all) {

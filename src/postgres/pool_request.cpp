@@ -1,0 +1,175 @@
+#include "postgres/pool_request.hpp"
+
+#include "base/text.hpp"
+#include "postgres/pool.hpp"
+#include "postgres/sql_error.hpp"
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace eventstore::postgres {
+
+namespace {
+
+using detail::message;
+
+constexpr int most_attempts = 5; // a statement that takes each connection down with it is not sent for ever
+constexpr int most_skips = 10;   // nothing but a pooler in between can skip what is sent alone
+
+} // namespace
+
+pool_request::pool_request(std::weak_ptr<pool> owner, const statement& what, parameters arguments)
+    : owner_(std::move(owner)),
+      what_(what),
+      set_(what.set ? what.set->weak_from_this().lock() : nullptr),
+      arguments_(std::move(arguments)) {}
+
+pool_request::~pool_request() = default;
+
+bool pool_request::begin_sending() {
+    {
+        // Decided together: who gives it up must know whether it was sent.
+        const std::lock_guard lock(mutex_);
+        if (is_claimed()) return false;
+        is_under_way_ = true;
+    }
+    is_in_flight_ = true;
+    was_at_work_ = false;
+    if (what_.writes) return true;
+    if (const auto owner = owner_.lock()) owner->reads_in_flight_.fetch_add(1, std::memory_order_relaxed);
+    if (set_) set_->reads_in_flight.fetch_add(1, std::memory_order_relaxed);
+    return true;
+}
+
+// Each attempt lands once, whatever its connection has to say of it afterwards.
+bool pool_request::landed() {
+    if (!std::exchange(is_in_flight_, false)) return false;
+    if (what_.writes) return true;
+    if (const auto owner = owner_.lock()) owner->reads_in_flight_.fetch_sub(1, std::memory_order_relaxed);
+    if (set_) set_->reads_in_flight.fetch_sub(1, std::memory_order_relaxed);
+    return true;
+}
+
+void pool_request::count_in(pool& owner) const {
+    (what_.writes ? owner.others_ : owner.reads_).fetch_add(1, std::memory_order_relaxed);
+    if (set_) (what_.writes ? set_->others : set_->reads).fetch_add(1, std::memory_order_relaxed);
+}
+
+void pool_request::on_answer(result_handle answer) {
+    if (!is_in_flight_) return;
+    const bool is_error = PQresultStatus(answer.get()) == PGRES_FATAL_ERROR;
+    if (what_.writes && !is_error) {
+        answer_ = std::move(answer); // until its commit
+        return;
+    }
+    landed();
+    free_place();
+    attempt_ended(false);
+    if (is_error)
+        fail(to_failure(answer.get(), what_.doing)); // its transaction is rolled back, whatever comes now
+    else
+        succeed(std::move(answer));
+}
+
+void pool_request::on_synced(const failure* why) {
+    if (!landed()) return;
+    free_place();
+    const auto owner = owner_.lock();
+    if (owner && owner->take_unreplicated(slot)) {
+        // Committed here, but the synchronous standby does not have it: neither a success nor a failure.
+        failure::facts facts;
+        facts.message = message(what_.doing, ": the server stopped waiting for its synchronous standby");
+        facts.retry_helps = true;
+        attempt_ended(true);
+        return fail(failure(errc::connection_lost, std::move(facts)));
+    }
+    attempt_ended(false);
+    if (!why) return succeed(std::move(answer_));
+    failure::facts facts = *why->operator->();
+    facts.message = message(what_.doing, ": ", why->message());
+    fail(failure(why->code(), std::move(facts)));
+}
+
+void pool_request::on_skipped() {
+    if (!landed()) return;
+    free_place();
+    attempt_ended(false);
+    is_apart_ = true; // or others that fail again and again would hold it up for ever
+    if (++skipped_ >= most_skips)
+        fail(failure(errc::connection_lost, message(what_.doing, ": it was skipped again and again")));
+    else
+        again();
+}
+
+void pool_request::on_lost(const failure& why, bool was_sent) {
+    if (!landed()) return;
+    answer_.reset();
+    attempt_ended(was_sent);
+    if (was_sent && was_at_work_) {
+        is_apart_ = true;
+        if (++attempts_ >= most_attempts) {
+            failure::facts facts = *why.operator->();
+            facts.message = message(what_.doing, ": its connection was lost each of the ",
+                std::to_string(most_attempts), " times that the server worked on it; last: ", why.message());
+            return fail(failure(errc::connection_lost, std::move(facts)));
+        }
+    }
+    again();
+}
+
+void pool_request::attempt_ended(bool may_be_done) {
+    const std::lock_guard lock(mutex_);
+    is_under_way_ = false;
+    may_be_done_ = may_be_done_ || may_be_done;
+}
+
+void pool_request::again() {
+    if (const auto owner = owner_.lock(); owner && !is_claimed())
+        owner->submit(std::static_pointer_cast<pool_request>(shared_from_this()));
+}
+
+void pool_request::free_place() {
+    if (const auto owner = owner_.lock()) owner->answered(slot);
+}
+
+void pool_request::succeed(result_handle answer) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (!claim()) return;
+        is_repeated = may_be_done_;
+    }
+    outcome = std::move(answer);
+    finish();
+}
+
+void pool_request::fail(failure why) noexcept {
+    std::string_view known;
+    {
+        const std::lock_guard lock(mutex_);
+        if (!claim()) return;
+        if (what_.writes && is_under_way_)
+            known = "; it was under way, and may have been carried out";
+        else if (what_.writes && may_be_done_)
+            known = "; an attempt whose connection was lost may have been carried out";
+    }
+    if (!known.empty()) {
+        failure::facts facts = *why.operator->();
+        facts.outcome_unknown = true;
+        facts.message += known;
+        why = failure(why.code(), std::move(facts));
+    }
+    outcome = std::move(why);
+    finish();
+}
+
+void pool_request::cancel() noexcept { fail(failure(errc::cancelled, message(what_.doing, " was cancelled"))); }
+
+void pool_request::expire() noexcept {
+    const auto owner = owner_.lock();
+    if (!owner) return;
+    fail(owner->last_failure(what_.doing));
+    owner->overdue(std::static_pointer_cast<pool_request>(shared_from_this()));
+}
+
+} // namespace eventstore::postgres

@@ -1,0 +1,81 @@
+/// One statement of a pool, from its call to its outcome.
+#pragma once
+
+#include "base/operation.hpp"
+#include "postgres/connection.hpp"
+
+#include <eventstore/error.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <mutex>
+
+namespace eventstore::postgres {
+
+class pool;
+
+/// What the caller of a pool waits for, and what its connection sends: more than once, if connections are lost.
+///
+/// The outcome of a read is its answer. That of a statement that writes is known when its transaction has ended: an answer
+/// whose commit failed, or was never heard of, is none.
+class pool_request final : public detail::operation, public request {
+public:
+    pool_request(std::weak_ptr<pool> owner, const statement& what, parameters arguments);
+    ~pool_request() override;
+
+    const statement& what() const noexcept override { return what_; }
+    const parameters& arguments() const noexcept override { return arguments_; }
+
+    void on_answer(result_handle answer) override;
+    void on_synced(const failure* why) override;
+    void on_skipped() override;
+    void on_lost_at_work() override { was_at_work_ = true; }
+    void on_lost(const failure& why, bool was_sent) override;
+
+    /// About to be sent. False if nobody waits for it any more.
+    bool begin_sending();
+    /// Whether it shares its transaction with nothing.
+    bool goes_alone() const noexcept { return what_.writes || is_apart_; }
+    /// Whether connections were lost while the server was at it.
+    bool is_suspect() const noexcept { return attempts_ > 0; }
+    void count_in(pool& owner) const;
+
+    /// Ends it, unless it has ended already. Of a statement that writes, and that may have been carried out, the failure says
+    /// so.
+    void fail(failure why) noexcept;
+    bool is_of(const statement_set* whose) const noexcept { return what_.set == whose; }
+
+    std::size_t slot = 0; ///< of the connection that it was given to last
+    result<result_handle> outcome{result_handle()};
+    bool is_repeated = false; ///< an attempt before the one that was answered may have been carried out
+
+private:
+    void start() override { again(); }
+    void cancel() noexcept override;
+    void expire() noexcept override;
+
+    void again();
+    bool landed();
+    void free_place();
+    void succeed(result_handle answer);
+    void attempt_ended(bool may_be_done);
+
+    const std::weak_ptr<pool> owner_; // which holds this request in its queues
+    const statement& what_;
+    const std::shared_ptr<const statement_set> set_; // keeps what_
+    const parameters arguments_;
+
+    // On the strand of its connection.
+    result_handle answer_;
+    bool is_in_flight_ = false;
+    bool was_at_work_ = false;
+    bool is_apart_ = false; // it was skipped or lost with others
+    int attempts_ = 0;      // that were lost while the server was at it
+    int skipped_ = 0;
+
+    std::mutex mutex_;
+    bool is_under_way_ = false;
+    bool may_be_done_ = false; // by an attempt whose connection was lost
+};
+
+} // namespace eventstore::postgres
