@@ -26,6 +26,11 @@ begin
     if positions is null then
         delete from streams as s where s.stream_id = id;
     else
+        -- Streams may link to each other: whoever purges them at the same time takes the rows in one order.
+        perform from events as e
+        where e.position = any (positions) or e.link_to = any (positions)
+        order by e.position
+        for update;
         delete from events as e where e.link_to = any (positions);
         delete from events as e where e.position = any (positions);
     end if;
