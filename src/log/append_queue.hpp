@@ -12,7 +12,8 @@ namespace eventstore::log {
 
 /// Appends that wait for their flush, first come, first served, within a budget of bytes.
 ///
-/// `Request` has `bytes`, `events` (their number), `alone` and `is_claimed()`. What was admitted counts until release().
+/// `Request` has `bytes`, `events` (their number), `piece` (of the queue's own use) and `is_claimed()`. What was admitted
+/// counts until release().
 template <class Request>
 class append_queue {
 public:
@@ -44,22 +45,29 @@ public:
         }
     }
 
+    /// The same for a flush that failed as a whole, perhaps for the sake of one of them: its halves are sent apart from each
+    /// other and from all else. One bad request among n is found in 2 * log2(n) flushes, and ends up alone.
+    void push_front_halved(std::vector<pointer> requests) {
+        const std::size_t half = (requests.size() + 1) / 2;
+        for (std::size_t i = 0; i < requests.size(); ++i) requests[i]->piece = pieces_ + (i < half ? 1 : 2);
+        pieces_ += 2;
+        push_front(std::move(requests));
+    }
+
     /// The next flush: as many admitted requests as its limits allow, one at least. Those that were cancelled are left
     /// out and released.
     std::vector<pointer> cut() {
         std::vector<pointer> flush;
         std::size_t events = 0;
         std::size_t bytes = 0;
-        bool is_full = false;
         while (admitted_ > 0) {
             pointer& next = waiting_.front();
             if (!next->is_claimed()) {
-                const bool fits = events + next->events <= limits_.flush_events &&
-                    bytes + next->bytes <= limits_.flush_bytes && !next->alone && !is_full;
-                if (!flush.empty() && !fits) break;
+                const bool fits =
+                    events + next->events <= limits_.flush_events && bytes + next->bytes <= limits_.flush_bytes;
+                if (!flush.empty() && (!fits || next->piece != flush.front()->piece)) break;
                 events += next->events;
                 bytes += next->bytes;
-                is_full = next->alone;
                 flush.push_back(std::move(next));
             } else {
                 used_ -= next->bytes;
@@ -118,6 +126,7 @@ private:
     std::deque<pointer> waiting_; // the first `admitted_` of them count in `used_`
     std::size_t admitted_ = 0;
     std::size_t used_ = 0;
+    std::uint64_t pieces_ = 0; // of flushes that failed; 0 = of none
 };
 
 /// When to cut the next flush.

@@ -45,8 +45,9 @@ public:
 
     bool is_retry = false;     ///< an earlier attempt may have been carried out
     bool is_under_way = false; ///< in a flush that was sent
-    bool alone = false;        ///< its last flush failed as a whole: send it by itself
-    int attempts = 0;
+    std::uint64_t piece = 0;   ///< of a flush that failed as a whole; see append_queue
+    int attempts = 0;          ///< whose connections were lost
+    int attempts_alone = 0;    ///< of those
 
     /// Ends it, unless it has ended already.
     void succeed(std::vector<append_result> how);

@@ -12,8 +12,15 @@ namespace eventstore::log {
 
 namespace {
 
-constexpr int most_attempts = 8;  // of an append whose connection is lost again and again
+// Of an append whose connection is lost again and again. Only by itself it can tell that it is to blame.
+constexpr int most_attempts = 8;
+constexpr int least_attempts_alone = 3;
 constexpr int hops_to_rejoin = 2; // a writer that posts once between two appends still makes it into the next flush
+
+/// Whether the server has refused the flush for what is in it, rather than for the state that it is in.
+bool is_refusal(const failure& why) {
+    return !why->sqlstate.empty() && why.code() != errc::lock_timeout && why.code() != errc::connection_lost;
+}
 
 append_queue<append_request>::limits limits_of(const store_options& options) {
     append_queue<append_request>::limits limits;
@@ -180,15 +187,12 @@ void appender::failed(flush& which, const failure& why) {
         }
         return send(std::move(appends), true);
     }
-    if (appends.size() > 1 && why.code() == errc::database_error) {
-        // One of them is to blame: each by itself.
+    if (appends.size() > 1 && is_refusal(why)) {
+        // One of them is to blame, perhaps: the halves of the flush are tried by themselves.
         const std::lock_guard lock(mutex_);
         ++counts_.retried_flushes;
-        for (const request_ptr& each : appends) {
-            each->is_under_way = false;
-            each->alone = true;
-        }
-        queue_.push_front(std::move(appends));
+        for (const request_ptr& each : appends) each->is_under_way = false;
+        queue_.push_front_halved(std::move(appends));
         (void)gate_.returned(0);
         is_sending_.store(false);
         return cut_soon();
@@ -215,27 +219,32 @@ void appender::lost(flush& which, const failure& why) {
         const std::lock_guard lock(mutex_);
         ++counts_.retried_flushes;
         std::vector<request_ptr> again;
+        const bool is_alone = appends.size() == 1;
         for (request_ptr& each : appends) {
             each->is_under_way = false;
-            each->is_retry = each->is_retry || which.was_sent();
-            if (each->is_claimed() || dropped_ || (which.was_sent() && ++each->attempts >= most_attempts)) {
+            if (which.was_sent()) {
+                each->is_retry = true;
+                ++each->attempts;
+                each->attempts_alone += is_alone ? 1 : 0;
+            }
+            const bool is_hopeless =
+                each->attempts >= most_attempts && each->attempts_alone >= least_attempts_alone && which.was_sent();
+            if (each->is_claimed() || dropped_ || is_hopeless) {
                 queue_.release(each->bytes);
                 hopeless.push_back(std::move(each));
             } else {
                 again.push_back(std::move(each));
             }
         }
-        queue_.push_front(std::move(again));
+        if (which.was_sent()) // one of them may be what its backend dies of
+            queue_.push_front_halved(std::move(again));
+        else
+            queue_.push_front(std::move(again));
         (void)gate_.returned(0);
         is_sending_.store(false);
         cut_soon();
     }
-    for (const request_ptr& each : hopeless) {
-        failure::facts facts = *about(*each, why).operator->();
-        facts.outcome_unknown = each->is_retry;
-        facts.retry_helps = true;
-        each->fail(failure(is_dropped() ? errc::store_closed : errc::connection_lost, std::move(facts)));
-    }
+    for (const request_ptr& each : hopeless) each->fail(lost_again_and_again(*each, why, is_dropped()));
 }
 
 void appender::explain_lock(std::vector<request_ptr> appends, const failure& why) {

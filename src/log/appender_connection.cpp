@@ -127,6 +127,9 @@ asio::awaitable<void> appender::connect() {
     connecting_ = false;
     connecting_link_.reset();
     if (outcome) {
+        // It answers: what fails from here on is no reason to stay away for long.
+        backoff_.succeeded();
+        (void)backoff_.next(0);
         lender_->opened();
         adopt(link);
     } else {

@@ -91,6 +91,19 @@ failure about(const append_request& append, const failure& why) {
     return failure(why.code(), std::move(facts));
 }
 
+failure lost_again_and_again(const append_request& append, const failure& why, bool is_closed) {
+    failure::facts facts = *about(append, why).operator->();
+    facts.outcome_unknown = append.is_retry;
+    facts.retry_helps = true;
+    if (!is_closed && append.attempts > 1) {
+        facts.message =
+            message(appending_to(append), ": its connection was lost each of the ", std::to_string(append.attempts),
+                " times that it was sent, the last ", std::to_string(append.attempts_alone),
+                " times by itself; it may be what the server's process ends at, or stored; last: ", why.message());
+    }
+    return failure(is_closed ? errc::store_closed : errc::connection_lost, std::move(facts));
+}
+
 failure lock_not_available(const append_request& append, const failure& why, std::string_view holder) {
     failure::facts facts = *why.operator->();
     facts.stream = append.stream();

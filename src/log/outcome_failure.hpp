@@ -15,6 +15,8 @@ namespace eventstore::log {
 failure to_failure(const append_request& append, const append_part& part, const append_plan::outcome& why);
 /// The failure of a whole flush, for one of its appends.
 failure about(const append_request& append, const failure& why);
+/// The connection was lost with the append; the store is given up on if `is_closed`.
+failure lost_again_and_again(const append_request& append, const failure& why, bool is_closed);
 failure lock_not_available(const append_request& append, const failure& why, std::string_view holder);
 /// Cancelled, or out of time; `facts` tell the stream and whether the outcome is known.
 failure ended_early(errc why, failure::facts facts);

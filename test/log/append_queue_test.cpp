@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>
 #include <numeric>
 #include <random>
+#include <set>
 #include <vector>
 
 namespace {
@@ -18,7 +20,7 @@ struct request {
     int number = 0;
     std::size_t bytes = 0;
     std::size_t events = 1;
-    bool alone = false;
+    std::uint64_t piece = 0;
     bool claimed = false;
 
     bool is_claimed() const noexcept { return claimed; }
@@ -94,15 +96,69 @@ BOOST_AUTO_TEST_CASE(a_request_beyond_the_limits_of_a_flush_goes_by_itself) {
     BOOST_TEST(numbers(waiting.cut()) == (list{3}));
 }
 
-BOOST_AUTO_TEST_CASE(a_request_that_is_to_be_alone_has_a_flush_for_itself) {
+BOOST_AUTO_TEST_CASE(the_halves_of_a_flush_that_failed_go_apart_from_each_other_and_from_all_else) {
     queue waiting(queue::limits{});
-    for (int i = 0; i < 5; ++i) {
-        waiting.push(made(i, 1));
-    }
+    for (int i = 0; i < 5; ++i) waiting.push(made(i, 1));
     auto again = waiting.cut();
-    again[1]->alone = again[2]->alone = true;
-    waiting.push_front(std::move(again));
-    for (const list& expected : {list{0}, list{1}, list{2}, list{3, 4}}) BOOST_TEST(numbers(waiting.cut()) == expected);
+    waiting.push(made(5, 1));
+    waiting.push_front_halved(std::move(again));
+    waiting.push(made(6, 1));
+    for (const list& expected : {list{0, 1, 2}, list{3, 4}, list{5, 6}}) BOOST_TEST(numbers(waiting.cut()) == expected);
+    BOOST_TEST(waiting.empty());
+}
+
+namespace {
+
+/// Sends `count` requests, of which those fail the flushes that they are in, until nothing is left. Returns how many
+/// flushes that took; `stored` and `failed` are filled in order.
+int flushes_of(int count, const std::set<int>& bad, list& stored, list& failed) {
+    queue waiting(queue::limits{});
+    for (int i = 0; i < count; ++i) waiting.push(made(i, 1));
+    int flushes = 0;
+    while (!waiting.empty()) {
+        auto flush = waiting.cut();
+        ++flushes;
+        const bool is_good = std::ranges::none_of(flush, [&](const auto& each) { return bad.contains(each->number); });
+        if (!is_good && flush.size() > 1) {
+            waiting.push_front_halved(std::move(flush));
+            continue;
+        }
+        for (const auto& each : flush) {
+            (is_good ? stored : failed).push_back(each->number);
+            waiting.release(each->bytes);
+        }
+    }
+    return flushes;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(one_bad_request_among_many_is_found_by_halving) {
+    for (const int count : {2, 3, 5, 10, 31, 32, 33, 1000}) {
+        int levels = 0;
+        while ((1 << levels) < count) ++levels;
+        for (int bad = 0; bad < count; bad += count < 100 ? 1 : 37) {
+            BOOST_TEST_CONTEXT("the bad one is " << bad << " of " << count) {
+                list stored;
+                list failed;
+                BOOST_TEST(flushes_of(count, {bad}, stored, failed) <= 1 + 2 * levels);
+                BOOST_TEST(failed == list{bad});
+                BOOST_TEST(stored.size() == static_cast<std::size_t>(count) - 1);
+                BOOST_TEST(std::ranges::is_sorted(stored)); // those of one stream are stored in their order
+            }
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(several_bad_requests_fail_and_no_other) {
+    for (const std::set<int>& bad : {std::set<int>{0, 9}, {4, 5}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, {}}) {
+        list stored;
+        list failed;
+        (void)flushes_of(10, bad, stored, failed);
+        BOOST_TEST(failed == list(bad.begin(), bad.end()));
+        BOOST_TEST(stored.size() == 10 - bad.size());
+        BOOST_TEST(std::ranges::is_sorted(stored));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(beyond_the_budget_requests_wait_for_admission_in_order) {
@@ -309,13 +365,13 @@ private:
         if (flush.size() > 1) {
             BOOST_TEST(events <= limits_.flush_events);
             BOOST_TEST(bytes <= limits_.flush_bytes);
-            for (const pointer& each : flush) BOOST_TEST(!each->alone);
+            for (const pointer& each : flush) BOOST_TEST(each->piece == flush.front()->piece);
         }
         if (flush.empty()) BOOST_TEST((admitted == 0 || queue_.admitted() == 0));
         if (!flush.empty() && queue_.admitted() > 0) { // it stops only where the next one does not fit
             const request& next = *waiting_.front();
             BOOST_TEST(!next.claimed);
-            BOOST_TEST((next.alone || flush.back()->alone || events + next.events > limits_.flush_events ||
+            BOOST_TEST((next.piece != flush.back()->piece || events + next.events > limits_.flush_events ||
                 bytes + next.bytes > limits_.flush_bytes));
         }
     }
@@ -333,10 +389,12 @@ private:
         under_way_.clear();
     }
 
-    // The flush failed as a whole: back in front, some of them to be sent alone.
+    // The flush failed as a whole, or was not sent at all: back in front.
     void fail() {
-        for (const pointer& each : under_way_) each->alone = each->alone || random_() % 2 == 0;
-        queue_.push_front({under_way_.begin(), under_way_.end()});
+        if (random_() % 2 == 0)
+            queue_.push_front_halved({under_way_.begin(), under_way_.end()});
+        else
+            queue_.push_front({under_way_.begin(), under_way_.end()});
         waiting_.insert(waiting_.begin(), under_way_.begin(), under_way_.end());
         under_way_.clear();
     }
