@@ -70,7 +70,7 @@ void append_request::cancel() noexcept {
 }
 
 void append_request::expire() noexcept {
-    if (const auto owner = owner_.lock()) owner->give_up(*this, errc::timeout);
+    if (const auto owner = owner_.lock()) owner->overdue(std::static_pointer_cast<append_request>(shared_from_this()));
 }
 
 } // namespace eventstore::log

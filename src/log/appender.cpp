@@ -19,7 +19,8 @@ constexpr int hops_to_rejoin = 2; // a writer that posts once between two append
 
 /// Whether the server has refused the flush for what is in it, rather than for the state that it is in.
 bool is_refusal(const failure& why) {
-    return !why->sqlstate.empty() && why.code() != errc::lock_timeout && why.code() != errc::connection_lost;
+    return !why->sqlstate.empty() && why.code() != errc::lock_timeout && why.code() != errc::connection_lost &&
+        why.code() != errc::log_truncated;
 }
 
 append_queue<append_request>::limits limits_of(const store_options& options) {
@@ -34,12 +35,13 @@ failure appender::closed_failure() { return failure(errc::store_closed, "the sto
 
 appender::appender(const store_options& options, asio::any_io_executor executor,
     std::shared_ptr<const statements> statements, std::shared_ptr<detail::deadlines> timers,
-    std::shared_ptr<postgres::lender> lender, committed_handler on_committed)
+    std::shared_ptr<postgres::lender> lender, std::shared_ptr<postgres::pool> pool, committed_handler on_committed)
     : options_(options),
       executor_(std::move(executor)),
       statements_(std::move(statements)),
       timers_(std::move(timers)),
       lender_(std::move(lender)),
+      pool_(std::move(pool)),
       on_committed_(std::move(on_committed)),
       strand_(executor_),
       pause_(strand_),
@@ -78,7 +80,7 @@ void appender::submit(request_ptr next) {
     next->fail(refused);
 }
 
-void appender::give_up(append_request& which, errc why) noexcept {
+void appender::give_up(append_request& which, errc why, const lock_holder& holder) noexcept {
     failure::facts facts;
     facts.stream = which.stream();
     facts.retry_helps = true;
@@ -94,7 +96,10 @@ void appender::give_up(append_request& which, errc why) noexcept {
         if (tell_of_connection) facts.message = unreachable->message();
         (void)queue_.remove(&which);
     }
-    which.outcome = tell_of_connection ? not_connected(std::move(facts)) : ended_early(why, std::move(facts));
+    if (tell_of_connection)
+        which.outcome = not_connected(std::move(facts));
+    else
+        which.outcome = ended_early(why, std::move(facts), holder);
     which.finish();
 }
 
@@ -245,23 +250,6 @@ void appender::lost(flush& which, const failure& why) {
         cut_soon();
     }
     for (const request_ptr& each : hopeless) each->fail(lost_again_and_again(*each, why, is_dropped()));
-}
-
-void appender::explain_lock(std::vector<request_ptr> appends, const failure& why) {
-    auto look = std::make_shared<lock_report>(statements_->lock_holders,
-        [weak = weak_from_this(), appends = std::move(appends), why](const std::string& holder) {
-            const auto self = weak.lock();
-            if (!self) return;
-            {
-                const std::lock_guard lock(self->mutex_);
-                for (const request_ptr& each : appends) self->queue_.release(each->bytes);
-            }
-            for (const request_ptr& each : appends) each->fail(lock_not_available(*each, why, holder));
-            self->next(appends);
-        });
-    const std::shared_ptr<postgres::request> group[] = {std::move(look)};
-    const auto link = connection_;
-    link->send(group);
 }
 
 void appender::next(const std::vector<request_ptr>& released) {

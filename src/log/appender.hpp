@@ -7,9 +7,11 @@
 #include "log/append_plan.hpp"
 #include "log/append_queue.hpp"
 #include "log/append_request.hpp"
+#include "log/lock_report.hpp"
 #include "log/statements.hpp"
 #include "postgres/connection.hpp"
 #include "postgres/lender.hpp"
+#include "postgres/pool.hpp"
 
 #include <eventstore/store_options.hpp>
 
@@ -44,7 +46,7 @@ public:
 
     appender(const store_options& options, asio::any_io_executor executor, std::shared_ptr<const statements> statements,
         std::shared_ptr<detail::deadlines> timers, std::shared_ptr<postgres::lender> lender,
-        committed_handler on_committed);
+        std::shared_ptr<postgres::pool> pool, committed_handler on_committed);
     ~appender() override;
 
     using connection_ptr = std::shared_ptr<postgres::connection>;
@@ -82,7 +84,8 @@ private:
 
     static failure closed_failure();
     void submit(request_ptr next);
-    void give_up(append_request& which, errc why) noexcept;
+    void give_up(append_request& which, errc why, const lock_holder& holder = {}) noexcept;
+    void overdue(const request_ptr& which) noexcept;
     void cut_soon();                           // with the mutex held
     EVENTSTORE_NOT_INTO_COROUTINES void cut(); // on the strand
     void send(std::vector<request_ptr> appends, bool careful);
@@ -105,6 +108,7 @@ private:
     void failed(flush& which, const failure& why);
     void lost(flush& which, const failure& why);
     void explain_lock(std::vector<request_ptr> appends, const failure& why);
+    asio::awaitable<void> explain_delay();
     void next(const std::vector<request_ptr>& released);
     void end_if_done();
 
@@ -113,6 +117,7 @@ private:
     const std::shared_ptr<const statements> statements_;
     const std::shared_ptr<detail::deadlines> timers_;
     const std::shared_ptr<postgres::lender> lender_;
+    const std::shared_ptr<postgres::pool> pool_; // to look at the sessions from outside
     const committed_handler on_committed_;
     postgres::connection::strand strand_;
 
@@ -139,6 +144,8 @@ private:
     std::function<void()> when_closed_;
     std::optional<failure> connect_failure_;
     counts counts_;
+    std::vector<request_ptr> overdue_; // that are told why, as soon as it is known
+    bool looking_ = false;
 };
 
 } // namespace eventstore::log

@@ -77,20 +77,4 @@ void flush::expire() noexcept {
     });
 }
 
-lock_report::lock_report(const postgres::statement& what, std::function<void(const std::string&)> tell)
-    : what_(what), tell_(std::move(tell)) {}
-
-void lock_report::on_answer(postgres::result_handle answer) {
-    const postgres::rows rows(answer.get());
-    if (PQresultStatus(answer.get()) != PGRES_TUPLES_OK || rows.count() == 0) return;
-    const std::string_view application = rows.bytes(0, 1);
-    holder_ =
-        detail::message("held by the session with process id ", rows.bytes(0, 0), application.empty() ? "" : " of ",
-            application, ", whose state is '", rows.bytes(0, 2), "', in a transaction of ", rows.bytes(0, 3), " s");
-}
-
-void lock_report::on_synced(const failure*) { tell_(holder_); }
-
-void lock_report::on_lost(const failure&, bool) { tell_({}); }
-
 } // namespace eventstore::log

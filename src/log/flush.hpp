@@ -5,9 +5,7 @@
 #include "log/append_plan.hpp"
 #include "postgres/connection.hpp"
 
-#include <functional>
 #include <memory>
-#include <string>
 #include <vector>
 
 namespace eventstore::log {
@@ -51,25 +49,6 @@ private:
     postgres::parameters arguments_;
     postgres::result_handle answer_;
     bool was_sent_ = false;
-};
-
-/// Asks who holds the log's lock, and passes it on in a few words; empty if nobody does any more.
-class lock_report final : public postgres::request {
-public:
-    lock_report(const postgres::statement& what, std::function<void(const std::string&)> tell);
-
-    const postgres::statement& what() const noexcept override { return what_; }
-    const postgres::parameters& arguments() const noexcept override { return arguments_; }
-    void on_answer(postgres::result_handle answer) override;
-    void on_synced(const failure* why) override;
-    void on_skipped() override {}
-    void on_lost(const failure& why, bool was_sent) override;
-
-private:
-    const postgres::statement& what_;
-    const postgres::parameters arguments_;
-    std::function<void(const std::string&)> tell_;
-    std::string holder_;
 };
 
 } // namespace eventstore::log

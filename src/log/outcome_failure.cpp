@@ -104,19 +104,21 @@ failure lost_again_and_again(const append_request& append, const failure& why, b
     return failure(is_closed ? errc::store_closed : errc::connection_lost, std::move(facts));
 }
 
-failure lock_not_available(const append_request& append, const failure& why, std::string_view holder) {
+failure lock_not_available(const append_request& append, const failure& why, const lock_holder& holder) {
     failure::facts facts = *why.operator->();
     facts.stream = append.stream();
     facts.retry_helps = true;
     facts.outcome_unknown = append.is_retry;
-    facts.message = message(appending_to(append), ": the lock of the log was not to be had in time",
-        holder.empty() ? "" : "; it is ", holder, " (SQLSTATE ", facts.sqlstate, ")", earlier_attempt(append));
+    facts.message = message(appending_to(append), ": ",
+        holder.is_known() ? holder.what : "the lock of the log, or one on its tables,", " was not to be had in time",
+        holder.is_known() ? "; it is " : "", holder.who, " (SQLSTATE ", facts.sqlstate, ")", earlier_attempt(append));
     return failure(errc::lock_timeout, std::move(facts));
 }
 
-failure ended_early(errc why, failure::facts facts) {
-    facts.message = message("appending to stream ", quoted_for_message(facts.stream),
-        why == errc::cancelled ? " was cancelled" : ": no answer in time",
+failure ended_early(errc why, failure::facts facts, const lock_holder& holder) {
+    std::string how = why == errc::cancelled ? " was cancelled" : ": no answer in time";
+    if (holder.is_known()) how += message(", because of ", holder.what, " ", holder.who);
+    facts.message = message("appending to stream ", quoted_for_message(facts.stream), how,
         facts.outcome_unknown ? "; it was under way, and may be stored: a retry with the same events is safe"
                               : "; nothing was stored");
     return failure(why, std::move(facts));

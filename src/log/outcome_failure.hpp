@@ -3,6 +3,7 @@
 
 #include "log/append_plan.hpp"
 #include "log/append_request.hpp"
+#include "log/lock_report.hpp"
 
 #include <eventstore/error.hpp>
 
@@ -17,9 +18,9 @@ failure to_failure(const append_request& append, const append_part& part, const 
 failure about(const append_request& append, const failure& why);
 /// The connection was lost with the append; the store is given up on if `is_closed`.
 failure lost_again_and_again(const append_request& append, const failure& why, bool is_closed);
-failure lock_not_available(const append_request& append, const failure& why, std::string_view holder);
-/// Cancelled, or out of time; `facts` tell the stream and whether the outcome is known.
-failure ended_early(errc why, failure::facts facts);
+failure lock_not_available(const append_request& append, const failure& why, const lock_holder& holder);
+/// Cancelled, or out of time, in the end for the sake of a lock; `facts` tell the stream and whether the outcome is known.
+failure ended_early(errc why, failure::facts facts, const lock_holder& holder);
 /// Out of time because there was no connection; the message of `facts` is libpq's.
 failure not_connected(failure::facts facts);
 failure overloaded(const std::string& stream, std::size_t used, std::size_t budget);

@@ -124,7 +124,7 @@ statements::statements(std::string_view schema, std::size_t first_index) : next_
         "appending");
     append_events_or_fail = make(
         schema, "append_events_or_fail", sql::append_events_or_fail, append_events.types, "committing a transaction");
-    lock_holders = make(schema, "lock_holders", sql::lock_holders, {}, "looking for the holder of the log's lock");
+    lock_holders = make(schema, "lock_holders", sql::lock_holders, {int4}, "looking for the holder of a lock");
     for (const bool backward : {false, true}) {
         const std::string suffix = backward ? "_backward" : "";
         const auto page = [&](std::string_view name, std::string_view sql, std::vector<postgres::type_oid> types,

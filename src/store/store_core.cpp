@@ -69,7 +69,7 @@ store_core::store_core(const store_options& options_, const std::shared_ptr<grou
 
 void store_core::connect_parts() {
     const auto weak = weak_from_this();
-    appender = std::make_shared<log::appender>(options, executor, statements, timers, group->appending,
+    appender = std::make_shared<log::appender>(options, executor, statements, timers, group->appending, pool,
         [weak](appends which, const log::append_plan::verdict& verdict) {
             if (const auto self = weak.lock()) self->committed(which, verdict);
         });

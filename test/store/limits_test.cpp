@@ -48,7 +48,8 @@ BOOST_FIXTURE_TEST_CASE(an_append_that_was_sent_and_timed_out_has_an_unknown_out
             blocker log = hold_log();
             const auto began = std::chrono::steady_clock::now();
             const outcome late = co_await store.within(100ms).try_append("a", es::any_version, events);
-            const es::failure why = expect_error(es::errc::timeout, late);
+            const es::failure why = expect_error(es::errc::lock_timeout, late);
+            BOOST_TEST(why.message().find(std::to_string(log.pid())) != std::string::npos, why.message());
             BOOST_TEST((std::chrono::steady_clock::now() - began >= 100ms));
             BOOST_TEST((std::chrono::steady_clock::now() - began < 2s));
             BOOST_TEST(why->outcome_unknown);
@@ -69,7 +70,8 @@ BOOST_FIXTURE_TEST_CASE(an_append_that_was_queued_and_timed_out_is_not_stored, s
         co_await eventually([&] { return log.blocks(); });
         const es::event_data never = counted_one("never");
         const outcome late = co_await store.within(100ms).try_append("a", es::any_version, never);
-        const es::failure why = expect_error(es::errc::timeout, late);
+        const es::failure why = expect_error(es::errc::lock_timeout, late);
+        BOOST_TEST(why.message().find(std::to_string(log.pid())) != std::string::npos, why.message());
         BOOST_TEST(!why->outcome_unknown);
         BOOST_TEST(why->retry_helps);
         BOOST_TEST(!first.done());
@@ -96,7 +98,7 @@ BOOST_FIXTURE_TEST_CASE(a_flush_goes_on_for_the_others_when_one_of_them_times_ou
         log.release();
         co_await eventually([&] { return all.done(); });
         BOOST_TEST(all.value()[0].has_value());
-        expect_error(es::errc::timeout, all.value()[1]);
+        expect_error(es::errc::lock_timeout, all.value()[1]);
         BOOST_TEST(all.value()[2].has_value());
         BOOST_TEST(store.stats().retried_flushes == 0u);
     });

@@ -209,7 +209,7 @@ BOOST_FIXTURE_TEST_CASE(what_an_attempt_without_an_answer_has_done_is_no_failure
             co_await old.unsubscribe();
         }
         expect_holes();
-        const auto carry_out = [&](asio::awaitable<void> work, const std::string& until) -> asio::awaitable<void> {
+        const auto carry_out = [&](asio::awaitable<void> work, std::string until) -> asio::awaitable<void> {
             network.hold_answers();
             started<void> waiting = co_await start(std::move(work));
             co_await eventually([&] { return number(until) == 1; });

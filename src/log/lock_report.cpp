@@ -1,0 +1,51 @@
+#include "log/lock_report.hpp"
+
+#include "base/text.hpp"
+
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+namespace eventstore::log {
+
+using detail::message;
+
+postgres::parameters waiting_backend(int backend) {
+    postgres::parameters arguments;
+    arguments.add(static_cast<std::int32_t>(backend));
+    return arguments;
+}
+
+lock_holder read_lock_holder(const PGresult* answer) {
+    lock_holder found;
+    if (PQresultStatus(answer) != PGRES_TUPLES_OK) return found;
+    const postgres::rows rows(answer);
+    if (rows.count() == 0) return found;
+    const std::string_view kind = rows.bytes(0, 4);
+    if (kind == "log")
+        found.what = "the lock of the log";
+    else if (kind == "table")
+        found.what = message("a lock on the table ", rows.bytes(0, 5), ", on which ", rows.bytes(0, 6), " is held,");
+    else
+        found.what = "a lock on a row";
+    const std::string_view application = rows.bytes(0, 1);
+    found.who = message(
+        "held by the session with process id ", rows.bytes(0, 0), application.empty() ? "" : " of ", application);
+    // Only who may see the sessions of all roles is told more.
+    if (!rows.is_null(0, 2)) found.who += message(", whose state is '", rows.bytes(0, 2), "'");
+    if (!rows.is_null(0, 3)) found.who += message(", in a transaction of ", rows.bytes(0, 3), " s");
+    return found;
+}
+
+lock_report::lock_report(const postgres::statement& what, handler tell) : what_(what), tell_(std::move(tell)) {}
+
+void lock_report::on_answer(postgres::result_handle answer) { found_ = read_lock_holder(answer.get()); }
+void lock_report::on_synced(const failure*) { end(); }
+void lock_report::on_skipped() { end(); }
+void lock_report::on_lost(const failure&, bool) { end(); }
+
+void lock_report::end() {
+    if (const auto tell = std::exchange(tell_, nullptr)) tell(found_);
+}
+
+} // namespace eventstore::log
