@@ -275,6 +275,20 @@ BOOST_FIXTURE_TEST_CASE(what_was_left_half_done_is_finished_by_the_next_one, del
     with_store(body);
 }
 
+BOOST_FIXTURE_TEST_CASE(an_event_is_not_found_once_its_stream_is_deleted_for_good, deleting_store) {
+    const auto body = [&](es::store store) -> asio::awaitable<void> {
+        const es::event_data soft("T", "1"), hard("T", "2");
+        co_await store.append("soft", es::no_stream, soft);
+        co_await store.append("hard", es::no_stream, hard);
+        delete_stream_softly("soft");
+        ask("select eventstore.delete_stream('hard', -1, true, gen_random_uuid())"); // its events are there yet
+        co_await expect_error(es::errc::event_not_found, store.find_event(hard.id()));
+        const es::recorded_event hidden = co_await store.find_event(soft.id()); // it stays in the log
+        BOOST_TEST(hidden.stream() == "soft");
+    };
+    with_store(body);
+}
+
 BOOST_FIXTURE_TEST_CASE(a_stream_that_is_being_deleted_cannot_be_linked_to, deleting_store) {
     const auto body = [&](es::store store) -> asio::awaitable<void> {
         co_await store.append("a", es::no_stream, counted(1));
