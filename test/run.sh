@@ -53,6 +53,6 @@ export TSAN_OPTIONS="${TSAN_OPTIONS:-suppressions=$PWD/test/support/tsan.suppres
 export EVENTSTORE_TEST_BUILD=$build
 "${run[@]}" "$build/test/with_server" "${settings[@]}" "${inside[@]}" \
     ctest --test-dir "$build" --parallel "$jobs" --output-on-failure --no-tests=error \
-    --output-junit "$build/junit.xml" "$@" && status=0 || status=$?
+    --test-output-size-passed 1000000 --output-junit "$build/junit.xml" "$@" && status=0 || status=$?
 perl test/support/count.pl "$build" ${as:+"$as"} || status=1
 exit $status

@@ -15,9 +15,9 @@ sub content {
 }
 
 my $junit = content("$folder/junit.xml");
-while ($junit =~ /<testcase name="([^"]+)"[^>]*status="(\w+)"[^>]*>\s*(<skipped message="SKIP_)?/g) {
-    my ($entry, $status) = ($1, $2);
-    if ($status eq 'disabled' || defined $3) { # it said that it cannot be run here
+while ($junit =~ /<testcase name="([^"]+)"[^>]*status="(\w+)"[^>]*>\s*(<skipped message="SKIP_)?(.*?)<\/testcase>/gs) {
+    my ($entry, $status, $skips, $output) = ($1, $2, $3, $4);
+    if ($status eq 'disabled' || defined $skips) { # it said that it cannot be run here
         push @skipped, $entry;
         next;
     }
@@ -26,8 +26,9 @@ while ($junit =~ /<testcase name="([^"]+)"[^>]*status="(\w+)"[^>]*>\s*(<skipped 
     %count = $total =~ /test_cases_(\w+)="(\d+)"/g if defined $total;
     my $good = ($count{passed} // 0) + ($count{passed_with_warnings} // 0);
     my $bad = ($count{failed} // 0) + ($count{aborted} // 0) + ($count{timed_out} // 0);
-    push @skipped, "$count{skipped} of $entry" if $count{skipped};
-    if ($status eq 'run') { $good ||= 1 unless $count{skipped} }
+    my @cases = $output =~ /Test (?:case|suite) (?:&quot;|")([^&"]+)(?:&quot;|") is skipped because precondition/g;
+    push @skipped, @cases;
+    if ($status eq 'run') { $good ||= 1 unless @cases }
     else { $bad ||= 1 } # a crash or the end of its time leaves no report
     $passed += $good;
     $failed += $bad;
