@@ -1,10 +1,11 @@
--- The bytes of an event's payload.
+-- The bytes of an event's payload, as it is read.
 create or replace function eventstore.payload_size(data bytea, metadata bytea) -- bytea
 --jsonb create or replace function eventstore.payload_size(data jsonb, metadata jsonb)
 returns integer
 language sql
 immutable
 as $function$
-    select octet_length(data) + octet_length(metadata) -- bytea
---jsonb     select coalesce(octet_length(data::text), 0) + coalesce(octet_length(metadata::text), 0)
+    select pg_catalog.octet_length(data) operator (pg_catalog.+) pg_catalog.octet_length(metadata) -- bytea
+--jsonb     select coalesce(pg_catalog.octet_length(data::pg_catalog.text), 0)
+--jsonb         operator (pg_catalog.+) coalesce(pg_catalog.octet_length(metadata::pg_catalog.text), 0)
 $function$;

@@ -15,7 +15,12 @@
 -- created_at counts microseconds since 1970. The outcomes:
 --   0 appended; 1 it was stored already, by an earlier call with the same event ids; 2 wrong version; 3 stream exists;
 --   4 stream not found; 5 stream deleted; 6 duplicate event; 7 another append of its unit failed; 8 there is no event to
---   link to.
+--   link to; 9 an event is too large, as it is read back; 10 the server does not take an event's data or metadata as jsonb.
+--   With 9 and 10 the second field is the event's place in its append, and the third its bytes, or the SQLSTATE as a
+--   number in base 36.
+--
+-- The roles that may call this may not change the tables, so that all is checked that another one relies on: that the
+-- groups, the appends and the events tell the same story, and what an event is.
 --
 -- Arrays are subscripted, never joined: the planner takes every unnest for ten rows, and joins of them are quadratic.
 -- unnest stands in the SELECT list, not in FROM, where it would spill large payloads to temporary files.
@@ -40,8 +45,11 @@ create or replace function eventstore.append_events(
     created         timestamptz[], -- null, or a null in it = now
     event_links     uuid[],        -- null = none is a link; the id of the event that it links to; only with `careful`
     append_unit     integer[],     -- null = each append by itself; those with the same number, which follow each other
-    largest         bigint,        -- the bytes of the largest event's data and metadata
-    careful         boolean        -- judge each append by itself from the start
+    largest         bigint,        -- not looked at any more
+    careful         boolean,       -- judge each append by itself from the start
+    seen_position   bigint default null, -- what the writer has seen of the log: if the log does not hold that, ES002 is
+    seen_event      uuid default null,   -- raised, and nothing is written; null = not known
+    own             regclass default 'eventstore.log_state'::regclass -- see refuse_schema
 )
 returns bigint[]
 language plpgsql
@@ -49,44 +57,133 @@ security definer
 set search_path = eventstore, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set jit = off -- for which a plan without sequential scans looks expensive
 as $function$
 declare
+    most_bytes  constant integer := 67108864; -- of an event's data and metadata
     head        bigint;
+    newest      bigint;
+    newest_id   uuid;
     clock       timestamptz := clock_timestamp();
     last_clock  timestamptz;
     clock_us    bigint;
-    groups      integer := cardinality(stream_names);
+    groups      constant integer := pg_catalog.cardinality(stream_names);
+    appends     constant integer := pg_catalog.cardinality(append_stream);
+    events_     constant integer := pg_catalog.cardinality(event_ids);
+    group_dims  constant text := pg_catalog.concat('[1:', groups, ']');
+    append_dims constant text := pg_catalog.concat('[1:', appends, ']');
+    event_dims  constant text := pg_catalog.concat('[1:', events_, ']');
+    is_sound    boolean;
+    known_bytes bigint;    -- of the largest event that the log is known to hold
     stream_ids  bigint[];
     bases       bigint[];
     changed     bigint[];
+    stored      integer;
+    refused     bigint[];  -- for each event: why it is no jsonb
+--jsonb     documents          jsonb[];
+--jsonb     documents_metadata jsonb[];
 begin
+    if own::oid <> 'log_state'::regclass::oid then
+        perform refuse_schema(own);
+    end if;
     if current_setting('transaction_isolation') <> 'read committed' then
         raise exception 'appending needs a READ COMMITTED transaction: above it the head of the log cannot be seen'
             using errcode = '25008';
     end if;
+
+    is_sound := groups > 0 and appends > 0 and events_ > 0
+        and pg_catalog.array_dims(stream_names) = group_dims
+        and pg_catalog.array_dims(stream_expected) = group_dims
+        and pg_catalog.array_dims(stream_events) = group_dims
+        and (stream_created is null or pg_catalog.array_dims(stream_created) = group_dims)
+        and new_streams between 0 and groups
+        and pg_catalog.array_dims(append_stream) = append_dims
+        and pg_catalog.array_dims(append_expected) = append_dims
+        and pg_catalog.array_dims(append_size) = append_dims
+        and pg_catalog.array_dims(append_is_retry) = append_dims
+        and (append_unit is null or pg_catalog.array_dims(append_unit) = append_dims)
+        and pg_catalog.array_dims(event_stream) = event_dims
+        and pg_catalog.array_dims(event_offset) = event_dims
+        and pg_catalog.array_dims(event_ids) = event_dims
+        and pg_catalog.array_dims(event_types) = event_dims
+        and pg_catalog.array_dims(event_data) = event_dims
+        and (event_metadata is null or pg_catalog.array_dims(event_metadata) = event_dims)
+        and (correlations is null or pg_catalog.array_dims(correlations) = event_dims)
+        and (causations is null or pg_catalog.array_dims(causations) = event_dims)
+        and (created is null or pg_catalog.array_dims(created) = event_dims)
+        and (event_links is null or (careful and pg_catalog.array_dims(event_links) = event_dims))
+        and 1 <= all (append_size) and 1 <= all (stream_events) and -2 <= all (append_expected)
+        and '00000000-0000-0000-0000-000000000000'::uuid <> all (event_ids)
+        and (created is null or ('0001-01-01 00:00:00+00'::timestamptz <= all (created)
+            and '10000-01-01 00:00:00+00'::timestamptz > all (created)) is not false)
+        and careful is not null;
+    if is_sound then
+        is_sound := sound_appends(stream_events, append_stream, append_size, event_stream, event_offset);
+    end if;
+    if is_sound is not true then
+        perform refuse_arguments(groups, appends, events_);
+    end if;
+
+    -- Before the lock, which others wait for.
+    largest := 0; -- bytea
+    -- As jsonb, a short number may become a long text: what counts is what is read.
+--jsonb     select a.documents, a.documents_metadata, a.refused, a.largest
+--jsonb     into documents, documents_metadata, refused, largest
+--jsonb     from as_json(event_data, event_metadata) as a;
+--jsonb     careful := careful or refused is not null;
+
     perform pg_advisory_xact_lock('log_state'::regclass::bigint + 7311000000000000000);
 
     -- Everything from here on sees all that was committed before this lock was had. That an event is stored already is
     -- asked in the same statement: the start of a statement costs more than this answer.
     select
         greatest(last.position, log.floor),
+        last.position,
+        last.event_id,
         last.created_at,
+        log.largest_event,
         careful or exists (select from events as e where e.event_id = any (event_ids))
-    into head, last_clock, careful
+    into head, newest, newest_id, last_clock, known_bytes, careful
     from log_state as log
-    left join lateral (select e.position, e.created_at from events as e order by e.position desc limit 1) as last on true
+    left join lateral (
+        select e.position, e.created_at, e.event_id from events as e order by e.position desc limit 1
+    ) as last on true
     where log.timeline = timeline() or record_fork();
+
+    if head is null or seen_position > head or (seen_position = newest and seen_event <> newest_id) then
+        perform refuse_history(seen_position, seen_event);
+    elsif seen_position < newest then
+        perform from events as e where e.position = seen_position and e.event_id <> seen_event;
+        if found then
+            perform refuse_history(seen_position, seen_event);
+        end if;
+    end if;
+
+    -- Their sizes are looked at only where all of them together could be more than the largest one so far.
+    if known_bytes is null -- bytea
+        or pg_catalog.pg_column_size(event_data)::bigint + coalesce(pg_catalog.pg_column_size(event_metadata), 0) > known_bytes -- bytea
+    then -- bytea
+        select max(coalesce(octet_length(e.data), 0) + coalesce(octet_length(e.metadata), 0)) -- bytea
+        into largest -- bytea
+        from (select pg_catalog.unnest(event_data) as data, pg_catalog.unnest(event_metadata) as metadata) as e; -- bytea
+    end if; -- bytea
+    careful := careful or largest > most_bytes;
 
     -- A clock that was set back by up to a minute must not show in the log.
     clock := clock_timestamp();
     if last_clock > clock and last_clock < clock + interval '1 minute' then
         clock := last_clock;
     end if;
-    clock_us := (date_part('epoch', clock) * 1e6)::bigint;
+    clock_us := (extract(epoch from clock) * 1000000.0)::bigint;
 
     if not careful and new_streams > 0 then
-        perform 1 from streams where name = any (stream_names[1:new_streams]) limit 1;
-        careful := found;
+        -- One of them exists, or the ids of new streams would be those of others.
+        select
+            exists (select from streams as s where s.name = any (stream_names[1:new_streams]))
+            or (select s.stream_id from streams as s order by s.stream_id desc limit 1)
+                > coalesce(pg_sequence_last_value('streams_stream_id_seq'::regclass), 0)
+        into careful;
+        careful := coalesce(careful, false);
     end if;
 
     -- The streams that should exist: all of them, or none of them stays changed.
@@ -96,9 +193,9 @@ begin
             select g.name, g.expected, g.events, new_streams + row_number() over () as place
             from (
                 select
-                    unnest(stream_names[new_streams + 1:]) as name,
-                    unnest(stream_expected[new_streams + 1:]) as expected,
-                    unnest(stream_events[new_streams + 1:]) as events
+                    pg_catalog.unnest(stream_names[new_streams + 1:]) as name,
+                    pg_catalog.unnest(stream_expected[new_streams + 1:]) as expected,
+                    pg_catalog.unnest(stream_events[new_streams + 1:]) as events
             ) as g
         ),
         moved as (
@@ -110,15 +207,20 @@ begin
               and (w.expected < 0 or s.version = w.expected)
             returning w.place, s.stream_id, s.version - w.events as base
         )
-        select array_agg(stream_id order by place), array_agg(base order by place), array_agg(place order by place)
+        select
+            pg_catalog.array_agg(stream_id order by place),
+            pg_catalog.array_agg(base order by place),
+            pg_catalog.array_agg(place order by place)
         into stream_ids, bases, changed
         from moved;
 
-        if coalesce(cardinality(changed), 0) < groups - new_streams then
+        if coalesce(pg_catalog.cardinality(changed), 0) < groups - new_streams then
             careful := true;
             update streams as s
             set version = s.version - u.events
-            from (select unnest(stream_ids) as stream_id, stream_events[unnest(changed)] as events) as u
+            from (
+                select pg_catalog.unnest(stream_ids) as stream_id, stream_events[pg_catalog.unnest(changed)] as events
+            ) as u
             where s.stream_id = u.stream_id;
         end if;
     end if;
@@ -126,8 +228,10 @@ begin
     if careful then
         return append_events_carefully(
             stream_names, stream_created, append_stream, append_expected, append_size, append_is_retry, event_stream, event_ids,
-            event_types, event_data, event_metadata, correlations, causations, created, event_links, append_unit, largest,
-            head, clock);
+            event_types,
+            event_data, event_metadata, -- bytea
+--jsonb             documents, documents_metadata,
+            correlations, causations, created, event_links, append_unit, largest, refused, head, clock);
     end if;
 
     if new_streams > 0 then
@@ -136,16 +240,22 @@ begin
             select n.name, n.events, coalesce(n.created_at, clock)
             from (
                 select
-                    unnest(stream_names[1:new_streams]) as name,
-                    unnest(stream_events[1:new_streams]) as events,
-                    unnest(stream_created[1:new_streams]) as created_at
+                    pg_catalog.unnest(stream_names[1:new_streams]) as name,
+                    pg_catalog.unnest(stream_events[1:new_streams]) as events,
+                    pg_catalog.unnest(stream_created[1:new_streams]) as created_at
             ) as n
+            where octet_length(n.name) between 1 and 512 and not starts_with(n.name, '$')
             returning stream_id
         )
         -- Ids are drawn from their sequence in the order of the rows.
-        select array_agg(stream_id order by stream_id) || stream_ids, array_fill(0::bigint, array[new_streams]) || bases
+        select
+            pg_catalog.array_agg(stream_id order by stream_id) operator (pg_catalog.||) stream_ids,
+            pg_catalog.array_fill(0::bigint, array[new_streams]) operator (pg_catalog.||) bases
         into stream_ids, bases
         from made;
+        if pg_catalog.cardinality(stream_ids) <> groups then
+            perform refuse_arguments(groups, appends, events_);
+        end if;
     end if;
 
     insert into events
@@ -155,25 +265,32 @@ begin
         head + e.number, stream_ids[e.stream], bases[e.stream] + e.place, coalesce(e.created_at, clock),
         e.event_id, e.correlation_id, e.causation_id, e.type,
         e.data, coalesce(e.metadata, '') -- bytea
---jsonb         nullif(convert_from(e.data, 'UTF8'), '')::jsonb, nullif(convert_from(e.metadata, 'UTF8'), '')::jsonb
+--jsonb         e.data, e.metadata
     from (
         select
-            generate_subscripts(event_ids, 1) as number,
-            unnest(event_stream) as stream,
-            unnest(event_offset) as place,
-            unnest(created) as created_at,
-            unnest(event_ids) as event_id,
-            unnest(correlations) as correlation_id,
-            unnest(causations) as causation_id,
-            unnest(event_types) as type,
-            unnest(event_data) as data,
-            unnest(event_metadata) as metadata
-    ) as e;
-
-    if largest > 4096 then
-        update log_state set largest_event = largest where largest_event < largest;
+            pg_catalog.generate_subscripts(event_ids, 1) as number,
+            pg_catalog.unnest(event_stream) as stream,
+            pg_catalog.unnest(event_offset) as place,
+            pg_catalog.unnest(created) as created_at,
+            pg_catalog.unnest(event_ids) as event_id,
+            pg_catalog.unnest(correlations) as correlation_id,
+            pg_catalog.unnest(causations) as causation_id,
+            pg_catalog.unnest(event_types) as type,
+            pg_catalog.unnest(event_data) as data, -- bytea
+            pg_catalog.unnest(event_metadata) as metadata -- bytea
+--jsonb             pg_catalog.unnest(documents) as data,
+--jsonb             pg_catalog.unnest(documents_metadata) as metadata
+    ) as e
+    where octet_length(e.type) between 1 and 512;
+    get diagnostics stored = row_count;
+    if stored <> events_ then
+        perform refuse_arguments(groups, appends, events_);
     end if;
-    return array[0, head, clock_us, timeline()] || bases;
+
+    if largest > known_bytes or (known_bytes is null and head = 0) then
+        update log_state set largest_event = greatest(largest, 4096);
+    end if;
+    return array[0, head, clock_us, timeline()] operator (pg_catalog.||) bases;
 end
 $function$;
 

@@ -26,7 +26,10 @@ create or replace function eventstore.append_events_or_fail(
     event_links     uuid[],
     append_unit     integer[],
     largest         bigint,
-    careful         boolean
+    careful         boolean,
+    seen_position   bigint default null,
+    seen_event      uuid default null,
+    own             regclass default 'eventstore.log_state'::regclass
 )
 returns bigint[]
 language plpgsql
@@ -34,14 +37,19 @@ security definer
 set search_path = eventstore, pg_temp
 as $function$
 declare
-    answer bigint[] := append_events(
+    answer bigint[];
+begin
+    if own::oid <> 'log_state'::regclass::oid then
+        perform refuse_schema(own);
+    end if;
+    answer := append_events(
         stream_names, stream_expected, stream_events, stream_created, new_streams, append_stream, append_expected,
         append_size, append_is_retry, event_stream, event_offset, event_ids, event_types, event_data, event_metadata,
-        correlations, causations, created, event_links, append_unit, largest, careful);
-begin
+        correlations, causations, created, event_links, append_unit, largest, careful,
+        seen_position, seen_event);
     if answer[1] <> 0 then
         -- Judged one by one: the outcomes stand in every sixth place after the first four.
-        for i in 1 .. cardinality(append_stream) loop
+        for i in 1 .. pg_catalog.cardinality(append_stream) loop
             if answer[6 * i - 1] <> 0 then
                 raise exception 'an append does not fit: the transaction is rolled back'
                     using errcode = 'ES001', detail = answer::text;

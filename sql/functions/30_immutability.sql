@@ -25,7 +25,7 @@ set search_path = eventstore, pg_temp
 as $function$
 begin
     if new.stream_id = old.stream_id and (new.name = old.name or (
-        new.name = '$deleted ' || old.stream_id and current_setting('eventstore.hard_delete', true) = 'on'))
+        new.name = pg_catalog.concat('$deleted ', old.stream_id) and current_setting('eventstore.hard_delete', true) = 'on'))
     then
         return new;
     end if;

@@ -6,7 +6,8 @@ create or replace function eventstore.delete_stream(
     stream_name text,
     expected    bigint,  -- an exact version, 0 = no stream, -1 = any version, -2 = the stream exists
     for_good    boolean,
-    call_id     uuid
+    call_id     uuid,
+    own         regclass default 'eventstore.log_state'::regclass -- see refuse_schema
 )
 returns bigint[]
 language plpgsql
@@ -17,6 +18,9 @@ declare
     here      streams;
     privilege text;
 begin
+    if own::oid <> 'log_state'::regclass::oid then
+        perform refuse_schema(own);
+    end if;
     if current_setting('transaction_isolation') <> 'read committed' then
         raise exception 'deleting needs a READ COMMITTED transaction: above it the head of the log cannot be seen'
             using errcode = '25008';
@@ -50,7 +54,7 @@ begin
     update streams as s
     set deleted_at = clock_timestamp(),
         deletion   = call_id,
-        name       = case when for_good then '$deleted ' || s.stream_id else s.name end
+        name       = case when for_good then pg_catalog.concat('$deleted ', s.stream_id) else s.name end
     where s.stream_id = here.stream_id;
     perform set_config('eventstore.hard_delete', privilege, true);
     return array[0, here.version, here.stream_id];
@@ -59,7 +63,7 @@ $function$;
 
 -- Brings a stream back that was deleted softly, and tells its subscribers. Returns false if there is none of that name;
 -- one that is not deleted stays as it is.
-create or replace function eventstore.restore_stream(stream_name text)
+create or replace function eventstore.restore_stream(stream_name text, own regclass default 'eventstore.log_state'::regclass)
 returns boolean
 language plpgsql
 security definer
@@ -68,6 +72,9 @@ as $function$
 declare
     here streams;
 begin
+    if own::oid <> 'log_state'::regclass::oid then
+        perform refuse_schema(own);
+    end if;
     if current_setting('transaction_isolation') <> 'read committed' then
         raise exception 'restoring needs a READ COMMITTED transaction: above it the head of the log cannot be seen'
             using errcode = '25008';
@@ -79,7 +86,7 @@ begin
     end if;
     if here.deleted_at is not null then
         update streams as s set deleted_at = null, deletion = null where s.stream_id = here.stream_id;
-        perform tell_followers('restored ' || here.stream_id);
+        perform tell_followers(pg_catalog.concat('restored ', here.stream_id));
     end if;
     return true;
 end

@@ -1,22 +1,30 @@
 -- Removes events of a stream that was deleted for good, oldest first, and the links to them; when none are left, its
 -- tombstone. Returns how many events it has removed: 0 = all is done.
-create or replace function eventstore.purge_stream(id bigint, most integer)
+create or replace function eventstore.purge_stream(
+    id   bigint,
+    most integer,
+    own  regclass default 'eventstore.log_state'::regclass
+)
 returns bigint
 language plpgsql
 security definer
 set search_path = eventstore, pg_temp
 set enable_seqscan = off
+set jit = off
 as $function$
 declare
     positions bigint[];
     privilege text;
 begin
+    if own::oid <> 'log_state'::regclass::oid then
+        perform refuse_schema(own);
+    end if;
     -- Two who purge the same stream wait for each other.
     perform from streams as s where s.stream_id = id and starts_with(s.name, '$deleted ') for update;
     if not found then
         return 0;
     end if;
-    select array_agg(p.position) into positions
+    select pg_catalog.array_agg(p.position) into positions
     from (
         select e.position from events as e where e.stream_id = id order by e.stream_version limit most
     ) as p;
@@ -35,7 +43,7 @@ begin
         delete from events as e where e.position = any (positions);
     end if;
     perform set_config('eventstore.hard_delete', privilege, true);
-    return coalesce(cardinality(positions), 0);
+    return coalesce(pg_catalog.cardinality(positions), 0);
 end
 $function$;
 

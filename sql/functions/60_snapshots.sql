@@ -5,7 +5,8 @@ create or replace function eventstore.record_snapshot(
     snapshot_version  bigint,
     snapshot_type     text,
     snapshot_data     bytea,
-    snapshot_metadata bytea
+    snapshot_metadata bytea,
+    own               regclass default 'eventstore.log_state'::regclass
 )
 returns boolean
 language plpgsql
@@ -13,6 +14,9 @@ security definer
 set search_path = eventstore, pg_temp
 as $function$
 begin
+    if own::oid <> 'log_state'::regclass::oid then
+        perform refuse_schema(own);
+    end if;
     insert into snapshots as kept (source, version, type, data, metadata)
     values (snapshot_source, snapshot_version, snapshot_type, snapshot_data, snapshot_metadata)
     on conflict (source) do update
@@ -27,13 +31,16 @@ end
 $function$;
 
 -- Forgets the snapshot of a source. Returns whether there was one.
-create or replace function eventstore.delete_snapshot(snapshot_source text)
+create or replace function eventstore.delete_snapshot(snapshot_source text, own regclass default 'eventstore.log_state'::regclass)
 returns boolean
 language plpgsql
 security definer
 set search_path = eventstore, pg_temp
 as $function$
 begin
+    if own::oid <> 'log_state'::regclass::oid then
+        perform refuse_schema(own);
+    end if;
     delete from snapshots as kept where kept.source = snapshot_source;
     return found;
 end

@@ -4,3 +4,22 @@
 
 -- The schema's name that the functions were made for: their bodies name it. Set by whoever has made them.
 alter table eventstore.log_state add column schema_name text;
+
+drop function eventstore.is_held;
+drop function eventstore.append_event;
+drop function eventstore.append_events;
+drop function eventstore.append_events_carefully;
+drop function eventstore.append_events_or_fail;
+drop function eventstore.delete_stream;
+drop function eventstore.restore_stream;
+drop function eventstore.purge_stream;
+drop function eventstore.record_snapshot;
+drop function eventstore.delete_snapshot;
+
+-- Where a table is published, rows of it can only be updated or deleted if something tells one from another.
+alter table eventstore.forks add primary key (timeline);
+
+-- Null = not known: readers go by exact sizes then. It becomes known with the first append into an empty log, so that rows
+-- that come by another way (a restore of the data alone, a replication) are not taken for small ones.
+alter table eventstore.log_state alter column largest_event drop not null, alter column largest_event drop default;
+update eventstore.log_state set largest_event = null where not exists (select from eventstore.events);

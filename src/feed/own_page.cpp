@@ -15,8 +15,9 @@ event_page page_of(appends which, std::span<const log::append_plan::outcome> out
     for (const auto& append : which) {
         bool is_needed = false;
         for (const log::append_part& part : append->parts) {
-            const auto& [what, result, version] = *outcome++;
-            if (what != log::append_plan::outcome::kind::appended) continue;
+            const log::append_plan::outcome& became = *outcome++;
+            if (became.what != log::append_plan::outcome::kind::appended) continue;
+            const append_result& result = became.result;
             is_needed = true;
             std::int64_t offset = 0;
             for (const event_data& each : part.events) {

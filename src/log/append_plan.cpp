@@ -277,6 +277,10 @@ std::optional<append_plan::verdict> append_plan::outcomes(const answer& from) co
         outcome& next = list.emplace_back();
         next.what = static_cast<outcome::kind>(*field[0]);
         next.actual_version = field[3].value_or(-1);
+        if (next.what == outcome::kind::event_too_large || next.what == outcome::kind::no_jsonb) {
+            next.bad_event = field[1].value_or(0);
+            next.why_bad = field[2].value_or(0);
+        }
         if (next.is_success()) {
             if (!field[1] || !field[2]) return std::nullopt;
             next.result = placed(*parts_[i], *field[1], *field[2], clock);

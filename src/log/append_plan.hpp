@@ -14,7 +14,7 @@
 
 namespace eventstore::log {
 
-/// The appends of one flush, grouped by stream. See sql/migrations/0003_append_events.sql for the terms: an append of SQL
+/// The appends of one flush, grouped by stream. See sql/functions/21_append_events.sql for the terms: an append of SQL
 /// is one part of a request, and a request of several parts is a unit.
 class append_plan {
 public:
@@ -40,12 +40,16 @@ public:
             duplicate_event = 6,
             unit_failed = 7, ///< another part of its request did
             event_not_found = 8,
+            event_too_large = 9, ///< as it is read back
+            no_jsonb = 10,       ///< the server does not take a payload as such
         };
-        static constexpr kind last_kind = kind::event_not_found;
+        static constexpr kind last_kind = kind::no_jsonb;
         bool is_success() const noexcept { return what == kind::appended || what == kind::already_appended; }
         kind what = kind::appended;
         append_result result;
         std::int64_t actual_version = -1;
+        std::int64_t bad_event = 0; ///< of the last two kinds: which one, from 1,
+        std::int64_t why_bad = 0;   ///< and its bytes, or the SQLSTATE as a number in base 36
     };
     using answer = std::vector<std::optional<std::int64_t>>;
 

@@ -44,11 +44,17 @@ asio::awaitable<result<int>> migrate(std::shared_ptr<connection> link, std::stri
     std::string begin = message("begin isolation level read committed; "
                                 "select pg_advisory_xact_lock(hashtextextended('eventstore migration ' ||",
         quoted_literal(schema), ", 0)); ");
+    // With Citus a new schema may be spread over its nodes, which breaks the one order of the log; an older Citus does not
+    // know both settings, and refuses names that it does not know.
+    for (const std::string_view setting : {"citus.enable_schema_based_sharding", "citus.enable_ddl_propagation"})
+        begin += message("do $function$ begin perform set_config('", setting,
+            "', 'off', true); exception when others then null; end $function$; ");
     if (payload) { // a schema that exists needs no right to make one
         begin += message("do $function$ begin if to_regnamespace(", quoted_literal(identifier),
-            ") is null then create schema ", identifier, "; end if; end $function$; create table if not exists ", table,
+            ") is null then create schema ", identifier, "; end if; if to_regclass(", quoted_literal(table),
+            ") is null then create table ", table,
             " (version integer primary key, name text not null, applied_at timestamptz not null default "
-            "clock_timestamp()); ");
+            "clock_timestamp()); end if; end $function$; ");
     }
     begin += message("select coalesce(max(version), 0) from ", table);
     const auto begun = co_await connection::run_script(link, begin, deadline);

@@ -29,6 +29,33 @@ std::string appending_to(const append_request& append) {
     return others == 0 ? first : message(first, " and ", std::to_string(others), others == 1 ? " other" : " others");
 }
 
+/// Of a number in base 36, which an SQLSTATE is, too.
+std::string sqlstate_of(std::int64_t number) {
+    std::string text(5, '0');
+    for (auto digit = text.rbegin(); digit != text.rend(); ++digit, number /= 36) {
+        const auto value = static_cast<char>(number % 36);
+        *digit = static_cast<char>(value < 10 ? '0' + value : 'A' + value - 10);
+    }
+    return text;
+}
+
+std::string bad_event(const append_part& part, std::int64_t place) {
+    if (place < 1 || static_cast<std::size_t>(place) > part.events.size()) return "an event";
+    const event_data& event = part.events[static_cast<std::size_t>(place) - 1];
+    return message("the event ", to_string(event.id()), " of type ", quoted_for_message(event.type()));
+}
+
+/// What the server says of a text that is not for it, in the place of its own words: they come without the text.
+std::string_view why_no_jsonb(std::string_view sqlstate) {
+    if (sqlstate == "22P05") return "jsonb cannot hold the character \\u0000";
+    if (sqlstate == "22P02") return "it is not JSON";
+    if (sqlstate == "22021") return "it is not UTF-8";
+    if (sqlstate == "22003") return "a number is too large";
+    if (sqlstate == "54001") return "it is nested too deeply";
+    if (sqlstate == "54000") return "it is too large as jsonb";
+    return "it is refused";
+}
+
 std::string_view earlier_attempt(const append_request& append) {
     return append.is_retry ? "; an earlier attempt lost its connection, and may have stored it" : "";
 }
@@ -61,6 +88,17 @@ failure to_failure(const append_request& append, const append_part& part, const 
         code = errc::event_not_found;
         text += ": one of the events to link to is not stored";
         break;
+    case kind::event_too_large:
+        code = errc::invalid_argument;
+        text += message(": ", bad_event(part, why.bad_event), " has ", std::to_string(why.why_bad),
+            " bytes of data and metadata, as they are read back; 67108864 (64 MB) are the most");
+        break;
+    case kind::no_jsonb:
+        code = errc::invalid_argument;
+        facts.sqlstate = sqlstate_of(why.why_bad);
+        text += message(": the server does not take data or metadata of ", bad_event(part, why.bad_event),
+            " as jsonb: ", why_no_jsonb(facts.sqlstate), " (SQLSTATE ", facts.sqlstate, ")");
+        break;
     case kind::duplicate_event:
         code = errc::duplicate_event;
         if (!part.originals.empty()) {
@@ -87,8 +125,10 @@ failure about(const append_request& append, const failure& why) {
     failure::facts facts = *why.operator->();
     facts.stream = append.stream();
     facts.outcome_unknown = append.is_retry; // this attempt stored nothing, but an earlier one may have
+    // A payload that is no jsonb and was sent alone.
+    const bool is_argument = why.code() == errc::database_error && why_no_jsonb(facts.sqlstate) != "it is refused";
     facts.message = message(appending_to(append), ": ", why.message(), earlier_attempt(append));
-    return failure(why.code(), std::move(facts));
+    return failure(is_argument ? errc::invalid_argument : why.code(), std::move(facts));
 }
 
 failure lost_again_and_again(const append_request& append, const failure& why, bool is_closed) {

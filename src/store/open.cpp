@@ -26,7 +26,6 @@ asio::awaitable<result<int>> migrate_over(
     if (!found) co_return found.error();
     options.create();
     if (const auto why = log::check(*found, options)) co_return *why;
-    if (found->schema_version == log::needed_schema_version()) co_return found->schema_version;
     std::optional<payload_format> payload;
     if (may_make) payload = options.payload();
     co_return co_await log::migrate(link, schema, payload, deadline);
