@@ -5,7 +5,7 @@ language sql
 security definer
 set search_path = eventstore, pg_temp
 as $function$
-    select pg_notify('es_' || md5(current_schema()), message)
+    select pg_catalog.pg_notify(pg_catalog.concat('es_', pg_catalog.md5(current_schema()::text)), message)
 $function$;
 
 revoke execute on function eventstore.tell_followers from public;

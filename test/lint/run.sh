@@ -32,6 +32,8 @@ if grep -nE 'include <(boost/asio\.hpp|boost/json|libpq)' include/eventstore/*.h
     complain "a public header includes more than it should"
 fi
 
+perl test/lint/functions.pl sql/functions/*.sql || complain "the functions call what another one could stand in for"
+
 format=$(command -v clang-format-14 || true)
 if [ "${1:-}" = --format ] && [ -z "$format" ]; then
     complain "clang-format-14 is missing"
