@@ -1,4 +1,5 @@
 // What other processes have of a store: programs that are started while it is open, and children of fork().
+#include "support/conditions.hpp"
 #include "support/receive.hpp"
 
 #include <eventstore/transaction.hpp>
@@ -98,7 +99,7 @@ private:
 
 } // namespace
 
-BOOST_AUTO_TEST_SUITE(process_test)
+BOOST_AUTO_TEST_SUITE(process_test, *own_sessions())
 
 BOOST_FIXTURE_TEST_CASE(a_program_that_is_started_inherits_no_descriptor, in_use) {
     const texts before = inherited_descriptors();

@@ -1,4 +1,5 @@
 // What somebody else has put where the store's role looks for functions and operators is not called in the role's name.
+#include "support/conditions.hpp"
 #include "support/receive.hpp"
 
 #include <eventstore/transaction.hpp>
@@ -91,7 +92,7 @@ asio::awaitable<void> use_everything(es::store store) {
 
 } // namespace
 
-BOOST_AUTO_TEST_SUITE(search_path_test)
+BOOST_AUTO_TEST_SUITE(search_path_test, *own_sessions())
 
 BOOST_FIXTURE_TEST_CASE(what_others_have_put_where_the_role_looks_is_not_called, hostile_schema) {
     BOOST_TEST(called_by("select sum(x) from unnest(array[1::bigint]) as x") == "unnest of bigint[]");
