@@ -78,11 +78,9 @@ BOOST_FIXTURE_TEST_CASE(the_first_append_into_an_empty_log_makes_its_largest_eve
 
 // Rows of a table without a primary key cannot be deleted once it is published; a promotion does that.
 BOOST_FIXTURE_TEST_CASE(a_published_store_outlives_a_promotion, store_fixture) {
-    const std::string database = "published_" + schema();
-    session().run("create database " + quoted_name(database));
-    const std::string there = url_with(url(), {{"dbname", database}});
-    run(es::migrate(options(there)));
-    session server(there);
+    const fresh_database database("published_" + schema());
+    run(es::migrate(options(database.url())));
+    session server(url_with(test_server::superuser_url(), {{"dbname", database.name()}})); // publishes all tables
     server.run("set client_min_messages = error; create publication everything for all tables");
     const std::string append =
         here("select eventstore.append_event('a', -1, gen_random_uuid(), 'T', '1', '', null, null,"
@@ -99,8 +97,6 @@ BOOST_FIXTURE_TEST_CASE(a_published_store_outlives_a_promotion, store_fixture) {
                                            " where oid = 'eventstore.events'::regclass) and not exists (select"
                                            " from pg_index as i where i.indrelid = c.oid and i.indisprimary)")))
         BOOST_ERROR(row[0] << " has no primary key");
-    server = session();
-    session().run("drop database " + quoted_name(database) + " with (force)");
     run(es::migrate(options()));
 }
 

@@ -45,17 +45,14 @@ class writing_role : public store_fixture {
 public:
     writing_role() {
         run(es::migrate(options()));
-        role_ = quoted_name(schema() + "_writer");
-        ask("create role " + role_ + "; grant usage on schema " + quoted_name(schema()) + " to " + role_ +
+        const std::string role = quoted_name(role_.name());
+        ask("grant usage on schema " + quoted_name(schema()) + " to " + role +
             "; grant execute on function eventstore.append_event, eventstore.append_events,"
             " eventstore.append_events_or_fail to " +
-            role_);
-        writer.run("set role " + role_);
+            role);
+        writer.run("set role " + role);
     }
-    ~writing_role() {
-        writer.run("reset role");
-        ask("drop owned by " + role_ + "; drop role " + role_);
-    }
+    ~writing_role() { writer.run("reset role"); }
     /// Each version of each stream is there once, in the order of positions, and its number is the stream's version.
     bool is_sound() {
         return value(
@@ -68,7 +65,7 @@ public:
     session writer;
 
 private:
-    std::string role_;
+    const fresh_role role_{schema() + "_writer"};
 };
 
 } // namespace
