@@ -34,7 +34,7 @@ enum class errc {
     store_closed,                ///< the store was closed
     overloaded,                  ///< `fail_when_full` is set and the byte budget of queued appends is used up
     connection_lost,             ///< no connection could be had, or it broke while the operation was under way
-    lock_timeout,                ///< another session holds the log's lock; the message names it
+    lock_timeout,                ///< another session holds a lock that is needed; the message names both
     timeout,                     ///< the operation's time was over
     cancelled,                   ///< the caller's cancellation slot was triggered
     database_error,              ///< any other error of PostgreSQL; `failure->sqlstate` says which
@@ -76,7 +76,7 @@ public:
         std::int64_t actual = -1;   ///< the version found, if the failure is about versions
         bool retry_helps = false;   ///< the same call may succeed later, unchanged
         bool outcome_unknown =
-            false; ///< the operation may or may not have been carried out; event ids make a retry safe
+            false; ///< the operation may or may not have been carried out; an append's event ids make a retry safe
     };
 
     failure() : failure(errc{}, facts()) {} // boost::system::result 1.81 asks for a default constructor

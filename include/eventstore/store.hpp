@@ -88,9 +88,9 @@ public:
     /// Errors: `wrong_expected_version`, `stream_exists` (for `no_stream`), `stream_not_found` (for `stream_exists`),
     /// `stream_deleted` (wins over the former), `duplicate_event` (an id is stored elsewhere, or only some are),
     /// `reserved_stream`, `overloaded`, `lock_timeout`. The failure's facts name the stream and both versions.
-    ///
-    /// Cancellation: before it was sent, nothing is stored. After that it completes at once with `cancelled` and
-    /// `outcome_unknown`; it may be stored. The same holds for `timeout`. A retry with the same events is safe.
+    /// Cancelled before it was sent, nothing is stored; after that it ends at once with `cancelled`, `outcome_unknown`,
+    /// and may be stored. So for `timeout`, and for `lock_timeout` if a session is in the way, which is looked up then
+    /// (250 ms at most): others of its transaction go on waiting for it. A retry with the same events is safe.
     asio::awaitable<append_result> append(std::string_view stream, expected_version expected, event_data event) const;
 
     /// Appends events to a stream, all or nothing, with versions and positions in a row. At most 64 MB in all; an empty

@@ -12,7 +12,7 @@ struct store_stats {
     std::uint64_t appends = 0;         ///< appends that succeeded
     std::uint64_t events_appended = 0; ///< their events
     std::uint64_t flushes = 0;         ///< transactions that they took
-    std::uint64_t retried_flushes = 0; ///< flushes sent again, after a lost connection or one by one after an error
+    std::uint64_t retried_flushes = 0; ///< flushes sent again, after a lost connection or in halves after an error
     std::uint64_t reads = 0;           ///< reading statements sent
     std::uint64_t events_read = 0;     ///< events that they returned
     std::uint64_t other_statements =

@@ -21,7 +21,7 @@ const char* text_of(errc code) noexcept {
     case errc::store_closed: return "the store is closed";
     case errc::overloaded: return "too many bytes are queued";
     case errc::connection_lost: return "the connection to PostgreSQL is lost";
-    case errc::lock_timeout: return "another session holds the lock of the log";
+    case errc::lock_timeout: return "another session holds the lock that is needed";
     case errc::timeout: return "the time was over";
     case errc::cancelled: return "the operation was cancelled";
     case errc::database_error: return "PostgreSQL reported an error";
