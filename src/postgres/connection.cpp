@@ -152,7 +152,7 @@ bool connection::send_one(const std::shared_ptr<request>& next) {
     const int format = what.answers_in_text ? 0 : 1;
 
     const prepared_statements::use use =
-        prepares_ && what.is_prepared ? prepared_.next(what.index, what.name) : prepared_statements::use();
+        prepares_ && what.is_prepared ? prepared_.next(what.index, what.name, what.text) : prepared_statements::use();
     if (use.name.empty()) {
         const bool sent =
             PQsendQueryParams(handle_, what.text.c_str(), count, reinterpret_cast<const Oid*>(what.types.data()),

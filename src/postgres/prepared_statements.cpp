@@ -2,11 +2,27 @@
 
 #include "base/text.hpp"
 
+#include <boost/uuid/name_generator_sha1.hpp>
+#include <boost/uuid/uuid_io.hpp>
+
+#include <string>
 #include <utility>
 
 namespace eventstore::postgres {
 
-prepared_statements::use prepared_statements::next(std::size_t index, std::string_view name) {
+namespace {
+
+/// 60 bits of its SHA-1: a name has 63 bytes at most.
+std::string hash_of(std::string_view text) {
+    boost::uuids::name_generator_sha1 hash(boost::uuids::uuid{});
+    std::string digits = boost::uuids::to_string(hash(text.data(), text.size()));
+    std::erase(digits, '-');
+    return digits.erase(12, 1).substr(0, 15); // without the digit that is the same for all
+}
+
+} // namespace
+
+prepared_statements::use prepared_statements::next(std::size_t index, std::string_view name, std::string_view text) {
     if (const auto known = places_.find(index); known != places_.end()) {
         known_.splice(known_.begin(), known_, known->second);
         return {known_.front().name, false};
@@ -17,7 +33,7 @@ prepared_statements::use prepared_statements::next(std::size_t index, std::strin
         places_.erase(known_.back().index);
         known_.pop_back();
     }
-    known_.push_front({index, detail::message(name, "_", std::to_string(++names_given_))});
+    known_.push_front({index, detail::message(name, "_", hash_of(text), "_", std::to_string(++names_given_))});
     places_[index] = known_.begin();
     return {known_.front().name, true};
 }

@@ -24,8 +24,10 @@ public:
         bool is_new = false; ///< prepare it first, under this name
     };
     /// How to send the statement now. What had to make room is in gone().
-    /// \param name of the statement; a number is added, so that no name is used twice on a connection
-    use next(std::size_t index, std::string_view name);
+    /// \param name, text of the statement. The prepared one has the name, a hash of the text, and a number, so that no name
+    /// is used twice on a connection: through a pooler that was not told of, sessions change hands, and a name that another
+    /// client has given, in another schema, must not run the other's statement.
+    use next(std::size_t index, std::string_view name, std::string_view text);
 
     /// It is not prepared after all: the server says so.
     void forget(std::size_t index);
