@@ -14,6 +14,17 @@ constexpr std::int64_t exists = -2;
 
 timestamp from_unix(std::int64_t microseconds) { return timestamp(std::chrono::microseconds(microseconds)); }
 
+void add(postgres::parameters& arguments, const log_mark& seen) {
+    if (seen.position == 0)
+        arguments.add_null();
+    else
+        arguments.add(seen.position);
+    if (seen.event)
+        arguments.add(*seen.event);
+    else
+        arguments.add_null();
+}
+
 std::int64_t payload_bytes(const event_data& event) {
     return static_cast<std::int64_t>(event.data().size() + event.metadata().size());
 }
@@ -83,7 +94,7 @@ void append_plan::put_new_streams_first() {
 
 bool append_plan::is_lone() const noexcept { return parts_.size() == 1 && events_ == 1 && !has_links_; }
 
-postgres::parameters append_plan::lone_arguments() const {
+postgres::parameters append_plan::lone_arguments(const log_mark& seen) const {
     const append_part& part = *parts_.front();
     const event_data& event = part.events.front();
     postgres::parameters arguments;
@@ -104,10 +115,11 @@ postgres::parameters append_plan::lone_arguments() const {
     add_optional(event.causation_id());
     add_optional(event.created_at());
     arguments.add(appends_.front()->is_retry);
+    add(arguments, seen);
     return arguments;
 }
 
-postgres::parameters append_plan::arguments(bool careful) const {
+postgres::parameters append_plan::arguments(bool careful, const log_mark& seen) const {
     postgres::parameters arguments;
     arguments.reserve(bytes_ + 80 * events_ + 60 * groups_.size() + 40 * parts_.size() + 500);
 
@@ -217,6 +229,7 @@ postgres::parameters append_plan::arguments(bool careful) const {
     }
     arguments.add(largest);
     arguments.add(careful);
+    add(arguments, seen);
     return arguments;
 }
 

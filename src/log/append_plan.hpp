@@ -25,8 +25,9 @@ public:
     /// The appends to one stream contradict each other, or there are links: each must be judged by itself.
     bool needs_care() const noexcept { return needs_care_; }
 
-    postgres::parameters lone_arguments() const;
-    postgres::parameters arguments(bool careful) const;
+    /// \param seen what the log must hold, or nothing is appended; position 0 = anything
+    postgres::parameters lone_arguments(const log_mark& seen) const;
+    postgres::parameters arguments(bool careful, const log_mark& seen) const;
 
     /// What became of one part.
     struct outcome {

@@ -35,13 +35,15 @@ failure appender::closed_failure() { return failure(errc::store_closed, "the sto
 
 appender::appender(const store_options& options, asio::any_io_executor executor,
     std::shared_ptr<const statements> statements, std::shared_ptr<detail::deadlines> timers,
-    std::shared_ptr<postgres::lender> lender, std::shared_ptr<postgres::pool> pool, committed_handler on_committed)
+    std::shared_ptr<postgres::lender> lender, std::shared_ptr<postgres::pool> pool,
+    std::shared_ptr<const seen_log> seen, committed_handler on_committed)
     : options_(options),
       executor_(std::move(executor)),
       statements_(std::move(statements)),
       timers_(std::move(timers)),
       lender_(std::move(lender)),
       pool_(std::move(pool)),
+      seen_(std::move(seen)),
       on_committed_(std::move(on_committed)),
       strand_(executor_),
       pause_(strand_),
@@ -84,20 +86,19 @@ void appender::give_up(append_request& which, errc why, const lock_holder& holde
     failure::facts facts;
     facts.stream = which.stream();
     facts.retry_helps = true;
-    bool tell_of_connection = false;
+    std::optional<failure> unreachable;
     {
         const std::lock_guard lock(mutex_);
         // Decided together with the facts: or an answer that comes just now would make them untrue.
         if (!which.claim()) return;
         // Once it was sent, by this attempt or an earlier one, only an answer could tell.
         facts.outcome_unknown = which.is_under_way || which.is_retry;
-        const auto unreachable = connect_failure_ ? connect_failure_ : lender_->last_failure();
-        tell_of_connection = !facts.outcome_unknown && unreachable && why == errc::timeout;
-        if (tell_of_connection) facts.message = unreachable->message();
+        if (!facts.outcome_unknown && why == errc::timeout)
+            unreachable = connect_failure_ ? connect_failure_ : lender_->last_failure();
         (void)queue_.remove(&which);
     }
-    if (tell_of_connection)
-        which.outcome = not_connected(std::move(facts));
+    if (unreachable)
+        which.outcome = not_connected(std::move(facts), *unreachable);
     else
         which.outcome = ended_early(why, std::move(facts), holder);
     which.finish();
@@ -148,6 +149,7 @@ void appender::send(std::vector<request_ptr> appends, bool careful) {
 void appender::stored(flush& which, const append_plan::verdict& verdict) {
     const auto appends = which.take_appends();
     backoff_.succeeded();
+    is_estranged_ = false;
     {
         const std::lock_guard lock(mutex_);
         auto outcome = verdict.outcomes.begin();
@@ -208,12 +210,20 @@ void appender::failed(flush& which, const failure& why) {
         which.put_back(std::move(appends));
         return lost(which, why);
     }
+    if (why.code() == errc::log_truncated && connection_ && connection_->has_other_hosts() &&
+        !std::exchange(is_estranged_, true)) {
+        // Nothing was written. An old primary may have come back before the new one in the url.
+        connection_->drop(why);
+        which.put_back(std::move(appends));
+        return lost(which, why);
+    }
     if (why.code() == errc::lock_timeout && connection_) return explain_lock(std::move(appends), why);
     {
         const std::lock_guard lock(mutex_);
         for (const request_ptr& each : appends) queue_.release(each->bytes);
     }
-    for (const request_ptr& each : appends) each->fail(about(*each, why));
+    const failure reason = why.code() == errc::log_truncated ? not_held(seen_->latest()) : why;
+    for (const request_ptr& each : appends) each->fail(about(*each, reason));
     next(appends);
 }
 

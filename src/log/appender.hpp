@@ -8,6 +8,7 @@
 #include "log/append_queue.hpp"
 #include "log/append_request.hpp"
 #include "log/lock_report.hpp"
+#include "log/seen_log.hpp"
 #include "log/statements.hpp"
 #include "postgres/connection.hpp"
 #include "postgres/lender.hpp"
@@ -18,6 +19,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -46,7 +48,7 @@ public:
 
     appender(const store_options& options, asio::any_io_executor executor, std::shared_ptr<const statements> statements,
         std::shared_ptr<detail::deadlines> timers, std::shared_ptr<postgres::lender> lender,
-        std::shared_ptr<postgres::pool> pool, committed_handler on_committed);
+        std::shared_ptr<postgres::pool> pool, std::shared_ptr<const seen_log> seen, committed_handler on_committed);
     ~appender() override;
 
     using connection_ptr = std::shared_ptr<postgres::connection>;
@@ -96,6 +98,8 @@ private:
     bool give_back();
     void give_back_soon();
     asio::awaitable<void> connect();
+    EVENTSTORE_NOT_INTO_COROUTINES void failed_to_connect(const failure& why);
+    void refuse_all(const failure& why);
     bool is_dropped() const;
     void broken(const failure& why);
     void wait_for_writers(const std::vector<request_ptr>& released, std::uint64_t round);
@@ -118,6 +122,7 @@ private:
     const std::shared_ptr<detail::deadlines> timers_;
     const std::shared_ptr<postgres::lender> lender_;
     const std::shared_ptr<postgres::pool> pool_; // to look at the sessions from outside
+    const std::shared_ptr<const seen_log> seen_; // shown with each flush, and to each new session
     const committed_handler on_committed_;
     postgres::connection::strand strand_;
 
@@ -131,6 +136,8 @@ private:
     connection_ptr connecting_link_;
     std::shared_ptr<flush> flush_;
     bool connecting_ = false;
+    bool is_estranged_ = false; // a server said that it does not hold what was seen; since the last success
+    std::optional<std::chrono::steady_clock::time_point> unusable_since_;
     detail::backoff backoff_;
     asio::steady_timer pause_;  // before the next attempt to connect
     asio::steady_timer rejoin_; // for writers on other contexts

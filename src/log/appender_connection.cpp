@@ -3,6 +3,9 @@
 
 #include "base/text.hpp"
 #include "log/flush.hpp"
+#include "log/inspection.hpp"
+#include "log/outcome_failure.hpp"
+#include "postgres/sql_error.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
@@ -13,6 +16,13 @@
 #include <utility>
 
 namespace eventstore::log {
+
+namespace {
+
+// A standby, or a server with a setting that may be mended, is asked again for as long: its promotion may be under way.
+constexpr std::chrono::seconds longest_promotion(1);
+
+} // namespace
 
 void appender::on_lent(connection_ptr link) {
     asio::post(strand_, [self = shared_from_this(), link = std::move(link)]() mutable { self->lent(std::move(link)); });
@@ -116,7 +126,8 @@ asio::awaitable<void> appender::connect() {
             outcome = closed_failure();
         } else if (settings) {
             const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
-            auto attempt = postgres::connection::connect(link, *settings, deadline);
+            auto looking = look_around(options_, options_.schema(), seen_->latest(), purpose::appending);
+            auto attempt = postgres::connection::connect(link, *settings, std::move(looking), deadline);
             outcome = co_await std::move(attempt);
         } else {
             outcome = settings.error();
@@ -130,18 +141,41 @@ asio::awaitable<void> appender::connect() {
         // It answers: what fails from here on is no reason to stay away for long.
         backoff_.succeeded();
         (void)backoff_.next(0);
+        unusable_since_.reset();
         lender_->opened();
         adopt(link);
     } else {
-        lender_->failed_to_open(outcome.error());
-        if (options_.on_log()) {
-            auto tell = [log = options_.on_log(), text = outcome.error().message()] { log(text); };
-            detail::post_from_coroutine(strand_, std::move(tell));
-        }
-        const std::lock_guard lock(mutex_);
-        connect_failure_ = outcome.error();
+        failed_to_connect(outcome.error());
     }
     cut();
+}
+
+void appender::failed_to_connect(const failure& why) {
+    const bool is_of_this_log =
+        why.code() == errc::log_truncated || why.code() == errc::schema_missing || why.code() == errc::schema_too_new;
+    if (!is_of_this_log) lender_->failed_to_open(why); // others wait for the same server
+    if (options_.on_log()) asio::post(strand_, [log = options_.on_log(), text = why.message()] { log(text); });
+    {
+        const std::lock_guard lock(mutex_);
+        connect_failure_ = why;
+    }
+    const auto now = std::chrono::steady_clock::now();
+    if (why.code() != errc::server_unusable)
+        unusable_since_.reset();
+    else if (!unusable_since_)
+        unusable_since_ = now;
+    const bool has_patience = unusable_since_ && now - *unusable_since_ < longest_promotion;
+    if (postgres::is_final(why) || (unusable_since_ && !has_patience)) refuse_all(why);
+}
+
+// They need not wait for what does not pass by itself.
+void appender::refuse_all(const failure& why) {
+    std::deque<request_ptr> all;
+    {
+        const std::lock_guard lock(mutex_);
+        all = queue_.take_all();
+    }
+    for (const request_ptr& each : all) each->fail(about(*each, why));
 }
 
 bool appender::is_dropped() const {

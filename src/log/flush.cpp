@@ -16,7 +16,8 @@ flush::flush(const std::shared_ptr<appender>& owner, std::vector<std::shared_ptr
       is_lone_(!careful && plan_.is_lone()),
       is_careful_(careful || plan_.needs_care()),
       what_(is_lone_ ? &owner->statements_->append_event : &owner->statements_->append_events),
-      arguments_(is_lone_ ? plan_.lone_arguments() : plan_.arguments(is_careful_)) {}
+      arguments_(is_lone_ ? plan_.lone_arguments(owner->seen_->latest())
+                          : plan_.arguments(is_careful_, owner->seen_->latest())) {}
 
 flush::~flush() = default;
 

@@ -164,10 +164,22 @@ failure ended_early(errc why, failure::facts facts, const lock_holder& holder) {
     return failure(why, std::move(facts));
 }
 
-failure not_connected(failure::facts facts) {
+failure not_connected(failure::facts facts, const failure& last) {
     facts.message = message("appending to stream ", quoted_for_message(facts.stream),
-        ": no connection could be had in time, nothing was stored; last: ", facts.message);
-    return failure(errc::connection_lost, std::move(facts));
+        ": no connection could be had in time, nothing was stored; last: ", last.message());
+    const bool is_refusal = last.code() == errc::server_unusable || last.code() == errc::log_truncated;
+    return failure(is_refusal ? last.code() : errc::connection_lost, std::move(facts));
+}
+
+failure not_held(const log_mark& seen) {
+    failure::facts facts;
+    facts.sqlstate = "ES002";
+    facts.message = message("the log on this server does not hold what was seen of it, up to position ",
+        std::to_string(seen.position), seen.event ? message(" (event ", to_string(*seen.event), ")") : std::string(),
+        ": it is that of an older backup, or a fail-over lost its end, or this is an old primary; see that it is the "
+        "right "
+        "one, and open the store anew");
+    return failure(errc::log_truncated, std::move(facts));
 }
 
 failure overloaded(const std::string& stream, std::size_t used, std::size_t budget) {

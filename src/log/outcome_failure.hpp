@@ -4,6 +4,7 @@
 #include "log/append_plan.hpp"
 #include "log/append_request.hpp"
 #include "log/lock_report.hpp"
+#include "log/log_mark.hpp"
 
 #include <eventstore/error.hpp>
 
@@ -21,8 +22,10 @@ failure lost_again_and_again(const append_request& append, const failure& why, b
 failure lock_not_available(const append_request& append, const failure& why, const lock_holder& holder);
 /// Cancelled, or out of time, in the end for the sake of a lock; `facts` tell the stream and whether the outcome is known.
 failure ended_early(errc why, failure::facts facts, const lock_holder& holder);
-/// Out of time because there was no connection; the message of `facts` is libpq's.
-failure not_connected(failure::facts facts);
+/// Out of time because there was no connection, for this reason.
+failure not_connected(failure::facts facts, const failure& last);
+/// The server is not the one that was seen, or has lost what was seen of it.
+failure not_held(const log_mark& seen);
 failure overloaded(const std::string& stream, std::size_t used, std::size_t budget);
 
 } // namespace eventstore::log

@@ -3,7 +3,6 @@
 
 #include "base/operation.hpp"
 #include "postgres/connection.hpp"
-#include "postgres/pool.hpp"
 
 #include <eventstore/error.hpp>
 #include <eventstore/schemas.hpp>
@@ -22,32 +21,6 @@ namespace asio = boost::asio;
 
 /// Refuses a name that cannot be a schema's.
 std::optional<failure> check_schema_name(const std::string& name);
-
-/// What a connection has found out about its server.
-struct server_state {
-    int server_version = 0; ///< as PostgreSQL numbers it: 150004
-    bool commits_durably = true;
-    bool is_read_only = false; ///< a standby
-    int schema_version = 0;    ///< 0 = there is none
-};
-
-/// Asks the server, over a connection that has not begun its pipeline.
-/// \param schema nothing: only the server is looked at
-asio::awaitable<result<server_state>> inspect(
-    std::shared_ptr<postgres::connection> link, std::optional<std::string> schema, detail::steady_time deadline);
-
-/// The version of a schema, over connections that others use, too; 0 = there is none.
-asio::awaitable<result<int>> find_version(
-    std::shared_ptr<postgres::pool> through, std::string schema, detail::steady_time deadline);
-
-/// Whether a store can work with a server.
-std::optional<failure> check_server(const server_state& found, const store_options& options);
-
-/// Whether a store can work with a schema of this version.
-std::optional<failure> check_version(int found, const store_options& options);
-
-/// Whether a store can work with what was found.
-std::optional<failure> check(const server_state& found, const store_options& options);
 
 /// The version that this library needs.
 int needed_schema_version() noexcept;

@@ -42,6 +42,12 @@ void begin_request::send(const std::shared_ptr<session>& on) {
     link->send(group);
 }
 
+void begin_request::refuse(const failure& why) {
+    failure::facts facts = *why.operator->();
+    facts.message = "beginning a transaction: " + facts.message;
+    fail(failure(why.code(), std::move(facts)));
+}
+
 std::shared_ptr<session> begin_request::under_way_on(std::shared_ptr<session> which) {
     const std::lock_guard lock(mutex_);
     return std::exchange(session_, std::move(which));

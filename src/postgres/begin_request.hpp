@@ -25,6 +25,8 @@ public:
     /// On the session's strand.
     void send(const std::shared_ptr<session>& on);
     void fail(const failure& why);
+    /// There is no session for it.
+    void refuse(const failure& why);
 
     const std::shared_ptr<session_client> client;
     result<session_lease> outcome{failure()};

@@ -23,6 +23,26 @@ failure out_of_time(std::string_view doing) {
     return failure(errc::timeout, std::move(facts));
 }
 
+failure stopped(std::string_view doing) {
+    return failure(errc::store_closed, detail::message(doing, ": the store was closed"));
+}
+
+failure behind_a_pooler(failure::facts facts) {
+    facts.retry_helps = false;
+    facts.message += "; the url leads through a pooler that takes no startup options: open the store with pooled(true)";
+    return failure(errc::server_unusable, std::move(facts));
+}
+
+/// One server will not do, and the others could not be asked: it may be otherwise soon.
+failure with_others(const failure& refusal, const failure& others) {
+    failure::facts facts = *refusal.operator->();
+    facts.retry_helps = true;
+    facts.message += detail::message("; the other hosts of the url: ", others.message());
+    return failure(refusal.code(), std::move(facts));
+}
+
+std::string_view as_view(const char* text) { return text ? text : std::string_view(); }
+
 } // namespace
 
 bool connection::renew_descriptor() {
@@ -53,10 +73,65 @@ asio::awaitable<boost::system::error_code> connection::wait(bool for_writing, st
     co_return ec;
 }
 
+host_list connection::hosts() const {
+    host_list all;
+    const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> used(
+        handle_ ? PQconninfo(handle_) : nullptr, &PQconninfoFree);
+    for (const PQconninfoOption* each = used.get(); each && each->keyword; ++each) {
+        const std::string_view keyword = each->keyword;
+        if (!each->val) continue;
+        if (keyword == "host") all.hosts = each->val;
+        if (keyword == "hostaddr") all.addresses = each->val;
+        if (keyword == "port") all.ports = each->val;
+    }
+    return all;
+}
+
 asio::awaitable<result<void>> connection::connect(
     std::shared_ptr<connection> self, connect_settings settings, steady_time deadline) {
+    auto connecting = connect_somewhere(self, settings, deadline);
+    const auto connected = co_await std::move(connecting);
+    if (!connected || self->opening_.empty()) co_return connected;
+    auto opening = run_script(self, std::string(), deadline);
+    const auto opened = co_await std::move(opening);
+    if (opened) co_return result<void>();
+    self->close();
+    co_return opened.error();
+}
+
+asio::awaitable<result<void>> connection::connect(
+    std::shared_ptr<connection> self, connect_settings settings, inspector look, steady_time deadline) {
+    std::optional<failure> refusal; // of the first server
+    for (;;) {
+        auto connecting = connect_somewhere(self, settings, deadline);
+        const auto connected = co_await std::move(connecting);
+        if (!connected) {
+            if (refusal) co_return with_others(*refusal, connected.error());
+            co_return connected.error();
+        }
+        auto looking = look(self, settings, deadline);
+        const auto outcome = co_await std::move(looking);
+        if (outcome) co_return outcome;
+        const host_list all = self->hosts();
+        const std::optional<host_list> others =
+            self->handle_ ? all.without(as_view(PQhost(self->handle_)), as_view(PQport(self->handle_))) : std::nullopt;
+        self->close();
+        const bool is_judged = outcome.error().code() != errc::connection_lost &&
+            outcome.error().code() != errc::timeout && outcome.error().code() != errc::store_closed;
+        if (!is_judged && refusal) co_return with_others(*refusal, outcome.error());
+        if (!is_judged) co_return outcome;
+        if (!refusal) refusal = outcome.error();
+        if (!others || others->size() >= all.size()) co_return *refusal;
+        settings.use_hosts(*others);
+    }
+}
+
+asio::awaitable<result<void>> connection::connect_somewhere(
+    std::shared_ptr<connection> self, const connect_settings& settings, steady_time deadline) {
     constexpr std::string_view doing = "connecting to PostgreSQL";
     PostgresPollingStatusType status = PGRES_POLLING_WRITING;
+    self->opening_ = settings.opening();
+    if (self->stopped_) co_return stopped(doing);
     auto begin = [self, settings] {
         const auto keywords = settings.keywords();
         const auto values = settings.values();
@@ -73,7 +148,7 @@ asio::awaitable<result<void>> connection::connect(
         if (ec) {
             self->close();
             if (ec == asio::error::timed_out) co_return out_of_time(doing);
-            if (self->stopped_) co_return failure(errc::store_closed, detail::message(doing, ": the store was closed"));
+            if (self->stopped_) co_return stopped(doing);
             co_return failure(errc::connection_lost, detail::message(doing, ": ", ec.message()));
         }
         auto poll = [self, &status] { status = poll_all(self->handle_); };
@@ -85,19 +160,11 @@ asio::awaitable<result<void>> connection::connect(
         failure::facts facts = *raw.operator->();
         facts.message = settings.without_secrets(std::move(facts.message));
         self->close();
+        if (facts.message.find("unsupported startup parameter") != std::string::npos) // in the words of PgBouncer
+            co_return behind_a_pooler(std::move(facts));
         co_return failure(errc::connection_lost, std::move(facts));
     }
     self->pass_on_notices();
-    if (self->prepares_) {
-        // A statement that nobody waits for any more ends with its connection. Not every server can do that; one that
-        // cannot says so, and no harm is done.
-        const std::string watch = "set client_connection_check_interval = '1s'";
-        const auto watched = co_await run_script(self, watch, deadline);
-        if (!watched && (watched.error().code() == errc::connection_lost || watched.error().code() == errc::timeout)) {
-            self->close();
-            co_return watched.error();
-        }
-    }
     co_return result<void>();
 }
 
@@ -109,27 +176,33 @@ void connection::stop_connecting() {
 asio::awaitable<result<result_handle>> connection::run_script(
     std::shared_ptr<connection> self, std::string text, steady_time deadline) {
     constexpr std::string_view doing = "setting up";
-    result_handle last;
-    if (!self->handle_ || PQsendQuery(self->handle_, text.c_str()) == 0)
-        co_return connection_failure(self->handle_, doing);
-    for (;;) {
-        const int left = PQflush(self->handle_);
-        if (left < 0) co_return connection_failure(self->handle_, doing);
-        if (left == 0 && PQisBusy(self->handle_) == 0) {
-            result_handle next(PQgetResult(self->handle_));
-            if (PQstatus(self->handle_) == CONNECTION_BAD) co_return connection_failure(self->handle_, doing);
-            if (!next) break;
-            if (!last || PQresultStatus(last.get()) != PGRES_FATAL_ERROR) last = std::move(next);
-            continue;
+    for (bool is_opening = !self->opening_.empty();; is_opening = false) {
+        result_handle last;
+        const std::string all = is_opening ? self->opening_ + text : text;
+        if (!self->handle_ || PQsendQuery(self->handle_, all.c_str()) == 0)
+            co_return connection_failure(self->handle_, doing);
+        for (;;) {
+            const int left = PQflush(self->handle_);
+            if (left < 0) co_return connection_failure(self->handle_, doing);
+            if (left == 0 && PQisBusy(self->handle_) == 0) {
+                result_handle next(PQgetResult(self->handle_));
+                if (PQstatus(self->handle_) == CONNECTION_BAD) co_return connection_failure(self->handle_, doing);
+                if (!next) break;
+                if (!last || PQresultStatus(last.get()) != PGRES_FATAL_ERROR) last = std::move(next);
+                continue;
+            }
+            // While the script is going out, libpq has enough to do with writing; answers are small.
+            const auto ec = co_await self->wait(left > 0, deadline);
+            if (ec == asio::error::timed_out) co_return out_of_time(doing);
+            if (ec || (left == 0 && !consume_all(self->handle_))) co_return connection_failure(self->handle_, doing);
         }
-        // While the script is going out, libpq has enough to do with writing; answers are small.
-        const auto ec = co_await self->wait(left > 0, deadline);
-        if (ec == asio::error::timed_out) co_return out_of_time(doing);
-        if (ec || (left == 0 && !consume_all(self->handle_))) co_return connection_failure(self->handle_, doing);
+        self->pass_on_notices();
+        const bool is_failed = PQresultStatus(last.get()) == PGRES_FATAL_ERROR;
+        if (is_failed && is_opening) continue; // nothing of it was done; which of the two it was shows now
+        if (is_failed) co_return to_failure(last.get(), doing);
+        self->opening_.clear();
+        co_return std::move(last);
     }
-    self->pass_on_notices();
-    if (PQresultStatus(last.get()) == PGRES_FATAL_ERROR) co_return to_failure(last.get(), doing);
-    co_return std::move(last);
 }
 
 } // namespace eventstore::postgres

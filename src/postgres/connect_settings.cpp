@@ -4,6 +4,8 @@
 #include "postgres/sql_error.hpp"
 #include "postgres/url_fault.hpp"
 
+#include <eventstore/uuid.hpp>
+
 #include <arpa/inet.h>
 #include <libpq-fe.h>
 #include <netinet/in.h>
@@ -58,6 +60,16 @@ constexpr char isolation[] = " -c default_transaction_isolation=read\\ committed
 // fit its arguments better than the polymorphic one of PostgreSQL's that is meant, and would run with the role's rights.
 constexpr char search_path[] = " -c search_path=pg_catalog,pg_temp";
 
+// Nor this: that the server has stopped waiting for its synchronous standby is told in a warning, and nowhere else.
+std::string messages(session_kind kind) {
+    return kind == session_kind::transacting ? " -c client_min_messages=notice" : " -c client_min_messages=warning";
+}
+
+// A statement that nobody waits for any more ends with its connection. Not every server can do that.
+constexpr char watch[] = "set client_connection_check_interval = '1s'; ";
+// A listening session is idle by nature.
+constexpr char stay[] = "set search_path = pg_catalog, pg_temp; set idle_session_timeout = 0; ";
+
 std::string session_settings(const store_options& options, session_kind kind) {
     // A host that vanished while it held locks (that of the log, or rows of the caller's) must not hold them until the
     // system's own keepalives, hours later, find out.
@@ -108,23 +120,39 @@ result<connect_settings> connect_settings::make(const store_options& options, se
         settings.value("hostaddr").find(',') != std::string_view::npos;
     if (many_hosts) settings.add_default("target_session_attrs", "read-write"); // follows a fail-over
 
-    if (!options.is_pooled() || is_direct) { // a pooler refuses startup options
+    // A pooler refuses startup options; and there may be one of those that keep sessions on the way of the one that listens.
+    if (kind == session_kind::listening) {
+        settings.opening_ = stay;
+    } else if (!options.is_pooled()) {
+        settings.opening_ = watch;
+        settings.token_ = to_string(make_uuid());
         std::string all = session_settings(options, kind);
-        const std::string last =
-            message(kind == session_kind::transacting ? "" : search_path, isolation); // the last one wins
+        const std::string last = message(kind == session_kind::transacting ? "" : search_path, isolation);
         if (const char* environment = std::getenv("PGOPTIONS"); environment && settings.value("options").empty())
             all += message(" ", environment);
-        const auto given = std::ranges::find(settings.given_, "options", &std::pair<std::string, std::string>::first);
-        if (given != settings.given_.end())
-            given->second = message(all, " ", given->second, last);
-        else
-            settings.given_.emplace_back("options", all + last);
+        if (const auto own = settings.value("options"); !own.empty()) all += message(" ", own);
+        all += message(last, messages(kind), " -c eventstore.session=", settings.token_);
+        settings.set("options", std::move(all)); // of what is set twice, the last one wins
     }
     return settings;
 }
 
 void connect_settings::add_default(std::string_view keyword, std::string value_) {
     if (value(keyword).empty()) given_.emplace_back(keyword, std::move(value_));
+}
+
+void connect_settings::set(std::string_view keyword, std::string value_) {
+    const auto given = std::ranges::find(given_, keyword, &std::pair<std::string, std::string>::first);
+    if (given != given_.end())
+        given->second = std::move(value_);
+    else
+        given_.emplace_back(keyword, std::move(value_));
+}
+
+void connect_settings::use_hosts(const host_list& hosts) {
+    set("host", hosts.hosts);
+    set("hostaddr", hosts.addresses);
+    set("port", hosts.ports);
 }
 
 std::string_view connect_settings::value(std::string_view keyword) const noexcept {

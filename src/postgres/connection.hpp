@@ -65,6 +65,20 @@ public:
     static asio::awaitable<result<void>> connect(
         std::shared_ptr<connection> self, connect_settings settings, steady_time deadline);
 
+    /// Looks at a session that was just made, and says why it will not do, if so. It runs on the strand, and may run
+    /// scripts.
+    using inspector =
+        std::function<asio::awaitable<result<void>>(std::shared_ptr<connection>, const connect_settings&, steady_time)>;
+
+    /// Connects, and has the session inspected. A server that will not do is left, and the other hosts of the url are
+    /// tried. What was wrong with the first of those that were left is returned; its `retry_helps` is false if all of them
+    /// answered, and none will do.
+    static asio::awaitable<result<void>> connect(
+        std::shared_ptr<connection> self, connect_settings settings, inspector look, steady_time deadline);
+
+    /// Whether its url names servers besides the one that it leads to.
+    bool has_other_hosts() const { return hosts().size() > 1; }
+
     /// Ends a connect() that is under way.
     void stop_connecting();
 
@@ -129,6 +143,9 @@ private:
 
     static void receive_notice(void* self, const PGresult* notice);
     asio::awaitable<boost::system::error_code> wait(bool for_writing, steady_time deadline);
+    static asio::awaitable<result<void>> connect_somewhere(
+        std::shared_ptr<connection> self, const connect_settings& settings, steady_time deadline);
+    host_list hosts() const;
     bool renew_descriptor();
     bool send_one(const std::shared_ptr<request>& next);
     void deallocate();
@@ -159,6 +176,7 @@ private:
     bool is_ending_ = false; // the server has said so
     bool unreplicated_ = false;
     bool stopped_ = false; // while connecting
+    std::string opening_;  // goes out with the first script
     steady_time last_used_{};
     std::deque<expected_result> in_flight_;
     prepared_statements prepared_;

@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "postgres/begin_request.hpp"
 #include "postgres/session_cleaning.hpp"
+#include "postgres/sql_error.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 
@@ -16,6 +17,14 @@ namespace {
 constexpr std::chrono::seconds longest_idle(60);
 
 failure closed_failure() { return failure(errc::store_closed, "the store is closed"); }
+
+asio::awaitable<result<void>> look_at_nothing(
+    std::shared_ptr<connection> link, const connect_settings&, detail::steady_time deadline) {
+    const std::string nothing; // but what each session is opened with
+    const auto answer = co_await connection::run_script(link, nothing, deadline);
+    if (!answer) co_return answer.error();
+    co_return result<void>();
+}
 
 } // namespace
 
@@ -109,19 +118,26 @@ asio::awaitable<void> session_pool::connect(session_ptr which) {
         if (!settings) {
             outcome = settings.error();
         } else if (outcome) {
-            auto attempt = connection::connect(link, *settings, deadline);
+            auto looking = make_inspector_ ? make_inspector_() : connection::inspector(&look_at_nothing);
+            auto attempt = connection::connect(link, *settings, std::move(looking), deadline);
             outcome = co_await std::move(attempt);
-            if (outcome && !options_.is_pooled()) {
-                auto watching = connection::run_script(link, watch_connection, deadline);
-                const auto watched = co_await std::move(watching);
-                if (!watched && watched.error().code() != errc::database_error) outcome = watched.error();
-            }
         }
     } catch (const std::exception& problem) { // out of descriptors, threads or memory
         outcome = failure(errc::connection_lost, detail::message("connecting to PostgreSQL: ", problem.what()));
     }
 
-    const std::lock_guard lock(mutex_);
+    std::deque<std::shared_ptr<begin_request>> refused;
+    {
+        const std::lock_guard lock(mutex_);
+        refused = connected(which, std::move(link), outcome);
+    }
+    for (const auto& each : refused) each->refuse(outcome.error());
+}
+
+// Returns those who need not wait for what does not pass by itself.
+std::deque<std::shared_ptr<begin_request>> session_pool::connected(
+    const session_ptr& which, std::shared_ptr<connection> link, const result<void>& outcome) {
+    std::deque<std::shared_ptr<begin_request>> refused;
     std::erase_if(connecting_, [&](const auto& each) { return each.first == which; });
     if (outcome && !closed_) {
         connect_failure_.reset();
@@ -143,9 +159,11 @@ asio::awaitable<void> session_pool::connect(session_ptr which) {
         not_before_ =
             std::chrono::steady_clock::now() + std::max(backoff_.next(std::random_device()()), detail::backoff::first);
         log(outcome.error().message());
+        if (is_final(outcome.error())) refused.swap(waiting_);
         serve();
     }
     check_closed();
+    return refused;
 }
 
 void session_pool::give_back(const session_ptr& which) {

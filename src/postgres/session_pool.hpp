@@ -41,6 +41,10 @@ public:
         const store_options& options, asio::any_io_executor executor, std::shared_ptr<detail::deadlines> timers);
     ~session_pool();
 
+    /// Has each session inspected before it is used. Called before the first begin().
+    /// \param make called for each, on any thread
+    void inspect_with(std::function<connection::inspector()> make) { make_inspector_ = std::move(make); }
+
     /// Refuses new transactions, and ends those that are open: at once where nothing is under way, else after the
     /// answer. `closed` is called on any thread, once all connections are closed.
     void close(std::function<void()> closed);
@@ -68,6 +72,8 @@ private:
     void serve();                                        // with the mutex held
     void open_more();                                    // with the mutex held
     asio::awaitable<void> connect(session_ptr which);
+    std::deque<std::shared_ptr<begin_request>> connected(const session_ptr& which, std::shared_ptr<connection> link,
+        const result<void>& outcome); // with the mutex held
     void give_back(const session_ptr& which);
     void clean(const session_ptr& which); // on the session's strand, as `broken`
     void broken(const session_ptr& which, const failure& why);
@@ -89,6 +95,7 @@ private:
     const store_options options_;
     const asio::any_io_executor executor_;
     const std::shared_ptr<detail::deadlines> timers_;
+    std::function<connection::inspector()> make_inspector_;
 
     mutable std::mutex mutex_;
     std::vector<session_ptr> sessions_;        // connected

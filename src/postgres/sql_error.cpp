@@ -13,6 +13,7 @@ struct meaning {
 };
 
 constexpr meaning meanings[] = {
+    {"ES002", errc::log_truncated, false},  // raised by the append functions
     {"55P03", errc::lock_timeout, true},    // lock_not_available
     {"57014", errc::timeout, true},         // query_canceled: statement_timeout, or an administrator
     {"57P01", errc::connection_lost, true}, // admin_shutdown
@@ -102,6 +103,16 @@ failure connection_failure(const PGconn* connection, std::string_view doing) {
     facts.message = detail::message(doing, ": ", why.empty() ? std::string("the connection was closed") : why);
     facts.retry_helps = true;
     return failure(errc::connection_lost, std::move(facts));
+}
+
+bool is_final(const failure& why) noexcept {
+    switch (why.code()) {
+    case errc::connection_lost:
+    case errc::timeout:
+    case errc::cancelled:
+    case errc::store_closed: return false;
+    default: return !why->retry_helps;
+    }
 }
 
 } // namespace eventstore::postgres

@@ -19,6 +19,9 @@ failure to_failure_of_caller(const PGresult* error, std::string_view doing);
 /// connection_lost, with what libpq has to say of its connection.
 failure connection_failure(const PGconn* connection, std::string_view doing);
 
+/// Whether a failure to connect does not pass by itself.
+bool is_final(const failure& why) noexcept;
+
 /// libpq's message on one line, without trailing blanks.
 std::string one_line(std::string_view text);
 

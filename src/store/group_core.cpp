@@ -1,5 +1,6 @@
 #include "store/group_core.hpp"
 
+#include "log/inspection.hpp"
 #include "store/store_core.hpp"
 
 #include <boost/asio/execution.hpp>
@@ -29,6 +30,8 @@ group_core::group_core(kind what, const store_options& options_, asio::any_io_ex
       ear(std::make_shared<eventstore::feed::listener>(options, executor)),
       kind_(what) {
     if (!is_of_many()) return;
+    sessions->inspect_with(
+        [options_] { return log::look_around(options_, std::nullopt, log::log_mark(), log::purpose::transacting); });
     const auto timeout = options.operation_timeout();
     polls = std::make_shared<eventstore::feed::poller>(executor, timers, pool, timeout);
     beats = std::make_shared<delivery::heart>(executor, timers, pool, timeout);

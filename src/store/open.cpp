@@ -1,6 +1,7 @@
 #include "store/open.hpp"
 
 #include "base/run_apart.hpp"
+#include "log/inspection.hpp"
 #include "log/schema.hpp"
 #include "log/validation.hpp"
 #include "store/store_core.hpp"
@@ -19,13 +20,44 @@ using postgres::session_kind;
 
 namespace detail {
 
-asio::awaitable<result<int>> migrate_over(
-    std::shared_ptr<connection> link, store_options options, bool may_make, steady_time deadline) {
+namespace {
+
+asio::awaitable<result<void>> look(std::shared_ptr<connection> link, std::string token, store_options options,
+    log::purpose what_for, std::shared_ptr<log::schema_state> found, steady_time deadline) {
+    const std::optional<std::string> schema = options.schema();
+    auto inspecting = log::inspect(link, schema, log::log_mark(), deadline);
+    const auto all = co_await std::move(inspecting);
+    if (!all) co_return all.error();
+    // Where there is nothing to make, a store may be opened to read only.
+    const bool makes = what_for == log::purpose::making && log::needs_migration(all->schema, options.schema());
+    const auto use = makes ? log::purpose::making : log::purpose::opening;
+    if (const auto why = log::check_server(all->server, options, use, token)) co_return *why;
+    if (const auto why = log::check_schema(all->schema, options.schema(), what_for)) co_return *why;
+    *found = all->schema;
+    co_return result<void>();
+}
+
+} // namespace
+
+asio::awaitable<result<log::schema_state>> connect_and_look(std::shared_ptr<connection> link, store_options options,
+    session_kind kind, log::purpose what_for, steady_time deadline) {
+    const auto settings = postgres::connect_settings::make(options, kind);
+    if (!settings) co_return settings.error();
+    const auto found = std::make_shared<log::schema_state>();
+    connection::inspector looking = [options, what_for, found](std::shared_ptr<connection> made,
+                                        const postgres::connect_settings& with, steady_time until) {
+        return look(std::move(made), with.token(), options, what_for, found, until);
+    };
+    auto connecting = connection::connect(link, *settings, std::move(looking), deadline);
+    const auto connected = co_await std::move(connecting);
+    if (!connected) co_return connected.error();
+    co_return *found;
+}
+
+asio::awaitable<result<int>> migrate_over(std::shared_ptr<connection> link, store_options options,
+    log::schema_state found, bool may_make, steady_time deadline) {
     const std::string schema = options.schema();
-    const auto found = co_await log::inspect(link, schema, deadline);
-    if (!found) co_return found.error();
-    options.create();
-    if (const auto why = log::check(*found, options)) co_return *why;
+    if (!log::needs_migration(found, schema)) co_return found.version;
     std::optional<payload_format> payload;
     if (may_make) payload = options.payload();
     co_return co_await log::migrate(link, schema, payload, deadline);
@@ -50,48 +82,40 @@ using detail::group_core;
 using detail::steady_time;
 using detail::store_core;
 
-/// A connection for administration, closed with its last handle.
-asio::awaitable<result<std::shared_ptr<connection>>> connect_once(
-    store_options options, connection::strand strand, steady_time deadline) {
-    const auto settings = postgres::connect_settings::make(options, session_kind::administration);
-    if (!settings) co_return settings.error();
-    const auto link = std::make_shared<connection>(strand, !options.is_pooled(), options.on_log());
-    const auto connected = co_await connection::connect(link, *settings, deadline);
-    if (!connected) co_return connected.error();
-    co_return link;
-}
-
 asio::awaitable<result<int>> migrate_once(
     store_options options, bool may_make, connection::strand strand, steady_time deadline) {
-    auto connecting = connect_once(options, strand, deadline);
-    const auto link = co_await std::move(connecting);
-    if (!link) co_return link.error();
-    co_return co_await detail::migrate_over(*link, options, may_make, deadline);
+    const auto link = std::make_shared<connection>(strand, !options.is_pooled(), options.on_log());
+    auto connecting =
+        detail::connect_and_look(link, options, session_kind::administration, log::purpose::making, deadline);
+    const auto found = co_await std::move(connecting);
+    if (!found) co_return found.error();
+    auto migrating = detail::migrate_over(link, options, *found, may_make, deadline);
+    co_return co_await std::move(migrating);
 }
 
 asio::awaitable<result<std::vector<schema_info>>> find_once(
     store_options options, connection::strand strand, steady_time deadline) {
-    auto connecting = connect_once(options, strand, deadline);
-    const auto link = co_await std::move(connecting);
-    if (!link) co_return link.error();
-    co_return co_await log::find_schemas(*link, deadline);
+    const auto settings = postgres::connect_settings::make(options, session_kind::administration);
+    if (!settings) co_return settings.error();
+    const auto link = std::make_shared<connection>(strand, !options.is_pooled(), options.on_log());
+    auto connecting = connection::connect(link, *settings, deadline);
+    const auto connected = co_await std::move(connecting);
+    if (!connected) co_return connected.error();
+    co_return co_await log::find_schemas(link, deadline);
 }
 
 /// On the appender's strand: its first connection is the one that looks around.
 asio::awaitable<result<void>> set_up(std::shared_ptr<store_core> core, steady_time deadline) {
     const store_options& options = core->options;
-    const auto settings = postgres::connect_settings::make(options, session_kind::appending);
-    if (!settings) co_return settings.error();
     const auto strand = core->appender->strand();
     const auto link = std::make_shared<connection>(strand, !options.is_pooled(), options.on_log());
-    const auto connected = co_await connection::connect(link, *settings, deadline);
-    if (!connected) co_return connected.error();
-    const std::optional<std::string> schema = options.schema();
-    const auto found = co_await log::inspect(link, schema, deadline);
+    const auto what_for = options.creates() ? log::purpose::making : log::purpose::opening;
+    auto connecting = detail::connect_and_look(link, options, session_kind::appending, what_for, deadline);
+    const auto found = co_await std::move(connecting);
     if (!found) co_return found.error();
-    if (const auto why = log::check(*found, options)) co_return *why;
-    if (found->schema_version < log::needed_schema_version()) {
-        const auto migrated = co_await migrate_once(options, true, strand, deadline);
+    if (options.creates() && log::needs_migration(*found, options.schema())) {
+        auto migrating = migrate_once(options, true, strand, deadline);
+        const auto migrated = co_await std::move(migrating);
         if (!migrated) co_return migrated.error();
     }
     core->group->appending->add(link);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/operation.hpp"
+#include "log/inspection.hpp"
 #include "postgres/connection.hpp"
 
 #include <eventstore/error.hpp>
@@ -19,8 +20,12 @@ namespace asio = boost::asio;
 /// has strands of its own.
 asio::any_io_executor executor_for(const store_options& options, const asio::any_io_executor& callers);
 
+/// Connects to a server that will do, and tells what there is of the schema.
+asio::awaitable<result<log::schema_state>> connect_and_look(std::shared_ptr<postgres::connection> link,
+    store_options options, postgres::session_kind kind, log::purpose what_for, steady_time deadline);
+
 /// Makes a schema (if it may), or brings it up to date, over a connection for administration; it stays open.
-asio::awaitable<result<int>> migrate_over(
-    std::shared_ptr<postgres::connection> link, store_options options, bool may_make, steady_time deadline);
+asio::awaitable<result<int>> migrate_over(std::shared_ptr<postgres::connection> link, store_options options,
+    log::schema_state found, bool may_make, steady_time deadline);
 
 } // namespace eventstore::detail

@@ -1,6 +1,7 @@
 #include "store/store_core.hpp"
 
 #include "feed/own_page.hpp"
+#include "log/inspection.hpp"
 #include "store/context_life.hpp"
 
 #include <boost/asio/execution.hpp>
@@ -69,12 +70,17 @@ store_core::store_core(const store_options& options_, const std::shared_ptr<grou
 
 void store_core::connect_parts() {
     const auto weak = weak_from_this();
-    appender = std::make_shared<log::appender>(options, executor, statements, timers, group->appending, pool,
+    appender = std::make_shared<log::appender>(options, executor, statements, timers, group->appending, pool, seen,
         [weak](appends which, const log::append_plan::verdict& verdict) {
             if (const auto self = weak.lock()) self->committed(which, verdict);
         });
 
     sessions = std::make_shared<postgres::session_client>(group->sessions);
+    if (!group->is_of_many()) {
+        group->sessions->inspect_with([options_ = options, seen_ = seen] {
+            return log::look_around(options_, options_.schema(), seen_->latest(), log::purpose::transacting);
+        });
+    }
 
     delivery::machinery parts{executor, timers, pool, statements, reader, feed, {}, options.operation_timeout(), {},
         group->beats, options.schema()};
@@ -104,7 +110,7 @@ void store_core::committed(appends which, const log::append_plan::verdict& verdi
         if (each.what == kind::appended || each.what == kind::already_appended) stored.add(each.result);
     }
     if (stored.last == 0) return;
-    seen->note(log::last_stored(which, verdict));
+    seen->note_held(log::last_stored(which, verdict)); // the server was shown what had been seen before
     if (feed->is_followed()) {
         if (appended.last != 0 && eventstore::feed::has_links(which))
             feed->hint(appended.last);

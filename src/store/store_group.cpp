@@ -1,7 +1,7 @@
 #include <eventstore/store_group.hpp>
 
 #include "base/run_apart.hpp"
-#include "log/schema.hpp"
+#include "log/inspection.hpp"
 #include "log/validation.hpp"
 #include "store/open.hpp"
 #include "store/store_core.hpp"
@@ -39,12 +39,10 @@ asio::awaitable<result<void>> set_up(group_ptr group, connection::strand strand)
     const auto settings = postgres::connect_settings::make(options, session_kind::appending);
     if (!settings) co_return settings.error();
     const auto link = std::make_shared<connection>(strand, !options.is_pooled(), options.on_log());
-    const auto connected = co_await connection::connect(link, *settings, deadline);
+    auto looking = log::look_around(options, std::nullopt, log::log_mark(), log::purpose::opening);
+    auto connecting = connection::connect(link, *settings, std::move(looking), deadline);
+    const auto connected = co_await std::move(connecting);
     if (!connected) co_return connected.error();
-    const std::optional<std::string> no_schema;
-    const auto found = co_await log::inspect(link, no_schema, deadline);
-    if (!found) co_return found.error();
-    if (const auto why = log::check_server(*found, options)) co_return *why;
     group->core->appending->add(link);
     co_return result<void>();
 }
@@ -88,6 +86,17 @@ private:
     const std::shared_ptr<postgres::lender> from_;
 };
 
+/// Another schema, over a connection that has looked at its server already.
+asio::awaitable<result<log::schema_state>> look_again(
+    std::shared_ptr<connection> link, store_options options, steady_time deadline) {
+    const std::optional<std::string> schema = options.schema();
+    auto inspecting = log::inspect(link, schema, log::log_mark(), deadline);
+    const auto found = co_await std::move(inspecting);
+    if (!found) co_return found.error();
+    if (const auto why = log::check_schema(found->schema, options.schema(), log::purpose::making)) co_return *why;
+    co_return found->schema;
+}
+
 asio::awaitable<result<int>> migrate_in_turn(group_ptr group, store_options options) {
     const auto lender = group->core->migrating;
     const connection::strand strand = *group->core->migrating_strand;
@@ -98,21 +107,25 @@ asio::awaitable<result<int>> migrate_in_turn(group_ptr group, store_options opti
         outcome = closed_failure();
     } else {
         const steady_time deadline = deadline_from_now(options); // the wait for others does not count
-        const auto settings = postgres::connect_settings::make(options, session_kind::administration);
-        result<void> connected;
-        if (!settings) connected = settings.error();
-        if (!turn->link && connected) {
+        result<log::schema_state> found{log::schema_state()};
+        if (turn->link) {
+            auto looking = look_again(turn->link, options, deadline);
+            found = co_await std::move(looking);
+        } else {
             turn->link = std::make_shared<connection>(strand, !options.is_pooled(), options.on_log());
-            auto connecting = connection::connect(turn->link, *settings, deadline);
-            connected = co_await std::move(connecting);
-            if (connected) lender->opened();
+            auto connecting = detail::connect_and_look(
+                turn->link, options, session_kind::administration, log::purpose::making, deadline);
+            found = co_await std::move(connecting);
+            if (found)
+                lender->opened();
+            else
+                turn->link.reset();
         }
-        if (connected) {
-            auto migrating = detail::migrate_over(turn->link, options, true, deadline);
+        if (found) {
+            auto migrating = detail::migrate_over(turn->link, options, *found, true, deadline);
             outcome = co_await std::move(migrating);
         } else {
-            turn->link.reset();
-            outcome = connected.error();
+            outcome = found.error();
         }
     }
     // One that failed may be in the middle of its transaction; and nobody else may want it.
@@ -127,11 +140,12 @@ asio::awaitable<result<int>> migrate_in_turn(group_ptr group, store_options opti
 
 asio::awaitable<result<std::shared_ptr<store_impl>>> open_apart(group_ptr group, store_options options) {
     const steady_time deadline = deadline_from_now(options);
-    auto looking = log::find_version(group->core->pool, options.schema(), deadline);
+    auto looking = log::find_schema(group->core->pool, options.schema(), deadline);
     const auto found = co_await std::move(looking);
     if (!found) co_return found.error();
-    if (const auto why = log::check_version(*found, options)) co_return *why;
-    if (*found < log::needed_schema_version()) {
+    const auto what_for = options.creates() ? log::purpose::making : log::purpose::opening;
+    if (const auto why = log::check_schema(*found, options.schema(), what_for)) co_return *why;
+    if (log::needs_migration(*found, options.schema())) {
         auto migrating = migrate_in_turn(group, options);
         auto going = detail::run_apart(*group->core->migrating_strand, std::move(migrating), "making a schema");
         const auto migrated = co_await std::move(going);

@@ -73,7 +73,7 @@ commit_step::commit_step(
       plan_(appends_) {
     commit_.text = "commit";
     commit_.doing = doing_;
-    if (!appends_.empty()) append_arguments_ = plan_.arguments(plan_.needs_care());
+    if (!appends_.empty()) append_arguments_ = plan_.arguments(plan_.needs_care(), owner_->core()->seen->latest());
 }
 
 void commit_step::send() {
@@ -97,6 +97,7 @@ std::optional<failure> commit_step::append_failure() const {
     if (PQresultStatus(appended_.get()) == PGRES_TUPLES_OK) return std::nullopt;
     if (has_state(appended_.get(), "ES001")) return what_does_not_fit(appended_.get());
     const failure why = postgres::to_failure(appended_.get(), doing_);
+    if (why.code() == errc::log_truncated) return log::not_held(owner_->core()->seen->latest());
     if (why.code() == errc::lock_timeout) return log::lock_not_available(*appends_.front(), why, {});
     if (why->sqlstate == "25008") {
         failure::facts facts = *why.operator->();
@@ -156,10 +157,14 @@ void commit_step::committed(postgres::result_handle answer) {
     }
 
     const std::string how = why ? "its commit failed" : "it was committed";
-    if (is_idle)
+    const bool is_estranged = why && why->code() == errc::log_truncated; // the next session is inspected
+    if (is_idle && !is_estranged)
         owner_->end(how);
     else
-        owner_->break_off(how, failure(errc::connection_lost, "closed a connection in an unexpected state"));
+        owner_->break_off(how,
+            failure(errc::connection_lost,
+                is_estranged ? "closed a connection to a server that does not hold what was seen"
+                             : "closed a connection in an unexpected state"));
     if (verdict) owner_->core()->committed(appends_, *verdict);
     if (why) return fail(*why);
     if (!claim()) return;

@@ -13,6 +13,7 @@
 using namespace eventstore;
 using namespace eventstore::test;
 using eventstore::log::append_plan;
+using eventstore::log::log_mark;
 using eventstore::postgres::parameters;
 using eventstore::postgres::type_oid;
 
@@ -138,7 +139,7 @@ BOOST_AUTO_TEST_CASE(streams_that_are_to_be_new_come_first_and_keep_their_order)
     BOOST_TEST(plan.new_streams() == 2u);
     BOOST_TEST(plan.groups()[1].events == 3);
 
-    const parameters sent = plan.arguments(false);
+    const parameters sent = plan.arguments(false, log_mark());
     parameters expected;
     add_array<std::int32_t>(expected, type_oid::int4, {3, 1, 4, 2, 3, 2});    // groups of the appends
     add_array<std::int32_t>(expected, type_oid::int4, {3, 1, 4, 2, 2, 3, 2}); // of their events
@@ -187,7 +188,10 @@ BOOST_AUTO_TEST_CASE(a_lone_append_is_sent_with_all_that_is_known_of_its_event) 
     expected.add(causation);
     expected.add(day(5));
     expected.add(true);
-    expect_same(append_plan(all).lone_arguments(), expected);
+    expected.add(std::int64_t{41});
+    const uuid seen = make_uuid();
+    expected.add(seen);
+    expect_same(append_plan(all).lone_arguments({1, 41, seen}), expected);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_not_known_of_a_lone_event_is_null) {
@@ -202,7 +206,8 @@ BOOST_AUTO_TEST_CASE(what_is_not_known_of_a_lone_event_is_null) {
     expected.add("");
     for (int i = 0; i < 3; ++i) expected.add_null();
     expected.add(false);
-    expect_same(append_plan(all).lone_arguments(), expected);
+    for (int i = 0; i < 2; ++i) expected.add_null();
+    expect_same(append_plan(all).lone_arguments(log_mark()), expected);
 }
 
 BOOST_AUTO_TEST_CASE(a_flush_is_sent_as_columns) {
@@ -235,15 +240,17 @@ BOOST_AUTO_TEST_CASE(a_flush_is_sent_as_columns) {
     expected.add_null();           // no units
     expected.add(std::int64_t{4}); // the largest event
     expected.add(true);
-    expect_same(append_plan(all).arguments(true), expected);
+    expected.add(std::int64_t{41}); // seen, and its event is not known
+    expected.add_null();
+    expect_same(append_plan(all).arguments(true, {1, 41, std::nullopt}), expected);
 }
 
 BOOST_AUTO_TEST_CASE(columns_that_no_event_has_are_null) {
     const append_list all{append_of("a", any, 2), append_of("b", any, 1)};
-    const parameters sent = append_plan(all).arguments(false);
-    BOOST_REQUIRE(sent.size() == 22u);
+    const parameters sent = append_plan(all).arguments(false, log_mark());
+    BOOST_REQUIRE(sent.size() == 24u);
     for (std::size_t i = 0; i < sent.size(); ++i) {
-        const bool is_optional = i == 3 || (i >= 14 && i <= 19);
+        const bool is_optional = i == 3 || (i >= 14 && i <= 19) || i >= 22;
         BOOST_TEST(sent.is_null(i) == is_optional, "parameter $" << i + 1);
     }
     BOOST_TEST((sent.value(21) == std::string_view("\0", 1)));
@@ -263,7 +270,7 @@ BOOST_AUTO_TEST_CASE(the_parts_of_a_request_are_a_unit_and_its_links_are_judged_
     const append_plan plan(all);
     BOOST_TEST(plan.needs_care());
     BOOST_TEST(!plan.is_lone());
-    const parameters sent = plan.arguments(true);
+    const parameters sent = plan.arguments(true, log_mark());
     parameters expected;
     add_nullable<uuid>(expected, type_oid::uuid, {std::nullopt, std::nullopt, original, std::nullopt});
     add_array<std::int32_t>(expected, type_oid::int4, {0, 1, 1, 2});
@@ -288,7 +295,7 @@ BOOST_AUTO_TEST_CASE(the_largest_event_counts_data_and_metadata) {
         append_of("b", any, events(event_data("C", "12345")))};
     parameters expected;
     expected.add(std::int64_t{6});
-    BOOST_TEST((append_plan(all).arguments(false).value(20) == expected.value(0)));
+    BOOST_TEST((append_plan(all).arguments(false, log_mark()).value(20) == expected.value(0)));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -162,8 +162,7 @@ BOOST_AUTO_TEST_CASE(but_not_in_where_the_library_looks_for_functions) {
     constexpr std::string_view path = " -c search_path=pg_catalog,pg_temp";
     const environment set("PGOPTIONS", "-c search_path=theirs");
     for (const char* const url : {"host=a", "host=a options='-c search_path=theirs'"}) {
-        for (const auto kind :
-            {session_kind::reading, session_kind::appending, session_kind::administration, session_kind::listening}) {
+        for (const auto kind : {session_kind::reading, session_kind::appending, session_kind::administration}) {
             const auto settings = made(url, kind);
             const std::string_view all = settings.value("options");
             BOOST_TEST(all.rfind("search_path") == all.find(path) + 4, all);
@@ -182,6 +181,44 @@ BOOST_AUTO_TEST_CASE(options_of_the_environment_count_where_the_url_has_none) {
 BOOST_AUTO_TEST_CASE(a_pooler_gets_no_options) {
     const auto options = store_options("host=a").pooled();
     BOOST_TEST(made(options, session_kind::appending).value("options").empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_session_that_listens_gets_none_either_since_its_way_may_lead_through_a_pooler) {
+    for (const auto& options : {store_options("host=a"), store_options("host=a").pooled().session_url("host=b")}) {
+        const auto settings = made(options, session_kind::listening);
+        BOOST_TEST(settings.value("options").empty());
+        BOOST_TEST(settings.token().empty());
+        BOOST_TEST(holds(settings.opening(), "idle_session_timeout"));
+        BOOST_TEST(holds(settings.opening(), "search_path = pg_catalog, pg_temp"));
+    }
+    BOOST_TEST(made(store_options("host=a options='-c work_mem=9MB'"), session_kind::listening).value("options") ==
+        "-c work_mem=9MB");
+}
+
+BOOST_AUTO_TEST_CASE(warnings_of_the_server_are_heard_whatever_the_caller_says) {
+    for (const auto kind : {session_kind::reading, session_kind::appending, session_kind::administration}) {
+        const auto settings = made("host=a options='-c client_min_messages=error'", kind);
+        const std::string_view all = settings.value("options");
+        BOOST_TEST(all.rfind("client_min_messages=warning") > all.rfind("client_min_messages=error"), all);
+    }
+    BOOST_TEST(holds(made("host=a", session_kind::transacting).value("options"), " -c client_min_messages=notice"));
+}
+
+BOOST_AUTO_TEST_CASE(each_session_is_told_by_a_token_of_its_own) {
+    const auto one = made("host=a", session_kind::appending);
+    const auto other = made("host=a", session_kind::appending);
+    BOOST_TEST(one.token() != other.token());
+    BOOST_TEST(holds(one.value("options"), "-c eventstore.session=" + one.token()), one.value("options"));
+    BOOST_TEST(made(store_options("host=a").pooled(), session_kind::appending).token().empty());
+}
+
+BOOST_AUTO_TEST_CASE(hosts_can_be_left_out) {
+    auto settings = made("host=a,b port=1,2 dbname=shop");
+    settings.use_hosts({"b", "", "2"});
+    BOOST_TEST(settings.value("host") == "b");
+    BOOST_TEST(settings.value("port") == "2");
+    BOOST_TEST(settings.value("dbname") == "shop");
+    BOOST_TEST(settings.value("target_session_attrs") == "read-write");
 }
 
 BOOST_AUTO_TEST_CASE(a_url_that_is_none_is_refused_with_an_example) {
