@@ -117,6 +117,7 @@ asio::awaitable<std::optional<failure>> scan_impl::check_page(
     }
     // The event was deleted for good: a stream that is still the same has lost nothing else; of the log the forks tell.
     if (next.timeline != 0 && !self->is_log()) co_return std::nullopt;
+    if (!self->is_log()) co_return self->standby_is_behind(next.head);
     const auto& core = *self->store_->core;
     auto looking = log::reader::look(core.reader, self->seen_, core.deadline(self->limit_));
     const auto now = co_await std::move(looking);
@@ -148,6 +149,16 @@ failure scan_impl::another_stream() const {
     facts.message = message("stream ", quoted_for_message(stream_),
         " was deleted for good while it was scanned, and another one has its name; scan that one from its beginning");
     return failure(errc::stream_deleted, std::move(facts));
+}
+
+failure scan_impl::standby_is_behind(std::int64_t head) const {
+    failure::facts facts;
+    facts.stream = stream_;
+    facts.message = message("scanning ", quoted_for_message(stream_),
+        ": the server is a standby that has it up to version ", std::to_string(head), ", and version ",
+        std::to_string(seen_.position), " was read; go on when it has got there");
+    facts.retry_helps = true;
+    return failure(errc::connection_lost, std::move(facts));
 }
 
 failure scan_impl::cut_back() const {

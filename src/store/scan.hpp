@@ -38,6 +38,7 @@ private:
     void note_page(const log::reader::snapshot& next);
     failure another_stream() const;
     failure cut_back() const;
+    failure standby_is_behind(std::int64_t head) const;
 
     class busy_mark;
 

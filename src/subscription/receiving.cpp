@@ -264,6 +264,7 @@ asio::awaitable<result<bool>> shared_subscription::goes_on(std::shared_ptr<share
     if (how == log::continuity::unknown) {
         log::log_mark where = seen;
         where.position = position;
+        if (!self->is_log()) where.event.reset(); // a filter may have left it out: it is at another position
         auto looking = log::reader::look(with->reader, where, with->deadline());
         const auto now = co_await std::move(looking);
         if (!now) co_return now.error();
