@@ -15,18 +15,34 @@ namespace eventstore::cli {
 
 namespace {
 
+/// The version of the schema, 0 if it is not there or may not be looked into.
+asio::awaitable<int> present_version(task work) {
+    const std::vector<schema_info> all = co_await find_schemas(work.given.options(work.background));
+    for (const schema_info& each : all)
+        if (each.name == work.given.schema) co_return each.version;
+    co_return 0;
+}
+
 asio::awaitable<void> make_schema(task work) {
     auto options = work.given.options(work.background);
     if (const std::string payload = work.given.get("payload", "bytea"); payload == "jsonb")
         options.payload(payload_format::jsonb);
     else if (payload != "bytea")
         throw usage_error("--payload takes bytea or jsonb");
+    const int before = co_await present_version(work);
     const int version = co_await migrate(std::move(options));
     std::string line;
-    if (work.given.how == style::table)
-        line = "the schema " + work.given.schema + " is at version " + std::to_string(version) + '\n';
-    else
-        line = R"({"schema_version":)" + std::to_string(version) + "}\n";
+    if (work.given.how == style::json) {
+        line = "{\"schema_version\":" + std::to_string(version) + ",\"from\":" + std::to_string(before) + "}\n";
+    } else {
+        line = "the schema " + work.given.schema + " is at version " + std::to_string(version);
+        if (before == 0)
+            line += ", made now\n";
+        else if (before == version)
+            line += ", as before\n";
+        else
+            line += ", up from " + std::to_string(before) + '\n';
+    }
     work.out.put(line);
 }
 
@@ -82,12 +98,10 @@ asio::awaitable<void> migrate_all(task work) {
     std::string failed;
     for (const schema_info& each : all) {
         try {
-            int version = each.version;
-            if (version != each.newest) {
-                store_options one = options;
-                one.schema(each.name);
-                version = co_await migrate_existing(std::move(one));
-            }
+            // Each, for one of the newest version may have been renamed, and needs functions for its new name.
+            store_options one = options;
+            one.schema(each.name);
+            const int version = co_await migrate_existing(std::move(one));
             progress.done(each, version);
         } catch (const error& e) {
             progress.failed(each, e.what());
@@ -114,8 +128,9 @@ const command init_command = {
     .summary = "make the schema of a store",
     .argument = "",
     .help =
-        "Makes the schema with all that a store needs in it, and prints its version. Changes nothing if it is there\n"
-        "and up to date, so that it can be part of every deployment. The user needs the right to create a schema.\n",
+        "Makes the schema with all that a store needs in it, and prints its version, and the one it had before: 0 if\n"
+        "it was not there. Changes nothing if it is there and up to date, so that it can be part of every deployment.\n"
+        "The user needs the right to create a schema.\n",
     .add_options = add_init_options,
     .run = make_schema,
 };
@@ -128,7 +143,9 @@ const command migrate_command = {
         "Brings an older schema up to the version of this program, in one transaction, and prints the version. Does\n"
         "what `init` does: any number of processes may run either at once, and one that finds the work done does "
         "nothing.\n"
-        "A schema that is newer than this program is left alone, and an error.\n\n"
+        "A schema that is newer than this program is left alone, and an error. One that was renamed gets its "
+        "functions\n"
+        "made again, which name their schema.\n\n"
         "With --all-schemas it looks for the stores of the whole database, and prints a line for each: which of how\n"
         "many, its name, and from which version to which. It makes none, goes on after a failure, and ends with 1 and\n"
         "the names of those that failed.\n",

@@ -30,7 +30,7 @@ private:
 };
 
 /// Starts programs that all come to the point where one of them makes the schema, and lets them go at once.
-void migrate_at_once(const std::string& schema) {
+void migrate_at_once(const std::string& schema, int from) {
     constexpr std::size_t count = 6;
     const std::string version = std::to_string(newest_version());
     blocker migration(test_server::url(),
@@ -46,7 +46,8 @@ void migrate_at_once(const std::string& schema) {
     }
     migration.release();
     for (const auto& each : programs) {
-        TEST_SAME(each->lines_to_the_end(), words({"{\"schema_version\":" + version + "}"}));
+        TEST_SAME(each->lines_to_the_end(),
+            words({"{\"schema_version\":" + version + ",\"from\":" + std::to_string(from) + "}"}));
         BOOST_TEST(each->exit_code() == 0, each->err());
     }
     const std::string table = quoted_name(schema) + ".schema_migrations";
@@ -59,16 +60,30 @@ BOOST_AUTO_TEST_SUITE(program_schema_test)
 
 BOOST_AUTO_TEST_CASE(of_processes_that_migrate_at_once_one_does_it_and_all_succeed) {
     const fresh_schema made;
-    migrate_at_once(made.name());
+    migrate_at_once(made.name(), 0);
     // All of it came in one transaction.
     BOOST_TEST(
         sql_value("select count(distinct xmin::text) from " + quoted_name(made.name()) + ".schema_migrations") == "1");
 
     const fresh_schema older;
     make_older_schema(test_server::url(), older.name(), 2);
-    migrate_at_once(older.name());
+    migrate_at_once(older.name(), 2);
     BOOST_TEST(sql_value("select count(distinct xmin::text) from " + quoted_name(older.name()) +
                    ".schema_migrations where version > 2") == "1");
+}
+
+BOOST_AUTO_TEST_CASE(what_was_done_to_a_schema_is_said) {
+    const std::string newest = std::to_string(newest_version());
+    const fresh_schema made;
+    const fresh_schema older;
+    make_older_schema(test_server::url(), older.name(), 3);
+    for (const char* const command : {"init", "migrate"}) {
+        const fresh_schema& schema = command == std::string_view("init") ? made : older;
+        const words arguments{command, "--table", "--url", test_server::url(), "--schema", schema.name()};
+        const std::string first = "the schema " + schema.name() + " is at version " + newest;
+        BOOST_TEST(run_program(arguments).out == first + (&schema == &made ? ", made now\n" : ", up from 3\n"));
+        BOOST_TEST(run_program(arguments).out == first + ", as before\n");
+    }
 }
 
 BOOST_FIXTURE_TEST_CASE(a_newer_schema_is_left_alone_by_every_command, program_fixture) {
