@@ -2,6 +2,7 @@
 /// A private PostgreSQL server from the installed binaries, that lives as long as its owner.
 #pragma once
 
+#include <eventstore/asio_settings.hpp>
 #include <eventstore/export.hpp>
 
 #include <boost/asio/awaitable.hpp>

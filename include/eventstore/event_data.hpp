@@ -29,7 +29,8 @@ class EVENTSTORE_EXPORT event_data {
 public:
     event_data(std::string type, std::string data);
 
-    /// Another id than the one made by the constructor, for instance of the command that led to the event.
+    /// Another id than the one made by the constructor, for instance of the command that led to the event. A nil one
+    /// (all zero) is refused by the append: two events that were given none would be taken for one.
     event_data& id(uuid value) & { return id_ = value, *this; }
     event_data&& id(uuid value) && { return std::move(id(value)); }
 
@@ -37,7 +38,7 @@ public:
     event_data& metadata(std::string value) & { return metadata_ = std::move(value), *this; }
     event_data&& metadata(std::string value) && { return std::move(metadata(std::move(value))); }
 
-    /// Events that belong together share a correlation id.
+    /// Events that belong together share a correlation id. Nil is one like any other, here and in causation_id.
     event_data& correlation_id(uuid value) & { return correlation_id_ = value, *this; }
     event_data&& correlation_id(uuid value) && { return std::move(correlation_id(value)); }
 

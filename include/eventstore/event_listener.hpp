@@ -2,6 +2,7 @@
 /// Transient subscriptions: what happens from now on, for those who can afford to miss some of it.
 #pragma once
 
+#include <eventstore/asio_settings.hpp>
 #include <eventstore/event_page.hpp>
 #include <eventstore/export.hpp>
 #include <eventstore/store_options.hpp>

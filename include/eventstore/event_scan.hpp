@@ -2,6 +2,7 @@
 /// Reading more events than fit in memory, page after page.
 #pragma once
 
+#include <eventstore/asio_settings.hpp>
 #include <eventstore/event_page.hpp>
 #include <eventstore/export.hpp>
 

@@ -2,6 +2,7 @@
 /// The stores of a database, for whoever looks after many: each is a schema.
 #pragma once
 
+#include <eventstore/asio_settings.hpp>
 #include <eventstore/export.hpp>
 #include <eventstore/store_options.hpp>
 

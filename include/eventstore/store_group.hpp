@@ -2,6 +2,7 @@
 /// Many stores over one set of connections.
 #pragma once
 
+#include <eventstore/asio_settings.hpp>
 #include <eventstore/export.hpp>
 #include <eventstore/store.hpp>
 #include <eventstore/store_options.hpp>

@@ -2,6 +2,7 @@
 /// How to open a store.
 #pragma once
 
+#include <eventstore/asio_settings.hpp>
 #include <eventstore/export.hpp>
 
 #include <boost/asio/any_io_executor.hpp>

@@ -2,6 +2,7 @@
 /// Persistent subscriptions: every event, in order, at least once.
 #pragma once
 
+#include <eventstore/asio_settings.hpp>
 #include <eventstore/event_batch.hpp>
 #include <eventstore/export.hpp>
 #include <eventstore/store_options.hpp>

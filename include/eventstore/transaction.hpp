@@ -3,6 +3,7 @@
 #pragma once
 
 #include <eventstore/append_result.hpp>
+#include <eventstore/asio_settings.hpp>
 #include <eventstore/error.hpp>
 #include <eventstore/event_data.hpp>
 #include <eventstore/expected_version.hpp>

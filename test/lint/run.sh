@@ -34,6 +34,11 @@ fi
 
 perl test/lint/functions.pl sql/functions/*.sql || complain "the functions call what another one could stand in for"
 
+if grep -lE 'include <boost/asio/' include/eventstore/*.hpp | xargs grep -L 'include <eventstore/asio_settings.hpp>' |
+    grep -v '/asio_settings.hpp'; then
+    complain "these show types of Asio and do not include eventstore/asio_settings.hpp"
+fi
+
 format=$(command -v clang-format-14 || true)
 if [ "${1:-}" = --format ] && [ -z "$format" ]; then
     complain "clang-format-14 is missing"
