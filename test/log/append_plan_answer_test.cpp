@@ -170,7 +170,7 @@ BOOST_AUTO_TEST_CASE(an_answer_that_is_none_is_refused) {
         judged(0, 8, 51, 2),    // two of three
         judged(0, 8, 51, 4),    // too many
         judged(null, 8, 51, 3), // no outcome
-        judged(9, 8, 51, 3),    // an unknown one
+        judged(11, 8, 51, 3),   // an unknown one
         judged(-1, 8, 51, 3),   // another
         judged(0, null, 51, 3), // appended, but where?
         judged(1, 8, null, 3),

@@ -21,14 +21,15 @@ constexpr std::string_view hard_name = "\"we'ird\"; drop";
 
 std::vector<const statement*> all_of(const statements& store) {
     std::vector<const statement*> list{&store.append_event, &store.append_events, &store.append_events_or_fail,
-        &store.lock_holders, &store.originals, &store.stream_names, &store.find_event, &store.stream_info,
-        &store.log_info, &store.log_progress, &store.announce, &store.claim_subscription, &store.settle_subscriptions,
-        &store.park_events, &store.delete_subscription, &store.reset_subscription, &store.subscription_checkpoint,
-        &store.subscriptions, &store.parked_events, &store.release_parked, &store.unpark_events,
-        &store.parked_to_replay, &store.delete_stream, &store.purge_stream, &store.restore_stream, &store.tombstones,
-        &store.deletion_preview, &store.record_snapshot, &store.read_snapshot, &store.delete_snapshot};
-    for (const auto* const pair :
-        {&store.read_stream, &store.read_links, &store.read_stream_bounded, &store.read_all, &store.read_all_bounded})
+        &store.lock_holders, &store.originals, &store.stream_names, &store.visible_streams, &store.find_event,
+        &store.stream_info, &store.log_info, &store.log_progress, &store.announce, &store.claim_subscription,
+        &store.settle_subscriptions, &store.park_events, &store.delete_subscription, &store.reset_subscription,
+        &store.subscription_checkpoint, &store.subscriptions, &store.parked_events, &store.release_parked,
+        &store.unpark_events, &store.parked_to_replay, &store.delete_stream, &store.purge_stream, &store.restore_stream,
+        &store.tombstones, &store.deletion_preview, &store.record_snapshot, &store.read_snapshot,
+        &store.delete_snapshot};
+    for (const auto* const pair : {&store.read_stream, &store.read_links, &store.read_stream_bounded, &store.read_all,
+             &store.read_all_bounded, &store.read_stream_on, &store.read_links_on})
         for (const statement& each : *pair) list.push_back(&each);
     for (const auto* const pair :
         {&store.streams[0], &store.streams[1], &store.streams_by_age[0], &store.streams_by_age[1]})
@@ -194,8 +195,8 @@ BOOST_AUTO_TEST_CASE(no_statement_keeps_a_mark_of_a_direction) {
 
 BOOST_AUTO_TEST_CASE(a_direction_orders_and_bounds_every_page) {
     const statements store("mine");
-    for (const auto* const pair :
-        {&store.read_stream, &store.read_links, &store.read_stream_bounded, &store.read_all, &store.read_all_bounded}) {
+    for (const auto* const pair : {&store.read_stream, &store.read_links, &store.read_stream_bounded, &store.read_all,
+             &store.read_all_bounded, &store.read_stream_on, &store.read_links_on}) {
         const std::string forward = bare((*pair)[0].text);
         const std::string backward = bare((*pair)[1].text);
         BOOST_TEST(!holds(forward, " desc\n"), forward);
