@@ -270,7 +270,7 @@ BOOST_FIXTURE_TEST_CASE(a_list_by_name_goes_on_after_a_name_that_need_not_exist,
 }
 
 BOOST_FIXTURE_TEST_CASE(streams_made_and_deleted_meanwhile_neither_repeat_nor_hide_others, store_fixture) {
-    with_store([&](es::store store) -> asio::awaitable<void> {
+    with_store(options().allow_hard_delete(), [&](es::store store) -> asio::awaitable<void> {
         for (const char* const name : {"b", "d", "f", "h"})
             co_await store.append(name, es::no_stream, counted_one("1"));
         for (const auto order : {es::stream_order::by_name, es::stream_order::by_age}) {
@@ -284,9 +284,7 @@ BOOST_FIXTURE_TEST_CASE(streams_made_and_deleted_meanwhile_neither_repeat_nor_hi
             const texts by_name = {"f", "h"}, by_age = {"f", "h", "a"};
             TEST_SAME(rest, order == es::stream_order::by_name ? by_name : by_age);
             co_await store.restore_stream("d");
-            ask("begin; set local eventstore.hard_delete = 'on'; delete from eventstore.events where stream_id ="
-                " (select stream_id from eventstore.streams where name = 'a');"
-                "delete from eventstore.streams where name = 'a'; commit");
+            co_await store.delete_stream("a", es::any_version, es::deletion::hard);
         }
     });
     expect_holes();
