@@ -93,7 +93,7 @@ void appender::give_up(append_request& which, errc why, const lock_holder& holde
         if (!which.claim()) return;
         // Once it was sent, by this attempt or an earlier one, only an answer could tell.
         facts.outcome_unknown = which.is_under_way || which.is_retry;
-        if (!facts.outcome_unknown && why == errc::timeout)
+        if (!which.is_under_way && why == errc::timeout)
             unreachable = connect_failure_ ? connect_failure_ : lender_->last_failure();
         (void)queue_.remove(&which);
     }

@@ -165,10 +165,15 @@ failure ended_early(errc why, failure::facts facts, const lock_holder& holder) {
 }
 
 failure not_connected(failure::facts facts, const failure& last) {
-    facts.message = message("appending to stream ", quoted_for_message(facts.stream),
-        ": no connection could be had in time, nothing was stored; last: ", last.message());
+    facts.message =
+        message("appending to stream ", quoted_for_message(facts.stream), ": no connection could be had in time, ",
+            facts.outcome_unknown
+                ? "and an earlier attempt lost its own: it may be stored, a retry with the same events is safe"
+                : "nothing was stored",
+            "; last: ", last.message());
     const bool is_refusal = last.code() == errc::server_unusable || last.code() == errc::log_truncated;
-    return failure(is_refusal ? last.code() : errc::connection_lost, std::move(facts));
+    const errc otherwise = facts.outcome_unknown ? errc::timeout : errc::connection_lost;
+    return failure(is_refusal ? last.code() : otherwise, std::move(facts));
 }
 
 failure not_held(const log_mark& seen) {
