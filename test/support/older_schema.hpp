@@ -11,6 +11,9 @@ namespace eventstore::test {
 
 inline int newest_version() { return log::sql::migrations.back().version; }
 
+/// The last version whose functions came with the migrations; of a later one the older schema has none.
+inline constexpr int last_version_with_functions = 9;
+
 /// Makes a schema as a library of long ago did, that knew only the first migrations.
 inline void make_older_schema(
     const std::string& url, const std::string& schema, int version, payload_format format = payload_format::bytea) {
