@@ -10,10 +10,16 @@ BOOST_AUTO_TEST_SUITE(copied_rows_test)
 
 namespace {
 
+/// One event in each, at the position that is the stream's id.
 void copy_streams(store_fixture& to, int from, int through) {
+    const std::string ids = " from generate_series(" + std::to_string(from) + ", " + std::to_string(through) + ") as n";
     to.ask("insert into eventstore.streams (stream_id, name, version, created_at) overriding system value"
-           " select n, 'copied-' || n, 1, now() from generate_series(" +
-        std::to_string(from) + ", " + std::to_string(through) + ") as n");
+           " select n, 'copied-' || n, 1, now()" +
+        ids +
+        "; insert into eventstore.events (position, stream_id, stream_version, created_at, event_id, type, data, "
+        "metadata)"
+        " select n, n, 1, now(), gen_random_uuid(), 'T', '1', ''" +
+        ids);
 }
 
 } // namespace
