@@ -330,12 +330,17 @@ BOOST_FIXTURE_TEST_CASE(no_page_is_read_by_parallel_workers, store_fixture) {
     server.run("set plan_cache_mode = force_generic_plan");
     BOOST_TEST(is_parallel(here("select * from eventstore.events")), "the settings let every other statement be");
     const es::log::statements all(schema());
-    for (const auto* const pair :
-        {&all.read_stream, &all.read_links, &all.read_stream_bounded, &all.read_all, &all.read_all_bounded})
+    for (const auto* const pair : {&all.read_stream, &all.read_links, &all.read_stream_on, &all.read_links_on,
+             &all.read_stream_bounded, &all.read_all, &all.read_all_bounded})
         for (const es::postgres::statement& each : *pair) {
-            server.run("prepare \"" + each.name + "\" as " + each.text);
-            std::string nulls = "null";
-            for (std::size_t i = 1; i < each.types.size(); ++i) nulls += ", null";
+            std::string types, nulls;
+            for (const es::postgres::type_oid type : each.types) {
+                const std::string comma = types.empty() ? "" : ", ";
+                types +=
+                    comma + server.value("select format_type(" + std::to_string(static_cast<int>(type)) + ", null)");
+                nulls += comma + "null";
+            }
+            server.run("prepare \"" + each.name + "\" (" + types + ") as " + each.text);
             BOOST_TEST(!is_parallel("execute \"" + each.name + "\" (" + nulls + ")"), each.name);
         }
 }
