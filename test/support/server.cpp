@@ -112,7 +112,8 @@ fresh_schema::fresh_schema() {
 }
 
 fresh_schema::~fresh_schema() {
-    clean_up("the schema", test_server::url(), "drop schema if exists " + quoted_name(name_) + " cascade");
+    // As a superuser: a test may have had it made by another role.
+    clean_up("the schema", test_server::superuser_url(), "drop schema if exists " + quoted_name(name_) + " cascade");
 }
 
 fresh_role::fresh_role(std::string name, const std::string& attributes) : name_(std::move(name)) {
