@@ -1,4 +1,5 @@
 #include "support/concurrently.hpp"
+#include "support/conditions.hpp"
 #include "support/store_fixture.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
@@ -359,7 +360,8 @@ BOOST_FIXTURE_TEST_CASE(asynchronous_commit_is_refused_unless_allowed, store_fix
         [&](es::store store) -> asio::awaitable<void> { co_await append_and_read(store); });
 }
 
-BOOST_FIXTURE_TEST_CASE(a_pooler_is_served_without_prepared_statements_and_session_settings, store_fixture) {
+BOOST_FIXTURE_TEST_CASE(
+    a_pooler_is_served_without_prepared_statements_and_session_settings, store_fixture, *told_warnings()) {
     with_store(options().pooled(), [&](es::store store) -> asio::awaitable<void> {
         co_await append_and_read(store);
         BOOST_TEST(ask("select 1").size() == 1u);

@@ -102,7 +102,7 @@ BOOST_FIXTURE_TEST_CASE(what_others_have_put_where_the_role_looks_is_not_called,
 }
 
 // Which gets no options: there the statements say themselves whose functions they mean.
-BOOST_FIXTURE_TEST_CASE(nor_is_it_behind_a_pooler, hostile_schema) {
+BOOST_FIXTURE_TEST_CASE(nor_is_it_behind_a_pooler, hostile_schema, *told_warnings()) {
     with_store(misled().pooled(), use_everything);
     BOOST_TEST(called() == "NULL");
 }

@@ -1,5 +1,6 @@
 // Subscribing: what is delivered, from where, in what portions, and what is remembered.
 
+#include "support/conditions.hpp"
 #include "support/receive.hpp"
 
 #include <chrono>
@@ -181,7 +182,7 @@ BOOST_FIXTURE_TEST_CASE(a_store_with_a_subscription_ends_in_order, store_fixture
     BOOST_TEST(value("select owner is null from eventstore.subscriptions") == "t");
 }
 
-BOOST_FIXTURE_TEST_CASE(behind_a_pooler_a_store_looks_for_what_others_append, store_fixture) {
+BOOST_FIXTURE_TEST_CASE(behind_a_pooler_a_store_looks_for_what_others_append, store_fixture, *told_warnings()) {
     const auto body = [&](es::store store) -> asio::awaitable<void> {
         const es::store polling = co_await es::open(options().pooled());
         const es::store direct = co_await es::open(options().pooled().session_url(url()));

@@ -18,4 +18,13 @@ inline boost::unit_test::precondition own_sessions() {
     return boost::unit_test::precondition(&sessions_are_the_stores_own);
 }
 
+inline boost::test_tools::assertion_result warnings_are_told(boost::unit_test::test_unit_id) {
+    boost::test_tools::assertion_result answer(sql_value("select current_setting('client_min_messages')") != "error");
+    answer.message() << "the role hears of errors only, and a pooled store cannot set that for its sessions";
+    return answer;
+}
+
+/// For test cases with pooled stores, which a role that hears no warnings cannot have.
+inline boost::unit_test::precondition told_warnings() { return boost::unit_test::precondition(&warnings_are_told); }
+
 } // namespace eventstore::test
