@@ -111,6 +111,8 @@ void connection::pass_on_messages() {
 
 void connection::send(std::span<const std::shared_ptr<request>> group) {
     constexpr std::chrono::seconds quiet(1);
+    const auto self = shared_from_this();
+    take_arrived();
     if (handle_ && in_flight_.empty() && std::chrono::steady_clock::now() - last_used_ > quiet) {
         // A server that went away in the meantime is found out before anything is sent.
         if (!consume_all(handle_) || PQstatus(handle_) == CONNECTION_BAD)
@@ -121,7 +123,6 @@ void connection::send(std::span<const std::shared_ptr<request>> group) {
         for (const auto& each : group) each->on_lost(closed, false);
         return;
     }
-    const auto self = shared_from_this();
     for (std::size_t i = 0; i < group.size(); ++i) {
         if (!send_one(group[i])) {
             const failure why = connection_failure(handle_, "sending to PostgreSQL");
@@ -191,6 +192,7 @@ void connection::flush() {
         descriptor_->async_wait(asio::posix::stream_descriptor::wait_write,
             [self = shared_from_this()](const boost::system::error_code& ec) {
                 self->writing_ = false;
+                self->take_arrived();
                 if (self->handle_ && (!ec || !self->in_flight_.empty())) self->flush();
             });
     }
@@ -213,6 +215,8 @@ void connection::wait_readable() {
 }
 
 void connection::on_readable() {
+    take_arrived();
+    if (!handle_) return;
     arrivals come(handle_);
     bool alive = true;
     do {
@@ -232,13 +236,29 @@ void connection::on_readable() {
         wait_readable();
 }
 
+// A send that fails reads what has come, and the next one may find the end: what was read is taken in between.
+void connection::take_arrived() {
+    if (!handle_ || is_receiving_ || PQstatus(handle_) == CONNECTION_BAD) return;
+    receive();
+}
+
 bool connection::receive() {
-    while (handle_ && !in_flight_.empty() && PQisBusy(handle_) == 0) {
+    const bool is_nested = std::exchange(is_receiving_, true);
+    const bool goes_on = receive_all();
+    is_receiving_ = is_nested;
+    return goes_on;
+}
+
+bool connection::receive_all() {
+    while (handle_ && !in_flight_.empty()) {
+        // With the connection libpq forgets what it has asked. What it reads after that it takes for something else: the
+        // description of rows that never came for an answer, an answer for that of the next statement.
+        const bool was_lost = PQstatus(handle_) == CONNECTION_BAD;
+        if (PQisBusy(handle_) != 0) break;
         result_handle answer(PQgetResult(handle_));
-        // Of a connection that is lost, too, what has come before that counts.
         const bool is_lost = PQstatus(handle_) == CONNECTION_BAD;
         if (!answer) {
-            if (!finish_statement() && is_lost) return true;
+            if (was_lost || (!finish_statement() && is_lost)) return true;
             continue;
         }
         // What libpq itself says of a broken connection is no answer.
@@ -254,6 +274,7 @@ bool connection::receive() {
             break_off(failure(errc::connection_lost, std::move(facts)));
             return false;
         }
+        if (was_lost) return true;
         take_result(std::move(answer));
     }
     return handle_ != nullptr;
@@ -281,6 +302,8 @@ void connection::take_result(result_handle answer) {
         }
         break;
     case step::statement:
+        if (status == PGRES_PIPELINE_SYNC) // no answer came: whatever comes next cannot be told apart, either
+            return break_off(failure(errc::connection_lost, "the answers of PostgreSQL are out of step"));
         front.answered = true;
         if (!whose) break;
         if (status == PGRES_PIPELINE_ABORTED) {

@@ -152,7 +152,9 @@ private:
     void flush();
     void wait_readable();
     void on_readable();
+    void take_arrived();
     bool receive();
+    bool receive_all();
     void take_result(result_handle answer);
     bool finish_statement();
     void sending_failed();
@@ -173,6 +175,7 @@ private:
     std::optional<asio::posix::stream_descriptor> descriptor_; // a duplicate of libpq's socket
     bool reading_ = false;
     bool writing_ = false;
+    bool is_receiving_ = false;
     bool is_ending_ = false; // the server has said so
     bool unreplicated_ = false;
     bool stopped_ = false; // while connecting
