@@ -222,10 +222,14 @@ BOOST_FIXTURE_TEST_CASE(writers_and_readers_under_a_storm_of_killed_connections,
                 }
             }
         };
+        // Where a connection takes longer than the pause, as on a busy machine, none would ever be of use.
         const auto killer = [&]() -> asio::awaitable<void> {
             while (writing > 0) {
+                const std::size_t before = acknowledged.size();
                 for (const int pid : backends()) ask("select pg_terminate_backend(" + std::to_string(pid) + ")");
                 co_await wait(30ms);
+                for (int more = 0; more < 10 && acknowledged.size() == before && writing > 0; ++more)
+                    co_await wait(30ms);
             }
         };
         std::vector<asio::awaitable<void>> work;
@@ -341,7 +345,16 @@ BOOST_FIXTURE_TEST_CASE(a_network_that_falls_silent_is_given_up, store_fixture) 
         BOOST_REQUIRE(!append.has_value());
         BOOST_TEST(append.error().code() == es::errc::timeout);
         BOOST_TEST(append.error()->outcome_unknown);
-        const es::failure read = co_await expect_error(es::errc::timeout, store.read("a"));
+        es::failure read;
+        try {
+            const es::event_page none = co_await store.read("a");
+            BOOST_TEST(none.empty(), "a read has an answer of a silent network");
+        } catch (const es::error& e) {
+            read = e.why();
+        }
+        // Its connection may have been given up with that of the append, so that it waited for a new one.
+        BOOST_TEST((read.code() == es::errc::timeout || read.code() == es::errc::connection_lost));
+        BOOST_TEST(read->retry_helps);
         BOOST_TEST(!read->outcome_unknown);
         BOOST_TEST((std::chrono::steady_clock::now() - began < 5s));
         network.heal(); // for new connections; the old ones stay silent
