@@ -57,12 +57,17 @@ private:
 std::string to_text(timestamp when) {
     // The calendar repeats itself every 400 years, and std::chrono::year ends with 32767.
     constexpr days cycle(146'097);
-    const auto day = floor<days>(when);
-    const auto cycles =
-        floor<duration<int, std::ratio_multiply<days::period, std::ratio<146'097>>>>(day.time_since_epoch());
-    const year_month_day date(sys_days(day.time_since_epoch() - cycles.count() * cycle));
+    // The day of the first time that there is began before it: floor() would overflow.
+    days day = duration_cast<days>(when.time_since_epoch());
+    microseconds of_day = when.time_since_epoch() % microseconds(days(1));
+    if (of_day < microseconds(0)) {
+        of_day += days(1);
+        --day;
+    }
+    const auto cycles = floor<duration<int, std::ratio_multiply<days::period, std::ratio<146'097>>>>(day);
+    const year_month_day date(sys_days(day - cycles.count() * cycle));
     const long year = int(date.year()) + 400L * cycles.count();
-    const hh_mm_ss<microseconds> time(when - day);
+    const hh_mm_ss<microseconds> time(of_day);
     char text[64];
     const int size = std::snprintf(text, sizeof text, "%s%0*ld-%02u-%02uT%02d:%02d:%02d.%06dZ", year > 9999 ? "+" : "",
         year < 0 ? 5 : 4, year, unsigned(date.month()), unsigned(date.day()), int(time.hours().count()),
