@@ -79,8 +79,8 @@ public:
     subscription_options& max_queued_bytes(std::size_t bytes) & { return max_queued_bytes_ = bytes, *this; }
     subscription_options&& max_queued_bytes(std::size_t bytes) && { return std::move(max_queued_bytes(bytes)); }
 
-    /// The checkpoint is written when this many events have been acknowledged since it was written last; 1 or more.
-    /// By default only time counts.
+    /// The checkpoint is written when this many events have been acknowledged since it was written last, or before that
+    /// along with a renewal or a hand-out, which write the same row; 1 or more. By default only time counts.
     subscription_options& checkpoint_every(std::size_t events) & { return checkpoint_every_ = events, *this; }
     subscription_options&& checkpoint_every(std::size_t events) && { return std::move(checkpoint_every(events)); }
     /// The checkpoint is written at most this long after an acknowledgement; 1 ms or more, 100 ms by default.
