@@ -22,7 +22,10 @@ constexpr int oldest_server = 140000;
 
 constexpr std::string_view of_server =
     "select pg_catalog.current_setting('server_version_num'), pg_catalog.current_setting('synchronous_commit'), "
-    "pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('transaction_read_only'), "
+    // A transaction that began in recovery stays read-only when the promotion ends meanwhile.
+    "pg_catalog.pg_is_in_recovery() or (pg_catalog.current_setting('transaction_read_only')::boolean "
+    "and not pg_catalog.current_setting('default_transaction_read_only')::boolean), "
+    "pg_catalog.current_setting('transaction_read_only'), "
     "pg_catalog.current_setting('server_encoding'), pg_catalog.current_setting('client_encoding'), "
     "pg_catalog.current_setting('client_min_messages'), pg_catalog.current_setting('transaction_isolation'), "
     "pg_catalog.current_setting('eventstore.session', true)";
