@@ -130,8 +130,8 @@ public:
     explicit bare_reader(const std::string& url) : session_(url) {
         constexpr Oid int8 = 20;
         constexpr Oid boolean = 16;
-        const Oid types[] = {int8, int8, int8, boolean};
-        session_.checked(PQprepare(session_.native(), "page", library_statement("read_all", schema).c_str(), 4, types));
+        const Oid types[] = {int8, int8, int8, boolean, int8, int8};
+        session_.checked(PQprepare(session_.native(), "page", library_statement("read_all", schema).c_str(), 6, types));
     }
 
     /// Adds a page to the sum. \returns its number of events
@@ -139,12 +139,12 @@ public:
         using boost::endian::native_to_big;
         const std::int64_t numbers[] = {
             native_to_big(sum.last_position() + 1), native_to_big(page_size), native_to_big(page_bytes)};
-        const char* values[4];
+        const char* values[6] = {}; // nothing that was seen before
         for (int i = 0; i < 3; ++i) values[i] = reinterpret_cast<const char*>(&numbers[i]);
         values[3] = "\0"; // no links
-        const int lengths[] = {8, 8, 8, 1};
-        const int binary[] = {1, 1, 1, 1};
-        const auto rows = session_.checked(PQexecPrepared(session_.native(), "page", 4, values, lengths, binary, 1));
+        const int lengths[] = {8, 8, 8, 1, 0, 0};
+        const int binary[] = {1, 1, 1, 1, 1, 1};
+        const auto rows = session_.checked(PQexecPrepared(session_.native(), "page", 6, values, lengths, binary, 1));
         const int count = PQntuples(rows.get());
         for (int row = 1; row < count; ++row) sum.add(rows.get(), row); // the first one is about the log
         return count - 1;

@@ -49,7 +49,7 @@ std::string library_statement(std::string_view name, std::string_view schema) {
     std::istringstream lines(text);
     std::string statement;
     for (std::string line; std::getline(lines, line);)
-        if (!line.ends_with(" -- backward") && !line.ends_with(" -- links"))
+        if (!line.ends_with(" -- backward") && !line.ends_with(" -- links") && !line.ends_with(" -- proof"))
             statement += line.substr(0, line.find("--")) + '\n';
     replace_all(statement, "eventstore.", std::string(schema) + '.');
     return statement;
