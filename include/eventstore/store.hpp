@@ -57,7 +57,8 @@ class store_impl;
 ///
 /// **Lifetime.** Pending operations keep the store open. When the last handle, scan and operation is gone, the store
 /// ends in order: what is queued is appended, connections are closed, and `io_context::run()` has nothing left to do.
-/// A store ends with its execution context at the latest; handles that outlive it are good for nothing (`store_closed`).
+/// A store ends with its execution context at the latest. What callers on other contexts wait for then ends, and handles
+/// that outlive it are good for nothing: with `store_closed`. Nobody may begin a call while the context is destroyed.
 ///
 /// **Thread safety.** Distinct handles and const calls on one handle: any thread. A completion runs on the caller's
 /// executor.

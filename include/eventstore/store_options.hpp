@@ -119,8 +119,9 @@ public:
         return std::move(on_log(std::forward<Handler>(handler)));
     }
 
-    /// Where the store's own work runs. By default the execution context of the coroutine that opens it (not the
-    /// coroutine's strand).
+    /// Where the store's own work runs: the execution context of this executor, on strands of the store's. By default that
+    /// of the coroutine that opens it. The store ends with it; what callers on other contexts wait for then fails with
+    /// `store_closed`.
     store_options& executor(asio::any_io_executor value) & { return executor_ = std::move(value), *this; }
     store_options&& executor(asio::any_io_executor value) && { return std::move(executor(std::move(value))); }
 

@@ -7,7 +7,7 @@
 
 namespace eventstore::detail {
 
-deadlines::deadlines(const asio::any_io_executor& executor) : strand_(asio::make_strand(executor)), timer_(strand_) {}
+deadlines::deadlines(const asio::any_io_executor& executor) : strand_(asio::make_strand(executor)), timer_(*strand_) {}
 
 deadlines::~deadlines() { pending_.clear(); }
 
@@ -24,10 +24,38 @@ void deadlines::remove(operation& what) noexcept {
     if (pending_.empty()) arm_soon(); // to stop the timer
 }
 
+void deadlines::abandon() noexcept {
+    std::vector<std::shared_ptr<operation>> left;
+    {
+        const std::lock_guard lock(mutex_);
+        is_abandoned_ = true;
+        timer_.reset();
+        strand_.reset();
+        left = take_while([](const operation&) { return true; });
+    }
+    for (const auto& each : left) each->close();
+}
+
+template <class Condition>
+std::vector<std::shared_ptr<operation>> deadlines::take_while(Condition is_wanted) {
+    std::vector<std::shared_ptr<operation>> taken;
+    for (auto each = pending_.begin(); each != pending_.end() && is_wanted(*each);) {
+        // Null where its last owner is just letting go of it; then that one unlinks it.
+        auto owned = each->weak_from_this().lock();
+        if (!owned) {
+            ++each;
+            continue;
+        }
+        each = pending_.erase(each);
+        taken.push_back(std::move(owned));
+    }
+    return taken;
+}
+
 void deadlines::arm_soon() {
-    if (arming_) return;
+    if (arming_ || is_abandoned_) return;
     arming_ = true;
-    asio::post(strand_, [self = shared_from_this()] { self->arm(); });
+    asio::post(*strand_, [self = shared_from_this()] { self->arm(); });
 }
 
 void deadlines::arm() {
@@ -41,7 +69,7 @@ void deadlines::arm() {
         // Callers that come back at once find the timer still running: it is stopped a moment later.
         if (std::exchange(is_idle_, true)) {
             armed_for_ = next;
-            timer_.cancel();
+            timer_->cancel();
         } else {
             const std::lock_guard lock(mutex_);
             arm_soon();
@@ -52,8 +80,8 @@ void deadlines::arm() {
     if (next >= armed_for_) // fires early, finds nothing due, and is armed again
         return;
     armed_for_ = next;
-    timer_.expires_at(next);
-    timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& ec) {
+    timer_->expires_at(next);
+    timer_->async_wait([weak = weak_from_this()](const boost::system::error_code& ec) {
         const auto self = weak.lock();
         if (!ec && self) self->expire_due();
     });
@@ -65,16 +93,7 @@ void deadlines::expire_due() {
     {
         const std::lock_guard lock(mutex_);
         const auto now = std::chrono::steady_clock::now();
-        for (auto each = pending_.begin(); each != pending_.end() && each->deadline() <= now;) {
-            // Null where its last owner is just letting go of it; then that one unlinks it.
-            auto owned = each->weak_from_this().lock();
-            if (!owned) {
-                ++each;
-                continue;
-            }
-            each = pending_.erase(each);
-            due.push_back(std::move(owned));
-        }
+        due = take_while([&](const operation& each) { return each.deadline() <= now; });
     }
     for (const auto& each : due) each->expire();
     arm();

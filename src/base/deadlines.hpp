@@ -10,6 +10,8 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <vector>
 
 namespace eventstore::detail {
 
@@ -24,6 +26,9 @@ public:
     void add(operation& what);
     void remove(operation& what) noexcept;
 
+    /// The context of the timer is going: nothing expires any more, and what is pending is closed.
+    void abandon() noexcept;
+
 private:
     struct by_deadline {
         bool operator()(const operation& left, const operation& right) const noexcept {
@@ -34,18 +39,21 @@ private:
         boost::intrusive::member_hook<operation, boost::intrusive::set_member_hook<>, &operation::deadline_hook>,
         boost::intrusive::compare<by_deadline>>;
 
-    void arm_soon();   // with the mutex held
-    void arm();        // on the strand
-    void expire_due(); // on the strand
+    template <class Condition>
+    std::vector<std::shared_ptr<operation>> take_while(Condition is_wanted); // with the mutex held, in order
+    void arm_soon();                                                         // with the mutex held
+    void arm();                                                              // on the strand
+    void expire_due();                                                       // on the strand
 
-    asio::strand<asio::any_io_executor> strand_;
-    asio::steady_timer timer_; // touched on the strand only
+    std::optional<asio::strand<asio::any_io_executor>> strand_; // none once abandoned, as the timer
+    std::optional<asio::steady_timer> timer_;                   // touched on the strand only
     steady_time armed_for_ = steady_time::max();
     bool is_idle_ = false; // nothing was pending when it was last armed
 
     std::mutex mutex_;
     ordered pending_;
     bool arming_ = false; // an arm() is posted
+    bool is_abandoned_ = false;
 };
 
 } // namespace eventstore::detail

@@ -40,7 +40,6 @@ public:
         if (what.service_hook.is_linked()) waiting_.erase(waiting_.iterator_to(what));
     }
 
-private:
     void shutdown() override {
         std::vector<std::shared_ptr<operation>> orphans;
         {
@@ -59,6 +58,7 @@ private:
         for (const auto& each : orphans) each->abandon();
     }
 
+private:
     std::mutex mutex_;
     boost::intrusive::list<operation,
         boost::intrusive::member_hook<operation, boost::intrusive::list_member_hook<>, &operation::service_hook>>
@@ -119,8 +119,12 @@ void operation::finish() noexcept {
 
 void operation::watch(deadlines& timers, steady_time deadline) {
     deadline_ = deadline;
-    deadlines_ = &timers;
+    deadlines_ = timers.shared_from_this();
     timers.add(*this);
+}
+
+void operation::abandon_all_in(asio::execution_context& context) {
+    if (asio::has_service<operation_service>(context)) asio::use_service<operation_service>(context).shutdown();
 }
 
 void operation::abandon() noexcept {

@@ -8,6 +8,7 @@
 #include "base/live_objects.hpp"
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/execution_context.hpp>
 #include <boost/intrusive/list_hook.hpp>
 #include <boost/intrusive/set_hook.hpp>
 
@@ -48,6 +49,9 @@ public:
     /// Has `timers` expire it at `deadline`, though no coroutine is suspended on it. Ended by finish().
     void watch(deadlines& timers, steady_time deadline);
 
+    /// Destroys the coroutines of a context that is going, as far as they wait for operations.
+    static void abandon_all_in(asio::execution_context& context);
+
     /// The context of the coroutine that waits; null if none does.
     const void* waiting_in() const noexcept { return context_; }
 
@@ -61,6 +65,8 @@ protected:
     virtual void cancel() noexcept = 0;
     /// The deadline is over. Called on any thread, perhaps after the end.
     virtual void expire() noexcept = 0;
+    /// The context of the store is going, and what would have carried it out is gone. Perhaps after the end.
+    virtual void close() noexcept { cancel(); }
 
 private:
     friend asio::awaitable<void> suspend(std::shared_ptr<operation>, deadlines*, steady_time);
@@ -75,7 +81,7 @@ private:
     std::unique_ptr<resumption> resumption_;
     operation_service* service_ = nullptr;
     const void* context_ = nullptr;
-    deadlines* deadlines_ = nullptr;
+    std::shared_ptr<deadlines> deadlines_; // of a store, which may be gone before its callers
     steady_time deadline_{steady_time::max()};
 
 public:

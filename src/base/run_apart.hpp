@@ -10,10 +10,36 @@
 
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
 namespace eventstore::detail {
+
+/// The completion handler of work on another executor: `then` is called once, with what became of the work, or with the
+/// failure that it went with its execution context.
+template <class T, class Then>
+class apart_handler {
+public:
+    apart_handler(std::string doing, Then then) : doing_(std::move(doing)), then_(std::move(then)) {}
+    apart_handler(apart_handler&& other) noexcept
+        : doing_(std::move(other.doing_)), then_(std::exchange(other.then_, std::nullopt)) {}
+    apart_handler& operator=(apart_handler&&) = delete;
+    ~apart_handler() {
+        if (then_) end(failure(errc::store_closed, doing_ + ": the execution context of the store has ended"));
+    }
+
+    void operator()(const std::exception_ptr& thrown, result<T> value) {
+        if (thrown) value = failure(errc::connection_lost, doing_ + " failed");
+        end(std::move(value));
+    }
+
+private:
+    void end(result<T> how) { (*std::exchange(then_, std::nullopt))(std::move(how)); }
+
+    std::string doing_;
+    std::optional<Then> then_;
+};
 
 /// What a caller of run_apart waits for.
 template <class T, class Executor>
@@ -27,12 +53,14 @@ public:
 private:
     void start() override {
         auto self = std::static_pointer_cast<apart>(shared_from_this());
-        asio::co_spawn(where_, std::move(work_), [self](const std::exception_ptr& thrown, result<T> value) {
+        auto then = [self](result<T> value) {
             if (!self->claim()) return;
             self->outcome = std::move(value);
-            if (thrown) self->outcome = failure(errc::connection_lost, self->doing_ + " failed");
             self->finish();
-        });
+        };
+        // Not kept in here, where the executor would outlive its context.
+        const auto where = std::move(*std::exchange(where_, std::nullopt));
+        asio::co_spawn(where, std::move(work_), apart_handler<T, decltype(then)>(doing_, std::move(then)));
     }
     void cancel() noexcept override {
         if (!claim()) return;
@@ -41,7 +69,7 @@ private:
     }
     void expire() noexcept override {}
 
-    const Executor where_;
+    std::optional<Executor> where_;
     asio::awaitable<result<T>> work_;
     const std::string doing_;
 };

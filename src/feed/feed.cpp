@@ -48,8 +48,7 @@ public:
 private:
     void start() override {
         const auto owner = owner_.lock(); // which the caller's frame keeps
-        asio::post(owner->strand_,
-            [owner, self = std::static_pointer_cast<attachment>(shared_from_this())] { owner->add(self); });
+        owner->post([owner, self = std::static_pointer_cast<attachment>(shared_from_this())] { owner->add(self); });
     }
     void cancel() noexcept override { end(failure(errc::cancelled, "subscribing was cancelled")); }
     void expire() noexcept override {
@@ -73,8 +72,8 @@ feed::feed(const store_options& options, asio::any_io_executor executor, std::sh
       polls_(std::move(polls)),
       seen_(std::move(seen)),
       strand_(executor_),
-      wake_(strand_),
-      read_again_(strand_) {}
+      wake_(*strand_),
+      read_again_(*strand_) {}
 
 feed::~feed() = default;
 
@@ -99,7 +98,7 @@ void feed::add(const std::shared_ptr<attachment>& next) {
     arriving_.push_back(next);
     if (state_.has_begun()) return begin(state_.mark());
     start();
-    wake_.cancel(); // which may be a pause after failures
+    wake_->cancel(); // which may be a pause after failures
 }
 
 // What arrives is told of everything after this position.
@@ -119,7 +118,7 @@ void feed::begin(const log::log_mark& head) {
 }
 
 void feed::detach(const follower* who) {
-    asio::post(strand_, [self = shared_from_this(), who] { self->remove(who); });
+    post([self = shared_from_this(), who] { self->remove(who); });
 }
 
 void feed::remove(const follower* who) {
@@ -133,8 +132,8 @@ void feed::remove(const follower* who) {
     if (has_followers()) return;
     is_followed_.store(false, std::memory_order_release);
     state_.end();
-    wake_.cancel();
-    read_again_.cancel();
+    wake_->cancel();
+    read_again_->cancel();
 }
 
 void feed::own_commit(
@@ -144,7 +143,7 @@ void feed::own_commit(
         bytes_posted_.fetch_sub(bytes);
         return hint(last);
     }
-    asio::post(strand_, [self = shared_from_this(), first, last, timeline, page = std::move(page), bytes] {
+    post([self = shared_from_this(), first, last, timeline, page = std::move(page), bytes] {
         self->bytes_posted_.fetch_sub(bytes);
         self->state_.own_commit(first, last, timeline, page, bytes);
         self->progress();
@@ -155,7 +154,7 @@ void feed::hint(std::int64_t head) {
     for (auto known = hinted_.load(); known < head && !hinted_.compare_exchange_weak(known, head);) {
     }
     if (hint_posted_.exchange(true)) return;
-    asio::post(strand_, [self = shared_from_this()] {
+    post([self = shared_from_this()] {
         self->hint_posted_.store(false);
         self->state_.hint(self->hinted_.load());
         self->progress();
@@ -163,7 +162,7 @@ void feed::hint(std::int64_t head) {
 }
 
 void feed::close() {
-    asio::post(strand_, [self = shared_from_this()] {
+    post([self = shared_from_this()] {
         self->closed_ = true;
         for (const auto& each : std::exchange(self->arriving_, {}))
             each->end(failure(errc::store_closed, "the store is closed"));
@@ -172,10 +171,19 @@ void feed::close() {
         self->watched_.clear();
         self->is_followed_.store(false, std::memory_order_release);
         self->state_.end();
-        self->wake_.cancel();
-        self->read_again_.cancel();
+        self->wake_->cancel();
+        self->read_again_->cancel();
         self->stop_listening();
     });
+}
+
+void feed::abandon() noexcept {
+    closed_ = true;
+    for (const auto& each : std::exchange(arriving_, {})) each->end(failure(errc::store_closed, "the store is closed"));
+    const std::lock_guard lock(mutex_);
+    wake_.reset();
+    read_again_.reset();
+    strand_.reset();
 }
 
 // What the server refuses, a privilege for example, waiting does not mend: whoever wants to begin hears of it.
@@ -210,7 +218,7 @@ void feed::receive(std::string_view message) {
 void feed::progress() {
     while (const auto next = state_.next()) publish(*next);
     if (const auto wish = state_.wish())
-        asio::co_spawn(strand_, read(*wish), [self = shared_from_this()](const std::exception_ptr& thrown) {
+        asio::co_spawn(*strand_, read(*wish), [self = shared_from_this()](const std::exception_ptr& thrown) {
             if (thrown) self->state_.page_failed();
         });
 }
@@ -241,11 +249,11 @@ asio::awaitable<void> feed::read(feed_state::page_wish wish) {
     }
     state_.page_failed();
     if (closed_ || !state_.has_begun()) co_return;
-    if (answer) wake_.cancel(); // another server has answered: what it holds is looked up before anything is told
+    if (answer) wake_->cancel(); // another server has answered: what it holds is looked up before anything is told
     const auto time = answer ? detail::retry_pace::first : pause_after(answer.error(), reads_);
-    read_again_.expires_after(time); // instead of an earlier one, should news have had it read meanwhile
+    read_again_->expires_after(time); // instead of an earlier one, should news have had it read meanwhile
     boost::system::error_code stopped;
-    co_await read_again_.async_wait(asio::redirect_error(asio::use_awaitable, stopped));
+    co_await read_again_->async_wait(asio::redirect_error(asio::use_awaitable, stopped));
     if (!stopped) progress();
 }
 

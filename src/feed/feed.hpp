@@ -15,12 +15,14 @@
 
 #include <eventstore/store_options.hpp>
 
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <span>
@@ -83,8 +85,17 @@ public:
     void on_message(std::function<void(std::string_view what, std::int64_t id)> handler);
 
     void close();
+    /// The execution context is going: the same at once.
+    void abandon() noexcept;
 
 private:
+    /// Runs `what` on the strand; never, if the execution context is going.
+    template <class Function>
+    void post(Function what) {
+        const std::lock_guard lock(mutex_);
+        if (strand_) asio::post(*strand_, std::move(what));
+    }
+
     class attachment;
     struct place {
         std::weak_ptr<follower> who;
@@ -127,7 +138,8 @@ private:
     const std::shared_ptr<listener> ear_;
     const std::shared_ptr<poller> polls_;
     const std::shared_ptr<log::seen_log> seen_;
-    postgres::connection::strand strand_;
+    std::mutex mutex_;                                   // held while the strand is posted to from outside, or goes
+    std::optional<postgres::connection::strand> strand_; // none once abandoned, as the timers
     std::atomic<bool> is_followed_{false};
     std::atomic<std::size_t> bytes_posted_{0}; // of own commits on their way to the strand
     std::atomic<std::int64_t> hinted_{0};
@@ -140,8 +152,8 @@ private:
     std::unordered_map<std::string, std::vector<place>> of_stream_;
     std::vector<std::shared_ptr<attachment>> arriving_; // until it has begun
     std::vector<std::uint32_t> all_;                    // of the page that is being told: what is no link
-    asio::steady_timer wake_;
-    asio::steady_timer read_again_;
+    std::optional<asio::steady_timer> wake_;
+    std::optional<asio::steady_timer> read_again_;
     detail::retry_pace looks_;
     detail::retry_pace reads_;
     std::set<std::string, std::less<>> watched_; // streams that are followed, and deleted

@@ -108,10 +108,11 @@ private:
 };
 
 listener::listener(const store_options& options, asio::any_io_executor executor)
-    : options_(options), executor_(std::move(executor)), strand_(executor_), pause_(strand_) {}
+    : options_(options), executor_(std::move(executor)), strand_(executor_), pause_(*strand_) {}
 
 void listener::join(std::string schema, std::weak_ptr<hearer> who) {
-    asio::post(strand_, [self = shared_from_this(), schema = std::move(schema), who = std::move(who)] {
+    if (!strand_) return;
+    asio::post(*strand_, [self = shared_from_this(), schema = std::move(schema), who = std::move(who)] {
         const auto alive = who.lock();
         if (self->closed_ || !alive) return;
         channel& joined = self->channels_[schema];
@@ -127,7 +128,8 @@ void listener::join(std::string schema, std::weak_ptr<hearer> who) {
 }
 
 void listener::leave(std::string schema, const hearer* who) {
-    asio::post(strand_, [self = shared_from_this(), schema = std::move(schema), who] {
+    if (!strand_) return;
+    asio::post(*strand_, [self = shared_from_this(), schema = std::move(schema), who] {
         const auto left = self->channels_.find(schema);
         if (left == self->channels_.end()) return;
         std::erase_if(left->second.hearers, [&](const place& each) { return each.address == who; });
@@ -137,7 +139,7 @@ void listener::leave(std::string schema, const hearer* who) {
         self->channels_.erase(left);
         self->schemas_.erase(name);
         if (self->channels_.empty()) {
-            self->pause_.cancel();
+            self->pause_->cancel();
             if (self->connecting_link_) self->connecting_link_->stop_connecting();
             if (const auto link = self->link_) link->drop(closed_failure());
         } else if (self->link_ && is_listening) {
@@ -147,19 +149,28 @@ void listener::leave(std::string schema, const hearer* who) {
 }
 
 void listener::close() {
-    asio::post(strand_, [self = shared_from_this()] {
+    asio::post(*strand_, [self = shared_from_this()] {
         self->closed_ = true;
         self->channels_.clear();
         self->schemas_.clear();
-        self->pause_.cancel();
+        self->pause_->cancel();
         if (self->connecting_link_) self->connecting_link_->stop_connecting();
         if (const auto link = self->link_) link->drop(failure(errc::store_closed, "the store is closed"));
     });
 }
 
+void listener::abandon() noexcept {
+    closed_ = true;
+    channels_.clear();
+    connecting_link_.reset();
+    if (const auto link = link_) link->drop(closed_failure());
+    pause_.reset();
+    strand_.reset();
+}
+
 void listener::start() {
     if (std::exchange(running_, true)) return;
-    asio::co_spawn(strand_, run(), [self = shared_from_this()](const std::exception_ptr&) {
+    asio::co_spawn(*strand_, run(), [self = shared_from_this()](const std::exception_ptr&) {
         self->running_ = false;
         if (!self->closed_ && !self->link_ && !self->channels_.empty()) self->start();
     });
@@ -171,8 +182,8 @@ asio::awaitable<void> listener::run() {
         // At once after one that was heard over; a server that accepts connections may yet refuse to be listened to.
         if (const auto wait = backoff_.next(std::random_device()()); wait.count() > 0) {
             boost::system::error_code woken;
-            pause_.expires_after(wait);
-            co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+            pause_->expires_after(wait);
+            co_await pause_->async_wait(asio::redirect_error(asio::use_awaitable, woken));
             if (closed_ || channels_.empty()) break;
         }
         auto made = co_await connect();
@@ -194,7 +205,7 @@ asio::awaitable<result<std::shared_ptr<postgres::connection>>> listener::connect
     auto settings = postgres::connect_settings::make(options_, postgres::session_kind::listening);
     if (!settings) co_return made(settings.error());
     const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
-    auto link = std::make_shared<postgres::connection>(strand_, false, options_.on_log());
+    auto link = std::make_shared<postgres::connection>(*strand_, false, options_.on_log());
     auto connecting = postgres::connection::connect(link, *settings, deadline);
     connecting_link_ = link;
     const auto connected = co_await std::move(connecting);
@@ -235,7 +246,7 @@ void listener::refused(const failure& why) {
 
 void listener::update_soon() {
     if (std::exchange(updating_, true)) return;
-    asio::post(strand_, [self = shared_from_this()] {
+    asio::post(*strand_, [self = shared_from_this()] {
         self->updating_ = false;
         self->update();
     });
@@ -302,7 +313,7 @@ void listener::pass_on(std::string_view name, std::string_view text) {
 }
 
 void listener::log(const std::string& text) const {
-    if (options_.on_log()) asio::post(strand_, [log = options_.on_log(), text] { log(text); });
+    if (options_.on_log()) asio::post(*strand_, [log = options_.on_log(), text] { log(text); });
 }
 
 } // namespace eventstore::feed

@@ -47,6 +47,8 @@ public:
 
     /// Ends the connection, and tells nobody anything more.
     void close();
+    /// The execution context is going: the same at once.
+    void abandon() noexcept;
 
 private:
     class names_request;
@@ -80,11 +82,11 @@ private:
 
     const store_options options_;
     const asio::any_io_executor executor_;
-    postgres::connection::strand strand_;
+    std::optional<postgres::connection::strand> strand_; // none once abandoned, as the timer
 
     std::map<std::string, channel> channels_;              // by schema
     std::unordered_map<std::string, std::string> schemas_; // by the name of the channel
-    asio::steady_timer pause_;
+    std::optional<asio::steady_timer> pause_;
     detail::backoff backoff_;
     detail::retry_pace failed_connects_, losses_, refusals_; // each is worth a word of its own
     bool is_refused_ = false;                                // by the server that the link leads to

@@ -23,7 +23,7 @@ constexpr auto longest_to_listen = 1s;      // before the first look
 
 void feed::start() {
     if (std::exchange(running_, true)) return;
-    asio::co_spawn(strand_, run(), [self = shared_from_this()](const std::exception_ptr&) {
+    asio::co_spawn(*strand_, run(), [self = shared_from_this()](const std::exception_ptr&) {
         self->running_ = false;
         if (!self->closed_ && self->has_followers()) self->start();
     });
@@ -31,37 +31,37 @@ void feed::start() {
 
 asio::awaitable<bool> feed::pause(std::chrono::milliseconds time) {
     boost::system::error_code woken;
-    wake_.expires_after(time);
-    co_await wake_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    wake_->expires_after(time);
+    co_await wake_->async_wait(asio::redirect_error(asio::use_awaitable, woken));
     co_return !woken;
 }
 
 void feed::watch(std::string stream) {
-    asio::post(strand_, [self = shared_from_this(), stream = std::move(stream)] {
+    post([self = shared_from_this(), stream = std::move(stream)] {
         if (self->of_stream_.contains(stream)) self->watched_.insert(stream);
     });
 }
 
 void feed::on_listening() {
-    asio::post(strand_, [self = shared_from_this()] {
+    post([self = shared_from_this()] {
         if (!self->has_joined_) return;
         self->hearing_ = hearing::works;
         ++self->hearing_changes_;
-        self->wake_.cancel();
+        self->wake_->cancel();
     });
 }
 
 void feed::on_deaf() {
-    asio::post(strand_, [self = shared_from_this()] {
+    post([self = shared_from_this()] {
         if (!self->has_joined_) return;
         self->hearing_ = hearing::fails;
         ++self->hearing_changes_;
-        self->wake_.cancel();
+        self->wake_->cancel();
     });
 }
 
 void feed::on_heard(std::string_view message) {
-    asio::post(strand_, [self = shared_from_this(), message = std::string(message)] {
+    post([self = shared_from_this(), message = std::string(message)] {
         if (self->has_joined_) self->receive(message);
     });
 }
@@ -184,7 +184,7 @@ asio::awaitable<void> feed::find_restored() {
 std::chrono::milliseconds feed::pause_after(const failure& why, detail::retry_pace& pace) const {
     const auto next = pace.failed(why.code(), std::random_device()());
     if (next.is_news && options_.on_log())
-        asio::post(strand_, [log = options_.on_log(), text = why.message()] { log(text); });
+        asio::post(*strand_, [log = options_.on_log(), text = why.message()] { log(text); });
     return next.pause;
 }
 

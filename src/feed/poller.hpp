@@ -26,6 +26,8 @@ public:
     /// How long to wait until all look, when they do so once in each `period`.
     std::chrono::milliseconds until_next(std::chrono::milliseconds period) const;
 
+    void abandon() noexcept { all_->abandon(); }
+
 private:
     class part;
 

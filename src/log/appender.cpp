@@ -23,6 +23,12 @@ bool is_refusal(const failure& why) {
         why.code() != errc::log_truncated;
 }
 
+/// Whether the appends that are to blame are found out when each is judged by itself: an id that is stored already, or
+/// twice in the flush; what is no JSON, or too large as such.
+bool is_told_when_careful(std::string_view sqlstate) {
+    return sqlstate == "23505" || sqlstate == "ES003" || sqlstate.starts_with("22") || sqlstate.starts_with("54");
+}
+
 append_queue<append_request>::limits limits_of(const store_options& options) {
     append_queue<append_request>::limits limits;
     limits.queued_bytes = options.max_queued_bytes();
@@ -32,6 +38,12 @@ append_queue<append_request>::limits limits_of(const store_options& options) {
 } // namespace
 
 failure appender::closed_failure() { return failure(errc::store_closed, "the store is closed: nothing was appended"); }
+
+failure appender::closed_while_waiting(const append_request& which) {
+    failure::facts facts = *closed_failure().operator->();
+    facts.outcome_unknown = which.is_retry;
+    return failure(errc::store_closed, std::move(facts));
+}
 
 appender::appender(const store_options& options, asio::any_io_executor executor,
     std::shared_ptr<const statements> statements, std::shared_ptr<detail::deadlines> timers,
@@ -46,8 +58,8 @@ appender::appender(const store_options& options, asio::any_io_executor executor,
       seen_(std::move(seen)),
       on_committed_(std::move(on_committed)),
       strand_(executor_),
-      pause_(strand_),
-      rejoin_(strand_),
+      pause_(*strand_),
+      rejoin_(*strand_),
       queue_(limits_of(options)) {}
 
 appender::~appender() {
@@ -105,7 +117,7 @@ void appender::give_up(append_request& which, errc why, const lock_holder& holde
 }
 
 void appender::cut_soon() {
-    if (!std::exchange(cutting_, true)) asio::post(strand_, [self = shared_from_this()] { self->cut(); });
+    if (!std::exchange(cutting_, true)) asio::post(*strand_, [self = shared_from_this()] { self->cut(); });
 }
 
 void appender::cut() {
@@ -185,9 +197,7 @@ void appender::tell(append_request& append, std::span<const append_plan::outcome
 
 void appender::failed(flush& which, const failure& why) {
     auto appends = which.take_appends();
-    const bool is_duplicate = why->sqlstate == "23505";
-    if (is_duplicate && !which.is_careful() && connection_) {
-        // An id that is stored already (a lone append does not look), or twice in this flush.
+    if (is_told_when_careful(why->sqlstate) && !which.is_careful() && connection_) {
         {
             const std::lock_guard lock(mutex_);
             ++counts_.retried_flushes;
@@ -286,8 +296,8 @@ void appender::wait_for_writers(const std::vector<request_ptr>& released, std::u
     const void* own = &asio::query(executor_, asio::execution::context);
     for (const request_ptr& each : released) {
         if (each->waiting_in() != own) {
-            rejoin_.expires_after(options_.rejoin_wait());
-            rejoin_.async_wait(
+            rejoin_->expires_after(options_.rejoin_wait());
+            rejoin_->async_wait(
                 [self = shared_from_this(), round](const boost::system::error_code&) { self->waited(round); });
             return;
         }
@@ -324,7 +334,7 @@ void appender::end_if_done() {
         tell = std::exchange(when_closed_, nullptr);
     }
     if (connecting_) { // for appends that were given up meanwhile
-        pause_.cancel();
+        pause_->cancel();
         if (connecting_link_) connecting_link_->stop_connecting();
     } else if (loan_ == loan::held) {
         loan_ = loan::none;
@@ -339,7 +349,7 @@ void appender::end_if_done() {
 }
 
 void appender::drop() {
-    asio::post(strand_, [self = shared_from_this()] {
+    asio::post(*strand_, [self = shared_from_this()] {
         std::deque<request_ptr> left;
         {
             const std::lock_guard lock(self->mutex_);
@@ -347,16 +357,35 @@ void appender::drop() {
             self->dropped_ = true;
             left = self->queue_.take_all();
         }
-        self->pause_.cancel();
+        self->pause_->cancel();
         if (const auto link = self->connecting_link_) link->stop_connecting();
         if (const auto link = self->connection_) link->drop(closed_failure());
-        for (const request_ptr& each : left) {
-            failure::facts facts = *closed_failure().operator->();
-            facts.outcome_unknown = each->is_retry;
-            each->fail(failure(errc::store_closed, std::move(facts)));
-        }
+        for (const request_ptr& each : left) each->fail(closed_while_waiting(*each));
         self->end_if_done();
     });
+}
+
+void appender::abandon() noexcept {
+    std::deque<request_ptr> left;
+    std::vector<request_ptr> late;
+    {
+        const std::lock_guard lock(mutex_);
+        closed_ = true;
+        dropped_ = true;
+        when_closed_ = nullptr;
+        left = queue_.take_all();
+        late.swap(overdue_);
+    }
+    connecting_link_.reset();
+    if (const auto link = connection_) link->drop(closed_failure()); // what is under way fails
+    connection_.reset();
+    loan_ = loan::none;
+    for (const request_ptr& each : left) each->fail(closed_while_waiting(*each));
+    for (const request_ptr& each : late) give_up(*each, errc::timeout);
+    const std::lock_guard lock(mutex_);
+    pause_.reset();
+    rejoin_.reset();
+    strand_.reset();
 }
 
 appender::counts appender::count() const {

@@ -53,7 +53,7 @@ public:
 
     using connection_ptr = std::shared_ptr<postgres::connection>;
 
-    const postgres::connection::strand& strand() const noexcept { return strand_; }
+    const postgres::connection::strand& strand() const noexcept { return *strand_; }
 
     /// Waits until the append has its outcome: a result for each part. Arguments are valid.
     static asio::awaitable<result<std::vector<append_result>>> append(
@@ -63,6 +63,8 @@ public:
     void close(std::function<void()> closed);
     /// Ends the connection now, and fails what is queued.
     void drop();
+    /// The execution context is going: the same at once.
+    void abandon() noexcept;
 
     struct counts {
         std::uint64_t appends = 0;
@@ -85,6 +87,7 @@ private:
     bool is_idle() const noexcept override { return !is_sending_.load(); }
 
     static failure closed_failure();
+    static failure closed_while_waiting(const append_request& which);
     void submit(request_ptr next);
     void give_up(append_request& which, errc why, const lock_holder& holder = {}) noexcept;
     void overdue(const request_ptr& which) noexcept;
@@ -124,7 +127,7 @@ private:
     const std::shared_ptr<postgres::pool> pool_; // to look at the sessions from outside
     const std::shared_ptr<const seen_log> seen_; // shown with each flush, and to each new session
     const committed_handler on_committed_;
-    postgres::connection::strand strand_;
+    std::optional<postgres::connection::strand> strand_; // none once abandoned, as the timers
 
     std::atomic<bool> is_sending_{false};
 
@@ -139,8 +142,8 @@ private:
     bool is_estranged_ = false; // a server said that it does not hold what was seen; since the last success
     std::optional<std::chrono::steady_clock::time_point> unusable_since_;
     detail::backoff backoff_;
-    asio::steady_timer pause_;  // before the next attempt to connect
-    asio::steady_timer rejoin_; // for writers on other contexts
+    std::optional<asio::steady_timer> pause_;  // before the next attempt to connect
+    std::optional<asio::steady_timer> rejoin_; // for writers on other contexts
 
     mutable std::mutex mutex_;
     append_queue<append_request> queue_;

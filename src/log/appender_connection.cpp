@@ -25,14 +25,15 @@ constexpr std::chrono::seconds longest_promotion(1);
 } // namespace
 
 void appender::on_lent(connection_ptr link) {
-    asio::post(strand_, [self = shared_from_this(), link = std::move(link)]() mutable { self->lent(std::move(link)); });
+    asio::post(
+        *strand_, [self = shared_from_this(), link = std::move(link)]() mutable { self->lent(std::move(link)); });
 }
 
 void appender::lent(connection_ptr link) {
     loan_ = loan::held;
     had_turn_ = false;
     if (link) {
-        link->move_to(strand_);
+        link->move_to(*strand_);
         if (link->is_open())
             adopt(std::move(link));
         else
@@ -52,7 +53,7 @@ void appender::adopt(connection_ptr link) {
 }
 
 void appender::on_recalled() {
-    asio::post(strand_, [self = shared_from_this()] {
+    asio::post(*strand_, [self = shared_from_this()] {
         if (!self->give_back()) self->lender_->keeps();
     });
 }
@@ -80,7 +81,7 @@ bool appender::give_back() {
 
 // Not from within the connection's own loop.
 void appender::give_back_soon() {
-    asio::post(strand_, [self = shared_from_this()] {
+    asio::post(*strand_, [self = shared_from_this()] {
         if (!self->lender_->is_wanted() || !self->give_back()) return;
         bool is_needed = false;
         {
@@ -106,19 +107,19 @@ void appender::connect_soon() {
         return lender_->ask(shared_from_this());
     }
     if (loan_ == loan::held && !std::exchange(connecting_, true))
-        asio::co_spawn(strand_, connect(), [self = shared_from_this()](const std::exception_ptr&) {});
+        asio::co_spawn(*strand_, connect(), [self = shared_from_this()](const std::exception_ptr&) {});
 }
 
 asio::awaitable<void> appender::connect() {
     const auto self = shared_from_this();
     result<void> outcome;
-    const auto link = std::make_shared<postgres::connection>(strand_, !options_.is_pooled(), options_.on_log());
+    const auto link = std::make_shared<postgres::connection>(*strand_, !options_.is_pooled(), options_.on_log());
     try {
         const auto pause = backoff_.next(std::random_device()());
         if (pause.count() > 0) {
             boost::system::error_code stopped;
-            pause_.expires_after(pause);
-            co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, stopped));
+            pause_->expires_after(pause);
+            co_await pause_->async_wait(asio::redirect_error(asio::use_awaitable, stopped));
         }
         connecting_link_ = link;
         auto settings = postgres::connect_settings::make(options_, postgres::session_kind::appending);
@@ -154,7 +155,7 @@ void appender::failed_to_connect(const failure& why) {
     const bool is_of_this_log =
         why.code() == errc::log_truncated || why.code() == errc::schema_missing || why.code() == errc::schema_too_new;
     if (!is_of_this_log) lender_->failed_to_open(why); // others wait for the same server
-    if (options_.on_log()) asio::post(strand_, [log = options_.on_log(), text = why.message()] { log(text); });
+    if (options_.on_log()) asio::post(*strand_, [log = options_.on_log(), text = why.message()] { log(text); });
     {
         const std::lock_guard lock(mutex_);
         connect_failure_ = why;
@@ -186,7 +187,7 @@ bool appender::is_dropped() const {
 void appender::broken(const failure& why) {
     connection_.reset();
     lender_->lost();
-    if (options_.on_log()) asio::post(strand_, [log = options_.on_log(), text = why.message()] { log(text); });
+    if (options_.on_log()) asio::post(*strand_, [log = options_.on_log(), text = why.message()] { log(text); });
     const std::lock_guard lock(mutex_);
     if (!gate_.is_shut()) cut_soon(); // what waits needs a new connection
 }

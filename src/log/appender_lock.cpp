@@ -48,8 +48,8 @@ void appender::overdue(const request_ptr& which) noexcept {
             overdue_.push_back(which);
             if (!std::exchange(looking_, true)) {
                 // Posted: what runs on the strand at once would find the mutex held.
-                asio::post(strand_, [self = shared_from_this()] {
-                    asio::co_spawn(self->strand_, self->explain_delay(), [self](const std::exception_ptr&) {});
+                asio::post(*strand_, [self = shared_from_this()] {
+                    asio::co_spawn(*self->strand_, self->explain_delay(), [self](const std::exception_ptr&) {});
                 });
             }
             return;

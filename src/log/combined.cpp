@@ -61,12 +61,20 @@ combined::combined(question what, asio::any_io_executor executor, std::shared_pt
       pool_(std::move(pool)),
       timeout_(timeout),
       strand_(std::move(executor)),
-      timer_(strand_) {}
+      timer_(*strand_) {}
 
 asio::awaitable<result<combined::part::answer>> combined::ask(
     std::shared_ptr<combined> self, std::shared_ptr<part> what, detail::steady_time deadline) {
     co_await detail::suspend(what, self->timers_.get(), deadline);
     co_return what->outcome;
+}
+
+void combined::abandon() noexcept {
+    parts left;
+    const std::lock_guard lock(mutex_);
+    left.swap(waiting_);
+    timer_.reset();
+    strand_.reset();
 }
 
 void combined::add(std::shared_ptr<part> next) {
@@ -75,9 +83,9 @@ void combined::add(std::shared_ptr<part> next) {
         waiting_.push_back(std::move(next));
         if (waiting_.size() > 1) return; // the timer runs
     }
-    asio::post(strand_, [self = shared_from_this()] {
-        self->timer_.expires_after(window);
-        self->timer_.async_wait([self](const boost::system::error_code& stopped) {
+    asio::post(*strand_, [self = shared_from_this()] {
+        self->timer_->expires_after(window);
+        self->timer_->async_wait([self](const boost::system::error_code& stopped) {
             if (!stopped) self->gathered();
         });
     });
@@ -97,7 +105,7 @@ void combined::gathered() {
             return all.begin() + static_cast<std::ptrdiff_t>(all.size() * chunk / chunks);
         };
         asio::co_spawn(
-            strand_, carry_out(parts(at(i), at(i + 1))), [self = shared_from_this()](const std::exception_ptr&) {});
+            *strand_, carry_out(parts(at(i), at(i + 1))), [self = shared_from_this()](const std::exception_ptr&) {});
     }
 }
 

@@ -19,6 +19,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -80,6 +81,9 @@ public:
     static asio::awaitable<result<part::answer>> ask(
         std::shared_ptr<combined> self, std::shared_ptr<part> what, detail::steady_time deadline);
 
+    /// The execution context is going, and with it those who ask.
+    void abandon() noexcept;
+
 private:
     void add(std::shared_ptr<part> next);
     void gathered(); // on the strand
@@ -90,8 +94,8 @@ private:
     const std::shared_ptr<detail::deadlines> timers_;
     const std::shared_ptr<postgres::pool> pool_;
     const std::chrono::milliseconds timeout_;
-    asio::strand<asio::any_io_executor> strand_;
-    asio::steady_timer timer_; // on the strand
+    std::optional<asio::strand<asio::any_io_executor>> strand_; // none once abandoned, as the timer
+    std::optional<asio::steady_timer> timer_;                   // on the strand
 
     std::mutex mutex_;
     parts waiting_;

@@ -40,6 +40,7 @@ private:
     void start() override;
     void cancel() noexcept override;
     void expire() noexcept override;
+    void close() noexcept override { fail(failure(errc::store_closed, "the store is closed")); }
 
     const std::weak_ptr<session_pool> owner_; // which holds this request in its queue
     const std::chrono::milliseconds limit_;

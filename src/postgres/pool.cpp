@@ -196,7 +196,7 @@ asio::awaitable<void> pool::connect(std::size_t index) {
 void pool::answered(std::size_t index) {
     const std::lock_guard lock(mutex_);
     state_.answered(index);
-    if (closed_ && state_.in_flight(index) == 0) {
+    if (closed_ && state_.in_flight(index) == 0 && slots_[index].strand) {
         // Not from within the connection's own loop.
         asio::post(*slots_[index].strand, [self = shared_from_this(), index] {
             const std::lock_guard inner(self->mutex_);
@@ -290,6 +290,30 @@ void pool::drop() {
     for (slot& each : slots_) {
         if (each.link) asio::post(*each.strand, [link = each.link] { link->drop(closed_failure()); });
     }
+}
+
+void pool::abandon() noexcept {
+    std::vector<slot> slots;
+    std::shared_ptr<asio::steady_timer> timer;
+    std::deque<std::shared_ptr<pool_request>> refused;
+    {
+        const std::lock_guard lock(mutex_);
+        closed_ = true;
+        when_closed_ = nullptr;
+        timer = std::move(retry_timer_);
+        refused = std::exchange(waiting_, {});
+        for (slot& each : slots_) {
+            slot& left = slots.emplace_back();
+            left.link = std::move(each.link);
+            left.connecting = std::move(each.connecting);
+            left.strand = std::move(each.strand);
+            for (auto& request : std::exchange(each.outbox, {})) refused.push_back(std::move(request));
+        }
+    }
+    for (const slot& each : slots) {
+        if (each.link) each.link->drop(closed_failure());
+    }
+    for (const auto& each : refused) each->fail(closed_failure());
 }
 
 void pool::dismiss(const statement_set* whose) {

@@ -52,6 +52,8 @@ public:
 
     /// Ends all connections now.
     void drop();
+    /// The execution context is going: the same at once, and fails what waits.
+    void abandon() noexcept;
 
     /// Ends what is waiting or under way of this set of statements, each with `store_closed`.
     void dismiss(const statement_set* whose);
@@ -71,7 +73,7 @@ private:
     struct slot {
         std::shared_ptr<connection> link;
         std::shared_ptr<connection> connecting;
-        std::unique_ptr<connection::strand> strand;
+        std::unique_ptr<connection::strand> strand; // null once abandoned
         std::vector<std::shared_ptr<pool_request>> outbox;
         bool sending = false; // a send is posted
     };

@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <utility>
 
 namespace eventstore::postgres {
@@ -25,6 +26,7 @@ public:
     /// Runs `what` on the connection's strand; never, if the store's execution context is going.
     template <class Function>
     void post(Function what) {
+        const std::lock_guard lock(mutex_);
         if (strand_) asio::post(*strand_, std::move(what));
     }
 
@@ -39,6 +41,7 @@ public:
 private:
     friend class session_pool;
 
+    std::mutex mutex_;                           // of the strand
     std::unique_ptr<connection::strand> strand_; // null once abandoned
     // Under the mutex of the pool.
     std::chrono::steady_clock::time_point idle_since_{};

@@ -327,9 +327,13 @@ void session_pool::abandon() noexcept {
         timer = std::exchange(retry_timer_, nullptr);
     }
     for (const session_ptr& each : all) {
-        links.push_back(std::exchange(each->link, nullptr));
+        links.push_back(each->link);
+        if (each->link) each->link->drop(closed_failure()); // what is under way fails, and looks at it
+        each->link.reset();
+        const std::lock_guard lock(each->mutex_);
         each->strand_.reset();
     }
+    for (const auto& each : waiting) each->fail(closed_failure());
 }
 
 bool session_pool::is_used(const session& which) const {

@@ -1,5 +1,7 @@
 #include "store/context_life.hpp"
 
+#include "base/operation.hpp"
+
 #include <algorithm>
 
 namespace eventstore::detail {
@@ -21,6 +23,9 @@ void context_life::shutdown() {
         const std::lock_guard lock(mutex_);
         all.swap(all_);
     }
+    // First the callers of this context itself: nobody can be told here any more.
+    operation::abandon_all_in(context());
+    std::ranges::reverse(all); // a store before the group that it is of
     for (const auto& each : all) {
         if (const auto alive = each.lock()) alive->abandon();
     }

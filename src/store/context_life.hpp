@@ -15,11 +15,12 @@ namespace asio = boost::asio;
 class mortal {
 public:
     virtual ~mortal() = default;
-    /// Its context is going: lets go of everything that cannot outlive it. What remains is good for nothing.
+    /// Its context is going: lets go of everything that cannot outlive it, and ends what callers on other contexts wait
+    /// for. What remains refuses everything.
     virtual void abandon() noexcept = 0;
 };
 
-/// Tells the stores of a context that it is going, in the order in which they were added: timers, strands and sockets
+/// Tells the stores of a context that it is going, the last one that was added first: timers, strands and sockets
 /// cannot outlive it, handles may.
 class context_life final : public asio::execution_context::service {
 public:

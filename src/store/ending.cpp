@@ -45,12 +45,6 @@ void ending::come() {
     for (const auto& each : waiting) each->end();
 }
 
-void ending::abandon() noexcept {
-    const std::lock_guard lock(mutex_);
-    is_over_ = true;
-    waiting_.clear();
-}
-
 asio::awaitable<result<void>> ending::wait(std::shared_ptr<ending> self) {
     const auto waiting = std::make_shared<waiter>(self);
     co_await suspend(waiting, nullptr, steady_time::max());

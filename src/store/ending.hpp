@@ -18,8 +18,6 @@ class ending : public std::enable_shared_from_this<ending> {
 public:
     /// Resumes whoever waits.
     void come();
-    /// The execution context is going, and those who wait with it.
-    void abandon() noexcept;
 
     /// Returns when it has come; cancelled, earlier. `self` is kept by the caller's frame.
     static asio::awaitable<result<void>> wait(std::shared_ptr<ending> self);

@@ -68,8 +68,7 @@ public:
     const store_options options;
     const asio::any_io_executor executor;
     const std::shared_ptr<ending> end = std::make_shared<ending>();
-    // Null once abandoned.
-    std::optional<postgres::connection::strand> migrating_strand;
+    std::optional<postgres::connection::strand> migrating_strand; ///< none once abandoned; the rest refuses everything
     std::shared_ptr<deadlines> timers;
     std::shared_ptr<postgres::pool> pool;
     std::shared_ptr<postgres::lender> appending;      ///< connections for appending

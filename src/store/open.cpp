@@ -63,15 +63,23 @@ asio::awaitable<result<int>> migrate_over(std::shared_ptr<connection> link, stor
     co_return co_await log::migrate(link, schema, payload, deadline);
 }
 
-asio::any_io_executor executor_for(const store_options& options, const asio::any_io_executor& callers) {
-    if (options.executor()) return options.executor();
+namespace {
+
+asio::any_io_executor without_strand(const asio::any_io_executor& callers) {
     if (const auto* of_io = callers.target<asio::strand<asio::io_context::executor_type>>())
         return of_io->get_inner_executor();
     if (const auto* of_pool = callers.target<asio::strand<asio::thread_pool::executor_type>>())
         return of_pool->get_inner_executor();
     if (const auto* of_any = callers.target<asio::strand<asio::any_io_executor>>())
-        return executor_for(options, of_any->get_inner_executor());
+        return without_strand(of_any->get_inner_executor());
     return callers;
+}
+
+} // namespace
+
+asio::any_io_executor executor_for(store_options& options, const asio::any_io_executor& callers) {
+    options.executor(without_strand(options.executor() ? options.executor() : callers));
+    return options.executor();
 }
 
 } // namespace detail
@@ -136,20 +144,20 @@ asio::awaitable<store> open_throwing(store_options options) {
 
 asio::awaitable<int> migrate_throwing(store_options options, bool may_make) {
     if (const auto why = log::check_options(options)) throw error(*why);
-    const connection::strand strand(detail::executor_for(options, co_await asio::this_coro::executor));
+    connection::strand strand(detail::executor_for(options, co_await asio::this_coro::executor));
     // A large schema may take its time; what limits it is the connection.
     const steady_time deadline = std::chrono::steady_clock::now() + std::chrono::hours(24);
     auto work = migrate_once(options, may_make, strand, deadline);
-    const auto version = co_await detail::run_apart(strand, std::move(work), "migrating the schema");
+    const auto version = co_await detail::run_apart(std::move(strand), std::move(work), "migrating the schema");
     co_return version.value();
 }
 
 asio::awaitable<std::vector<schema_info>> find_throwing(store_options options) {
     if (const auto why = log::check_options(options)) throw error(*why);
-    const connection::strand strand(detail::executor_for(options, co_await asio::this_coro::executor));
+    connection::strand strand(detail::executor_for(options, co_await asio::this_coro::executor));
     const steady_time deadline = std::chrono::steady_clock::now() + options.operation_timeout();
     auto work = find_once(options, strand, deadline);
-    auto found = co_await detail::run_apart(strand, std::move(work), "looking for event stores");
+    auto found = co_await detail::run_apart(std::move(strand), std::move(work), "looking for event stores");
     co_return std::move(found).value();
 }
 

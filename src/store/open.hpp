@@ -16,9 +16,9 @@ namespace eventstore::detail {
 
 namespace asio = boost::asio;
 
-/// The one that the options name; otherwise the context of a coroutine, without the strand that it may run on: a store
-/// has strands of its own.
-asio::any_io_executor executor_for(const store_options& options, const asio::any_io_executor& callers);
+/// The one that the options name, or else that of a coroutine, without its strand: a store has strands of its own, which
+/// end with their context, and what its handles keep does not. The options name it from here on.
+asio::any_io_executor executor_for(store_options& options, const asio::any_io_executor& callers);
 
 /// Connects to a server that will do, and tells what there is of the schema.
 asio::awaitable<result<log::schema_state>> connect_and_look(std::shared_ptr<postgres::connection> link,

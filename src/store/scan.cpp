@@ -1,5 +1,6 @@
 #include "store/scan.hpp"
 
+#include "base/run_apart.hpp"
 #include "base/text.hpp"
 #include "log/continuity.hpp"
 #include "log/page.hpp"
@@ -99,11 +100,11 @@ scan_impl::~scan_impl() = default;
 void scan_impl::fetch() {
     fetch_ = std::make_shared<page_fetch>();
     const auto& core = *store_->core;
+    if (const auto why = check_call(store_, limit_)) return fetch_->complete(*why); // closed since the last page
     auto read = log::reader::read_snapshot(core.reader, stream_, options_, core.deadline(limit_), seen_.position);
-    asio::co_spawn(core.executor, std::move(read), [fetch = fetch_](const std::exception_ptr& thrown, fetched page) {
-        if (thrown) page = failure(errc::cancelled, "reading a page ahead was cancelled");
-        fetch->complete(std::move(page));
-    });
+    auto then = [fetch = fetch_](fetched page) { fetch->complete(std::move(page)); };
+    apart_handler<log::reader::snapshot, decltype(then)> handler("reading a page ahead", std::move(then));
+    asio::co_spawn(core.executor, std::move(read), std::move(handler));
 }
 
 asio::awaitable<std::optional<failure>> scan_impl::check_page(

@@ -40,17 +40,9 @@ void store_core::abandon() noexcept {
     abandoned_.store(true, std::memory_order_release);
     for (const auto& each : take_listeners()) each->abandon();
     keeper->abandon();
-    keeper.reset();
-    machinery.reset();
-    appender.reset();
-    sessions.reset();
-    announcer.reset();
-    feed.reset();
-    reader.reset();
-    pool.reset();
-    timers.reset();
-    group.reset();
-    end->abandon();
+    appender->abandon();
+    feed->abandon();
+    end->come();
     const std::lock_guard lock(mutex_);
     timer_.reset();
 }

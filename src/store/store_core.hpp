@@ -54,8 +54,8 @@ public:
     const std::shared_ptr<ending> end = std::make_shared<ending>();
     /// How far this store has seen its log; kept by whoever asks the server about it.
     const std::shared_ptr<log::seen_log> seen = std::make_shared<log::seen_log>();
-    // Null once abandoned.
-    std::shared_ptr<group_core> group;
+    // They refuse everything once the store is abandoned.
+    const std::shared_ptr<group_core> group;
     std::shared_ptr<deadlines> timers;
     std::shared_ptr<const log::statements> statements;
     std::shared_ptr<postgres::pool> pool;

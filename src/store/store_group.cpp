@@ -51,9 +51,9 @@ asio::awaitable<store_group> open_group_throwing(store_options options) {
     if (const auto why = log::check_options(options)) throw error(*why);
     const auto executor = detail::executor_for(options, co_await asio::this_coro::executor);
     auto impl = std::make_shared<group_impl>(group_core::make(group_core::kind::many, options, executor));
-    const connection::strand strand(executor);
+    connection::strand strand(executor);
     auto work = set_up(impl, strand);
-    const auto outcome = co_await detail::run_apart(strand, std::move(work), "opening a group of stores");
+    const auto outcome = co_await detail::run_apart(std::move(strand), std::move(work), "opening a group of stores");
     outcome.value();
     co_return store_group(std::move(impl));
 }

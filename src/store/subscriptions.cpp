@@ -240,7 +240,6 @@ asio::awaitable<void> wait_throwing(impl_ptr impl, milliseconds limit, std::stri
             facts.retry_helps = true;
             throw error(failure(errc::timeout, std::move(facts)));
         }
-        if (core->is_abandoned()) throw error(failure(errc::store_closed, "the store is closed"));
         boost::system::error_code stopped;
         timer.expires_at(std::min(now + pause, deadline));
         co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, stopped));

@@ -82,6 +82,12 @@ failure transaction_step::lost(const failure& why, bool was_sent) const {
 void transaction_step::cancel() noexcept { give_up(errc::cancelled); }
 void transaction_step::expire() noexcept { give_up(errc::timeout); }
 
+void transaction_step::close() noexcept {
+    const failure closed(errc::store_closed, "the store is closed");
+    owner_->break_off("its store was closed", closed);
+    fail(lost(closed, false)); // what was sent has been told by its connection
+}
+
 void transaction_step::give_up(errc why) noexcept {
     failure::facts facts;
     {

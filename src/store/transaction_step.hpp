@@ -39,6 +39,7 @@ private:
     void start() override;
     void cancel() noexcept override;
     void expire() noexcept override;
+    void close() noexcept override;
     void give_up(errc why) noexcept;
 
     std::mutex mutex_; // whoever gives it up must know whether it was sent

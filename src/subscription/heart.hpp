@@ -30,6 +30,8 @@ public:
     static asio::awaitable<result<codes>> settle(std::shared_ptr<heart> self, std::string schema,
         const std::vector<shared_subscription::settlement>& what, steady_time deadline);
 
+    void abandon() noexcept { all_->abandon(); }
+
 private:
     class part;
 

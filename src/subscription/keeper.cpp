@@ -35,7 +35,7 @@ failure keeper::closed_failure() { return failure(errc::store_closed, "the store
 keeper::keeper(std::shared_ptr<const machinery> with)
     : with_(std::move(with)),
       strand_(with_->executor),
-      timer_(strand_),
+      timer_(*strand_),
       owner_(make_uuid()),
       owner_text_(this_process()) {}
 
@@ -51,12 +51,10 @@ std::vector<keeper::subscription_ptr> keeper::named(const std::string& name) con
 }
 
 void keeper::due(steady_time when) {
-    {
-        const std::lock_guard lock(mutex_);
-        if (when >= armed_for_) return;
-        armed_for_ = when;
-    }
-    asio::post(strand_, [self = shared_from_this()] { self->arm(); });
+    const std::lock_guard lock(mutex_);
+    if (when >= armed_for_ || !strand_) return;
+    armed_for_ = when;
+    asio::post(*strand_, [self = shared_from_this()] { self->arm(); });
 }
 
 void keeper::arm() {
@@ -66,8 +64,8 @@ void keeper::arm() {
         when = armed_for_;
     }
     if (when == steady_time::max() || writing_) return;
-    timer_.expires_at(std::max(when, not_before_));
-    timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& replaced) {
+    timer_->expires_at(std::max(when, not_before_));
+    timer_->async_wait([weak = weak_from_this()](const boost::system::error_code& replaced) {
         const auto self = weak.lock();
         if (!replaced && self) self->cycle();
     });
@@ -101,7 +99,7 @@ void keeper::cycle() {
     }
     std::ranges::sort(settlements, {}, &shared_subscription::settlement::id); // so that no two processes deadlock
     writing_ = true;
-    asio::co_spawn(strand_, write(shared_from_this(), with, std::move(settlements)),
+    asio::co_spawn(*strand_, write(shared_from_this(), with, std::move(settlements)),
         [self = shared_from_this(), now](const std::exception_ptr&) {
             const auto end = std::chrono::steady_clock::now();
             // However many subscriptions there are, most of the time is the server's own.
@@ -253,11 +251,19 @@ void keeper::drop() {
     }
 }
 
-void keeper::abandon() {
-    const std::lock_guard lock(mutex_);
-    for (const auto& [which, what] : all_) what->abandon();
-    all_.clear();
-    with_.reset();
+void keeper::abandon() noexcept {
+    std::vector<subscription_ptr> all;
+    {
+        const std::lock_guard lock(mutex_);
+        closing_ = true;
+        when_closed_ = nullptr;
+        for (const auto& [which, what] : all_) all.push_back(what);
+        all_.clear();
+        with_.reset();
+        timer_.reset();
+        strand_.reset();
+    }
+    for (const auto& each : all) each->abandon();
 }
 
 } // namespace eventstore::delivery

@@ -16,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -53,7 +54,8 @@ public:
     void close(std::function<void()> closed);
     /// Lets go of them without a word to the database.
     void drop();
-    void abandon();
+    /// The execution context is going: the same at once.
+    void abandon() noexcept;
 
 private:
     using key = std::pair<std::string, std::string>;
@@ -75,10 +77,10 @@ private:
 
     mutable std::mutex mutex_;
     std::shared_ptr<const machinery> with_;
-    asio::strand<asio::any_io_executor> strand_;
-    asio::steady_timer timer_; // on the strand
-    bool writing_ = false;     // on the strand
-    bool failing_ = false;     // on the strand, as is how it is tried again
+    std::optional<asio::strand<asio::any_io_executor>> strand_; // none once abandoned, as the timer
+    std::optional<asio::steady_timer> timer_;                   // on the strand
+    bool writing_ = false;                                      // on the strand
+    bool failing_ = false;                                      // on the strand, as is how it is tried again
     detail::retry_pace pace_;
     detail::retry_pace::duration pause_{};
     steady_time not_before_{};

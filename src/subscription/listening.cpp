@@ -69,12 +69,17 @@ void listening::end(std::optional<failure> why) {
     if (waiting && waiting->claim()) waiting->finish();
 }
 
-void listening::abandon() {
-    const std::lock_guard lock(mutex_);
-    ended_ = true;
-    with_.reset();
-    strand_.reset();
-    waiting_.reset();
+void listening::abandon() noexcept {
+    std::shared_ptr<next_wait> waiting;
+    {
+        const std::lock_guard lock(mutex_);
+        ended_ = true;
+        ++changes_;
+        with_.reset();
+        strand_.reset();
+        waiting = std::exchange(waiting_, nullptr);
+    }
+    if (waiting && waiting->claim()) waiting->finish();
 }
 
 void listening::on_live(const news& what) {

@@ -33,7 +33,7 @@ public:
 
     /// Ends it: in order, or with a failure.
     void end(std::optional<failure> why);
-    void abandon();
+    void abandon() noexcept;
 
     void on_live(const news& what) override;
     void on_feed_failed(const failure& why) override { end(why); }

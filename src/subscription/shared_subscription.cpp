@@ -56,6 +56,7 @@ void shared_subscription::begin(const claim& what) {
         const std::lock_guard lock(mutex_);
         id_ = what.id;
         epoch_ = what.epoch;
+        beat_ = what.beat;
         lease_.emplace(options.lease(), what.sent);
         state_.emplace(settings_of(options, is_log(), filter_.order()), what.checkpoint);
         taken_at_ = written_ = what.checkpoint;
@@ -109,14 +110,18 @@ void shared_subscription::retire(const failure& why) {
     carry_out(std::move(todo));
 }
 
-void shared_subscription::abandon() {
-    const std::lock_guard lock(mutex_);
-    ended_ = true;
-    retired_ = true;
-    with_.reset();
-    strand_.reset();
-    waiting_.clear();
-    waiting_for_end_.clear();
+void shared_subscription::abandon() noexcept {
+    consequences todo;
+    {
+        const std::lock_guard lock(mutex_);
+        with_store_ = with_store_ || !ended_;
+        ended_ = true;
+        retired_ = true;
+        with_.reset();
+        strand_.reset();
+        wake_all(todo);
+    }
+    carry_out(std::move(todo));
 }
 
 failure shared_subscription::ended_failure() const {

@@ -45,6 +45,7 @@ public:
     struct claim {
         std::int64_t id = 0;
         std::int64_t epoch = 0;
+        std::int64_t beat = 0;
         place checkpoint;
         std::int32_t timeline = 0; ///< the history that it is of
         std::optional<uuid> event; ///< at the checkpoint, if it is known
@@ -99,6 +100,7 @@ public:
         std::optional<uuid> seen_event;
         subscription_state::announcement handed_out;
         bool releases = false;
+        std::int64_t beat = 0;    ///< counts them
         bool is_urgent = false;   ///< more than a renewal that others can share
         std::uint64_t serial = 0; ///< of the acknowledgements that it holds
     };
@@ -123,7 +125,7 @@ public:
     std::int64_t epoch() const;
     void retire(const failure& why);
     /// Its execution context is going.
-    void abandon();
+    void abandon() noexcept;
 
     // --- The feed
 
@@ -192,6 +194,7 @@ private:
     steady_time renewal_due() const; // with the mutex held
     std::int64_t id_ = 0;
     std::int64_t epoch_ = 0;
+    std::int64_t beat_ = 0; // of the last settlement
     std::int64_t stream_id_ = 0; // which of the streams that had this name; 0 = not known
     std::int32_t timeline_ = 0;  // the history that everything received is part of
     place seen_at_;              // the last place of which the event may be known

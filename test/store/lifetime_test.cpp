@@ -1,5 +1,6 @@
 // Who keeps what alive: handles, pending operations, io_contexts. That nothing is left behind, neither in memory nor on
 // the server, is checked at the end of each test by its fixture.
+#include "support/pending_operations.hpp"
 #include "support/stepping.hpp"
 #include "support/store_fixture.hpp"
 
@@ -11,9 +12,7 @@
 #include <boost/asio/use_future.hpp>
 
 #include <atomic>
-#include <functional>
 #include <future>
-#include <map>
 #include <memory>
 #include <set>
 #include <thread>
@@ -37,106 +36,6 @@ private:
     int* alive_;
 };
 
-using work = std::function<asio::awaitable<void>(es::store)>;
-
-es::subscription_options quick_checkpoints() { return es::subscription_options().checkpoint_after(1ms); }
-
-// The kinds of operation that can be pending. Each holds a handle to its store, as callers do.
-const std::map<std::string, work>& operations() {
-    static const std::map<std::string, work> all = {
-        {"append",
-            [](es::store store) -> asio::awaitable<void> {
-                co_await store.append("b", es::any_version, counted_one("x"));
-            }},
-        {"append of a list",
-            [](es::store store) -> asio::awaitable<void> { co_await store.append("b", es::any_version, counted(3)); }},
-        {"try_append",
-            [](es::store store) -> asio::awaitable<void> {
-                co_await store.try_append("b", es::any_version, counted_one("x"));
-            }},
-        {"appends one after the other",
-            [](es::store store) -> asio::awaitable<void> {
-                for (int i = 0; i < 3; ++i) co_await store.append("b", es::any_version, counted_one("x"));
-            }},
-        {"read", [](es::store store) -> asio::awaitable<void> { co_await store.read("a"); }},
-        {"read_all",
-            [](es::store store) -> asio::awaitable<void> {
-                co_await store.read_all(es::read_options().type("Counted").backward());
-            }},
-        {"scan.next",
-            [](es::store store) -> asio::awaitable<void> {
-                es::event_scan scan = store.scan("a", es::read_options().count(2));
-                while (const std::optional<es::recorded_event> event = co_await scan.next()) {
-                }
-            }},
-        {"scan.next_page, the store's last handle",
-            [](es::store store) -> asio::awaitable<void> {
-                es::event_scan scan = store.scan_all(es::read_options().count(1));
-                { const es::store dropped = std::move(store); }
-                while (const std::optional<es::event_page> page = co_await scan.next_page()) {
-                }
-            }},
-        {"a scan that is only held",
-            [](es::store store) -> asio::awaitable<void> {
-                es::event_scan scan = store.scan("a", es::read_options().count(2));
-                co_await scan.next(); // from here on a page is fetched ahead, and nobody waits for it
-                co_await let_others_run(50);
-            }},
-        {"find_event",
-            [](es::store store) -> asio::awaitable<void> {
-                co_await expect_error(es::errc::event_not_found, store.find_event(es::make_uuid()));
-            }},
-        {"stream_info", [](es::store store) -> asio::awaitable<void> { co_await store.stream_info("a"); }},
-        {"streams", [](es::store store) -> asio::awaitable<void> { co_await store.streams(); }},
-        {"close", [](es::store store) -> asio::awaitable<void> { co_await store.close(); }},
-        {"close, with work before it",
-            [](es::store store) -> asio::awaitable<void> {
-                started<es::append_result> append =
-                    co_await start(store.append("b", es::any_version, counted_one("x")));
-                started<es::event_page> read = co_await start(store.read("a"));
-                co_await store.close();
-            }},
-        {"a subscription from its first event to its end",
-            [](es::store store) -> asio::awaitable<void> {
-                es::subscription every =
-                    co_await store.subscribe_to_all(es::to_string(es::make_uuid()), quick_checkpoints());
-                { const es::store dropped = std::move(store); }
-                std::optional<es::event_batch> batch = co_await every.next();
-                batch->ack();
-                co_await every.checkpoint();
-                co_await every.unsubscribe();
-            }},
-        {"a subscription that waits for what comes",
-            [](es::store store) -> asio::awaitable<void> {
-                es::subscription one = co_await store.subscribe("b", es::to_string(es::make_uuid()));
-                started<es::append_result> append =
-                    co_await start(store.append("b", es::any_version, counted_one("x")));
-                std::optional<es::event_batch> batch = co_await one.next();
-                batch->nack("not now");
-            }},
-        {"a listener",
-            [](es::store store) -> asio::awaitable<void> {
-                es::event_listener every = co_await store.listen_to_all();
-                started<es::append_result> append =
-                    co_await start(store.append("b", es::any_version, counted_one("x")));
-                co_await every.next();
-            }},
-        {"wait_for",
-            [](es::store store) -> asio::awaitable<void> {
-                co_await expect_error(es::errc::subscription_not_found, store.wait_for("nobody", 1));
-            }},
-        {"two at a time, and the handle dropped",
-            [](es::store store) -> asio::awaitable<void> {
-                started<es::append_result> append =
-                    co_await start(store.append("b", es::any_version, counted_one("x")));
-                started<es::event_page> read = co_await start(store.read("a"));
-                { const es::store dropped = std::move(store); }
-                co_await let_others_run(200);
-            }},
-    };
-    return all;
-}
-
 es::store open_on(asio::thread_pool& pool, es::store_options how) {
     return asio::co_spawn(pool, es::open(std::move(how)), asio::use_future).get();
 }
@@ -157,7 +56,7 @@ public:
         return left == 0;
     }
 
-    asio::awaitable<void> with_probe(es::store store, const work& operation) {
+    asio::awaitable<void> with_probe(es::store store, const store_work& operation) {
         const probe here_(alive);
         co_await operation(std::move(store));
     }
@@ -180,7 +79,7 @@ BOOST_AUTO_TEST_SUITE(lifetime_test)
 
 BOOST_FIXTURE_TEST_CASE(a_context_may_be_destroyed_at_each_point_of_each_operation, lifetime) {
     const std::set<std::string> also_cold = {"append", "read_all", "scan.next", "close, with work before it"};
-    for (const auto& [name, operation] : operations())
+    for (const auto& [name, operation] : pending_operations())
         for (const bool warm : {false, true}) {
             if (!warm && !also_cold.contains(name)) continue; // they begin alike
             for (std::size_t after = 0; after < 3000; ++after) {
@@ -188,7 +87,7 @@ BOOST_FIXTURE_TEST_CASE(a_context_may_be_destroyed_at_each_point_of_each_operati
                 {
                     asio::io_context context(1);
                     std::optional<es::store> store = run(context, es::open(options()));
-                    if (warm) run(context, with_probe(*store, operations().at("read")));
+                    if (warm) run(context, with_probe(*store, pending_operations().at("read")));
                     bool done = false;
                     asio::co_spawn(
                         context, with_probe(*std::exchange(store, std::nullopt), operation), [&](std::exception_ptr e) {
@@ -231,17 +130,17 @@ BOOST_FIXTURE_TEST_CASE(a_context_may_be_destroyed_with_every_operation_pending_
                 const es::store store =
                     run(context, es::open(options().create(false).max_queued_bytes(1000).pool_size(2)));
                 tables.reset(new blocker(hold_tables()));
-                for (const auto& [name, operation] : operations()) {
+                for (const auto& [name, operation] : pending_operations()) {
                     if (name.starts_with("close")) continue;
                     asio::co_spawn(context, with_probe(store, operation), [](std::exception_ptr) {});
                 }
                 // Sent, queued, and waiting for admission.
                 for (int i = 0; i < 5; ++i)
-                    asio::co_spawn(
-                        context, with_probe(store, operations().at("append of a list")), [](std::exception_ptr) {});
+                    asio::co_spawn(context, with_probe(store, pending_operations().at("append of a list")),
+                        [](std::exception_ptr) {});
                 asio::co_spawn(context, open_with_probe(), [](std::exception_ptr) {});
                 step_until(context, [&] { return tables->blocks(3) && store.stats().queued_appends >= 5; });
-                asio::co_spawn(context, with_probe(store, operations().at("close")), [](std::exception_ptr) {});
+                asio::co_spawn(context, with_probe(store, pending_operations().at("close")), [](std::exception_ptr) {});
                 context.poll();
             }
             BOOST_TEST(alive >= 15);
@@ -259,7 +158,7 @@ BOOST_FIXTURE_TEST_CASE(a_thread_pool_may_be_destroyed_with_operations_pending, 
             const es::store store = open_on(pool, options().create(false));
             tables.reset(new blocker(hold_tables()));
             for (const char* const name : {"append", "read", "scan.next", "streams"})
-                asio::co_spawn(pool, operations().at(name)(store), [](std::exception_ptr) {});
+                asio::co_spawn(pool, pending_operations().at(name)(store), [](std::exception_ptr) {});
             while (!tables->blocks(2)) std::this_thread::sleep_for(1ms);
         }
         pool.stop();
@@ -276,7 +175,7 @@ BOOST_FIXTURE_TEST_CASE(a_callers_context_may_go_before_the_stores, lifetime) {
         blocker tables = hold_tables();
         {
             asio::io_context away(1);
-            for (const auto& [name, operation] : operations())
+            for (const auto& [name, operation] : pending_operations())
                 if (!name.starts_with("close"))
                     asio::co_spawn(away, with_probe(store, operation), [](std::exception_ptr) {});
             away.poll();
