@@ -45,7 +45,7 @@ create or replace function eventstore.append_events(
     created         timestamptz[], -- null, or a null in it = now
     event_links     uuid[],        -- null = none is a link; the id of the event that it links to; only with `careful`
     append_unit     integer[],     -- null = each append by itself; those with the same number, which follow each other
-    largest         bigint,        -- not looked at any more
+    largest         bigint,        -- the bytes of the largest event (data and metadata), or more; null = not known
     careful         boolean,       -- judge each append by itself from the start
     seen_position   bigint default null, -- what the writer has seen of the log: if the log does not hold that, ES002 is
     seen_event      uuid default null,   -- raised, and nothing is written; null = not known
@@ -74,13 +74,14 @@ declare
     append_dims constant text := pg_catalog.concat('[1:', appends, ']');
     event_dims  constant text := pg_catalog.concat('[1:', events_, ']');
     is_sound    boolean;
+    is_simple   boolean;   -- one append to one stream, or appends of one event each: to one stream, or each to another
     known_bytes bigint;    -- of the largest event that the log is known to hold
     stream_ids  bigint[];
     bases       bigint[];
     changed     bigint[];
     stored      integer;
     refused     bigint[];  -- for each event: why it is no jsonb
---jsonb     documents          jsonb[];
+--jsonb     documents          jsonb[]; -- for the careful way, as `refused`
 --jsonb     documents_metadata jsonb[];
 begin
     if own::oid <> 'log_state'::regclass::oid then
@@ -117,20 +118,21 @@ begin
         and (created is null or ('0001-01-01 00:00:00+00'::timestamptz <= all (created)
             and '10000-01-01 00:00:00+00'::timestamptz > all (created)) is not false)
         and careful is not null;
-    if is_sound then
+    is_simple := (groups = 1 and appends in (1, events_)) or groups = events_;
+    if is_sound and is_simple then
+        -- The rest is seen to when the events are inserted.
+        is_sound := case
+            when groups = 1 and appends = 1
+            then append_size[1] = events_ and stream_events[1] = events_ and append_stream[1] = 1
+            else appends = events_ and 1 = all (append_size) and append_stream operator (pg_catalog.=) event_stream
+                and case when groups = 1 then stream_events[1] = events_ else 1 = all (stream_events) end
+        end;
+    elsif is_sound then
         is_sound := sound_appends(stream_events, append_stream, append_size, event_stream, event_offset);
     end if;
     if is_sound is not true then
         perform refuse_arguments(groups, appends, events_);
     end if;
-
-    -- Before the lock, which others wait for.
-    largest := 0; -- bytea
-    -- As jsonb, a short number may become a long text: what counts is what is read.
---jsonb     select a.documents, a.documents_metadata, a.refused, a.largest
---jsonb     into documents, documents_metadata, refused, largest
---jsonb     from as_json(event_data, event_metadata) as a;
---jsonb     careful := careful or refused is not null;
 
     perform pg_advisory_xact_lock('log_state'::regclass::bigint + 7311000000000000000);
 
@@ -159,15 +161,13 @@ begin
         end if;
     end if;
 
-    -- Their sizes are looked at only where all of them together could be more than the largest one so far.
-    if known_bytes is null -- bytea
-        or pg_catalog.pg_column_size(event_data)::bigint + coalesce(pg_catalog.pg_column_size(event_metadata), 0) > known_bytes -- bytea
-    then -- bytea
+    -- How large the events are is seen when they are inserted. Where one may be larger than all before, it is measured.
+    if not careful and (largest is null or known_bytes is null or largest > known_bytes) then -- bytea
         select max(coalesce(octet_length(e.data), 0) + coalesce(octet_length(e.metadata), 0)) -- bytea
         into largest -- bytea
         from (select pg_catalog.unnest(event_data) as data, pg_catalog.unnest(event_metadata) as metadata) as e; -- bytea
+        careful := largest > most_bytes; -- bytea
     end if; -- bytea
-    careful := careful or largest > most_bytes;
 
     -- A clock that was set back by up to a minute must not show in the log.
     clock := clock_timestamp();
@@ -226,6 +226,12 @@ begin
     end if;
 
     if careful then
+        select max(coalesce(octet_length(e.data), 0) + coalesce(octet_length(e.metadata), 0)) -- bytea
+        into largest -- bytea
+        from (select pg_catalog.unnest(event_data) as data, pg_catalog.unnest(event_metadata) as metadata) as e; -- bytea
+--jsonb         select a.documents, a.documents_metadata, a.refused, a.largest
+--jsonb         into documents, documents_metadata, refused, largest
+--jsonb         from as_json(event_data, event_metadata) as a;
         return append_events_carefully(
             stream_names, stream_created, append_stream, append_expected, append_size, append_is_retry, event_stream, event_ids,
             event_types,
@@ -258,6 +264,7 @@ begin
         end if;
     end if;
 
+--jsonb     with made as (
     insert into events
         (position, stream_id, stream_version, created_at,
          event_id, correlation_id, causation_id, type, data, metadata)
@@ -265,7 +272,7 @@ begin
         head + e.number, stream_ids[e.stream], bases[e.stream] + e.place, coalesce(e.created_at, clock),
         e.event_id, e.correlation_id, e.causation_id, e.type,
         e.data, coalesce(e.metadata, '') -- bytea
---jsonb         e.data, e.metadata
+--jsonb         nullif(convert_from(e.data, 'UTF8'), '')::jsonb, nullif(convert_from(e.metadata, 'UTF8'), '')::jsonb
     from (
         select
             pg_catalog.generate_subscripts(event_ids, 1) as number,
@@ -276,15 +283,24 @@ begin
             pg_catalog.unnest(correlations) as correlation_id,
             pg_catalog.unnest(causations) as causation_id,
             pg_catalog.unnest(event_types) as type,
-            pg_catalog.unnest(event_data) as data, -- bytea
-            pg_catalog.unnest(event_metadata) as metadata -- bytea
---jsonb             pg_catalog.unnest(documents) as data,
---jsonb             pg_catalog.unnest(documents_metadata) as metadata
+            pg_catalog.unnest(event_data) as data,
+            pg_catalog.unnest(event_metadata) as metadata
     ) as e
-    where octet_length(e.type) between 1 and 512;
-    get diagnostics stored = row_count;
+    where octet_length(e.type) between 1 and 512
+      and (not is_simple or e.place = case when groups = 1 then e.number else 1 end)
+      and octet_length(e.data) + coalesce(octet_length(e.metadata), 0) <= greatest(largest, known_bytes) -- bytea
+    ; -- bytea
+    get diagnostics stored = row_count; -- bytea
+    -- As jsonb, a short number may become a long text: what counts is what is read.
+--jsonb     returning payload_size(data, metadata) as bytes
+--jsonb     )
+--jsonb     select count(*), max(m.bytes) into stored, largest from made as m;
     if stored <> events_ then
         perform refuse_arguments(groups, appends, events_);
+    end if;
+    if largest > most_bytes then
+        raise exception 'an event is too large, as it is read back: % bytes', largest
+            using errcode = 'ES003', hint = 'Appended carefully, the others are stored, and this one is told.';
     end if;
 
     if largest > known_bytes or (known_bytes is null and head = 0) then

@@ -42,11 +42,20 @@ begin
     if own::oid <> 'log_state'::regclass::oid then
         perform refuse_schema(own);
     end if;
+--jsonb     begin
     answer := append_events(
         stream_names, stream_expected, stream_events, stream_created, new_streams, append_stream, append_expected,
         append_size, append_is_retry, event_stream, event_offset, event_ids, event_types, event_data, event_metadata,
         correlations, causations, created, event_links, append_unit, largest, careful,
         seen_position, seen_event);
+    -- What is no JSON, or too large as such, is told like everything else that does not fit.
+--jsonb     exception when data_exception or program_limit_exceeded or sqlstate 'ES003' then
+--jsonb         answer := append_events(
+--jsonb             stream_names, stream_expected, stream_events, stream_created, new_streams, append_stream, append_expected,
+--jsonb             append_size, append_is_retry, event_stream, event_offset, event_ids, event_types, event_data, event_metadata,
+--jsonb             correlations, causations, created, event_links, append_unit, largest, true,
+--jsonb             seen_position, seen_event);
+--jsonb     end;
     if answer[1] <> 0 then
         -- Judged one by one: the outcomes stand in every sixth place after the first four.
         for i in 1 .. pg_catalog.cardinality(append_stream) loop

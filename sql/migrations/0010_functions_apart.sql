@@ -23,3 +23,14 @@ alter table eventstore.forks add primary key (timeline);
 -- that come by another way (a restore of the data alone, a replication) are not taken for small ones.
 alter table eventstore.log_state alter column largest_event drop not null, alter column largest_event drop default;
 update eventstore.log_state set largest_event = null where not exists (select from eventstore.events);
+
+-- What may be the name of a stream, by whatever way it comes into the table. A CHECK of the table is planned anew by each
+-- statement that inserts, which costs an append 30 to 90 microseconds; a domain's is planned once in a session.
+create domain eventstore.stream_name as text collate "C" check (
+    pg_catalog.octet_length(value) between 1 and 512
+    and (not pg_catalog.starts_with(value, '$') or pg_catalog.starts_with(value, '$deleted ')));
+drop trigger streams_keep_their_identity on eventstore.streams;
+alter table eventstore.streams alter column name type eventstore.stream_name;
+create trigger streams_keep_their_identity
+before update of stream_id, name on eventstore.streams
+for each row execute function eventstore.refuse_new_identity();

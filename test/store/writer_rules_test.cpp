@@ -144,6 +144,16 @@ BOOST_FIXTURE_TEST_CASE(a_lone_event_is_checked_as_well, writing_role) {
     BOOST_TEST(writer.state_of(here(append_one("'a'", fresh, "'T'"))) == "");
 }
 
+// Whoever may write to the table itself, the owner and what restores a backup, is held to that, too.
+BOOST_FIXTURE_TEST_CASE(a_table_holds_no_stream_whose_name_is_none, writing_role) {
+    for (const std::string name : {"''", "'$all'", "'$other'", "repeat('x', 513)"}) {
+        session owner(test_server::url());
+        BOOST_TEST(owner.state_of(here("insert into eventstore.streams (name, version, created_at) values (" + name +
+                       ", 0, now())")) == "23514",
+            name);
+    }
+}
+
 // What a reader sizes its pages by is what is stored, and nothing that a caller says.
 BOOST_FIXTURE_TEST_CASE(the_largest_event_is_measured_by_the_server, writing_role) {
     writer.run(here(append_with({{"largest", "9000000000000000000"}})));
@@ -154,8 +164,10 @@ BOOST_FIXTURE_TEST_CASE(the_largest_event_is_measured_by_the_server, writing_rol
     writer.run(here(append_with({{"event_data", large}, {"append_expected", "array[-1,77,-1]::bigint[]"},
         {"stream_expected", "array[-1,77]::bigint[]"}})));
     BOOST_TEST(number("select largest_event from eventstore.log_state") == 4096);
-    writer.run(here(append_with({{"event_data", large}})));
+    BOOST_TEST(writer.state_of(here(append_with({{"event_data", large}}))) == wrong_argument); // largest says 0
+    writer.run(here(append_with({{"event_data", large}, {"largest", "4097"}})));
     BOOST_TEST(number("select largest_event from eventstore.log_state") == 5000);
+    writer.run(here(append_with({{"event_data", large}, {"largest", "null"}})));
     writer.run(here(append_with({{"event_data", large}, {"event_metadata", large}, {"careful", "true"}})));
     BOOST_TEST(number("select largest_event from eventstore.log_state") == 10000);
 }
@@ -163,7 +175,7 @@ BOOST_FIXTURE_TEST_CASE(the_largest_event_is_measured_by_the_server, writing_rol
 BOOST_FIXTURE_TEST_CASE(an_event_that_is_too_large_fails_alone, writing_role) {
     writer.run(here(append_with({})));
     const std::string large = "array['1', convert_to(repeat('x', 67108865), 'UTF8'), '3']::bytea[]";
-    const std::string answer = writer.value(here(append_with({{"event_data", large}})));
+    const std::string answer = writer.value(here(append_with({{"event_data", large}, {"largest", "null"}})));
     // Two are appended; of the second, which is 9, come the place and the bytes.
     BOOST_TEST(answer.find(",9,1,67108865,1,") != std::string::npos, answer);
     BOOST_TEST(events_stored() == 5);
