@@ -20,7 +20,8 @@ create or replace function eventstore.settle_subscriptions(
     delivery_counts integer[], -- how often events through `delivered` were handed out
     delivereds      bigint[],
     announceds      bigint[],  -- others through here may have been handed out
-    releases        boolean[]
+    releases        boolean[],
+    beats           bigint[]   -- the number of this call: more than that of the one before
 )
 returns integer[]
 language plpgsql
@@ -34,6 +35,8 @@ declare
     answer       integer[] := pg_catalog.array_fill(0, array[pg_catalog.cardinality(ids)]);
     now_timeline constant integer := timeline();
     seen         uuid;   -- the event that stands where its owner has seen one
+    seen_at      bigint; -- where that is: many have seen the same
+    replaying    bigint[]; -- those with something parked that is to be delivered again
     there        uuid;   -- the event at the checkpoint
     there_stream bigint;
 begin
@@ -41,9 +44,15 @@ begin
         raise exception 'checkpoints are not written on a standby: it may not hold yet what was seen'
             using errcode = 'read_only_sql_transaction';
     end if;
+    select pg_catalog.array_agg(p.subscription_id) into replaying
+    from parked_events as p where p.replay and p.subscription_id = any (ids);
+
     for i in 1 .. pg_catalog.cardinality(ids) loop
         -- The id is the proof, in whatever history. Without it the history decides.
-        select e.event_id into seen from events as e where e.position = seen_positions[i];
+        if seen_positions[i] is distinct from seen_at then
+            seen_at := seen_positions[i];
+            seen := (select e.event_id from events as e where e.position = seen_at);
+        end if;
         if seen <> seen_events[i]
             or (seen_positions[i] > 0 and (seen is null or seen_events[i] is null)
                 and (seen is null or timelines[i] <> now_timeline)
@@ -63,7 +72,7 @@ begin
         end if;
 
         update subscriptions as s
-        set beat       = s.beat + 1,
+        set beat       = beats[i],
             renewed_at = case when releases[i] then null else clock_timestamp() end,
             owner      = case when releases[i] then null else s.owner end,
             owner_text = case when releases[i] then null else s.owner_text end,
@@ -79,6 +88,8 @@ begin
             delivered  = delivereds[i],
             announced  = announceds[i]
         where s.subscription_id = ids[i] and s.epoch = epochs[i] and s.position >= from_positions[i]
+            -- One that comes after a later one, which nobody waits for any more, sets nothing back.
+            and s.beat <= beats[i]
             -- Let go of already: by this very call, whose answer was lost.
             and (s.owner = owners[i] or (s.owner is null and releases[i]));
         if not found then
@@ -87,7 +98,7 @@ begin
             end;
         elsif releases[i] then
             perform tell_followers(pg_catalog.concat('free ', ids[i]));
-        elsif exists (select from parked_events as p where p.subscription_id = ids[i] and p.replay) then
+        elsif ids[i] = any (replaying) then
             answer[i] := 4;
         end if;
     end loop;

@@ -69,6 +69,9 @@ asio::awaitable<result<int>> migrate(std::shared_ptr<connection> link, std::stri
             message("select l.payload, to_jsonb(l) ->> 'schema_name' from ", identifier, ".log_state as l");
         const auto answer = co_await connection::run_script(link, ask, deadline);
         if (!answer) co_return answer.error();
+        const std::string become = for_schema(sql::become_owner, schema);
+        const auto became = co_await connection::run_script(link, become, deadline);
+        if (!became) co_return became.error();
         payload = field(*answer, 0) == "jsonb" ? payload_format::jsonb : payload_format::bytea;
         has_functions = present == needed_schema_version() && field(*answer, 1) == schema;
     }

@@ -172,7 +172,7 @@ statements::statements(std::string_view schema, std::size_t first_index) : next_
         {text, text, uuid, text, int8, int8, int8_array}, "taking a subscription");
     settle_subscriptions = make(schema, "settle_subscriptions", sql::settle_subscriptions,
         {int8_array, int8_array, uuid_array, int8_array, int8_array, int8_array, uuid_array, int4_array, int8_array,
-            uuid_array, int4_array, int8_array, int8_array, boolean_array},
+            uuid_array, int4_array, int8_array, int8_array, boolean_array, int8_array},
         "writing the checkpoints of subscriptions");
     park_events =
         make(schema, "park_events", sql::park_events, {int8, int8, int8_array, int4_array, text}, "parking events");

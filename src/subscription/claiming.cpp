@@ -180,6 +180,7 @@ asio::awaitable<result<std::optional<shared_subscription::claim>>> keeper::claim
     shared_subscription::claim claim;
     claim.id = row.int8(0, 1);
     claim.epoch = row.int8(0, 2);
+    claim.beat = row.int8(0, 3);
     claim.checkpoint = {row.int8(0, 4), row.int8(0, 5)};
     claim.replays = row.boolean(0, 8);
     claim.timeline = row.int4(0, 9);

@@ -45,6 +45,7 @@ postgres::parameters arguments_of(const std::vector<const settlement*>& all) {
     each_as(int8, [&](const settlement& each) { arguments.add(each.handed_out.delivered); });
     each_as(int8, [&](const settlement& each) { arguments.add(each.handed_out.through); });
     each_as(boolean, [&](const settlement& each) { arguments.add(each.releases); });
+    each_as(int8, [&](const settlement& each) { arguments.add(each.beat); });
     return arguments;
 }
 
@@ -59,7 +60,7 @@ public:
         log::combined::question how;
         how.sql = log::sql::combined_settlement;
         how.types = {int8_array, int8_array, uuid_array, int8_array, int8_array, int8_array, uuid_array, int4_array,
-            int8_array, uuid_array, int4_array, int8_array, int8_array, boolean_array};
+            int8_array, uuid_array, int4_array, int8_array, int8_array, boolean_array, int8_array};
         how.doing = "renewing the leases of subscriptions";
         how.writes = true;
         how.arguments = [](const log::combined::parts& all) {

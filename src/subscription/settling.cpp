@@ -45,6 +45,7 @@ std::optional<shared_subscription::settlement> shared_subscription::collect(stea
     if (is_log() && seen_at_.position == what.seen) what.seen_event = seen_event_;
     what.handed_out = state_->announce();
     what.releases = releases;
+    what.beat = ++beat_;
     what.is_urgent = releases || is_moved;
     what.serial = serial_;
     writing_ = true;

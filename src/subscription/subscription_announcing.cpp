@@ -13,7 +13,7 @@ namespace eventstore::delivery {
 
 namespace {
 
-constexpr int exact_waits = 16;
+constexpr int exact_waits = 4;
 constexpr std::int64_t furthest_look = std::int64_t{1} << 20;
 
 } // namespace

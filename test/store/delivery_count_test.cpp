@@ -138,4 +138,21 @@ BOOST_FIXTURE_TEST_CASE(the_selector_is_called_once_for_each_event, store_fixtur
     });
 }
 
+BOOST_FIXTURE_TEST_CASE(a_settlement_that_comes_after_a_later_one_sets_nothing_back, store_fixture) {
+    with_store([](es::store store) -> asio::awaitable<void> { co_await store.append("a", es::no_stream, counted(3)); });
+    ask("select * from eventstore.claim_subscription('$all', 'late', gen_random_uuid(), 'me', 30000, 0, null)");
+    const auto settle = [&](int beat, int announced) {
+        return value(
+            "select eventstore.settle_subscriptions(array[s.subscription_id], array[s.epoch], array[s.owner], "
+            "array[0], array[null::bigint], array[0], array[null::uuid], array[1], array[0], array[null::uuid], "
+            "array[1], array[0], array[" +
+            std::to_string(announced) + "], array[false], array[s.beat + " + std::to_string(beat) +
+            "])::text from eventstore.subscriptions as s");
+    };
+    BOOST_TEST(settle(2, 3) == "{0}");
+    BOOST_TEST(settle(-1, 1) == "{1}");
+    BOOST_TEST(settle(0, 3) == "{0}"); // the same one again, whose answer was lost
+    BOOST_TEST(value("select announced from eventstore.subscriptions") == "3");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -102,6 +102,22 @@ BOOST_FIXTURE_TEST_CASE(a_schema_is_migrated_for_the_payload_that_it_has, store_
     }
 }
 
+BOOST_FIXTURE_TEST_CASE(what_a_member_migrates_still_belongs_to_its_owner, store_fixture) {
+    make_older(*this, 9, es::payload_format::bytea);
+    const std::string member = schema() + "_member";
+    session root(test_server::superuser_url());
+    root.run("create role " + quoted_name(member) + " login in role " + quoted_name(value("select current_user")));
+    run(es::migrate(options(url_with(url(), {{"user", member}}))));
+    root.run("drop role " + quoted_name(member)); // it owns nothing
+    const std::string owner =
+        "(select n.oid, n.nspowner from pg_namespace as n join pg_class as c on c.relnamespace = n.oid "
+        "where c.oid = 'eventstore.log_state'::regclass) as s";
+    const auto others = [&](const std::string& list) { return number("select count(*) from " + owner + list); };
+    BOOST_TEST(others(" join pg_proc as p on p.pronamespace = s.oid and p.proowner <> s.nspowner") == 0);
+    BOOST_TEST(others(" join pg_class as c on c.relnamespace = s.oid and c.relowner <> s.nspowner") == 0);
+    with_store([](es::store store) -> asio::awaitable<void> { co_await store.append("a", es::no_stream, counted(1)); });
+}
+
 BOOST_FIXTURE_TEST_CASE(what_was_written_before_a_migration_is_there_after_it, store_fixture) {
     for (const es::payload_format format : formats) {
         for (int version = 1; version < newest_version(); ++version) {
