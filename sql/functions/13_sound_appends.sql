@@ -21,7 +21,7 @@ begin
         select
             bool_and(coalesce(
                 e.stream = e.stream_of_append and e.place = e.rank and e.place <= stream_events[e.stream], false))
-            and (select sum(n) from pg_catalog.unnest(stream_events) as n) = count(*)
+            and (select sum(n) from pg_catalog.unnest(stream_events) as n) = pg_catalog.count(*)
         from (
             select n.*, row_number() over (partition by n.stream order by n.number) as rank
             from (

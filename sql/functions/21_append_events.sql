@@ -294,7 +294,7 @@ begin
     -- As jsonb, a short number may become a long text: what counts is what is read.
 --jsonb     returning payload_size(data, metadata) as bytes
 --jsonb     )
---jsonb     select count(*), max(m.bytes) into stored, largest from made as m;
+--jsonb     select pg_catalog.count(*), max(m.bytes) into stored, largest from made as m;
     if stored <> events_ then
         perform refuse_arguments(groups, appends, events_);
     end if;

@@ -194,7 +194,7 @@ private:
     steady_time renewal_due() const; // with the mutex held
     std::int64_t id_ = 0;
     std::int64_t epoch_ = 0;
-    std::int64_t beat_ = 0; // of the last settlement
+    std::int64_t beat_ = 0;      // of the last settlement
     std::int64_t stream_id_ = 0; // which of the streams that had this name; 0 = not known
     std::int32_t timeline_ = 0;  // the history that everything received is part of
     place seen_at_;              // the last place of which the event may be known
