@@ -42,6 +42,38 @@ begin
 end
 $function$;
 
+-- The same where each stream has one append: how many events come before those of each stream; null if the arguments
+-- contradict each other.
+create or replace function eventstore.first_events(
+    stream_events integer[],
+    append_stream integer[],
+    append_size   integer[],
+    events        integer
+)
+returns bigint[]
+language plpgsql
+as $function$
+begin
+    return (
+        select case
+            when bool_and(a.stream = a.rank and coalesce(a.size = stream_events[a.stream], false)) and sum(a.size) = events
+            then pg_catalog.array_agg(a.before order by a.stream)
+        end
+        from (
+            select
+                n.*,
+                row_number() over (order by n.stream) as rank,
+                sum(n.size) over (order by n.number) - n.size as before
+            from (
+                select
+                    pg_catalog.generate_subscripts(append_stream, 1) as number,
+                    pg_catalog.unnest(append_stream) as stream,
+                    pg_catalog.unnest(append_size) as size
+            ) as n
+        ) as a);
+end
+$function$;
+
 create or replace function eventstore.refuse_arguments(streams integer, appends integer, events integer)
 returns void
 language plpgsql
@@ -54,4 +86,4 @@ begin
 end
 $function$;
 
-revoke execute on function eventstore.sound_appends, eventstore.refuse_arguments from public;
+revoke execute on function eventstore.sound_appends, eventstore.first_events, eventstore.refuse_arguments from public;

@@ -74,7 +74,8 @@ declare
     append_dims constant text := pg_catalog.concat('[1:', appends, ']');
     event_dims  constant text := pg_catalog.concat('[1:', events_, ']');
     is_sound    boolean;
-    is_simple   boolean;   -- one append to one stream, or appends of one event each: to one stream, or each to another
+    shape       integer := 0; -- of the flush: 1 = it has one stream, 2 = an event for each, 3 = an append for each, 0 = other
+    firsts      bigint[];  -- shape 3: for each group, how many events come before its own
     known_bytes bigint;    -- of the largest event that the log is known to hold
     stream_ids  bigint[];
     bases       bigint[];
@@ -118,17 +119,25 @@ begin
         and (created is null or ('0001-01-01 00:00:00+00'::timestamptz <= all (created)
             and '10000-01-01 00:00:00+00'::timestamptz > all (created)) is not false)
         and careful is not null;
-    is_simple := (groups = 1 and appends in (1, events_)) or groups = events_;
-    if is_sound and is_simple then
-        -- The rest is seen to when the events are inserted.
-        is_sound := case
-            when groups = 1 and appends = 1
-            then append_size[1] = events_ and stream_events[1] = events_ and append_stream[1] = 1
-            else appends = events_ and 1 = all (append_size) and append_stream operator (pg_catalog.=) event_stream
-                and case when groups = 1 then stream_events[1] = events_ else 1 = all (stream_events) end
-        end;
-    elsif is_sound then
-        is_sound := sound_appends(stream_events, append_stream, append_size, event_stream, event_offset);
+    -- What is not compared here is seen to when the events are inserted.
+    if is_sound then
+        if careful then
+            is_sound := sound_appends(stream_events, append_stream, append_size, event_stream, event_offset);
+        elsif groups = 1 and appends in (1, events_) then
+            shape := 1;
+            is_sound := stream_events[1] = events_ and 1 = all (append_stream)
+                and case when appends = 1 then append_size[1] = events_ else 1 = all (append_size) end;
+        elsif groups = events_ then
+            shape := 2;
+            is_sound := append_stream operator (pg_catalog.=) event_stream
+                and 1 = all (append_size) and 1 = all (stream_events);
+        elsif groups = appends then
+            shape := 3;
+            firsts := first_events(stream_events, append_stream, append_size, events_);
+            is_sound := firsts is not null;
+        else
+            is_sound := sound_appends(stream_events, append_stream, append_size, event_stream, event_offset);
+        end if;
     end if;
     if is_sound is not true then
         perform refuse_arguments(groups, appends, events_);
@@ -226,6 +235,9 @@ begin
     end if;
 
     if careful then
+        if shape > 0 and sound_appends(stream_events, append_stream, append_size, event_stream, event_offset) is not true then
+            perform refuse_arguments(groups, appends, events_);
+        end if;
         select max(coalesce(octet_length(e.data), 0) + coalesce(octet_length(e.metadata), 0)) -- bytea
         into largest -- bytea
         from (select pg_catalog.unnest(event_data) as data, pg_catalog.unnest(event_metadata) as metadata) as e; -- bytea
@@ -287,7 +299,12 @@ begin
             pg_catalog.unnest(event_metadata) as metadata
     ) as e
     where octet_length(e.type) between 1 and 512
-      and (not is_simple or e.place = case when groups = 1 then e.number else 1 end)
+      and case shape
+          when 1 then e.stream = 1 and e.place = e.number
+          when 2 then e.place = 1 and e.stream between 1 and groups
+          when 3 then e.place = e.number - firsts[e.stream] and e.place between 1 and stream_events[e.stream]
+          else true
+      end
       and octet_length(e.data) + coalesce(octet_length(e.metadata), 0) <= greatest(largest, known_bytes) -- bytea
     ; -- bytea
     get diagnostics stored = row_count; -- bytea

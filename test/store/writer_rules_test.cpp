@@ -144,6 +144,44 @@ BOOST_FIXTURE_TEST_CASE(a_lone_event_is_checked_as_well, writing_role) {
     BOOST_TEST(writer.state_of(here(append_one("'a'", fresh, "'T'"))) == "");
 }
 
+// The usual shapes of a flush are checked by other means: all of one stream, an event for each, an append for each.
+BOOST_FIXTURE_TEST_CASE(arguments_of_each_shape_that_contradict_each_other_are_refused, writing_role) {
+    const arguments of_one{{"stream_names", "array['a']"}, {"stream_expected", "array[-1]::bigint[]"},
+        {"stream_events", "array[3]"}, {"append_stream", "array[1,1,1]"}, {"append_size", "array[1,1,1]"},
+        {"event_stream", "array[1,1,1]"}, {"event_offset", "array[1,2,3]"}};
+    arguments of_one_append = of_one;
+    of_one_append["append_stream"] = "array[1]";
+    of_one_append["append_expected"] = "array[-1]::bigint[]";
+    of_one_append["append_size"] = "array[3]";
+    of_one_append["append_is_retry"] = "array[false]";
+    const arguments of_each{{"stream_names", "array['a','b','c']"}, {"stream_expected", "array[-1,-1,-1]::bigint[]"},
+        {"stream_events", "array[1,1,1]"}, {"append_stream", "array[2,1,3]"}, {"append_size", "array[1,1,1]"},
+        {"event_stream", "array[2,1,3]"}, {"event_offset", "array[1,1,1]"}};
+    const arguments of_appends{{"stream_events", "array[2,1]"}, {"append_stream", "array[2,1]"},
+        {"append_expected", "array[-1,-1]::bigint[]"}, {"append_size", "array[1,2]"},
+        {"append_is_retry", "array[false,false]"}, {"event_stream", "array[2,1,1]"}, {"event_offset", "array[1,1,2]"}};
+    const texts values{"array[1,1,1]", "array[1,2,1]", "array[1,1,2]", "array[1,2,2]", "array[2,1,1]", "array[2,1,2]",
+        "array[2,1,3]", "array[1,2,3]", "array[3,2,1]", "array[0,1,2]", "array[1,2,4]", "array[1,null,1]",
+        "array[-1,2,2]", "array[1,1,1,1]", "array[1,1]", "array[3]", "array[2,1]", "array[1,2]", "array[1]", "array[2]",
+        "array[0,3]", "array[1,null]", "array[2,2]"};
+    for (const arguments& right : {of_one, of_one_append, of_each, of_appends}) {
+        for (const char* const which :
+            {"stream_events", "append_stream", "append_size", "event_stream", "event_offset"}) {
+            for (const std::string& value : values) {
+                arguments all = right;
+                all[which] = value;
+                const std::string expected = all == right ? "" : wrong_argument;
+                for (const char* const careful : {"false", "true"}) {
+                    all["careful"] = careful;
+                    BOOST_TEST(writer.state_of(here(append_with(all))) == expected, append_with(all));
+                }
+            }
+        }
+    }
+    BOOST_TEST(events_stored() > 0);
+    BOOST_TEST(is_sound());
+}
+
 // Whoever may write to the table itself, the owner and what restores a backup, is held to that, too.
 BOOST_FIXTURE_TEST_CASE(a_table_holds_no_stream_whose_name_is_none, writing_role) {
     for (const std::string name : {"''", "'$all'", "'$other'", "repeat('x', 513)"}) {
