@@ -271,7 +271,7 @@ begin
             pg_catalog.array_fill(0::bigint, array[new_streams]) operator (pg_catalog.||) bases
         into stream_ids, bases
         from made;
-        if pg_catalog.cardinality(stream_ids) <> groups then
+        if pg_catalog.cardinality(stream_ids) is distinct from groups then
             perform refuse_arguments(groups, appends, events_);
         end if;
     end if;

@@ -44,8 +44,9 @@ begin
         raise exception 'checkpoints are not written on a standby: it may not hold yet what was seen'
             using errcode = 'read_only_sql_transaction';
     end if;
-    select pg_catalog.array_agg(p.subscription_id) into replaying
-    from parked_events as p where p.replay and p.subscription_id = any (ids);
+    select pg_catalog.array_agg(i.id) into replaying
+    from pg_catalog.unnest(ids) as i (id)
+    where exists (select from parked_events as p where p.subscription_id = i.id and p.replay);
 
     for i in 1 .. pg_catalog.cardinality(ids) loop
         -- The id is the proof, in whatever history. Without it the history decides.
@@ -89,7 +90,7 @@ begin
             announced  = announceds[i]
         where s.subscription_id = ids[i] and s.epoch = epochs[i] and s.position >= from_positions[i]
             -- One that comes after a later one, which nobody waits for any more, sets nothing back.
-            and s.beat <= beats[i]
+            and beats[i] between s.beat and s.beat + 1000000000
             -- Let go of already: by this very call, whose answer was lost.
             and (s.owner = owners[i] or (s.owner is null and releases[i]));
         if not found then

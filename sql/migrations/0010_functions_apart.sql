@@ -29,6 +29,21 @@ update eventstore.log_state set largest_event = null where not exists (select fr
 create domain eventstore.stream_name as text collate "C" check (
     pg_catalog.octet_length(value) between 1 and 512
     and (not pg_catalog.starts_with(value, '$') or pg_catalog.starts_with(value, '$deleted ')));
+do $function$
+declare
+    bad text := (
+        select s.name
+        from eventstore.streams as s
+        where not (octet_length(s.name) between 1 and 512)
+           or (starts_with(s.name, '$') and not starts_with(s.name, '$deleted '))
+        limit 1);
+begin
+    if bad is not null then
+        raise exception 'the stream % has a name that no stream may have', quote_literal(left(bad, 100))
+            using errcode = '23514', hint = 'Names have 1 to 512 bytes and do not begin with a dollar sign: delete it by SQL, or rename it.';
+    end if;
+end
+$function$;
 drop trigger streams_keep_their_identity on eventstore.streams;
 alter table eventstore.streams alter column name type eventstore.stream_name;
 create trigger streams_keep_their_identity

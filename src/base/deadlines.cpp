@@ -11,10 +11,12 @@ deadlines::deadlines(const asio::any_io_executor& executor) : strand_(asio::make
 
 deadlines::~deadlines() { pending_.clear(); }
 
-void deadlines::add(operation& what) {
+bool deadlines::add(operation& what) {
     const std::lock_guard lock(mutex_);
+    if (is_abandoned_) return false;
     const auto place = pending_.insert(what);
     if (place == pending_.begin()) arm_soon();
+    return true;
 }
 
 void deadlines::remove(operation& what) noexcept {
@@ -53,7 +55,7 @@ std::vector<std::shared_ptr<operation>> deadlines::take_while(Condition is_wante
 }
 
 void deadlines::arm_soon() {
-    if (arming_ || is_abandoned_) return;
+    if (arming_ || !strand_) return;
     arming_ = true;
     asio::post(*strand_, [self = shared_from_this()] { self->arm(); });
 }

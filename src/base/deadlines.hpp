@@ -23,7 +23,8 @@ public:
     explicit deadlines(const asio::any_io_executor& executor);
     ~deadlines();
 
-    void add(operation& what);
+    /// False if the context of the timer has gone.
+    bool add(operation& what);
     void remove(operation& what) noexcept;
 
     /// The context of the timer is going: nothing expires any more, and what is pending is closed.

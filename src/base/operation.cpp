@@ -117,10 +117,10 @@ void operation::finish() noexcept {
     if (auto* const waiting = resumption_.release()) waiting->post();
 }
 
-void operation::watch(deadlines& timers, steady_time deadline) {
+bool operation::watch(deadlines& timers, steady_time deadline) {
     deadline_ = deadline;
     deadlines_ = timers.shared_from_this();
-    timers.add(*this);
+    return timers.add(*this);
 }
 
 void operation::abandon_all_in(asio::execution_context& context) {
@@ -152,8 +152,9 @@ asio::awaitable<void> suspend(std::shared_ptr<operation> what, deadlines* timers
             pending->service_ = &asio::use_service<operation_service>(context);
             pending->context_ = &context;
             pending->service_->add(*pending);
-            if (clock) pending->watch(*clock, until);
+            const bool is_closed = clock && !pending->watch(*clock, until);
             pending->start();
+            if (is_closed) pending->close(); // whatever start() has given it to
         },
         asio::use_awaitable);
 }

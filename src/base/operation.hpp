@@ -46,8 +46,9 @@ public:
     /// Resumes the caller. For the claimer, after it has set the result.
     void finish() noexcept;
 
-    /// Has `timers` expire it at `deadline`, though no coroutine is suspended on it. Ended by finish().
-    void watch(deadlines& timers, steady_time deadline);
+    /// Has `timers` expire it at `deadline`, though no coroutine is suspended on it. Ended by finish(). False if they are gone
+    /// with their context.
+    bool watch(deadlines& timers, steady_time deadline);
 
     /// Destroys the coroutines of a context that is going, as far as they wait for operations.
     static void abandon_all_in(asio::execution_context& context);

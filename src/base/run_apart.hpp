@@ -21,23 +21,27 @@ namespace eventstore::detail {
 template <class T, class Then>
 class apart_handler {
 public:
-    apart_handler(std::string doing, Then then) : doing_(std::move(doing)), then_(std::move(then)) {}
+    apart_handler(const std::string& doing, Then then)
+        : gone_(errc::store_closed, doing + ": the execution context of the store has ended"),
+          failed_(errc::connection_lost, doing + " failed"),
+          then_(std::move(then)) {}
     apart_handler(apart_handler&& other) noexcept
-        : doing_(std::move(other.doing_)), then_(std::exchange(other.then_, std::nullopt)) {}
+        : gone_(other.gone_), failed_(other.failed_), then_(std::exchange(other.then_, std::nullopt)) {}
     apart_handler& operator=(apart_handler&&) = delete;
     ~apart_handler() {
-        if (then_) end(failure(errc::store_closed, doing_ + ": the execution context of the store has ended"));
+        if (then_) end(gone_);
     }
 
     void operator()(const std::exception_ptr& thrown, result<T> value) {
-        if (thrown) value = failure(errc::connection_lost, doing_ + " failed");
+        if (thrown) value = failed_;
         end(std::move(value));
     }
 
 private:
     void end(result<T> how) { (*std::exchange(then_, std::nullopt))(std::move(how)); }
 
-    std::string doing_;
+    const failure gone_;
+    const failure failed_;
     std::optional<Then> then_;
 };
 

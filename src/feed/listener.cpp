@@ -149,6 +149,7 @@ void listener::leave(std::string schema, const hearer* who) {
 }
 
 void listener::close() {
+    if (!strand_) return;
     asio::post(*strand_, [self = shared_from_this()] {
         self->closed_ = true;
         self->channels_.clear();

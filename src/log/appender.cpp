@@ -26,7 +26,8 @@ bool is_refusal(const failure& why) {
 /// Whether the appends that are to blame are found out when each is judged by itself: an id that is stored already, or
 /// twice in the flush; what is no JSON, or too large as such.
 bool is_told_when_careful(std::string_view sqlstate) {
-    return sqlstate == "23505" || sqlstate == "ES003" || sqlstate.starts_with("22") || sqlstate.starts_with("54");
+    const bool is_of_data = sqlstate.starts_with("22") && sqlstate != "22023"; // which is for the whole flush
+    return sqlstate == "23505" || sqlstate == "ES003" || is_of_data || sqlstate.starts_with("54");
 }
 
 append_queue<append_request>::limits limits_of(const store_options& options) {
@@ -117,7 +118,7 @@ void appender::give_up(append_request& which, errc why, const lock_holder& holde
 }
 
 void appender::cut_soon() {
-    if (!std::exchange(cutting_, true)) asio::post(*strand_, [self = shared_from_this()] { self->cut(); });
+    if (strand_ && !std::exchange(cutting_, true)) asio::post(*strand_, [self = shared_from_this()] { self->cut(); });
 }
 
 void appender::cut() {

@@ -298,6 +298,7 @@ void session_pool::drop_used(const client_ptr& client, bool only_idle) {
 }
 
 void session_pool::check_closed(session_client& client) {
+    if (is_abandoned_) return;
     if (!client.closed_ || !client.when_closed_) return;
     const auto is_its = [&](const session_ptr& each) { return each->user_.get() == &client; };
     if (std::ranges::none_of(sessions_, is_its)) asio::post(executor_, std::exchange(client.when_closed_, nullptr));
@@ -316,6 +317,7 @@ void session_pool::abandon() noexcept {
     {
         const std::lock_guard lock(mutex_);
         closed_ = true;
+        is_abandoned_ = true;
         when_closed_ = nullptr;
         for (const auto& each : made_) {
             if (auto alive = each.lock()) all.push_back(std::move(alive));

@@ -109,6 +109,7 @@ private:
     std::optional<failure> connect_failure_;
     std::uint64_t connects_ = 0;
     bool closed_ = false;
+    bool is_abandoned_ = false;
     std::function<void()> when_closed_;
 };
 

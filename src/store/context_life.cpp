@@ -3,6 +3,7 @@
 #include "base/operation.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace eventstore::detail {
 
@@ -23,12 +24,15 @@ void context_life::shutdown() {
         const std::lock_guard lock(mutex_);
         all.swap(all_);
     }
-    // First the callers of this context itself: nobody can be told here any more.
-    operation::abandon_all_in(context());
     std::ranges::reverse(all); // a store before the group that it is of
+    std::vector<std::shared_ptr<mortal>> alive;
     for (const auto& each : all) {
-        if (const auto alive = each.lock()) alive->abandon();
+        if (auto found = each.lock()) alive.push_back(std::move(found));
     }
+    for (const auto& each : alive) each->refuse();
+    // The callers of this context itself come first: nobody can be told here any more.
+    operation::abandon_all_in(context());
+    for (const auto& each : alive) each->abandon();
 }
 
 } // namespace eventstore::detail

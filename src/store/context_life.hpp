@@ -15,6 +15,8 @@ namespace asio = boost::asio;
 class mortal {
 public:
     virtual ~mortal() = default;
+    /// Its context is going: refuses everything from here on. Before anybody is told.
+    virtual void refuse() noexcept = 0;
     /// Its context is going: lets go of everything that cannot outlive it, and ends what callers on other contexts wait
     /// for. What remains refuses everything.
     virtual void abandon() noexcept = 0;

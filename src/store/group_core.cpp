@@ -129,7 +129,6 @@ void group_core::when_ended(std::function<void()> then) {
 }
 
 void group_core::abandon() noexcept {
-    abandoned_.store(true, std::memory_order_release);
     migrating->abandon();
     appending->abandon();
     sessions->abandon();

@@ -54,6 +54,7 @@ public:
     /// Closes the stores, and then the connections; after `close_timeout` they are dropped.
     void close() noexcept;
     bool is_closing() const noexcept { return is_closing_.load(std::memory_order_acquire); }
+    void refuse() noexcept override { abandoned_.store(true, std::memory_order_release); }
     void abandon() noexcept override;
     bool is_abandoned() const noexcept { return abandoned_.load(std::memory_order_acquire); }
 

@@ -8,7 +8,9 @@
 
 #include <eventstore/schemas.hpp>
 
+#include <boost/asio/execution.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/prefer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -78,7 +80,8 @@ asio::any_io_executor without_strand(const asio::any_io_executor& callers) {
 } // namespace
 
 asio::any_io_executor executor_for(store_options& options, const asio::any_io_executor& callers) {
-    options.executor(without_strand(options.executor() ? options.executor() : callers));
+    const auto found = without_strand(options.executor() ? options.executor() : callers);
+    options.executor(asio::prefer(found, asio::execution::outstanding_work.untracked));
     return options.executor();
 }
 

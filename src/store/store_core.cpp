@@ -37,7 +37,6 @@ std::shared_ptr<store_core> store_core::make(const store_options& options, const
 }
 
 void store_core::abandon() noexcept {
-    abandoned_.store(true, std::memory_order_release);
     for (const auto& each : take_listeners()) each->abandon();
     keeper->abandon();
     appender->abandon();

@@ -42,6 +42,7 @@ public:
 
     /// Begins the end: no new operations; what is queued is appended; after `close_timeout` the rest is dropped.
     void close() noexcept;
+    void refuse() noexcept override { abandoned_.store(true, std::memory_order_release); }
     void abandon() noexcept override;
     bool is_closing() const noexcept { return is_closing_.load(std::memory_order_acquire); }
     bool is_abandoned() const noexcept { return abandoned_.load(std::memory_order_acquire); }
