@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <map>
+#include <optional>
 #include <thread>
 
 namespace es = eventstore;
@@ -44,7 +45,7 @@ BOOST_AUTO_TEST_CASE(nothing_acknowledged_is_lost_in_a_crash) {
     texts problems;
     std::atomic<int> crashes = 0;
     std::atomic<bool> crashing = true;
-    std::thread operator_([&] {
+    const auto crash_again_and_again = [&] {
         try {
             for (; crashes < 3; ++crashes) {
                 std::this_thread::sleep_for(200ms); // what a writer gets done in between is the point
@@ -53,9 +54,11 @@ BOOST_AUTO_TEST_CASE(nothing_acknowledged_is_lost_in_a_crash) {
         } catch (const std::exception&) {
         }
         crashing = false;
-    });
+    };
+    std::optional<std::jthread> operator_;
     const auto body = [&]() -> asio::awaitable<void> {
         const es::store store = co_await es::open(es::store_options(server.url()).create().operation_timeout(30s));
+        operator_.emplace(crash_again_and_again);
         const auto writer = [&](int number) -> asio::awaitable<void> {
             for (int i = 0; crashing || i < 20; ++i) {
                 const es::event_data event = counted_one(std::to_string(number) + "/" + std::to_string(i));
@@ -81,7 +84,7 @@ BOOST_AUTO_TEST_CASE(nothing_acknowledged_is_lost_in_a_crash) {
             BOOST_TEST((stored.contains(data) && stored.at(data) == where), data << " was lost");
     };
     run(body(), 120s);
-    operator_.join();
+    operator_.reset();
     BOOST_TEST(crashes == 3);
     TEST_SAME(problems, texts());
     BOOST_TEST(acknowledged.size() >= 80u);
