@@ -49,6 +49,8 @@ mkdir -p "$build/reports"
 run=()
 # The ThreadSanitizer of g++ 12 cannot bear as much randomness of addresses as newer kernels give.
 if [ "$preset" = tsan ] && setarch -R true 2>/dev/null; then run=(setarch -R); fi
+# Nor is what it watches quick.
+if [ "$preset" = tsan ]; then export EVENTSTORE_TEST_PATIENCE=${EVENTSTORE_TEST_PATIENCE:-8}; fi
 export TSAN_OPTIONS="${TSAN_OPTIONS:-suppressions=$PWD/test/support/tsan.suppressions}"
 export EVENTSTORE_TEST_BUILD=$build
 "${run[@]}" "$build/test/with_server" "${settings[@]}" "${inside[@]}" \

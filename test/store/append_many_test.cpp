@@ -107,7 +107,7 @@ BOOST_FIXTURE_TEST_CASE(a_list_is_stored_whole_or_not_at_all, store_fixture) {
 
 // More than one flush takes: it goes alone, in one transaction all the same.
 BOOST_FIXTURE_TEST_CASE(forty_megabytes_in_one_call, store_fixture) {
-    with_store([&](es::store store) -> asio::awaitable<void> {
+    with_store(options().operation_timeout(60s), [&](es::store store) -> asio::awaitable<void> {
         const std::vector<es::event_data> list = large(40, megabyte);
         std::vector<asio::awaitable<es::append_result>> work;
         work.push_back(store.append("before", es::any_version, counted(2)));
