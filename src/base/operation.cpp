@@ -111,7 +111,7 @@ operation::~operation() {
 }
 
 void operation::finish() noexcept {
-    if (deadlines_) deadlines_->remove(*this);
+    if (deadlines_) std::exchange(deadlines_, nullptr)->remove(*this);
     if (service_) service_->remove(*this);
     // Last: once the caller goes on, what this refers to may go.
     if (auto* const waiting = resumption_.release()) waiting->post();
@@ -129,7 +129,7 @@ void operation::abandon_all_in(asio::execution_context& context) {
 
 void operation::abandon() noexcept {
     if (!claim()) return; // its result is on the way: the context destroys what was posted
-    if (deadlines_) deadlines_->remove(*this);
+    if (deadlines_) std::exchange(deadlines_, nullptr)->remove(*this);
     resumption_.reset();
 }
 
