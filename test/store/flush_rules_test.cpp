@@ -276,19 +276,27 @@ BOOST_FIXTURE_TEST_CASE(random_flushes_agree_with_their_appends_one_by_one, stor
                         BOOST_TEST(together[row][i] == apart[row][i],
                             "row " << row << ", column " << i << ": " << together[row][i] << " and " << apart[row][i]);
         };
+        // An id that is twice in a flush raises, and the flush comes again carefully, as from the library.
+        const auto answer_to = [&](const std::string& in, const flush& what, bool careful) {
+            try {
+                return server.value(in_schema(in, what.call(careful)));
+            } catch (const sql_error& raised) {
+                if (raised.sqlstate != "23505") throw;
+                return server.value(in_schema(in, what.call(true)));
+            }
+        };
         for (int round = 0; round < 25; ++round) {
             BOOST_TEST_CONTEXT("seed " << seed << ", log " << log << ", round " << round) {
                 const std::vector<unit> units = make.next_flush();
                 const flush all(units);
-                std::string text = all.call(make.below(3) == 0);
-                BOOST_TEST_INFO(text);
-                const std::vector<outcome> together = all.outcomes(server.value(in_schema(whole, text)));
+                BOOST_TEST_INFO(all.call(false));
+                const std::vector<outcome> together = all.outcomes(answer_to(whole, all, make.below(3) == 0));
                 std::vector<outcome> apart;
                 for (const unit& each : units) {
                     const std::vector<unit> lone(1, each);
                     const flush one(lone);
-                    const std::string alone = one.call(make.below(2) == 0);
-                    for (outcome& what : one.outcomes(server.value(in_schema(single, alone)))) apart.push_back(what);
+                    for (outcome& what : one.outcomes(answer_to(single, one, make.below(2) == 0)))
+                        apart.push_back(what);
                 }
                 BOOST_TEST_REQUIRE(together.size() == apart.size());
                 for (std::size_t i = 0; i < together.size(); ++i) {
