@@ -4,6 +4,10 @@
 -- deleted stream, a duplicate) stores nothing and hinders none of the others. Nothing is raised for it: an exception
 -- would undo the work of all. Appends of one unit stand or fall together.
 --
+-- Unless it is called with `careful`, it does not look in advance for what is wrong with an event itself: an id that is twice
+-- in the call (23505), data that is no JSON (class 22 or 54), an event that is too large as jsonb (ES003). It raises, nothing
+-- is stored, and the caller comes again with `careful`.
+--
 -- The caller groups the appends by stream. A group's expected version is the one that its first exact (or no-stream)
 -- append demands of the stream before the flush, else -2 if one of them wants the stream to exist, else -1. Where the
 -- appends of a group contradict each other, the caller asks for the careful way at once.

@@ -9,15 +9,17 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_future.hpp>
 
-#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace es = eventstore;
 namespace asio = boost::asio;
@@ -40,6 +42,9 @@ asio::awaitable<void> call(es::store of, const store_work& operation, how_ended&
     }
     how.done = true;
 }
+
+/// Points at which to interrupt: each of the first, then ever fewer.
+std::size_t next_point(std::size_t last) { return last + 1 + last / 6; }
 
 class two_contexts : public store_fixture {
 public:
@@ -67,6 +72,25 @@ public:
         }
     }
 
+    /// Interrupts each kind of operation at each point of it; `end` ends the contexts, and is told which operation it was.
+    template <class End>
+    void interrupt_each(bool keeps_handle, End end) {
+        for (const auto& [name, operation] : pending_operations()) {
+            bool ran_to_its_end = false;
+            for (std::size_t after = 0; after < 3000 && !ran_to_its_end; after = next_point(after)) {
+                const std::string what = name + " after " + std::to_string(after) + " handlers";
+                open();
+                asio::co_spawn(*away, call(store, operation, how), [](std::exception_ptr) {});
+                if (!keeps_handle) store = es::store();
+                run_handlers(after);
+                ran_to_its_end = how.done;
+                BOOST_TEST_CONTEXT(what) { end(name); }
+                if (!nothing_is_left(what)) return;
+            }
+            BOOST_TEST(ran_to_its_end, name);
+        }
+    }
+
     bool nothing_is_left(const std::string& what) {
         const long left = es::detail::live_objects() - std::exchange(before_, es::detail::live_objects());
         BOOST_TEST(left == 0, what << ": " << left << " objects are left");
@@ -82,74 +106,42 @@ private:
     long before_ = 0;
 };
 
-/// Points at which to interrupt: each of the first, then ever fewer.
-std::size_t next_point(std::size_t last) { return last + 1 + last / 6; }
-
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(context_end_test)
 
 BOOST_FIXTURE_TEST_CASE(a_callers_operation_ends_when_the_context_of_its_store_does, two_contexts) {
-    for (const auto& [name, operation] : pending_operations()) {
-        bool ran_to_its_end = false;
-        for (std::size_t after = 0; after < 3000 && !ran_to_its_end; after = next_point(after)) {
-            const std::string what = name + " after " + std::to_string(after) + " handlers";
-            open();
-            asio::co_spawn(*away, call(store, operation, how), [](std::exception_ptr) {});
-            store = es::store();
-            run_handlers(after);
-            ran_to_its_end = how.done;
-            home.reset();
-            step(*away, 3000, [&] { return how.done; });
-            BOOST_REQUIRE_MESSAGE(how.done, what << ": it goes on for ever");
-            const bool is_closed = how.why && how.why->code() == es::errc::store_closed;
-            BOOST_TEST((!how.why || is_closed), what << ": " << (how.why ? how.why->message() : ""));
-            away.reset();
-            if (!nothing_is_left(what)) return;
-        }
-        BOOST_TEST(ran_to_its_end, name);
-    }
+    interrupt_each(false, [&](const std::string&) {
+        home.reset();
+        step(*away, 3000, [&] { return how.done; });
+        BOOST_REQUIRE_MESSAGE(how.done, "it goes on for ever");
+        const bool is_closed = how.why && how.why->code() == es::errc::store_closed;
+        BOOST_TEST((!how.why || is_closed), (how.why ? how.why->message() : ""));
+        away.reset();
+    });
 }
 
+// Nobody resumes it: its frame is destroyed with its own context, when the store's is long gone.
 BOOST_FIXTURE_TEST_CASE(a_callers_operation_outlives_the_store_in_peace, two_contexts) {
-    // Nobody resumes it: its frame is destroyed with its own context, when the store's is long gone.
-    for (const auto& [name, operation] : pending_operations()) {
-        bool ran_to_its_end = false;
-        for (std::size_t after = 0; after < 3000 && !ran_to_its_end; after = next_point(after)) {
-            open();
-            asio::co_spawn(*away, call(store, operation, how), [](std::exception_ptr) {});
-            store = es::store();
-            run_handlers(after);
-            ran_to_its_end = how.done;
-            home.reset();
-            away.reset();
-            if (!nothing_is_left(name + " after " + std::to_string(after) + " handlers")) return;
-        }
-    }
+    interrupt_each(false, [&](const std::string&) {
+        home.reset();
+        away.reset();
+    });
 }
 
 BOOST_FIXTURE_TEST_CASE(a_store_outlives_the_context_of_a_caller_at_each_point, two_contexts) {
-    for (const auto& [name, operation] : pending_operations()) {
-        bool ran_to_its_end = false;
-        for (std::size_t after = 0; after < 3000 && !ran_to_its_end; after = next_point(after)) {
-            const std::string what = name + " after " + std::to_string(after) + " handlers";
-            open();
-            asio::co_spawn(*away, call(store, operation, how), [](std::exception_ptr) {});
-            run_handlers(after);
-            ran_to_its_end = how.done;
-            away.reset();
-            if (!name.starts_with("close")) {
-                const es::event_page page = run(*home, store.read("a"));
-                BOOST_TEST(page.size() == 6u, what);
-            }
-            store = es::store();
-            home->restart();
-            home->run_for(patient(default_deadline));
-            BOOST_TEST(home->stopped(), what);
-            home.reset();
-            if (!nothing_is_left(what)) return;
+    interrupt_each(true, [&](const std::string& name) {
+        away.reset();
+        if (!name.starts_with("close")) {
+            const es::event_page page = run(*home, store.read("a"));
+            BOOST_TEST(page.size() == 6u);
         }
-    }
+        store = es::store();
+        home->restart();
+        home->run_for(patient(default_deadline));
+        BOOST_TEST(home->stopped());
+        home.reset();
+    });
 }
 
 BOOST_FIXTURE_TEST_CASE(handles_that_outlive_the_context_are_refused_everything, two_contexts) {
@@ -233,9 +225,11 @@ BOOST_FIXTURE_TEST_CASE(calls_of_other_threads_end_with_the_context_of_the_store
             }
             ++ended;
         };
+        std::vector<asio::strand<asio::thread_pool::executor_type>> strands;
         for (const char* const name : names) {
-            asio::co_spawn(asio::make_strand(callers), again_and_again(store, pending_operations().at(name)),
-                [](std::exception_ptr) {});
+            strands.push_back(asio::make_strand(callers));
+            asio::co_spawn(
+                strands.back(), again_and_again(store, pending_operations().at(name)), [](std::exception_ptr) {});
         }
         store = es::store();
         std::thread([&] {
@@ -244,7 +238,7 @@ BOOST_FIXTURE_TEST_CASE(calls_of_other_threads_end_with_the_context_of_the_store
             while (calls < 100 && std::chrono::steady_clock::now() < end) home->run_one_for(10ms);
         }).join();
         is_over = true;
-        std::this_thread::sleep_for(1ms); // who has asked before has begun its call
+        for (const auto& each : strands) asio::post(each, asio::use_future).get(); // what was resumed waits again
         home.reset();
         callers.join();
         BOOST_TEST(calls >= 100u);
