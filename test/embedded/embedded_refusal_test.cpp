@@ -175,6 +175,14 @@ BOOST_AUTO_TEST_CASE(a_server_that_takes_too_long) {
     expect_failure(
         embedded_postgres_options().binaries(make_binaries(given("hang"), hangs)).start_timeout(milliseconds(20)),
         {"within 20 ms"});
+
+    // One that has something to finish, as initdb has: nothing of it runs any more when the failure is told.
+    const std::string lingers = "case $1 in -V) echo 'postgres (PostgreSQL) 15.1' ;; "
+                                "*) trap 'trap \"\" TERM; sleep 0.3; exit 1' TERM; sleep 60 & wait ;; esac";
+    expect_failure(
+        embedded_postgres_options().binaries(make_binaries(given("linger"), lingers)).start_timeout(milliseconds(200)),
+        {"within 200 ms"});
+    BOOST_TEST(processes_of(given("")).empty());
 }
 
 BOOST_AUTO_TEST_SUITE_END()
