@@ -1,6 +1,7 @@
 // `eventstore tail`: what is appended while it runs.
 #include "cli/program.hpp"
 
+#include "support/replicated_server.hpp"
 #include "support/session.hpp"
 #include "support/store_fixture.hpp"
 
@@ -196,6 +197,22 @@ BOOST_FIXTURE_TEST_CASE(it_goes_on_after_its_connections_broke, tail_fixture) {
     BOOST_TEST(std::stoi(ended) > 0);
     append("a", 1, 3);
     TEST_SAME(data_of(tail.lines(3)), from_to_texts(1, 3));
+}
+
+BOOST_AUTO_TEST_CASE(it_follows_a_standby_and_goes_on_after_its_promotion) {
+    replicated_server servers;
+    running_program tail({"tail", "--verbose", "--from", "1", "--url", servers.standby.url()});
+    tail.wait_until_it_says("listening\n");
+    TEST_SAME(data_of(tail.lines(2)), texts({"before1", "before2"}));
+    for (const char* name : {"one", "two"}) {
+        run(servers.append(name, 1));
+        TEST_SAME(data_of(tail.lines(1)), texts({std::string(name) + "1"}));
+    }
+    servers.promote();
+    const outcome appended =
+        run_program({"append", "a", "--url", servers.standby.url()}, R"({"type":"Own","data":"own"})");
+    BOOST_TEST(appended.exit_code == 0, appended.err);
+    TEST_SAME(data_of(tail.lines(1)), texts({"own"}));
 }
 
 BOOST_FIXTURE_TEST_CASE(nothing_is_left_in_the_database, tail_fixture) {

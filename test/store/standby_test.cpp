@@ -1,70 +1,13 @@
 // A server in recovery: there is no LISTEN, and nothing can be written, until it is promoted.
 #include "support/receive.hpp"
+#include "support/replicated_server.hpp"
 #include "support/store_fixture.hpp"
 
-#include <eventstore/embedded_postgres.hpp>
-
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <mutex>
-
 namespace es = eventstore;
-namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 using namespace es::test;
 
 namespace {
-
-/// A server, and a standby that follows it.
-class replicated {
-public:
-    replicated() {
-        BOOST_TEST_REQUIRE(mkdtemp(name_.data()) != nullptr);
-        fs::permissions(name_, fs::perms::others_exec | fs::perms::group_exec, fs::perm_options::add);
-        primary = es::embedded_postgres::start_now(in("one"));
-        run(append("before", 2));
-        primary = es::embedded_postgres();
-        BOOST_TEST_REQUIRE(std::system(("cp -a " + name_ + "/one " + name_ + "/two").c_str()) == 0);
-        const fs::path signal = fs::path(name_) / "two" / "standby.signal";
-        std::ofstream(signal).close();
-        const std::string as_its_folder = "chown --reference=" + signal.parent_path().string() + " " + signal.string();
-        BOOST_TEST_REQUIRE(std::system(as_its_folder.c_str()) == 0);
-        primary = es::embedded_postgres::start_now(in("one"));
-        const session there(primary.url());
-        standby = es::embedded_postgres::start_now(
-            in("two")
-                .setting("primary_conninfo", "host=" + there.host() + " port=" + there.port() + " user=postgres")
-                .setting("wal_retrieve_retry_interval", "100ms"));
-    }
-    ~replicated() {
-        standby = es::embedded_postgres();
-        primary = es::embedded_postgres();
-        std::error_code ignored;
-        fs::remove_all(name_, ignored);
-    }
-    replicated(const replicated&) = delete;
-    replicated& operator=(const replicated&) = delete;
-
-    asio::awaitable<void> append(std::string name, std::size_t count) {
-        const es::store to = co_await es::open(es::store_options(primary.url()).create());
-        co_await to.append("a", es::any_version, counted(count, name));
-        co_await to.close();
-    }
-    void promote() { session(standby.url()).run("select pg_promote()"); }
-    std::string on_standby(const std::string& statement) { return session(standby.url()).value(statement); }
-
-    es::embedded_postgres primary, standby;
-
-private:
-    es::embedded_postgres_options in(const std::string& folder) const {
-        es::embedded_postgres_options how;
-        how.data_folder(fs::path(name_) / folder);
-        return how;
-    }
-
-    std::string name_ = "/tmp/eventstore-standby-XXXXXX";
-};
 
 constexpr const char* sessions = "select sessions from pg_stat_database where datname = current_database()";
 constexpr const char* listeners = "select count(*) from pg_stat_activity where query like 'listen %'";
@@ -74,7 +17,7 @@ constexpr const char* listeners = "select count(*) from pg_stat_activity where q
 BOOST_AUTO_TEST_SUITE(standby_test)
 
 BOOST_AUTO_TEST_CASE(a_listener_follows_a_standby_and_hears_after_its_promotion) {
-    replicated servers;
+    replicated_server servers;
     std::vector<std::string> log;
     const auto body = [&]() -> asio::awaitable<void> {
         const auto keep = [&](std::string_view text) { log.emplace_back(text); };
@@ -105,7 +48,7 @@ BOOST_AUTO_TEST_CASE(a_listener_follows_a_standby_and_hears_after_its_promotion)
 }
 
 BOOST_AUTO_TEST_CASE(a_standby_can_be_read_and_refuses_a_subscription_at_once) {
-    replicated servers;
+    replicated_server servers;
     const auto body = [&]() -> asio::awaitable<void> {
         const es::store store = co_await es::open(es::store_options(servers.standby.url()));
         const es::event_page page = co_await store.read_all();
@@ -119,7 +62,7 @@ BOOST_AUTO_TEST_CASE(a_standby_can_be_read_and_refuses_a_subscription_at_once) {
 }
 
 BOOST_AUTO_TEST_CASE(a_subscription_that_waits_is_taken_after_the_promotion) {
-    replicated servers;
+    replicated_server servers;
     const auto body = [&]() -> asio::awaitable<void> {
         const es::store store = co_await es::open(es::store_options(servers.standby.url()));
         const auto waits = es::subscription_options().when_taken(es::if_taken::wait).group_by(es::grouping::none);
