@@ -97,7 +97,8 @@ public:
         return std::move(allow_asynchronous_commit(value));
     }
 
-    /// The url leads through a transaction pooler (PgBouncer): no prepared statements, no session settings.
+    /// The url leads through a transaction pooler (PgBouncer): no prepared statements, no session settings, one
+    /// transaction under way on each connection.
     store_options& pooled(bool value = true) & { return pooled_ = value, *this; }
     store_options&& pooled(bool value = true) && { return std::move(pooled(value)); }
 

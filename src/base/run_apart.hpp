@@ -22,26 +22,35 @@ template <class T, class Then>
 class apart_handler {
 public:
     apart_handler(const std::string& doing, Then then)
-        : gone_(errc::store_closed, doing + ": the execution context of the store has ended"),
-          failed_(errc::connection_lost, doing + " failed"),
+        : doing_(doing),
+          gone_(errc::store_closed, doing + ": the execution context of the store has ended"),
           then_(std::move(then)) {}
     apart_handler(apart_handler&& other) noexcept
-        : gone_(other.gone_), failed_(other.failed_), then_(std::exchange(other.then_, std::nullopt)) {}
+        : doing_(other.doing_), gone_(other.gone_), then_(std::exchange(other.then_, std::nullopt)) {}
     apart_handler& operator=(apart_handler&&) = delete;
     ~apart_handler() {
         if (then_) end(gone_);
     }
 
     void operator()(const std::exception_ptr& thrown, result<T> value) {
-        if (thrown) value = failed_;
+        if (thrown) value = what_was_thrown(thrown);
         end(std::move(value));
     }
 
 private:
+    failure what_was_thrown(const std::exception_ptr& thrown) const {
+        try {
+            std::rethrow_exception(thrown);
+        } catch (const error& e) {
+            return e.why();
+        } catch (const std::exception& e) {
+            return failure(errc::connection_lost, doing_ + " failed: " + e.what());
+        }
+    }
     void end(result<T> how) { (*std::exchange(then_, std::nullopt))(std::move(how)); }
 
+    const std::string doing_;
     const failure gone_;
-    const failure failed_;
     std::optional<Then> then_;
 };
 

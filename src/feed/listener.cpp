@@ -206,7 +206,8 @@ asio::awaitable<result<std::shared_ptr<postgres::connection>>> listener::connect
     auto settings = postgres::connect_settings::make(options_, postgres::session_kind::listening);
     if (!settings) co_return made(settings.error());
     const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
-    auto link = std::make_shared<postgres::connection>(*strand_, false, options_.on_log());
+    auto link = std::make_shared<postgres::connection>(
+        *strand_, postgres::connection::manner::without_preparing(options_), options_.on_log());
     auto connecting = postgres::connection::connect(link, *settings, deadline);
     connecting_link_ = link;
     const auto connected = co_await std::move(connecting);

@@ -113,7 +113,8 @@ void appender::connect_soon() {
 asio::awaitable<void> appender::connect() {
     const auto self = shared_from_this();
     result<void> outcome;
-    const auto link = std::make_shared<postgres::connection>(*strand_, !options_.is_pooled(), options_.on_log());
+    const auto link =
+        std::make_shared<postgres::connection>(*strand_, postgres::connection::manner::to(options_), options_.on_log());
     try {
         const auto pause = backoff_.next(std::random_device()());
         if (pause.count() > 0) {

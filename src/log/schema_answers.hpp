@@ -12,7 +12,8 @@
 namespace eventstore::log {
 
 inline std::string field(const postgres::result_handle& answer, int column) {
-    return PQntuples(answer.get()) > 0 ? PQgetvalue(answer.get(), 0, column) : "";
+    const bool is_there = PQntuples(answer.get()) > 0 && column < PQnfields(answer.get());
+    return is_there ? PQgetvalue(answer.get(), 0, column) : "";
 }
 
 inline int number(const std::string& text) {

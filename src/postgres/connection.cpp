@@ -50,8 +50,8 @@ private:
     const parameters arguments_;
 };
 
-connection::connection(strand on, bool prepares, log_handler log)
-    : strand_(std::move(on)), prepares_(prepares), log_(std::move(log)) {}
+connection::connection(strand on, manner how, log_handler log)
+    : how_(how), strand_(std::move(on)), log_(std::move(log)) {}
 
 connection::~connection() { close(); }
 
@@ -109,10 +109,23 @@ void connection::pass_on_messages() {
     }
 }
 
-void connection::send(std::span<const std::shared_ptr<request>> group) {
-    constexpr std::chrono::seconds quiet(1);
+void connection::send(std::span<const std::shared_ptr<request>> group, bool may_grow) {
     const auto self = shared_from_this();
     take_arrived();
+    if (!how_.one_at_a_time || !handle_ || is_idle()) return send_now(group);
+    if (held_.empty() || !held_.back().may_grow || !may_grow) held_.push_back({{}, may_grow});
+    held_.back().requests.insert(held_.back().requests.end(), group.begin(), group.end());
+}
+
+void connection::send_held() {
+    if (!handle_ || held_.empty() || !in_flight_.empty()) return;
+    const held_group next = std::move(held_.front());
+    held_.pop_front();
+    send_now(next.requests);
+}
+
+void connection::send_now(std::span<const std::shared_ptr<request>> group) {
+    constexpr std::chrono::seconds quiet(1);
     if (handle_ && in_flight_.empty() && std::chrono::steady_clock::now() - last_used_ > quiet) {
         // A server that went away in the meantime is found out before anything is sent.
         if (!consume_all(handle_) || PQstatus(handle_) == CONNECTION_BAD)
@@ -152,8 +165,9 @@ bool connection::send_one(const std::shared_ptr<request>& next) {
     const int count = static_cast<int>(arguments.values.size());
     const int format = what.answers_in_text ? 0 : 1;
 
-    const prepared_statements::use use =
-        prepares_ && what.is_prepared ? prepared_.next(what.index, what.name, what.text) : prepared_statements::use();
+    const prepared_statements::use use = how_.prepares && what.is_prepared
+        ? prepared_.next(what.index, what.name, what.text)
+        : prepared_statements::use();
     if (use.name.empty()) {
         const bool sent =
             PQsendQueryParams(handle_, what.text.c_str(), count, reinterpret_cast<const Oid*>(what.types.data()),
@@ -309,7 +323,7 @@ void connection::take_result(result_handle answer) {
         if (status == PGRES_PIPELINE_ABORTED) {
             leave_out(whose.get());
             whose->on_skipped();
-        } else if (prepares_ && whose->what().is_prepared && is_forgotten_statement(answer.get())) {
+        } else if (how_.prepares && whose->what().is_prepared && is_forgotten_statement(answer.get())) {
             // Its preparation was skipped with another group.
             prepared_.forget(whose->what().index);
             leave_out(whose.get());
@@ -323,6 +337,7 @@ void connection::take_result(result_handle answer) {
             const bool failed = front.answered;
             in_flight_.pop_front();
             if (whose && !failed) whose->on_synced(nullptr);
+            send_held();
         } else if (!front.answered) { // the commit failed
             front.answered = true;
             front.whose = nullptr; // told once
@@ -348,12 +363,14 @@ bool connection::is_working_on(const request* what) const noexcept {
 void connection::each_in_flight(const std::function<void(const std::shared_ptr<request>&)>& visit) const {
     for (const expected_result& each : in_flight_)
         if (each.whose) visit(each.whose);
+    for (const held_group& group : held_)
+        for (const std::shared_ptr<request>& each : group.requests) visit(each);
 }
 
 void connection::drop(const failure& why) { break_off(why); }
 
 void connection::settle() {
-    if (descriptor_ && in_flight_.empty()) descriptor_->cancel();
+    if (descriptor_ && is_idle()) descriptor_->cancel();
 }
 
 void connection::move_to(strand on) {
@@ -379,6 +396,7 @@ void connection::break_off(const failure& why) {
     pass_on_notices();
     close();
     const auto lost = std::exchange(in_flight_, {});
+    const auto held = std::exchange(held_, {});
     // First the owner, so that what is sent again goes elsewhere.
     if (const auto tell = std::exchange(on_broken_, nullptr)) tell(why);
     for (const expected_result& each : lost) {
@@ -393,6 +411,8 @@ void connection::break_off(const failure& why) {
             each.whose->on_lost(why, true);
         }
     }
+    for (const held_group& group : held)
+        for (const std::shared_ptr<request>& each : group.requests) each->on_lost(why, false);
 }
 
 } // namespace eventstore::postgres

@@ -57,8 +57,20 @@ public:
     using strand = asio::strand<asio::any_io_executor>;
     using log_handler = std::function<void(std::string_view)>;
 
-    /// \param prepares false behind a transaction pooler: statements are sent whole each time
-    connection(strand on, bool prepares, log_handler log);
+    /// How statements are sent.
+    struct manner {
+        bool prepares = false;      ///< those that are sent again and again
+        bool one_at_a_time = false; ///< a group waits until the one before it has ended
+
+        /// Behind a pooler the server is another one for each transaction, and has prepared nothing. PgBouncer before 1.21
+        /// takes it for free with the first ReadyForQuery: when a client goes away that has sent more, another client
+        /// gets the answers to that.
+        static manner to(const store_options& options) { return {!options.is_pooled(), options.is_pooled()}; }
+        /// The same, for connections whose statements differ from time to time.
+        static manner without_preparing(const store_options& options) { return {false, options.is_pooled()}; }
+    };
+
+    connection(strand on, manner how, log_handler log);
     ~connection();
 
     /// Connects. Name look-ups and files are read on a thread of their own. A coroutine of the strand awaits it.
@@ -98,7 +110,8 @@ public:
         std::function<void(const failure&)> on_broken);
 
     /// Sends the requests as one group: one write, one transaction, one flush of the answers.
-    void send(std::span<const std::shared_ptr<request>> group);
+    /// \param may_grow where it has to wait, others that may do so join it
+    void send(std::span<const std::shared_ptr<request>> group, bool may_grow = false);
 
     /// True if this request is the one that the server is working on.
     bool is_working_on(const request* what) const noexcept;
@@ -107,17 +120,17 @@ public:
     void drop(const failure& why);
 
     bool is_open() const noexcept { return handle_ != nullptr; }
-    bool is_idle() const noexcept { return in_flight_.empty(); }
+    bool is_idle() const noexcept { return in_flight_.empty() && held_.empty(); }
 
     /// True if nothing is in flight, and no handler of its own is on the way: it may move to another strand.
-    bool is_at_rest() const noexcept { return in_flight_.empty() && !reading_ && !writing_; }
+    bool is_at_rest() const noexcept { return is_idle() && !reading_ && !writing_; }
     /// Of a connection that is idle: has it come to rest soon.
     void settle();
     /// Goes on on another strand: the last call on the old one. It is at rest, and handed over from thread to thread in
     /// order (by a mutex).
     void move_to(strand on);
 
-    /// Calls `visit` with each request that is in flight.
+    /// Calls `visit` with each request that is in flight, or waits to be.
     void each_in_flight(const std::function<void(const std::shared_ptr<request>&)>& visit) const;
     /// In which state the last answer has left the session; only known while nothing is in flight.
     PGTransactionStatusType transaction_status() const noexcept {
@@ -139,6 +152,11 @@ private:
         bool answered = false;
     };
 
+    struct held_group {
+        std::vector<std::shared_ptr<request>> requests;
+        bool may_grow = false;
+    };
+
     class farewell;
 
     static void receive_notice(void* self, const PGresult* notice);
@@ -147,6 +165,8 @@ private:
         std::shared_ptr<connection> self, const connect_settings& settings, steady_time deadline);
     host_list hosts() const;
     bool renew_descriptor();
+    void send_now(std::span<const std::shared_ptr<request>> group);
+    void send_held();
     bool send_one(const std::shared_ptr<request>& next);
     void deallocate();
     void flush();
@@ -165,8 +185,8 @@ private:
     void pass_on_messages();
 
     const detail::home_process home_;
+    const manner how_;
     strand strand_;
-    bool prepares_;
     log_handler log_;
     std::function<void(const failure&)> on_broken_;
     std::function<void(std::string_view, std::string_view)> on_message_; // set = it listens
@@ -182,6 +202,7 @@ private:
     std::string opening_;  // goes out with the first script
     steady_time last_used_{};
     std::deque<expected_result> in_flight_;
+    std::deque<held_group> held_;
     prepared_statements prepared_;
     std::vector<std::string> notices_;
 };

@@ -113,7 +113,7 @@ void pool::send(std::size_t index) {
         for (const auto& each : alone) each->on_lost(gone, false);
         return;
     }
-    if (!group.empty()) link->send(group);
+    if (!group.empty()) link->send(group, true);
     // Last what may end the connection: the others have been answered by then.
     std::ranges::stable_partition(alone, [](const auto& each) { return !each->is_suspect(); });
     for (const auto& each : alone) {
@@ -145,7 +145,8 @@ void pool::open_more() {
 asio::awaitable<void> pool::connect(std::size_t index) {
     const auto self = shared_from_this();
     const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
-    auto link = std::make_shared<connection>(*slots_[index].strand, !options_.is_pooled(), options_.on_log());
+    auto link =
+        std::make_shared<connection>(*slots_[index].strand, connection::manner::to(options_), options_.on_log());
 
     result<void> outcome;
     {

@@ -93,7 +93,9 @@ void session_pool::open_more() {
         std::erase_if(made_, [](const auto& each) { return each.expired(); });
         made_.push_back(next);
         // A transaction's statements differ from call to call: nothing is prepared.
-        connecting_.emplace_back(next, std::make_shared<connection>(*next->strand_, false, options_.on_log()));
+        connecting_.emplace_back(next,
+            std::make_shared<connection>(
+                *next->strand_, connection::manner::without_preparing(options_), options_.on_log()));
         next->post([self = shared_from_this(), next] {
             asio::co_spawn(*next->strand_, self->connect(next), [self](const std::exception_ptr&) {});
         });

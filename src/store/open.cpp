@@ -95,7 +95,7 @@ using detail::store_core;
 
 asio::awaitable<result<int>> migrate_once(
     store_options options, bool may_make, connection::strand strand, steady_time deadline) {
-    const auto link = std::make_shared<connection>(strand, !options.is_pooled(), options.on_log());
+    const auto link = std::make_shared<connection>(strand, connection::manner::to(options), options.on_log());
     auto connecting =
         detail::connect_and_look(link, options, session_kind::administration, log::purpose::making, deadline);
     const auto found = co_await std::move(connecting);
@@ -108,7 +108,7 @@ asio::awaitable<result<std::vector<schema_info>>> find_once(
     store_options options, connection::strand strand, steady_time deadline) {
     const auto settings = postgres::connect_settings::make(options, session_kind::administration);
     if (!settings) co_return settings.error();
-    const auto link = std::make_shared<connection>(strand, !options.is_pooled(), options.on_log());
+    const auto link = std::make_shared<connection>(strand, connection::manner::to(options), options.on_log());
     auto connecting = connection::connect(link, *settings, deadline);
     const auto connected = co_await std::move(connecting);
     if (!connected) co_return connected.error();
@@ -119,7 +119,7 @@ asio::awaitable<result<std::vector<schema_info>>> find_once(
 asio::awaitable<result<void>> set_up(std::shared_ptr<store_core> core, steady_time deadline) {
     const store_options& options = core->options;
     const auto strand = core->appender->strand();
-    const auto link = std::make_shared<connection>(strand, !options.is_pooled(), options.on_log());
+    const auto link = std::make_shared<connection>(strand, connection::manner::to(options), options.on_log());
     const auto what_for = options.creates() ? log::purpose::making : log::purpose::opening;
     auto connecting = detail::connect_and_look(link, options, session_kind::appending, what_for, deadline);
     const auto found = co_await std::move(connecting);

@@ -38,7 +38,7 @@ asio::awaitable<result<void>> set_up(group_ptr group, connection::strand strand)
     const steady_time deadline = deadline_from_now(options);
     const auto settings = postgres::connect_settings::make(options, session_kind::appending);
     if (!settings) co_return settings.error();
-    const auto link = std::make_shared<connection>(strand, !options.is_pooled(), options.on_log());
+    const auto link = std::make_shared<connection>(strand, connection::manner::to(options), options.on_log());
     auto looking = log::look_around(options, std::nullopt, log::log_mark(), log::purpose::opening);
     auto connecting = connection::connect(link, *settings, std::move(looking), deadline);
     const auto connected = co_await std::move(connecting);
@@ -112,7 +112,7 @@ asio::awaitable<result<int>> migrate_in_turn(group_ptr group, store_options opti
             auto looking = look_again(turn->link, options, deadline);
             found = co_await std::move(looking);
         } else {
-            turn->link = std::make_shared<connection>(strand, !options.is_pooled(), options.on_log());
+            turn->link = std::make_shared<connection>(strand, connection::manner::to(options), options.on_log());
             auto connecting = detail::connect_and_look(
                 turn->link, options, session_kind::administration, log::purpose::making, deadline);
             found = co_await std::move(connecting);

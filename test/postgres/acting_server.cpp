@@ -148,6 +148,8 @@ private:
             how, "P0002");
         is_aborted_ = false;
         if (!goes_on || is_silent_) return goes_on;
+        pollfd more{socket, POLLIN, 0};
+        if (!in_.empty() || ::poll(&more, 1, 2) > 0) owner_.was_ahead_ = true;
         say('Z', "I");
         return flush();
     }

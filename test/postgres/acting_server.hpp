@@ -39,6 +39,8 @@ public:
     /// How often this number was committed.
     int committed(std::int64_t number) const;
     int connections() const noexcept { return connections_.load(); }
+    /// Whether a client had sent more when a transaction of its ended.
+    bool was_ahead() const noexcept { return was_ahead_.load(); }
 
 private:
     class client;
@@ -50,6 +52,7 @@ private:
     int listener_ = -1;
     int wake_[2] = {-1, -1};
     std::atomic<int> connections_{0};
+    std::atomic<bool> was_ahead_{false};
 
     mutable std::mutex mutex_;
     script script_;

@@ -74,9 +74,9 @@ asio::awaitable<outcome> ask(pool_ptr whom, std::shared_ptr<const statements> kn
 /// A pool of one connection, on which the usual statements are prepared.
 class pool_of_one {
 public:
-    explicit pool_of_one(const std::string& url, asio::any_io_executor executor)
-        : all(std::make_shared<pool>(
-              es::store_options(url).pool_size(1), executor, std::make_shared<es::detail::deadlines>(executor))) {}
+    pool_of_one(const std::string& url, asio::any_io_executor executor, bool is_pooled = false)
+        : all(std::make_shared<pool>(es::store_options(url).pool_size(1).pooled(is_pooled), executor,
+              std::make_shared<es::detail::deadlines>(executor))) {}
 
     asio::awaitable<void> prepare() const {
         for (const kind each : {kind::read, kind::write}) {
@@ -106,9 +106,10 @@ public:
 using check = std::function<void(const std::vector<caller>&, const std::vector<outcome>&, const acting_server&)>;
 
 /// All callers at once; what each of them is told must be true, and `more` whatever else is expected.
-asio::awaitable<void> play(acting_server::script how, std::vector<caller> callers, duration limit, check more) {
+asio::awaitable<void> play(
+    acting_server::script how, std::vector<caller> callers, duration limit, check more, bool is_pooled = false) {
     acting_server server;
-    const pool_of_one pool(server.url(), co_await asio::this_coro::executor);
+    const pool_of_one pool(server.url(), co_await asio::this_coro::executor, is_pooled);
     co_await pool.prepare();
     server.play(std::move(how));
     auto asking = pool.ask_at_once(callers, limit);
@@ -314,6 +315,43 @@ BOOST_AUTO_TEST_CASE(out_of_time_at_the_commit_is_unknown) {
     run(play(how, {{1, kind::write}}, 100ms, [](const auto&, const auto& told, const auto&) {
         BOOST_TEST(expect_error(errc::timeout, told.front())->outcome_unknown);
     }));
+}
+
+// PgBouncer before 1.21 gives a server to the next client with the first ReadyForQuery, though more was sent.
+BOOST_AUTO_TEST_CASE(behind_a_pooler_nothing_is_sent_before_the_transaction_before_it_has_ended) {
+    const auto in_turn = [](const auto& callers, const auto& told, const acting_server& server) {
+        nobody_fails(callers, told, server);
+        BOOST_TEST(!server.was_ahead());
+    };
+    run(play({}, one_of_each(), 20s, in_turn, true));
+    for (const turn what : lost_turns) {
+        for (int k = 0; k < 8; ++k) {
+            acting_server::script how;
+            how.statement = [k, what](int which, std::int64_t) { return at(which, k, what); };
+            run(play(how, one_of_each(), 20s, in_turn, true));
+            how.statement = nullptr;
+            how.commit = [k, what](int which) { return at(which, k, what); };
+            run(play(how, one_of_each(), 20s, in_turn, true));
+        }
+    }
+    bool was_ahead = false; // past a pooler it is, and that is seen
+    for (int i = 0; i < 100 && !was_ahead; ++i) {
+        run(play({}, one_of_each(), 20s,
+            [&](const auto&, const auto&, const acting_server& server) { was_ahead = server.was_ahead(); }));
+    }
+    BOOST_TEST(was_ahead);
+}
+
+BOOST_AUTO_TEST_CASE(behind_a_pooler_each_is_told_what_became_of_its_own_statement) {
+    for (int k = 0; k < 8; ++k) {
+        acting_server::script how;
+        how.statement = [k](int which, std::int64_t) { return at(which, k, turn::refuse); };
+        run(play(how, one_of_each(), 20s, one_refusal("P0001"), true));
+        how.statement = [k](int which, std::int64_t) { return at(which, k, turn::fall_silent); };
+        run(play(
+            how, one_of_each(), 100ms,
+            [](const auto&, const auto& told, const auto&) { BOOST_TEST(failures_in(told) >= 1u); }, true));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(what_was_never_sent_is_known_not_to_be_done) {
