@@ -23,7 +23,7 @@ begin() {
         "xmloption = 'document'" \
         "check_function_bodies = off" \
         "row_security = off" \
-        "default_tablespace = 'none'" \
+        "default_tablespace = 'pg_default'" \
         "default_table_access_method = 'heap'" \
         "enable_indexscan = off" \
         "enable_bitmapscan = off" \

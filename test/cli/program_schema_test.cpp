@@ -33,8 +33,7 @@ private:
 void migrate_at_once(const std::string& schema, int from) {
     constexpr std::size_t count = 6;
     const std::string version = std::to_string(newest_version());
-    blocker migration(test_server::url(),
-        "select pg_advisory_xact_lock(hashtextextended('eventstore migration ' || '" + schema + "', 0))");
+    blocker migration("select pg_advisory_xact_lock(hashtextextended('eventstore migration ' || '" + schema + "', 0))");
     std::vector<std::unique_ptr<running_program>> programs;
     for (std::size_t i = 0; i < count; ++i)
         programs.push_back(std::make_unique<running_program>(

@@ -85,7 +85,8 @@ BOOST_AUTO_TEST_CASE(a_server_with_the_defaults_is_durable_private_and_utf8) {
         BOOST_TEST(shows("synchronous_commit") == "on");
         BOOST_TEST(shows("full_page_writes") == "on");
         BOOST_TEST(shows("server_encoding") == "UTF8");
-        BOOST_TEST(shows("lc_collate") == "C");
+        BOOST_TEST(
+            value_of(server.url(), "select datcollate from pg_database where datname = current_database()") == "C");
         BOOST_TEST(shows("listen_addresses") == "");
         BOOST_TEST(shows("data_directory") == server.data_folder().string());
         BOOST_TEST(value_of(server.url(), "select current_user || '@' || current_database()") == "postgres@postgres");

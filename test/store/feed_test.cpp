@@ -138,7 +138,7 @@ BOOST_FIXTURE_TEST_CASE(what_nobody_told_of_is_found_within_a_second, store_fixt
 BOOST_FIXTURE_TEST_CASE(two_schemas_of_one_database_hear_nothing_of_each_other, store_fixture) {
     const fresh_schema elsewhere;
     const auto body = [&](es::store store) -> asio::awaitable<void> {
-        const es::store other = co_await es::open(es::store_options(url()).schema(elsewhere.name()).create());
+        const es::store other = co_await es::open(options().schema(elsewhere.name()));
         es::subscription here = co_await store.subscribe_to_all("reader");
         es::subscription there = co_await other.subscribe_to_all("reader");
         co_await store.append("a", es::any_version, counted(1, "here"));

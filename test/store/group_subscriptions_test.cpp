@@ -37,7 +37,7 @@ asio::awaitable<std::vector<es::subscription>> subscribe_each(
 
 } // namespace
 
-BOOST_FIXTURE_TEST_CASE(one_connection_listens_for_all_tenants, group_fixture) {
+BOOST_FIXTURE_TEST_CASE(one_connection_listens_for_all_tenants, group_fixture, *own_sessions()) {
     run([](group_fixture& test) -> asio::awaitable<void> {
         es::store_group here = co_await es::open_group(test.options().pool_size(1));
         const std::vector<es::store> stores = co_await test.open_tenants(here, 6);
@@ -105,7 +105,7 @@ BOOST_FIXTURE_TEST_CASE(a_subscription_survives_the_end_of_another_store_on_the_
 }
 
 BOOST_FIXTURE_TEST_CASE(
-    idle_subscriptions_of_many_tenants_share_their_statements_and_keep_their_leases, group_fixture) {
+    idle_subscriptions_of_many_tenants_share_their_statements_and_keep_their_leases, group_fixture, *own_sessions()) {
     run([](group_fixture& test) -> asio::awaitable<void> {
         constexpr auto lease = 1500ms;
         es::store_group group = co_await es::open_group(test.options().pool_size(2));

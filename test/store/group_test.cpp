@@ -91,9 +91,8 @@ BOOST_FIXTURE_TEST_CASE(a_tenant_that_waits_for_its_lock_does_not_hold_up_the_ot
     run([](group_fixture& test) -> asio::awaitable<void> {
         es::store_group group = co_await es::open_group(test.options().pool_size(2));
         const std::vector<es::store> stores = co_await test.open_tenants(group, 4);
-        blocker log(test_server::url(),
-            "select pg_advisory_xact_lock('" + quoted_name(test.tenant(0)) +
-                ".log_state'::regclass::bigint + 7311000000000000000)");
+        blocker log("select pg_advisory_xact_lock('" + quoted_name(test.tenant(0)) +
+            ".log_state'::regclass::bigint + 7311000000000000000)");
         auto waiting = co_await start(stores[0].append("a", es::any_version, counted_one("late")));
         co_await eventually([&] { return log.blocks(); });
         for (int round = 0; round < 20; ++round)
@@ -226,9 +225,8 @@ BOOST_FIXTURE_TEST_CASE(a_closed_group_ends_everything_that_is_pending, group_fi
         const std::vector<es::store> stores = co_await test.open_tenants(group, 2);
         co_await stores[0].append("a", es::any_version, counted_one("x"));
         co_await stores[0].read("a");
-        blocker tables(test_server::url(),
-            "lock table " + quoted_name(test.tenant(0)) + ".events, " + quoted_name(test.tenant(0)) +
-                ".streams in access exclusive mode");
+        blocker tables("lock table " + quoted_name(test.tenant(0)) + ".events, " + quoted_name(test.tenant(0)) +
+            ".streams in access exclusive mode");
         auto appending = co_await start(stores[0].append("a", es::any_version, counted_one("x")));
         auto reading = co_await start(stores[0].read("a"));
         co_await eventually([&] { return tables.blocks(2); });

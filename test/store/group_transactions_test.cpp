@@ -36,7 +36,8 @@ es::subscription_options quick() {
 
 } // namespace
 
-BOOST_FIXTURE_TEST_CASE(transactions_of_all_tenants_have_no_more_connections_than_one_pool, group_fixture) {
+BOOST_FIXTURE_TEST_CASE(
+    transactions_of_all_tenants_have_no_more_connections_than_one_pool, group_fixture, *own_sessions()) {
     run([](group_fixture& test) -> asio::awaitable<void> {
         es::store_group group = co_await es::open_group(test.options().pool_size(3));
         const std::vector<es::store> stores = co_await test.open_tenants(group, 20);
@@ -67,7 +68,7 @@ BOOST_FIXTURE_TEST_CASE(transactions_of_all_tenants_have_no_more_connections_tha
     }(*this));
 }
 
-BOOST_FIXTURE_TEST_CASE(a_group_without_transactions_has_no_connection_for_them, group_fixture) {
+BOOST_FIXTURE_TEST_CASE(a_group_without_transactions_has_no_connection_for_them, group_fixture, *own_sessions()) {
     run([](group_fixture& test) -> asio::awaitable<void> {
         es::store_group group = co_await es::open_group(test.options().pool_size(1));
         const std::vector<es::store> stores = co_await test.open_tenants(group, 3);
@@ -108,7 +109,7 @@ BOOST_FIXTURE_TEST_CASE(tenants_that_wait_for_a_connection_are_served_in_order, 
     }(*this));
 }
 
-BOOST_FIXTURE_TEST_CASE(a_session_that_serves_another_tenant_next_shows_it_nothing, group_fixture) {
+BOOST_FIXTURE_TEST_CASE(a_session_that_serves_another_tenant_next_shows_it_nothing, group_fixture, *own_sessions()) {
     run([](group_fixture& test) -> asio::awaitable<void> {
         es::store_group group = co_await es::open_group(test.options().pool_size(1));
         const std::vector<es::store> stores = co_await test.open_tenants(group, 2);

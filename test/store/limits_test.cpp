@@ -1,5 +1,6 @@
 // Limits of time and of memory, and the end of a store.
 #include "support/concurrently.hpp"
+#include "support/conditions.hpp"
 #include "support/store_fixture.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -20,7 +21,7 @@ es::event_data sized(std::size_t bytes) { return es::event_data("Sized", std::st
 
 BOOST_AUTO_TEST_SUITE(limits_test)
 
-BOOST_FIXTURE_TEST_CASE(a_lock_that_is_held_too_long_is_told_with_its_holder, store_fixture) {
+BOOST_FIXTURE_TEST_CASE(a_lock_that_is_held_too_long_is_told_with_its_holder, store_fixture, *own_sessions()) {
     with_store(options().operation_timeout(1200ms), [&](es::store store) -> asio::awaitable<void> {
         co_await store.append("a", es::no_stream, counted_one("1"));
         for (const std::size_t size : {1u, 3u}) {
@@ -130,7 +131,7 @@ BOOST_FIXTURE_TEST_CASE(a_read_that_times_out_leaves_nothing_half_read, store_fi
     });
 }
 
-BOOST_FIXTURE_TEST_CASE(a_read_that_nobody_waits_for_any_more_ends_on_the_server, store_fixture) {
+BOOST_FIXTURE_TEST_CASE(a_read_that_nobody_waits_for_any_more_ends_on_the_server, store_fixture, *own_sessions()) {
     with_store(options().operation_timeout(1s), [&](es::store store) -> asio::awaitable<void> {
         co_await store.append("a", es::no_stream, counted(5));
         blocker tables = hold_tables();

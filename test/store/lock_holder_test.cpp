@@ -1,5 +1,6 @@
 // An append that cannot have a lock in time says which, and who holds it.
 #include "support/concurrently.hpp"
+#include "support/conditions.hpp"
 #include "support/store_fixture.hpp"
 
 namespace es = eventstore;
@@ -38,12 +39,12 @@ std::string statement_of(const table_lock& what) {
 
 } // namespace
 
-BOOST_FIXTURE_TEST_CASE(a_table_lock_that_is_held_too_long_is_named_with_its_holder, store_fixture) {
+BOOST_FIXTURE_TEST_CASE(a_table_lock_that_is_held_too_long_is_named_with_its_holder, store_fixture, *own_sessions()) {
     with_store(options().operation_timeout(600ms), [&](es::store store) -> asio::awaitable<void> {
         co_await store.append("a", es::any_version, counted(1));
         for (const table_lock& what : table_locks) {
             for (const std::size_t size : {1u, 3u}) {
-                blocker table(url(), here(statement_of(what)));
+                blocker table(here(statement_of(what)));
                 const outcome refused = co_await store.within(5s).try_append("a", es::any_version, counted(size));
                 const es::failure why = expect_error(es::errc::lock_timeout, refused);
                 expect_holder(
@@ -63,7 +64,7 @@ BOOST_FIXTURE_TEST_CASE(whose_time_is_over_first_hears_of_the_holder_and_that_it
         co_await store.append("a", es::any_version, counted(1));
         std::int64_t stored = 1;
         for (const table_lock& what : table_locks) {
-            blocker table(url(), here(statement_of(what)));
+            blocker table(here(statement_of(what)));
             const outcome late = co_await store.within(100ms).try_append("a", es::any_version, counted(1));
             const es::failure why = expect_error(es::errc::lock_timeout, late);
             expect_holder(why, what.table, table.pid());
@@ -81,7 +82,7 @@ BOOST_FIXTURE_TEST_CASE(at_the_end_of_a_line_is_who_does_not_wait, store_fixture
         const es::store other = co_await es::open(options());
         co_await store.append("a", es::any_version, counted(1));
         co_await other.append("b", es::any_version, counted(1));
-        blocker table(url(), here("lock table eventstore.events in share mode"));
+        blocker table(here("lock table eventstore.events in share mode"));
         started<es::append_result> first = co_await start(other.append("b", es::any_version, counted(1)));
         co_await eventually([&] { return table.blocks(); });
         const outcome late = co_await store.within(100ms).try_append("a", es::any_version, counted(1));

@@ -107,7 +107,7 @@ BOOST_FIXTURE_TEST_CASE(what_a_member_migrates_still_belongs_to_its_owner, store
     const std::string member = schema() + "_member";
     session root(test_server::superuser_url());
     root.run("create role " + quoted_name(member) + " login in role " + quoted_name(value("select current_user")));
-    run(es::migrate(options(url_with(url(), {{"user", member}}))));
+    run(es::migrate(es::store_options(url_with(test_server::url(), {{"user", member}})).schema(schema())));
     root.run("drop role " + quoted_name(member)); // it owns nothing
     const std::string owner =
         "(select n.oid, n.nspowner from pg_namespace as n join pg_class as c on c.relnamespace = n.oid "
@@ -170,7 +170,8 @@ BOOST_FIXTURE_TEST_CASE(an_older_schema_is_migrated_by_one_of_many, store_fixtur
     BOOST_TEST(events_stored() == 3);
 }
 
-BOOST_FIXTURE_TEST_CASE(a_migration_that_fails_half_way_leaves_the_older_schema_as_it_was, store_fixture) {
+BOOST_FIXTURE_TEST_CASE(
+    a_migration_that_fails_half_way_leaves_the_older_schema_as_it_was, store_fixture, *has_client_programs()) {
     make_older(*this, 3);
     write_events(*this, es::payload_format::bytea);
     ask("create function eventstore.refuse_change() returns int language sql as 'select 1'"); // in the way
@@ -243,7 +244,7 @@ BOOST_FIXTURE_TEST_CASE(the_functions_of_a_renamed_schema_are_made_for_its_new_n
 BOOST_FIXTURE_TEST_CASE(the_stores_of_a_database_are_found, store_fixture) {
     // In a database of its own: others make and drop schemas in this one all the time.
     const fresh_database database("found_" + schema());
-    const std::string there = url_with(url(), {{"dbname", database.name()}});
+    const std::string there = url_with(test_server::url(), {{"dbname", database.name()}});
     const auto find = [&] { return run(es::find_schemas(es::store_options(there))); };
     BOOST_TEST(find().empty());
     for (const char* const name : {"b store", "A", "a\"b"}) run(es::migrate(es::store_options(there).schema(name)));

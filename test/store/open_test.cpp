@@ -333,7 +333,7 @@ BOOST_FIXTURE_TEST_CASE(another_client_encoding_does_not_change_the_text, store_
     BOOST_TEST(value("select name = 'stra\u00dfe' from eventstore.streams") == "t");
 }
 
-BOOST_FIXTURE_TEST_CASE(settings_of_the_role_do_not_reach_the_store, store_fixture) {
+BOOST_FIXTURE_TEST_CASE(settings_of_the_role_do_not_reach_the_store, store_fixture, *own_sessions()) {
     const std::string hostile = "-c timezone=Pacific/Kiritimati -c datestyle=SQL,DMY -c bytea_output=escape"
                                 " -c search_path=pg_temp -c standard_conforming_strings=off -c intervalstyle=iso_8601";
     with_store(options(url_with(url(), {{"options", hostile}})), [&](es::store store) -> asio::awaitable<void> {
@@ -346,13 +346,13 @@ BOOST_FIXTURE_TEST_CASE(settings_of_the_role_do_not_reach_the_store, store_fixtu
     });
 }
 
-BOOST_FIXTURE_TEST_CASE(a_default_above_read_committed_does_not_stop_appends, store_fixture) {
+BOOST_FIXTURE_TEST_CASE(a_default_above_read_committed_does_not_stop_appends, store_fixture, *own_sessions()) {
     const std::string hostile = "-c default_transaction_isolation=serializable";
     with_store(options(url_with(url(), {{"options", hostile}})),
         [&](es::store store) -> asio::awaitable<void> { co_await append_and_read(store); });
 }
 
-BOOST_FIXTURE_TEST_CASE(asynchronous_commit_is_refused_unless_allowed, store_fixture) {
+BOOST_FIXTURE_TEST_CASE(asynchronous_commit_is_refused_unless_allowed, store_fixture, *own_sessions()) {
     const std::string careless = url_with(url(), {{"options", "-c synchronous_commit=off"}});
     const es::failure why = run(open_fails(es::errc::server_unusable, options(careless)));
     BOOST_TEST(why.message().find("synchronous_commit") != std::string::npos, why.message());

@@ -19,11 +19,11 @@ BOOST_FIXTURE_TEST_CASE(
         co_await eventually([&] { return number("select count(*) from eventstore.parked_events") == 3; });
         co_await mailer.unsubscribe();
         for (const bool discards : {false, true}) {
-            blocker subscription(url(), here("select from eventstore.subscriptions for update"));
+            blocker subscription(here("select from eventstore.subscriptions for update"));
             auto work = discards ? store.discard_parked("$all", "mailer") : store.replay_parked("$all", "mailer");
             started<std::int64_t> releasing = co_await start(std::move(work));
             co_await eventually([&] { return subscription.blocks(); });
-            session other(url());
+            session other;
             other.run(here("select from eventstore.parked_events for update nowait"));
             subscription.release();
             co_await eventually([&] { return releasing.done(); });
@@ -41,10 +41,10 @@ BOOST_FIXTURE_TEST_CASE(a_hard_delete_takes_events_in_the_order_of_their_positio
         std::vector<es::uuid> ids;
         for (const es::event_data& each : originals) ids.push_back(each.id());
         co_await store.link("b", es::any_version, ids); // 3, 4
-        blocker first(url(), here("select from eventstore.events where position = 1 for update"));
+        blocker first(here("select from eventstore.events where position = 1 for update"));
         started<void> deleting = co_await start(store.delete_stream("a", es::any_version, es::deletion::hard));
         co_await eventually([&] { return first.blocks(); });
-        session other(url());
+        session other;
         other.run(here("select from eventstore.events where position > 1 for update nowait"));
         first.release();
         co_await eventually([&] { return deleting.done(); });

@@ -145,8 +145,7 @@ BOOST_FIXTURE_TEST_CASE(a_snapshot_that_had_to_wait_does_not_replace_a_newer_one
         for (const bool is_there : {false, true}) {
             const std::string source = is_there ? "there" : "new";
             if (is_there) co_await store.record_snapshot(es::snapshot(source, 1, "T", "one"));
-            blocker writer(
-                test_server::url(), here("select eventstore.record_snapshot('" + source + "', 9, 'T', 'nine', '')"));
+            blocker writer(here("select eventstore.record_snapshot('" + source + "', 9, 'T', 'nine', '')"));
             std::vector<asio::awaitable<void>> work;
             work.push_back(store.record_snapshot(es::snapshot(source, 8, "T", "eight")));
             const auto let_go = [&]() -> asio::awaitable<void> {

@@ -111,7 +111,7 @@ BOOST_FIXTURE_TEST_CASE(what_is_rolled_back_leaves_no_hole, store_fixture) {
 BOOST_FIXTURE_TEST_CASE(an_append_waits_for_the_transaction_before_it, store_fixture) {
     with_store([&](es::store store) -> asio::awaitable<void> {
         co_await store.append("a", es::no_stream, counted_one("1"));
-        blocker transaction(test_server::url(), here(append_one("a", 1, "2") + ";" + append_one("a", 2, "3")));
+        blocker transaction(here(append_one("a", 1, "2") + ";" + append_one("a", 2, "3")));
         started<es::append_result> waiting = co_await start(store.append("a", 3, counted_one("4")));
         co_await eventually([&] { return transaction.blocks(); });
         const es::event_page before = co_await store.read_all();

@@ -308,10 +308,10 @@ BOOST_FIXTURE_TEST_CASE(a_page_costs_as_much_at_the_end_as_at_the_beginning, sto
     const es::log::statements all(schema());
     for (const bool deleted : {false, true}) {
         for (const bool down : {false, true}) {
-            block_counter by_name(url(), all, false, deleted, down);
+            block_counter by_name(test_server::url(), all, false, deleted, down);
             const std::string first_name = down ? "repeat(chr(1114111), 129)" : "''";
             const std::string last_name = down ? "'s-001001'" : "'s-028999'";
-            block_counter by_age(url(), all, true, deleted, down);
+            block_counter by_age(test_server::url(), all, true, deleted, down);
             const std::string first_id = down ? "9223372036854775807" : "0";
             const std::string last_id = down ? "1001" : "28999";
             for (const std::string prefix : {"", "s-0"}) {

@@ -20,7 +20,7 @@ BOOST_FIXTURE_TEST_CASE(a_claim_that_is_refused_writes_nothing_and_waits_for_no_
     with_store([&](es::store store) -> asio::awaitable<void> {
         es::subscription mine = co_await store.subscribe_to_all("owned");
         const es::store other = co_await es::open(options());
-        blocker owners(url(), here("select from eventstore.subscriptions for update"));
+        blocker owners(here("select from eventstore.subscriptions for update"));
         const std::string row = "select format('%s %s', xmin, ctid) from eventstore.subscriptions";
         const std::string before = value(row);
         co_await expect_error(es::errc::subscription_already_exists, other.within(2s).subscribe_to_all("owned"));

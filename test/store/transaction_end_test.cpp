@@ -165,7 +165,7 @@ BOOST_FIXTURE_TEST_CASE(a_commit_that_is_cut_off_on_its_way_lets_go_of_the_log, 
 
 BOOST_FIXTURE_TEST_CASE(a_lock_that_is_not_to_be_had_is_a_clear_error, accounts) {
     with_accounts(options().operation_timeout(1500ms), [&](es::store store) -> asio::awaitable<void> {
-        blocker row(test_server::url(), here("update eventstore.accounts set balance = 1 where id = 'ada'"));
+        blocker row(here("update eventstore.accounts set balance = 1 where id = 'ada'"));
         es::transaction tx = co_await store.begin();
         co_await withdraw(tx, "bob", 10);
         const es::failure why = co_await expect_error(es::errc::lock_timeout, withdraw(tx, "ada", 10));
@@ -183,7 +183,7 @@ BOOST_FIXTURE_TEST_CASE(a_lock_that_is_not_to_be_had_is_a_clear_error, accounts)
     });
 }
 
-BOOST_FIXTURE_TEST_CASE(a_statement_that_takes_too_long_ends_the_transaction, accounts) {
+BOOST_FIXTURE_TEST_CASE(a_statement_that_takes_too_long_ends_the_transaction, accounts, *own_sessions()) {
     with_accounts([&](es::store store) -> asio::awaitable<void> {
         es::transaction tx = co_await store.within(1s).begin();
         const int pid = co_await backend_of(tx);
@@ -317,7 +317,7 @@ BOOST_FIXTURE_TEST_CASE(closing_the_store_ends_open_transactions, accounts) {
     });
 }
 
-BOOST_FIXTURE_TEST_CASE(closing_the_store_waits_no_longer_than_its_time, accounts) {
+BOOST_FIXTURE_TEST_CASE(closing_the_store_waits_no_longer_than_its_time, accounts, *own_sessions()) {
     with_accounts(options().close_timeout(200ms), [&](es::store store) -> asio::awaitable<void> {
         es::transaction tx = co_await store.begin();
         co_await withdraw(tx, "ada", 10);

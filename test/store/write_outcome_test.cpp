@@ -247,7 +247,7 @@ BOOST_FIXTURE_TEST_CASE(out_of_time_a_write_that_was_sent_says_that_its_outcome_
     with_store([&](es::store store) -> asio::awaitable<void> {
         const es::snapshot state("state", 1, "T", "{}");
         co_await store.record_snapshot(state);
-        blocker table(url(), here("lock table eventstore.snapshots"));
+        blocker table(here("lock table eventstore.snapshots"));
         const es::store hasty = store.within(200ms);
         const es::failure written = co_await expect_error(es::errc::timeout, hasty.record_snapshot(state));
         BOOST_TEST(written->outcome_unknown);

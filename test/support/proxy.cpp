@@ -212,9 +212,11 @@ private:
 };
 
 proxy::proxy(const std::string& url) {
-    const session server(url);
-    impl_ = std::make_shared<impl>(endpoint_of(server));
+    // On a Unix socket, which this one has, libpq does not speak TLS: it leads past what ends it.
+    const bool is_secured = session(url).is_secured();
+    impl_ = std::make_shared<impl>(endpoint_of(session(is_secured ? test_server::url() : url)));
     url_ = url_with(url, {{"host", impl_->folder()}, {"port", "5432"}});
+    if (is_secured) url_ = url_with(url_, {{"sslmode", "disable"}});
 }
 
 proxy::~proxy() { impl_->stop(); }

@@ -100,5 +100,6 @@ std::string session::state_of(const std::string& statements) {
 int session::pid() const { return PQbackendPID(connection_.get()); }
 std::string session::host() const { return PQhost(connection_.get()); }
 std::string session::port() const { return PQport(connection_.get()); }
+bool session::is_secured() const { return PQsslInUse(connection_.get()) != 0; }
 
 } // namespace eventstore::test

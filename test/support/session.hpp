@@ -42,6 +42,8 @@ public:
     /// Where the server listens: a folder or an address, and the port.
     std::string host() const;
     std::string port() const;
+    /// Whether it uses TLS.
+    bool is_secured() const;
 
 private:
     struct finish {

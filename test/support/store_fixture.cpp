@@ -114,15 +114,13 @@ void store_fixture::delete_events(const std::string& condition) {
 }
 
 blocker store_fixture::hold_log() const {
-    return blocker(test_server::url(),
-        here("select pg_advisory_xact_lock('eventstore.log_state'::regclass::bigint"
-             " + 7311000000000000000)"));
+    return blocker(here("select pg_advisory_xact_lock('eventstore.log_state'::regclass::bigint"
+                        " + 7311000000000000000)"));
 }
 
 blocker store_fixture::hold_tables() const {
-    return blocker(test_server::url(),
-        here("lock table eventstore.events, eventstore.streams, eventstore.log_state"
-             " in access exclusive mode"));
+    return blocker(here("lock table eventstore.events, eventstore.streams, eventstore.log_state"
+                        " in access exclusive mode"));
 }
 
 std::vector<int> store_fixture::backends() {

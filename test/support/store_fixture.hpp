@@ -22,7 +22,7 @@ namespace eventstore::test {
 /// A session that holds locks until it is told to let go.
 class blocker {
 public:
-    blocker(const std::string& url, const std::string& locks) : holder_(url) { holder_.run("begin;" + locks); }
+    explicit blocker(const std::string& locks) { holder_.run("begin;" + locks); }
 
     void release() { holder_.run("rollback"); }
     void commit() { holder_.run("commit"); }
