@@ -84,7 +84,8 @@ private:
 
 /// The appends, if there are any, and COMMIT: two groups of the pipeline, in one go. If the appends fail, the COMMIT of
 /// their transaction is a ROLLBACK, and no further round trip is needed. Each has a Sync of its own: should the client
-/// vanish between the two, the server knows that it waits, and for how long.
+/// vanish between the two, the server knows that it waits, and for how long. Behind a pooler the COMMIT waits for the answer
+/// to the appends.
 class commit_step final : public transaction_step {
 public:
     using append_list = std::vector<std::shared_ptr<log::append_request>>;

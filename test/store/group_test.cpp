@@ -62,7 +62,8 @@ BOOST_FIXTURE_TEST_CASE(tenants_see_nothing_of_each_other, group_fixture) {
     }(*this));
 }
 
-BOOST_FIXTURE_TEST_CASE(the_connections_are_no_more_than_the_pools_whatever_the_number_of_tenants, group_fixture) {
+BOOST_FIXTURE_TEST_CASE(
+    the_connections_are_no_more_than_the_pools_whatever_the_number_of_tenants, group_fixture, *own_sessions()) {
     run([](group_fixture& test) -> asio::awaitable<void> {
         es::store_group group = co_await es::open_group(test.options().pool_size(2));
         BOOST_TEST(test.connections() == 1u);

@@ -102,7 +102,7 @@ BOOST_FIXTURE_TEST_CASE(a_connection_killed_during_the_commit_stores_all_or_noth
     });
 }
 
-BOOST_FIXTURE_TEST_CASE(a_commit_whose_answer_is_lost_is_found_out_by_doing_it_again, accounts) {
+BOOST_FIXTURE_TEST_CASE(a_commit_whose_answer_is_lost_is_found_out_by_doing_it_again, accounts, *own_sessions()) {
     proxy network(url());
     auto opening = options(network.url());
     with_accounts(std::move(opening), [&](es::store store) -> asio::awaitable<void> {

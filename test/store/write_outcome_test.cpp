@@ -1,6 +1,7 @@
 // What was told as done is committed: whatever fails next to it, at its commit, or on its way back.
 
 #include "support/concurrently.hpp"
+#include "support/conditions.hpp"
 #include "support/group_fixture.hpp"
 #include "support/proxy.hpp"
 #include "support/receive.hpp"
@@ -198,7 +199,8 @@ BOOST_FIXTURE_TEST_CASE(a_checkpoint_whose_commit_fails_is_written_later, store_
 }
 
 // The first attempt has done it, and its answer is lost: the second one finds nothing left to do.
-BOOST_FIXTURE_TEST_CASE(what_an_attempt_without_an_answer_has_done_is_no_failure_of_the_next_one, store_fixture) {
+BOOST_FIXTURE_TEST_CASE(
+    what_an_attempt_without_an_answer_has_done_is_no_failure_of_the_next_one, store_fixture, *own_sessions()) {
     proxy network(url());
     const auto how = options(network.url()).allow_hard_delete().pool_size(1);
     with_store(how, [&](es::store store) -> asio::awaitable<void> {

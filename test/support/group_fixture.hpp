@@ -16,7 +16,7 @@ class group_fixture : public store_fixture {
 public:
     group_fixture() = default;
     ~group_fixture() {
-        for (const std::string& each : names_) ask("drop schema if exists " + quoted_name(each) + " cascade");
+        for (const std::string& each : names_) drop_schema(each);
     }
 
     /// The schema of a tenant.

@@ -119,9 +119,11 @@ fresh_schema::fresh_schema() {
     name_ = "test_" + std::to_string(getpid()) + "_" + std::to_string(random) + "_" + std::to_string(++counter);
 }
 
-fresh_schema::~fresh_schema() {
+fresh_schema::~fresh_schema() { drop_schema(name_); }
+
+void drop_schema(const std::string& name) {
     // As a superuser: a test may have had it made by another role.
-    clean_up("the schema", test_server::superuser_url(), "drop schema if exists " + quoted_name(name_) + " cascade");
+    clean_up("the schema", test_server::superuser_url(), "drop schema if exists " + quoted_name(name) + " cascade");
 }
 
 fresh_role::fresh_role(std::string name, const std::string& attributes) : name_(std::move(name)) {

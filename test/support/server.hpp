@@ -25,6 +25,9 @@ public:
     static const std::string& session_url();
 };
 
+/// In a destructor: a failure is one of the test.
+void drop_schema(const std::string& name);
+
 /// A schema name that no other test uses. Creates nothing; drops the schema, if somebody made it, at the end.
 class fresh_schema {
 public:
