@@ -203,16 +203,16 @@ BOOST_AUTO_TEST_CASE(it_follows_a_standby_and_goes_on_after_its_promotion) {
     replicated_server servers;
     running_program tail({"tail", "--verbose", "--from", "1", "--url", servers.standby.url()});
     tail.wait_until_it_says("listening\n");
-    TEST_SAME(data_of(tail.lines(2)), texts({"before1", "before2"}));
+    TEST_SAME(data_of(tail.lines(2)), texts({R"("before1")", R"("before2")"}));
     for (const char* name : {"one", "two"}) {
         run(servers.append(name, 1));
-        TEST_SAME(data_of(tail.lines(1)), texts({std::string(name) + "1"}));
+        TEST_SAME(data_of(tail.lines(1)), texts({'"' + std::string(name) + "1\""}));
     }
     servers.promote();
     const outcome appended =
         run_program({"append", "a", "--url", servers.standby.url()}, R"({"type":"Own","data":"own"})");
     BOOST_TEST(appended.exit_code == 0, appended.err);
-    TEST_SAME(data_of(tail.lines(1)), texts({"own"}));
+    TEST_SAME(data_of(tail.lines(1)), texts({R"("own")"}));
 }
 
 BOOST_FIXTURE_TEST_CASE(nothing_is_left_in_the_database, tail_fixture) {
