@@ -54,7 +54,7 @@ if [ "$preset" = tsan ]; then export EVENTSTORE_TEST_PATIENCE=${EVENTSTORE_TEST_
 export TSAN_OPTIONS="${TSAN_OPTIONS:-suppressions=$PWD/test/support/tsan.suppressions}"
 export EVENTSTORE_TEST_BUILD=$build
 "${run[@]}" "$build/test/with_server" "${settings[@]}" "${inside[@]}" \
-    ctest --test-dir "$build" --parallel "$jobs" --output-on-failure --no-tests=error \
+    ctest --test-dir "$build" --parallel $((jobs + 1)) --output-on-failure --no-tests=error \
     --test-output-size-passed 1000000 --output-junit "$build/junit.xml" "$@" && status=0 || status=$?
 perl test/support/count.pl "$build" ${as:+"$as"} || status=1
 exit $status
