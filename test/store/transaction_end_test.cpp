@@ -206,7 +206,8 @@ BOOST_FIXTURE_TEST_CASE(a_transaction_whose_owner_is_silent_is_ended_by_the_serv
         co_await eventually(
             [&] { return number("select count(*) from pg_stat_activity where pid = " + std::to_string(pid)) == 0; });
         const es::failure why = co_await expect_error(es::errc::connection_lost, tx.commit());
-        BOOST_TEST(!why->outcome_unknown);
+        // What stands before the server may pass its end on late, when the COMMIT was sent.
+        if (test_server::store_url() == test_server::url()) BOOST_TEST(!why->outcome_unknown);
         expect_stored(0, 100);
     });
 }
