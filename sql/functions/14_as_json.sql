@@ -1,6 +1,7 @@
--- For stores whose payloads are jsonb, and the careful way of append_events: the payloads of events as such, and the size of the largest of them as it will be
--- read. What the server does not take as jsonb, or cannot print, is null, and `refused` tells for each event why: the SQLSTATE, as a number in
--- base 36; null = none is refused. A store of bytes has the function, and does not use it.
+-- For stores whose payloads are jsonb, and the careful way of append_events: the payloads of events as such, and the size
+-- of the largest of them as it will be read. What the server does not take as jsonb, or cannot print, is null, and
+-- `refused` tells for each event why: the SQLSTATE, as a number in base 36; null = none is refused. A store of bytes has
+-- the function, and does not use it.
 create or replace function eventstore.as_json(
     event_data     bytea[],
     event_metadata bytea[],

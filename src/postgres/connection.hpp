@@ -62,9 +62,9 @@ public:
         bool prepares = false;      ///< those that are sent again and again
         bool one_at_a_time = false; ///< a group waits until the one before it has ended
 
-        /// Behind a pooler the server is another one for each transaction, and has prepared nothing. PgBouncer before 1.21
-        /// takes it for free with the first ReadyForQuery: when a client goes away that has sent more, another client
-        /// gets the answers to that.
+        /// Behind a pooler each transaction may have another server session, which has prepared nothing. PgBouncer before
+        /// 1.21 releases the session at the first ReadyForQuery: if the client has sent more, and disconnects, the next
+        /// client of that session receives the remaining answers.
         static manner to(const store_options& options) { return {!options.is_pooled(), options.is_pooled()}; }
         /// The same, for connections whose statements differ from time to time.
         static manner without_preparing(const store_options& options) { return {false, options.is_pooled()}; }

@@ -317,7 +317,7 @@ BOOST_AUTO_TEST_CASE(out_of_time_at_the_commit_is_unknown) {
     }));
 }
 
-// PgBouncer before 1.21 gives a server to the next client with the first ReadyForQuery, though more was sent.
+// PgBouncer before 1.21 releases a server session at the first ReadyForQuery, although its client has sent more.
 BOOST_AUTO_TEST_CASE(behind_a_pooler_nothing_is_sent_before_the_transaction_before_it_has_ended) {
     const auto in_turn = [](const auto& callers, const auto& told, const acting_server& server) {
         nobody_fails(callers, told, server);

@@ -118,8 +118,8 @@ BOOST_FIXTURE_TEST_CASE(stores_that_share_sessions_keep_their_events_apart, stor
     run(body());
 }
 
-// PgBouncer before 1.21 takes a server for free with the first of several answers that a client waits for. When that client
-// goes away, the next one to get the server would get the others.
+// PgBouncer before 1.21 releases a server session at the first of several answers that a client waits for. If that client
+// disconnects, the next client of the session would receive the others.
 BOOST_FIXTURE_TEST_CASE(what_a_dead_client_has_asked_is_not_answered_to_the_next, store_fixture) {
     const pooler between("transaction", "default_pool_size = 1"); // what one client leaves, the next one gets
     const auto how = options(between.url()).pooled().pool_size(1);

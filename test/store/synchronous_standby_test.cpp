@@ -43,13 +43,19 @@ private:
     session admin_ = session(server_.url());
 };
 
-/// What happened to a write whose commit waits no longer.
+/// A write whose commit the server stops waiting for.
 template <class T>
-void expect_unknown_outcome(started<T>& write) {
-    BOOST_CHECK_EXCEPTION(write.value(), es::error, [](const es::error& e) {
+asio::awaitable<void> expect_unknown_outcome(synchronous_server& server, asio::awaitable<T> write) {
+    server.without_standby();
+    started<T> writing = co_await start(std::move(write));
+    co_await server.until_a_commit_waits();
+    server.end_the_waiting();
+    co_await eventually([&] { return writing.done(); });
+    BOOST_CHECK_EXCEPTION(writing.value(), es::error, [](const es::error& e) {
         BOOST_TEST(std::string(e.what()).find("synchronous standby") != std::string::npos, e.what());
         return e.code() == es::errc::connection_lost && e.why()->outcome_unknown;
     });
+    server.with_standby();
 }
 
 } // namespace
@@ -83,13 +89,8 @@ BOOST_AUTO_TEST_CASE(a_transaction_is_of_unknown_outcome) {
         const es::store store = co_await es::open(es::store_options(server.url()).create());
         es::transaction work = co_await store.begin();
         work.append("a", es::no_stream, counted(1));
-        server.without_standby();
-        auto committing = co_await start(work.commit());
-        co_await server.until_a_commit_waits();
-        server.end_the_waiting();
-        co_await eventually([&] { return committing.done(); });
-        expect_unknown_outcome(committing);
-        server.with_standby();
+        auto committing = expect_unknown_outcome(server, work.commit());
+        co_await std::move(committing);
         BOOST_TEST(server.stored() == "1");
     };
     run(body(), 120s);
@@ -99,13 +100,9 @@ BOOST_AUTO_TEST_CASE(a_snapshot_is_of_unknown_outcome) {
     synchronous_server server;
     const auto body = [&]() -> asio::awaitable<void> {
         const es::store store = co_await es::open(es::store_options(server.url()).create());
-        server.without_standby();
-        auto recording = co_await start(store.within(60s).record_snapshot(es::snapshot("a", 2, "Sum", "3")));
-        co_await server.until_a_commit_waits();
-        server.end_the_waiting();
-        co_await eventually([&] { return recording.done(); });
-        expect_unknown_outcome(recording);
-        server.with_standby();
+        const es::snapshot state("a", 2, "Sum", "3");
+        auto recording = expect_unknown_outcome(server, store.record_snapshot(state));
+        co_await std::move(recording);
         const es::snapshot kept = co_await store.read_snapshot("a");
         BOOST_TEST(kept.version() == 2);
     };
