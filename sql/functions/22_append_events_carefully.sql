@@ -44,6 +44,7 @@ declare
     found_position  bigint[];
     found_created   bigint[];
     twin            integer[]; -- for each event: the first event of this call with the same id
+    same_before     integer[]; -- ... and the last one before it
     placed_stream   integer[] := pg_catalog.array_fill(null::integer, array[events_]); -- by twin: where an append of this call
     placed_version  bigint[] := pg_catalog.array_fill(null::bigint, array[events_]);   -- has put this id
     placed_position bigint[] := pg_catalog.array_fill(null::bigint, array[events_]);
@@ -84,6 +85,7 @@ declare
     first           integer := 1; -- the append's first event
     stored          bigint;       -- how many of its events are stored
     is_run          boolean;      -- they are the whole append, in this stream, in order
+    has_twice       boolean;      -- an id is in it more than once
     outcome         integer;
 begin
     select
@@ -99,11 +101,13 @@ begin
         pg_catalog.array_agg(e.stream_version order by n.place),
         pg_catalog.array_agg(e.position order by n.place),
         pg_catalog.array_agg((extract(epoch from e.created_at) * 1000000.0)::bigint order by n.place),
-        pg_catalog.array_agg(n.twin order by n.place)
-    into found_stream, found_version, found_position, found_created, twin
+        pg_catalog.array_agg(n.twin order by n.place),
+        pg_catalog.array_agg(n.same_before order by n.place)
+    into found_stream, found_version, found_position, found_created, twin, same_before
     from (
-        select i.event_id, i.place, min(i.place) over (partition by i.event_id) as twin
+        select i.event_id, i.place, min(i.place) over same as twin, pg_catalog.lag(i.place) over same as same_before
         from (select pg_catalog.unnest(event_ids) as event_id, pg_catalog.generate_subscripts(event_ids, 1) as place) as i
+        window same as (partition by i.event_id order by i.place)
     ) as n
     left join events as e on e.event_id = n.event_id;
 
@@ -183,7 +187,11 @@ begin
         expected := append_expected[a];
         stored := 0;
         is_run := true;
+        has_twice := false;
         for i in first .. first + append_size[a] - 1 loop
+            if same_before[i] >= first then
+                has_twice := true;
+            end if;
             if found_position[i] is null and placed_position[twin[i]] is not null then
                 -- Appended a moment ago, by an earlier append of this call. Its stream may be too new to have an id.
                 found_position[i] := placed_position[twin[i]];
@@ -206,9 +214,7 @@ begin
             perform 1 from streams as s where s.stream_id = ids[stream] for update;
         elsif deleted[stream] then
             outcome := 5;
-        elsif stored > 0 or (append_size[a] > 1 and exists (
-            select from pg_catalog.generate_series(first, first + append_size[a] - 1) as i where twin[i] >= first and twin[i] < i))
-        then
+        elsif stored > 0 or has_twice then
             outcome := 6;
         elsif expected = -2 and versions[stream] = 0 then
             outcome := 4;
