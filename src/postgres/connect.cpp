@@ -41,6 +41,8 @@ failure with_others(const failure& refusal, const failure& others) {
     return failure(refusal.code(), std::move(facts));
 }
 
+constexpr int most_lost = 3; // connections in a row, before it is told
+
 std::string_view as_view(const char* text) { return text ? text : std::string_view(); }
 
 } // namespace
@@ -102,6 +104,7 @@ asio::awaitable<result<void>> connection::connect(
 asio::awaitable<result<void>> connection::connect(
     std::shared_ptr<connection> self, connect_settings settings, inspector look, steady_time deadline) {
     std::optional<failure> refusal; // of the first server
+    int lost = 0;                   // connections that were made, and lost while they were looked at
     for (;;) {
         auto connecting = connect_somewhere(self, settings, deadline);
         const auto connected = co_await std::move(connecting);
@@ -112,6 +115,12 @@ asio::awaitable<result<void>> connection::connect(
         auto looking = look(self, settings, deadline);
         const auto outcome = co_await std::move(looking);
         if (outcome) co_return outcome;
+        // A pooler hands out a session of the server's that is just ending; another one is not far.
+        const bool is_lost = outcome.error().code() == errc::connection_lost && !self->stopped_;
+        if (is_lost && ++lost < most_lost && std::chrono::steady_clock::now() < deadline) {
+            self->close();
+            continue;
+        }
         const host_list all = self->hosts();
         const std::optional<host_list> others =
             self->handle_ ? all.without(as_view(PQhost(self->handle_)), as_view(PQport(self->handle_))) : std::nullopt;

@@ -1,5 +1,6 @@
 #include "support/concurrently.hpp"
 #include "support/conditions.hpp"
+#include "support/proxy.hpp"
 #include "support/store_fixture.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
@@ -244,6 +245,17 @@ BOOST_FIXTURE_TEST_CASE(a_server_that_cannot_be_reached_is_reported_in_time, sto
         BOOST_TEST(why->retry_helps, each);
         BOOST_TEST(!why->outcome_unknown);
     }
+}
+
+// As a pooler cuts them whose session with the server ends just then.
+BOOST_FIXTURE_TEST_CASE(open_bears_that_a_connection_is_lost_while_it_is_looked_at, store_fixture) {
+    run(es::migrate(options()));
+    proxy network(url());
+    network.cut_at("server_version_num", 2);
+    const es::store store = run(es::open(options(network.url())));
+    network.cut_at("server_version_num", 1000);
+    const es::failure why = run(expect_error(es::errc::connection_lost, es::open(options(network.url()))));
+    BOOST_TEST(why->retry_helps);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_password_is_never_told, store_fixture) {

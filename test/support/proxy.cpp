@@ -132,6 +132,8 @@ public:
     std::size_t to_lose = 0;
     std::string to_lose_with;
     std::string lost;
+    int to_cut = 0;
+    std::string to_cut_with;
     std::size_t connections() const { return links_.size(); }
 
 private:
@@ -170,6 +172,10 @@ private:
             while (made->silent && made->client.is_open()) co_await changed(*made);
             if (made->deaf) continue;
             const std::string_view sent(buffer.data(), size);
+            if (to_cut > 0 && sent.find(to_cut_with) != sent.npos) {
+                --to_cut;
+                co_return;
+            }
             if (to_lose > 0 && size >= to_lose && sent.find(to_lose_with) != sent.npos) {
                 lost.assign(buffer.data() + size - to_lose, to_lose);
                 size -= to_lose;
@@ -249,6 +255,13 @@ std::string proxy::lost() {
     return bytes;
 }
 
+void proxy::cut_at(const std::string& text, int times) {
+    impl_->in_thread([&] {
+        impl_->to_cut = times;
+        impl_->to_cut_with = text;
+    });
+}
+
 void proxy::go_silent() {
     impl_->in_thread([this] {
         impl_->silent = true;
@@ -268,6 +281,7 @@ void proxy::heal() {
         impl_->silent = false;
         impl_->answers_held = false;
         impl_->to_lose = 0;
+        impl_->to_cut = 0;
         if (!impl_->is_listening()) impl_->listen();
     });
 }

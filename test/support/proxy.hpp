@@ -26,6 +26,8 @@ public:
     void lose_last(std::size_t count, const std::string& text = "");
     /// Whether that has happened, and to what bytes.
     std::string lost();
+    /// The next `times` connections on which a client sends `text` are cut, before the server has it.
+    void cut_at(const std::string& text, int times);
 
     /// Nothing gets through in either direction, and nobody is told; until heal().
     void go_silent();
