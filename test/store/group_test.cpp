@@ -82,7 +82,7 @@ BOOST_FIXTURE_TEST_CASE(
             for (const es::event_page& each : pages) BOOST_TEST(each.back().version() >= 5 * (round + 1));
         }
         BOOST_TEST(test.connections() <= 4u);
-        BOOST_TEST(group.stats().connections == test.connections());
+        co_await eventually([&] { return group.stats().connections == test.connections(); }, default_deadline);
         for (int i = 0; i < 20; ++i)
             BOOST_TEST(test.in(i, "select count(*) from tenant.events") == (i == 0 ? "16" : "15"));
     }(*this));

@@ -188,7 +188,7 @@ BOOST_FIXTURE_TEST_CASE(events_appended_while_scanning_are_seen, store_fixture) 
 BOOST_FIXTURE_TEST_CASE(after_an_error_a_scan_stands_where_it_stood, store_fixture) {
     with_store([&](es::store store) -> asio::awaitable<void> {
         co_await store.append("a", es::no_stream, counted(20));
-        es::event_scan scan = store.within(100ms).scan("a", pages_of(4));
+        es::event_scan scan = store.within(500ms).scan("a", pages_of(4));
         numbers seen;
         for (int i = 0; i < 6; ++i) {
             const std::optional<es::recorded_event> event = co_await scan.next();
