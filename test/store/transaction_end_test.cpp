@@ -273,7 +273,8 @@ BOOST_FIXTURE_TEST_CASE(a_transaction_cancelled_at_each_point_stores_all_or_noth
     }
     BOOST_TEST(ways.contains(ended::well));
     BOOST_TEST(ways.contains(ended::cancelled));
-    BOOST_TEST(ways.contains(ended::unknown));
+    // Behind a pooler the COMMIT goes out late, and little is under way that could be cancelled.
+    BOOST_TEST((ways.contains(ended::unknown) || test_server::is_pooled()));
 }
 
 BOOST_FIXTURE_TEST_CASE(a_cancelled_commit_is_told_of_as_unknown, accounts, *own_sessions()) {
