@@ -18,6 +18,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 namespace eventstore::detail {
@@ -39,10 +40,15 @@ public:
         const std::lock_guard lock(mutex_);
         if (ended_) return; // the context is going, and the handler with it
         if (!thread_) thread_ = std::make_unique<asio::thread_pool>(1);
-        asio::post(*thread_, [call = std::move(call), handler = std::move(handler), executor]() mutable {
-            call();
-            asio::post(executor, std::move(handler));
-        });
+        asio::post(
+            *thread_, [call = std::optional<Call>(std::move(call)), handler = std::move(handler), executor]() mutable {
+                (*call)();
+                call.reset(); // what it holds must not be let go of here once the caller goes on, and may end its context
+                const auto to = asio::prefer(executor, asio::execution::outstanding_work.untracked);
+                asio::post(to, [handler = std::move(handler), work = std::move(executor)]() mutable {
+                    std::move(handler)(); // with the work at hand: this thread would let go of it late
+                });
+            });
     }
 
 private:

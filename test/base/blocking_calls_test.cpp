@@ -67,6 +67,25 @@ BOOST_AUTO_TEST_CASE(the_context_goes_on_while_a_call_blocks) {
     BOOST_TEST(caller.done());
 }
 
+// The helper thread may be late; by then the caller may have ended the context that what is held belongs to.
+BOOST_AUTO_TEST_CASE(what_a_call_holds_is_let_go_of_before_its_caller_goes_on) {
+    asio::io_context context(1);
+    std::atomic<bool> is_gone = false;
+    bool was_gone = false;
+    const auto body = [&]() -> asio::awaitable<void> {
+        std::shared_ptr<void> held(nullptr, [&](void*) {
+            std::this_thread::sleep_for(50ms);
+            is_gone = true;
+        });
+        auto call = [held = std::move(held)] {};
+        co_await run_blocking(std::move(call));
+        was_gone = is_gone;
+    };
+    asio::co_spawn(context, body(), asio::detached);
+    context.run();
+    BOOST_TEST(was_gone);
+}
+
 BOOST_AUTO_TEST_CASE(calls_of_one_context_run_one_at_a_time_in_their_order) {
     asio::io_context context(1);
     std::vector<int> order; // written by one thread only, or a sanitizer objects

@@ -40,7 +40,7 @@ std::string statement_of(const table_lock& what) {
 } // namespace
 
 BOOST_FIXTURE_TEST_CASE(a_table_lock_that_is_held_too_long_is_named_with_its_holder, store_fixture, *own_sessions()) {
-    with_store(options().operation_timeout(600ms), [&](es::store store) -> asio::awaitable<void> {
+    with_store(options().operation_timeout(1200ms), [&](es::store store) -> asio::awaitable<void> {
         co_await store.append("a", es::any_version, counted(1));
         for (const table_lock& what : table_locks) {
             for (const std::size_t size : {1u, 3u}) {
