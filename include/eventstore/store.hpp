@@ -273,8 +273,11 @@ private:
 
 /// Opens a store: connects, checks the server and the schema, and with `store_options::create` makes the schema.
 ///
-/// Errors: `connection_lost` (with the reason that libpq gives), `schema_missing`, `schema_too_new`, `server_unusable`,
-/// `invalid_argument`. Cancellation: nothing is left behind.
+/// Takes `operation_timeout` at most. Fails at once if no server can be reached; a connection that is lost while the server
+/// is checked is made anew, twice at most.
+///
+/// Errors: `connection_lost` (with the reason that libpq gives), `timeout`, `schema_missing`, `schema_too_new`,
+/// `server_unusable`, `invalid_argument`. Cancellation: nothing is left behind.
 EVENTSTORE_EXPORT asio::awaitable<store> open(store_options options);
 
 /// Makes the schema of a store, or brings an older one up to date, and returns its version. Any number of processes may

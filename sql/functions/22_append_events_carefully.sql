@@ -85,7 +85,7 @@ declare
     first           integer := 1; -- the append's first event
     stored          bigint;       -- how many of its events are stored
     is_run          boolean;      -- they are the whole append, in this stream, in order
-    has_twice       boolean;      -- an id is in it more than once
+    repeats_id      boolean;      -- an id is in it more than once
     outcome         integer;
 begin
     select
@@ -187,10 +187,10 @@ begin
         expected := append_expected[a];
         stored := 0;
         is_run := true;
-        has_twice := false;
+        repeats_id := false;
         for i in first .. first + append_size[a] - 1 loop
             if same_before[i] >= first then
-                has_twice := true;
+                repeats_id := true;
             end if;
             if found_position[i] is null and placed_position[twin[i]] is not null then
                 -- Appended a moment ago, by an earlier append of this call. Its stream may be too new to have an id.
@@ -214,7 +214,7 @@ begin
             perform 1 from streams as s where s.stream_id = ids[stream] for update;
         elsif deleted[stream] then
             outcome := 5;
-        elsif stored > 0 or has_twice then
+        elsif stored > 0 or repeats_id then
             outcome := 6;
         elsif expected = -2 and versions[stream] = 0 then
             outcome := 4;

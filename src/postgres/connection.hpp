@@ -84,7 +84,7 @@ public:
 
     /// Connects, and has the session inspected. A server that will not do is left, and the other hosts of the url are
     /// tried. What was wrong with the first of those that were left is returned; its `retry_helps` is false if all of them
-    /// answered, and none will do.
+    /// answered, and none will do. A connection that is lost while it is inspected is made anew, twice at most.
     static asio::awaitable<result<void>> connect(
         std::shared_ptr<connection> self, connect_settings settings, inspector look, steady_time deadline);
 

@@ -74,7 +74,7 @@ BOOST_AUTO_TEST_CASE(what_a_call_holds_is_let_go_of_before_its_caller_goes_on) {
     bool was_gone = false;
     const auto body = [&]() -> asio::awaitable<void> {
         std::shared_ptr<void> held(nullptr, [&](void*) {
-            std::this_thread::sleep_for(50ms);
+            std::this_thread::sleep_for(50ms); // longer than the answer is on its way
             is_gone = true;
         });
         auto call = [held = std::move(held)] {};

@@ -214,7 +214,7 @@ BOOST_FIXTURE_TEST_CASE(calls_of_other_threads_end_with_the_context_of_the_store
         std::atomic<std::size_t> ended{0};
         std::atomic<std::size_t> others{0};
         home.emplace(1);
-        // A thread that has helped to open the store may let go of its work late, and would stop an idle context.
+        // It is run only once all may have called, and a store with nothing to do keeps no context from stopping.
         std::optional work(asio::make_work_guard(*home));
         store = run(*home, es::open(options()));
         const auto again_and_again = [&](es::store mine, const store_work& operation) -> asio::awaitable<void> {
