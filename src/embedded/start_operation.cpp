@@ -1,7 +1,7 @@
 #include "embedded/start_operation.hpp"
 
+#include "async/operation.hpp"
 #include "base/home_process.hpp"
-#include "base/operation.hpp"
 
 #include <eventstore/error.hpp>
 

@@ -30,38 +30,16 @@ std::int64_t take_number(std::string_view& text) {
 } // namespace
 
 /// A follower that waits for its first position.
-class feed::attachment final : public detail::operation {
+class feed::attachment final : public detail::completion<std::int64_t> {
 public:
-    attachment(std::weak_ptr<feed> owner, std::weak_ptr<follower> who_, std::string stream_)
-        : who(std::move(who_)), stream(std::move(stream_)), owner_(std::move(owner)) {}
+    attachment(std::weak_ptr<follower> who_, std::string stream_)
+        : completion("subscribing"), who(std::move(who_)), stream(std::move(stream_)) {}
 
     const std::weak_ptr<follower> who;
     const std::string stream;
-    result<std::int64_t> outcome{0};
-
-    void end(result<std::int64_t> how) {
-        if (!claim()) return;
-        outcome = std::move(how);
-        finish();
-    }
-
-private:
-    void start() override {
-        const auto owner = owner_.lock(); // which the caller's frame keeps
-        owner->post([owner, self = std::static_pointer_cast<attachment>(shared_from_this())] { owner->add(self); });
-    }
-    void cancel() noexcept override { end(failure(errc::cancelled, "subscribing was cancelled")); }
-    void expire() noexcept override {
-        failure::facts facts;
-        facts.message = "the feed of the store could not be started in time: PostgreSQL does not answer";
-        facts.retry_helps = true;
-        end(failure(errc::timeout, std::move(facts)));
-    }
-
-    const std::weak_ptr<feed> owner_; // which holds this in a list
 };
 
-feed::feed(const store_options& options, asio::any_io_executor executor, std::shared_ptr<detail::deadlines> timers,
+feed::feed(const store_options& options, asio::any_io_executor executor, std::shared_ptr<detail::timer_queue> timers,
     std::shared_ptr<log::reader> reader, std::shared_ptr<listener> ear, std::shared_ptr<poller> polls,
     std::shared_ptr<log::seen_log> seen)
     : options_(options),
@@ -81,9 +59,10 @@ void feed::on_message(std::function<void(std::string_view, std::int64_t)> handle
 
 asio::awaitable<result<std::int64_t>> feed::attach(
     std::shared_ptr<feed> self, std::weak_ptr<follower> who, std::string stream, detail::steady_time deadline) {
-    const auto waiting = std::make_shared<attachment>(self, std::move(who), std::move(stream));
-    co_await detail::suspend(waiting, self->timers_.get(), deadline);
-    co_return waiting->outcome;
+    const auto next = std::make_shared<attachment>(std::move(who), std::move(stream));
+    self->post([self, next] { self->add(next); });
+    auto waiting = attachment::wait(next, self->timers_.get(), deadline);
+    co_return co_await std::move(waiting);
 }
 
 bool feed::has_followers() {
@@ -92,7 +71,7 @@ bool feed::has_followers() {
 }
 
 void feed::add(const std::shared_ptr<attachment>& next) {
-    if (closed_) return next->end(failure(errc::store_closed, "the store is closed"));
+    if (closed_) return void(next->fail(failure(errc::store_closed, "the store is closed")));
     if (next->is_claimed()) return;
     is_followed_.store(true, std::memory_order_release);
     arriving_.push_back(next);
@@ -109,11 +88,10 @@ void feed::begin(const log::log_mark& head) {
     }
     for (const auto& each : std::exchange(arriving_, {})) {
         const auto alive = each->who.lock();
-        if (!alive || !each->claim()) continue; // who has waited too long may ask once more
+        // Who has waited too long may ask once more.
+        if (!alive || !each->decide(state_.published())) continue;
         auto& list = each->stream.empty() ? of_log_ : of_stream_[each->stream];
         list.push_back({each->who, alive.get()});
-        each->outcome = state_.published();
-        each->finish();
     }
 }
 
@@ -165,7 +143,7 @@ void feed::close() {
     post([self = shared_from_this()] {
         self->closed_ = true;
         for (const auto& each : std::exchange(self->arriving_, {}))
-            each->end(failure(errc::store_closed, "the store is closed"));
+            each->fail(failure(errc::store_closed, "the store is closed"));
         self->of_log_.clear();
         self->of_stream_.clear();
         self->watched_.clear();
@@ -179,7 +157,8 @@ void feed::close() {
 
 void feed::abandon() noexcept {
     closed_ = true;
-    for (const auto& each : std::exchange(arriving_, {})) each->end(failure(errc::store_closed, "the store is closed"));
+    for (const auto& each : std::exchange(arriving_, {}))
+        each->fail(failure(errc::store_closed, "the store is closed"));
     const std::lock_guard lock(mutex_);
     wake_.reset();
     read_again_.reset();
@@ -189,7 +168,7 @@ void feed::abandon() noexcept {
 // What the server refuses, a privilege for example, waiting does not mend: whoever wants to begin hears of it.
 void feed::refuse_arriving(const failure& why) {
     if (why->retry_helps || why.code() == errc::connection_lost || why.code() == errc::timeout) return;
-    for (const auto& each : std::exchange(arriving_, {})) each->end(why);
+    for (const auto& each : std::exchange(arriving_, {})) each->fail(why);
 }
 
 void feed::fail_cut_back(std::int64_t seen, std::int64_t head) {

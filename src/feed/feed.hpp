@@ -1,9 +1,9 @@
 /// One follower of the log for all subscriptions of a store.
 #pragma once
 
-#include "base/asio_calls.hpp"
-#include "base/deadlines.hpp"
-#include "base/retry_pace.hpp"
+#include "async/asio_calls.hpp"
+#include "async/completion.hpp"
+#include "async/retry_pace.hpp"
 #include "feed/feed_state.hpp"
 #include "feed/listener.hpp"
 #include "feed/poller.hpp"
@@ -58,7 +58,7 @@ public:
 class feed final : public std::enable_shared_from_this<feed>, public hearer, private detail::live_object {
 public:
     /// \param polls for all stores of a group; null: it looks by itself
-    feed(const store_options& options, asio::any_io_executor executor, std::shared_ptr<detail::deadlines> timers,
+    feed(const store_options& options, asio::any_io_executor executor, std::shared_ptr<detail::timer_queue> timers,
         std::shared_ptr<log::reader> reader, std::shared_ptr<listener> ear, std::shared_ptr<poller> polls,
         std::shared_ptr<log::seen_log> seen);
     ~feed() override;
@@ -133,7 +133,7 @@ private:
 
     const store_options options_;
     const asio::any_io_executor executor_;
-    const std::shared_ptr<detail::deadlines> timers_;
+    const std::shared_ptr<detail::timer_queue> timers_;
     const std::shared_ptr<log::reader> reader_;
     const std::shared_ptr<listener> ear_;
     const std::shared_ptr<poller> polls_;

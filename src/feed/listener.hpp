@@ -1,9 +1,9 @@
 /// One connection that listens for all stores of a group.
 #pragma once
 
-#include "base/backoff.hpp"
+#include "async/backoff.hpp"
+#include "async/retry_pace.hpp"
 #include "base/live_objects.hpp"
-#include "base/retry_pace.hpp"
 #include "postgres/connection.hpp"
 
 #include <eventstore/store_options.hpp>

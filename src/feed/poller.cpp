@@ -23,7 +23,7 @@ log::combined::question question() {
 
 } // namespace
 
-poller::poller(asio::any_io_executor executor, std::shared_ptr<detail::deadlines> timers,
+poller::poller(asio::any_io_executor executor, std::shared_ptr<detail::timer_queue> timers,
     std::shared_ptr<postgres::pool> pool, std::chrono::milliseconds timeout)
     : begun_(std::chrono::steady_clock::now()),
       all_(std::make_shared<log::combined>(

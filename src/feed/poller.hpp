@@ -16,7 +16,7 @@ namespace asio = boost::asio;
 /// For the feeds of a group: each looks when all do. Thread safe.
 class poller {
 public:
-    poller(asio::any_io_executor executor, std::shared_ptr<detail::deadlines> timers,
+    poller(asio::any_io_executor executor, std::shared_ptr<detail::timer_queue> timers,
         std::shared_ptr<postgres::pool> pool, std::chrono::milliseconds timeout);
 
     /// The newest event of a log, at position 0 if there is none. Its history is not told.

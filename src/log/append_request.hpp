@@ -1,7 +1,7 @@
 /// One append, from its call to its outcome.
 #pragma once
 
-#include "base/operation.hpp"
+#include "async/operation.hpp"
 
 #include <eventstore/append_result.hpp>
 #include <eventstore/error.hpp>

@@ -47,7 +47,7 @@ failure appender::closed_while_waiting(const append_request& which) {
 }
 
 appender::appender(const store_options& options, asio::any_io_executor executor,
-    std::shared_ptr<const statements> statements, std::shared_ptr<detail::deadlines> timers,
+    std::shared_ptr<const statements> statements, std::shared_ptr<detail::timer_queue> timers,
     std::shared_ptr<postgres::lender> lender, std::shared_ptr<postgres::pool> pool,
     std::shared_ptr<const seen_log> seen, committed_handler on_committed)
     : options_(options),

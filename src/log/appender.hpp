@@ -1,9 +1,9 @@
 /// Group commit: the appends of all callers, in as few transactions as possible.
 #pragma once
 
-#include "base/asio_calls.hpp"
-#include "base/backoff.hpp"
-#include "base/deadlines.hpp"
+#include "async/asio_calls.hpp"
+#include "async/backoff.hpp"
+#include "async/timer_queue.hpp"
 #include "log/append_plan.hpp"
 #include "log/append_queue.hpp"
 #include "log/append_request.hpp"
@@ -47,7 +47,7 @@ public:
         std::function<void(std::span<const std::shared_ptr<append_request>>, const append_plan::verdict&)>;
 
     appender(const store_options& options, asio::any_io_executor executor, std::shared_ptr<const statements> statements,
-        std::shared_ptr<detail::deadlines> timers, std::shared_ptr<postgres::lender> lender,
+        std::shared_ptr<detail::timer_queue> timers, std::shared_ptr<postgres::lender> lender,
         std::shared_ptr<postgres::pool> pool, std::shared_ptr<const seen_log> seen, committed_handler on_committed);
     ~appender() override;
 
@@ -122,7 +122,7 @@ private:
     const store_options options_;
     const asio::any_io_executor executor_;
     const std::shared_ptr<const statements> statements_;
-    const std::shared_ptr<detail::deadlines> timers_;
+    const std::shared_ptr<detail::timer_queue> timers_;
     const std::shared_ptr<postgres::lender> lender_;
     const std::shared_ptr<postgres::pool> pool_; // to look at the sessions from outside
     const std::shared_ptr<const seen_log> seen_; // shown with each flush, and to each new session

@@ -54,7 +54,7 @@ void combined::part::give_up(errc why) noexcept {
     end(failure(why, std::move(facts)));
 }
 
-combined::combined(question what, asio::any_io_executor executor, std::shared_ptr<detail::deadlines> timers,
+combined::combined(question what, asio::any_io_executor executor, std::shared_ptr<detail::timer_queue> timers,
     std::shared_ptr<postgres::pool> pool, std::chrono::milliseconds timeout)
     : what_(std::move(what)),
       timers_(std::move(timers)),

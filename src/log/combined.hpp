@@ -1,9 +1,9 @@
 /// One statement for many schemas.
 #pragma once
 
-#include "base/deadlines.hpp"
+#include "async/operation.hpp"
+#include "async/timer_queue.hpp"
 #include "base/live_objects.hpp"
-#include "base/operation.hpp"
 #include "postgres/pool.hpp"
 
 #include <eventstore/error.hpp>
@@ -74,7 +74,7 @@ public:
         std::function<postgres::parameters(const parts&)> arguments;
     };
 
-    combined(question what, asio::any_io_executor executor, std::shared_ptr<detail::deadlines> timers,
+    combined(question what, asio::any_io_executor executor, std::shared_ptr<detail::timer_queue> timers,
         std::shared_ptr<postgres::pool> pool, std::chrono::milliseconds timeout);
 
     /// The part is a new one of this object's.
@@ -91,7 +91,7 @@ private:
     std::string text_for(const parts& all) const;
 
     const question what_;
-    const std::shared_ptr<detail::deadlines> timers_;
+    const std::shared_ptr<detail::timer_queue> timers_;
     const std::shared_ptr<postgres::pool> pool_;
     const std::chrono::milliseconds timeout_;
     std::optional<asio::strand<asio::any_io_executor>> strand_; // none once abandoned, as the timer

@@ -64,14 +64,15 @@ void flush::on_lost(const failure& why, bool was_sent) {
 }
 
 void flush::end() noexcept {
-    if (claim()) finish();
+    is_over_.store(true, std::memory_order_release);
+    unwatch();
 }
 
 void flush::expire() noexcept {
     const auto owner = owner_.lock();
     if (!owner) return;
     asio::post(owner->strand(), [owner, self = std::static_pointer_cast<flush>(shared_from_this())] {
-        if (!self->is_claimed() && owner->connection_) {
+        if (!self->is_over() && owner->connection_) {
             owner->connection_->drop(
                 failure(errc::connection_lost, "dropped a connection that did not answer an append in time"));
         }

@@ -1,10 +1,12 @@
 /// One transaction of the appender, as its connection sees it.
 #pragma once
 
-#include "base/operation.hpp"
+#include "async/timer_queue.hpp"
+#include "base/live_objects.hpp"
 #include "log/append_plan.hpp"
 #include "postgres/connection.hpp"
 
+#include <atomic>
 #include <memory>
 #include <vector>
 
@@ -14,9 +16,7 @@ class appender;
 
 /// A flush under way. It reports to its appender once its transaction has ended, not when the function has returned: the
 /// commit comes after that, and may fail.
-///
-/// It is an operation that nobody is suspended on, so that its deadline is watched like all others.
-class flush final : public postgres::request, public detail::operation {
+class flush final : public postgres::request, public detail::timed, private detail::live_object {
 public:
     flush(const std::shared_ptr<appender>& owner, std::vector<std::shared_ptr<append_request>> appends, bool careful);
     ~flush() override;
@@ -29,15 +29,15 @@ public:
     void on_lost(const failure& why, bool was_sent) override;
 
     bool is_careful() const noexcept { return is_careful_; }
+    bool is_over() const noexcept { return is_over_.load(std::memory_order_acquire); }
     bool was_sent() const noexcept { return was_sent_; }
     std::vector<std::shared_ptr<append_request>> take_appends() noexcept { return std::move(appends_); }
     void put_back(std::vector<std::shared_ptr<append_request>> appends) noexcept { appends_ = std::move(appends); }
 
 private:
-    void start() override {}
-    void cancel() noexcept override {}
-    void expire() noexcept override;
     void end() noexcept;
+    void expire() noexcept override;
+    void close() noexcept override {}
 
     const std::weak_ptr<appender> owner_; // which holds this flush
     const std::shared_ptr<const postgres::statement_set> statements_;
@@ -49,6 +49,7 @@ private:
     postgres::parameters arguments_;
     postgres::result_handle answer_;
     bool was_sent_ = false;
+    std::atomic<bool> is_over_{false};
 };
 
 } // namespace eventstore::log

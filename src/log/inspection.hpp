@@ -1,7 +1,7 @@
 /// What a connection finds out about its server, and about the schema of a store there, before it is used.
 #pragma once
 
-#include "base/operation.hpp"
+#include "async/operation.hpp"
 #include "log/log_mark.hpp"
 #include "postgres/connection.hpp"
 #include "postgres/pool.hpp"

@@ -1,7 +1,7 @@
 /// A read on its way.
 #pragma once
 
-#include "base/deadlines.hpp"
+#include "async/timer_queue.hpp"
 #include "log/page.hpp"
 #include "postgres/result.hpp"
 

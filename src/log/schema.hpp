@@ -1,7 +1,7 @@
 /// The schema of a store: whether it is there, and making it.
 #pragma once
 
-#include "base/operation.hpp"
+#include "async/operation.hpp"
 #include "postgres/connection.hpp"
 
 #include <eventstore/error.hpp>

@@ -1,7 +1,7 @@
 /// A transaction that is about to begin.
 #pragma once
 
-#include "base/operation.hpp"
+#include "async/operation.hpp"
 #include "postgres/command.hpp"
 #include "postgres/session.hpp"
 

@@ -1,5 +1,5 @@
 // The part of a connection that runs once: connecting, and the scripts of the set-up.
-#include "base/blocking_calls.hpp"
+#include "async/blocking_calls.hpp"
 #include "base/text.hpp"
 #include "postgres/arrivals.hpp"
 #include "postgres/connection.hpp"

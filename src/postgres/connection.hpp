@@ -1,9 +1,9 @@
 /// One connection to PostgreSQL: non-blocking libpq in pipeline mode, under Asio.
 #pragma once
 
+#include "async/operation.hpp"
 #include "base/home_process.hpp"
 #include "base/live_objects.hpp"
-#include "base/operation.hpp"
 #include "postgres/connect_settings.hpp"
 #include "postgres/prepared_statements.hpp"
 #include "postgres/result.hpp"

@@ -25,7 +25,7 @@ failure closed_failure() { return failure(errc::store_closed, "the store is clos
 
 } // namespace
 
-pool::pool(const store_options& options, asio::any_io_executor executor, std::shared_ptr<detail::deadlines> timers)
+pool::pool(const store_options& options, asio::any_io_executor executor, std::shared_ptr<detail::timer_queue> timers)
     : options_(options),
       executor_(std::move(executor)),
       timers_(std::move(timers)),

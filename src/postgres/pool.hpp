@@ -1,14 +1,16 @@
 /// A few connections, shared by many callers.
 #pragma once
 
-#include "base/asio_calls.hpp"
-#include "base/deadlines.hpp"
-#include "base/operation.hpp"
+#include "async/asio_calls.hpp"
+#include "async/operation.hpp"
+#include "async/timer_queue.hpp"
 #include "postgres/connection.hpp"
 #include "postgres/pool_state.hpp"
 
 #include <eventstore/error.hpp>
 #include <eventstore/store_options.hpp>
+
+#include <boost/asio/steady_timer.hpp>
 
 #include <atomic>
 #include <deque>
@@ -27,7 +29,7 @@ class pool_request;
 /// safe.
 class pool : public std::enable_shared_from_this<pool>, private detail::live_object {
 public:
-    pool(const store_options& options, asio::any_io_executor executor, std::shared_ptr<detail::deadlines> timers);
+    pool(const store_options& options, asio::any_io_executor executor, std::shared_ptr<detail::timer_queue> timers);
     ~pool();
 
     /// Runs a statement and returns its rows, or the failure. Resumes on the caller's executor.
@@ -93,7 +95,7 @@ private:
 
     const store_options options_;
     const asio::any_io_executor executor_;
-    const std::shared_ptr<detail::deadlines> timers_;
+    const std::shared_ptr<detail::timer_queue> timers_;
     std::atomic<std::uint64_t> reads_{0};
     std::atomic<std::uint64_t> others_{0};
     std::atomic<std::size_t> reads_in_flight_{0};

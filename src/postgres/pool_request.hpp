@@ -1,7 +1,7 @@
 /// One statement of a pool, from its call to its outcome.
 #pragma once
 
-#include "base/operation.hpp"
+#include "async/operation.hpp"
 #include "postgres/connection.hpp"
 
 #include <eventstore/error.hpp>

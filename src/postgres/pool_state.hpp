@@ -1,7 +1,7 @@
 /// Which connection takes the next request, and when another one is opened: decisions without I/O.
 #pragma once
 
-#include "base/backoff.hpp"
+#include "async/backoff.hpp"
 
 #include <chrono>
 #include <cstddef>

@@ -1,9 +1,9 @@
 /// A share in the connections for transactions.
 #pragma once
 
-#include "base/deadlines.hpp"
+#include "async/operation.hpp"
+#include "async/timer_queue.hpp"
 #include "base/live_objects.hpp"
-#include "base/operation.hpp"
 #include "postgres/session.hpp"
 
 #include <eventstore/error.hpp>

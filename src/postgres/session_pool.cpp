@@ -29,7 +29,7 @@ asio::awaitable<result<void>> look_at_nothing(
 } // namespace
 
 session_pool::session_pool(
-    const store_options& options, asio::any_io_executor executor, std::shared_ptr<detail::deadlines> timers)
+    const store_options& options, asio::any_io_executor executor, std::shared_ptr<detail::timer_queue> timers)
     : options_(options), executor_(std::move(executor)), timers_(std::move(timers)) {}
 
 session_pool::~session_pool() = default;

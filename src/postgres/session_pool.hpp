@@ -1,8 +1,8 @@
 /// Connections for transactions.
 #pragma once
 
-#include "base/backoff.hpp"
-#include "base/deadlines.hpp"
+#include "async/backoff.hpp"
+#include "async/timer_queue.hpp"
 #include "base/live_objects.hpp"
 #include "postgres/session.hpp"
 #include "postgres/session_client.hpp"
@@ -38,7 +38,7 @@ class session_pool : public std::enable_shared_from_this<session_pool>, private 
 public:
     /// \param options their schema does not count
     session_pool(
-        const store_options& options, asio::any_io_executor executor, std::shared_ptr<detail::deadlines> timers);
+        const store_options& options, asio::any_io_executor executor, std::shared_ptr<detail::timer_queue> timers);
     ~session_pool();
 
     /// Has each session inspected before it is used. Called before the first begin().
@@ -94,7 +94,7 @@ private:
 
     const store_options options_;
     const asio::any_io_executor executor_;
-    const std::shared_ptr<detail::deadlines> timers_;
+    const std::shared_ptr<detail::timer_queue> timers_;
     std::function<connection::inspector()> make_inspector_;
 
     mutable std::mutex mutex_;

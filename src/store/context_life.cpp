@@ -1,6 +1,6 @@
 #include "store/context_life.hpp"
 
-#include "base/operation.hpp"
+#include "async/operation.hpp"
 
 #include <algorithm>
 #include <utility>

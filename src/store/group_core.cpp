@@ -22,7 +22,7 @@ group_core::group_core(kind what, const store_options& options_, asio::any_io_ex
     : options(options_),
       executor(std::move(executor_)),
       migrating_strand(executor),
-      timers(std::make_shared<deadlines>(executor)),
+      timers(std::make_shared<timer_queue>(executor)),
       pool(std::make_shared<postgres::pool>(options, executor, timers)),
       appending(std::make_shared<postgres::lender>(what == kind::one ? 1 : options.pool_size())),
       sessions(std::make_shared<postgres::session_pool>(options, executor, timers)),
@@ -120,7 +120,7 @@ void group_core::part_ended() {
         tell = std::exchange(when_ended_, nullptr);
     }
     if (tell) tell();
-    end->come();
+    ended->open();
 }
 
 void group_core::when_ended(std::function<void()> then) {
@@ -138,7 +138,7 @@ void group_core::abandon() noexcept {
     pool->abandon();
     timers->abandon();
     migrating_strand.reset();
-    end->come();
+    ended->open();
     const std::lock_guard lock(mutex_);
     timer_.reset();
     when_ended_ = nullptr;

@@ -1,7 +1,8 @@
 /// What stores share: the connections, and the timers.
 #pragma once
 
-#include "base/deadlines.hpp"
+#include "async/latch.hpp"
+#include "async/timer_queue.hpp"
 #include "base/live_objects.hpp"
 #include "feed/listener.hpp"
 #include "feed/poller.hpp"
@@ -10,7 +11,6 @@
 #include "postgres/pool.hpp"
 #include "postgres/session_pool.hpp"
 #include "store/context_life.hpp"
-#include "store/ending.hpp"
 #include "subscription/heart.hpp"
 
 #include <eventstore/error.hpp>
@@ -68,9 +68,9 @@ public:
 
     const store_options options;
     const asio::any_io_executor executor;
-    const std::shared_ptr<ending> end = std::make_shared<ending>();
+    const std::shared_ptr<latch> ended = std::make_shared<latch>();
     std::optional<postgres::connection::strand> migrating_strand; ///< none once abandoned; the rest refuses everything
-    std::shared_ptr<deadlines> timers;
+    std::shared_ptr<timer_queue> timers;
     std::shared_ptr<postgres::pool> pool;
     std::shared_ptr<postgres::lender> appending;      ///< connections for appending
     std::shared_ptr<postgres::session_pool> sessions; ///< of transactions

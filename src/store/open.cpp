@@ -1,6 +1,6 @@
 #include "store/open.hpp"
 
-#include "base/run_apart.hpp"
+#include "async/run_apart.hpp"
 #include "log/inspection.hpp"
 #include "log/schema.hpp"
 #include "log/validation.hpp"

@@ -1,7 +1,7 @@
 /// What opening a store and opening a group of them have in common.
 #pragma once
 
-#include "base/operation.hpp"
+#include "async/operation.hpp"
 #include "log/inspection.hpp"
 #include "postgres/connection.hpp"
 

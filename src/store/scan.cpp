@@ -1,6 +1,7 @@
 #include "store/scan.hpp"
 
-#include "base/run_apart.hpp"
+#include "async/latch.hpp"
+#include "async/run_apart.hpp"
 #include "base/text.hpp"
 #include "log/continuity.hpp"
 #include "log/page.hpp"
@@ -15,65 +16,23 @@ namespace eventstore::detail {
 using fetched = result<log::reader::snapshot>;
 
 /// A page on its way, which may be waited for or not, now or later.
-class page_fetch : public std::enable_shared_from_this<page_fetch> {
+class page_fetch {
 public:
     void complete(fetched page) {
-        std::shared_ptr<wait> waiting;
-        {
-            const std::lock_guard lock(mutex_);
-            page_ = std::move(page);
-            waiting = std::exchange(waiting_, nullptr);
-        }
-        if (waiting && waiting->claim()) waiting->finish();
+        page_ = std::move(page);
+        arrived_->open();
     }
 
-    /// Returns when the page is there; false if cancelled before.
-    static asio::awaitable<bool> ready(std::shared_ptr<page_fetch> self) {
-        {
-            const std::lock_guard lock(self->mutex_);
-            if (self->page_) co_return true;
-        }
-        const auto waiting = std::make_shared<wait>(self);
-        co_await suspend(waiting, nullptr, steady_time::max()); // the read has a deadline
-        co_return !waiting->was_cancelled;
+    /// Returns when the page is there; cancelled, earlier, with that failure.
+    asio::awaitable<result<void>> arrived() const {
+        return latch::wait(arrived_, "waiting for the next page of a scan"); // the read has a deadline
     }
 
-    fetched take() {
-        const std::lock_guard lock(mutex_);
-        return std::move(*page_);
-    }
+    fetched take() { return std::move(*page_); }
 
 private:
-    class wait final : public operation {
-    public:
-        explicit wait(std::weak_ptr<page_fetch> owner) : owner_(std::move(owner)) {}
-        bool was_cancelled = false;
-
-    private:
-        void start() override {
-            const auto owner = owner_.lock();
-            {
-                const std::lock_guard lock(owner->mutex_);
-                if (!owner->page_) {
-                    owner->waiting_ = std::static_pointer_cast<wait>(shared_from_this());
-                    return;
-                }
-            }
-            if (claim()) finish();
-        }
-        void cancel() noexcept override {
-            if (!claim()) return;
-            was_cancelled = true;
-            finish();
-        }
-        void expire() noexcept override {}
-
-        const std::weak_ptr<page_fetch> owner_;
-    };
-
-    std::mutex mutex_;
     std::optional<fetched> page_;
-    std::shared_ptr<wait> waiting_;
+    const std::shared_ptr<latch> arrived_ = std::make_shared<latch>();
 };
 
 /// One next() at a time.
@@ -179,9 +138,9 @@ asio::awaitable<result<bool>> scan_impl::advance(std::shared_ptr<scan_impl> self
     while (self->index_ >= self->current_.size()) {
         if (self->last_page_) co_return false;
         if (!self->fetch_) self->fetch();
-        const bool is_there = co_await page_fetch::ready(self->fetch_);
-        if (!is_there)
-            co_return failure(errc::cancelled, "waiting for the next page of a scan was cancelled; nothing was taken");
+        auto arriving = self->fetch_->arrived();
+        const auto arrived = co_await std::move(arriving);
+        if (!arrived) co_return arrived.error(); // nothing was taken
         auto next = std::exchange(self->fetch_, nullptr)->take();
         if (!next) co_return next.error(); // the next call tries again
         auto checking = check_page(self, *next);

@@ -1,7 +1,7 @@
 /// The inside of an event_scan.
 #pragma once
 
-#include "base/asio_calls.hpp"
+#include "async/asio_calls.hpp"
 #include "base/live_objects.hpp"
 #include "store/store_core.hpp"
 

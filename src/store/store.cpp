@@ -137,8 +137,9 @@ asio::awaitable<std::vector<stream_info>> streams_throwing(impl_ptr impl, millis
 asio::awaitable<void> close_throwing(impl_ptr impl) {
     if (!impl || impl->core->is_abandoned()) co_return; // nothing is open
     impl->core->close();
-    const auto outcome = co_await detail::ending::wait(impl->core->end);
-    outcome.value();
+    auto closing = detail::latch::wait(impl->core->ended, detail::closing_goes_on);
+    const auto closed = co_await std::move(closing);
+    closed.value();
 }
 
 } // namespace

@@ -41,7 +41,7 @@ void store_core::abandon() noexcept {
     keeper->abandon();
     appender->abandon();
     feed->abandon();
-    end->come();
+    ended->open();
     const std::lock_guard lock(mutex_);
     timer_.reset();
 }
@@ -213,7 +213,7 @@ void store_core::part_closed() {
         if (--parts_open_ > 0) return;
         if (timer_) timer_->cancel();
     }
-    end->come();
+    ended->open();
 }
 
 } // namespace eventstore::detail

@@ -1,9 +1,10 @@
 /// Everything that an open store is made of.
 #pragma once
 
-#include "base/deadlines.hpp"
+#include "async/latch.hpp"
+#include "async/operation.hpp"
+#include "async/timer_queue.hpp"
 #include "base/live_objects.hpp"
-#include "base/operation.hpp"
 #include "feed/announcer.hpp"
 #include "feed/feed.hpp"
 #include "log/appender.hpp"
@@ -12,7 +13,6 @@
 #include "postgres/pool.hpp"
 #include "postgres/session_client.hpp"
 #include "store/context_life.hpp"
-#include "store/ending.hpp"
 #include "store/group_core.hpp"
 #include "subscription/keeper.hpp"
 #include "subscription/listening.hpp"
@@ -52,12 +52,12 @@ public:
 
     const store_options options;
     const asio::any_io_executor executor;
-    const std::shared_ptr<ending> end = std::make_shared<ending>();
+    const std::shared_ptr<latch> ended = std::make_shared<latch>();
     /// How far this store has seen its log; kept by whoever asks the server about it.
     const std::shared_ptr<log::seen_log> seen = std::make_shared<log::seen_log>();
     // They refuse everything once the store is abandoned.
     const std::shared_ptr<group_core> group;
-    std::shared_ptr<deadlines> timers;
+    std::shared_ptr<timer_queue> timers;
     std::shared_ptr<const log::statements> statements;
     std::shared_ptr<postgres::pool> pool;
     std::shared_ptr<log::reader> reader;
@@ -91,6 +91,9 @@ private:
     std::vector<std::weak_ptr<delivery::listening>> listeners_;
     std::unique_ptr<asio::steady_timer> timer_;
 };
+
+/// What a close() that is cancelled says of itself.
+constexpr const char* closing_goes_on = "waiting for the end of a closing that goes on";
 
 /// What handles share; the last one of them ends the store.
 class store_impl {

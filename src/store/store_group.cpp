@@ -1,6 +1,6 @@
 #include <eventstore/store_group.hpp>
 
-#include "base/run_apart.hpp"
+#include "async/run_apart.hpp"
 #include "log/inspection.hpp"
 #include "log/validation.hpp"
 #include "store/open.hpp"
@@ -61,29 +61,15 @@ asio::awaitable<store_group> open_group_throwing(store_options options) {
 // ---- its stores
 
 /// Waits for the one place for a connection that makes schemas.
-class place_wait final : public detail::operation, public postgres::borrower {
+class place_wait final : public detail::completion<std::shared_ptr<connection>>, public postgres::borrower {
 public:
-    explicit place_wait(std::shared_ptr<postgres::lender> from) : from_(std::move(from)) {}
-
-    std::shared_ptr<connection> link;
+    place_wait() : completion("waiting for a place for a connection") {}
 
 private:
-    void start() override { from_->ask(std::static_pointer_cast<place_wait>(shared_from_this())); }
-    void cancel() noexcept override {} // nobody cancels what runs apart
-    void expire() noexcept override {}
-
-    void on_lent(std::shared_ptr<connection> lent) override {
-        if (!claim()) return;
-        link = std::move(lent);
-        finish();
-    }
-    void on_refused() override {
-        if (claim()) finish();
-    }
+    void on_lent(std::shared_ptr<connection> lent) override { decide(std::move(lent)); }
+    void on_refused() override { decide(std::shared_ptr<connection>()); }
     void on_recalled() override {}
     bool is_idle() const noexcept override { return false; }
-
-    const std::shared_ptr<postgres::lender> from_;
 };
 
 /// Another schema, over a connection that has looked at its server already.
@@ -100,29 +86,33 @@ asio::awaitable<result<log::schema_state>> look_again(
 asio::awaitable<result<int>> migrate_in_turn(group_ptr group, store_options options) {
     const auto lender = group->core->migrating;
     const connection::strand strand = *group->core->migrating_strand;
-    const auto turn = std::make_shared<place_wait>(lender);
-    co_await detail::suspend(turn, nullptr, steady_time::max());
+    const auto turn = std::make_shared<place_wait>();
+    lender->ask(turn);
+    auto waiting = place_wait::wait(turn);
+    const auto lent = co_await std::move(waiting);
+    if (!lent) co_return lent.error();
+    std::shared_ptr<connection> link = *lent;
     result<int> outcome{0};
     if (group->core->is_closing()) {
         outcome = closed_failure();
     } else {
         const steady_time deadline = deadline_from_now(options); // the wait for others does not count
         result<log::schema_state> found{log::schema_state()};
-        if (turn->link) {
-            auto looking = look_again(turn->link, options, deadline);
+        if (link) {
+            auto looking = look_again(link, options, deadline);
             found = co_await std::move(looking);
         } else {
-            turn->link = std::make_shared<connection>(strand, connection::manner::to(options), options.on_log());
-            auto connecting = detail::connect_and_look(
-                turn->link, options, session_kind::administration, log::purpose::making, deadline);
+            link = std::make_shared<connection>(strand, connection::manner::to(options), options.on_log());
+            auto connecting =
+                detail::connect_and_look(link, options, session_kind::administration, log::purpose::making, deadline);
             found = co_await std::move(connecting);
             if (found)
                 lender->opened();
             else
-                turn->link.reset();
+                link.reset();
         }
         if (found) {
-            auto migrating = detail::migrate_over(turn->link, options, *found, true, deadline);
+            auto migrating = detail::migrate_over(link, options, *found, true, deadline);
             outcome = co_await std::move(migrating);
         } else {
             outcome = found.error();
@@ -130,11 +120,11 @@ asio::awaitable<result<int>> migrate_in_turn(group_ptr group, store_options opti
     }
     // One that failed may be in the middle of its transaction; and nobody else may want it.
     const bool is_of_use = outcome && lender->is_wanted();
-    if (turn->link && !is_of_use) {
-        turn->link.reset();
+    if (link && !is_of_use) {
+        link.reset();
         lender->lost();
     }
-    lender->give_back(turn.get(), std::move(turn->link));
+    lender->give_back(turn.get(), std::move(link));
     co_return outcome;
 }
 
@@ -171,8 +161,9 @@ asio::awaitable<store> open_store_throwing(group_ptr group, std::string schema) 
 asio::awaitable<void> close_throwing(group_ptr group) {
     if (!group || group->core->is_abandoned()) co_return;
     group->core->close();
-    const auto outcome = co_await detail::ending::wait(group->core->end);
-    outcome.value();
+    auto closing = detail::latch::wait(group->core->ended, detail::closing_goes_on);
+    const auto closed = co_await std::move(closing);
+    closed.value();
 }
 
 } // namespace

@@ -1,6 +1,6 @@
 // The calls of a store that are about subscriptions.
 
-#include "base/run_apart.hpp"
+#include "async/run_apart.hpp"
 #include "base/text.hpp"
 #include "store/consumer.hpp"
 #include "subscription/validation.hpp"

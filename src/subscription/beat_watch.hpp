@@ -1,7 +1,7 @@
 /// What a waiter has seen of a subscription that others have.
 #pragma once
 
-#include "base/lease_clock.hpp"
+#include "async/lease_clock.hpp"
 
 #include <chrono>
 #include <cstdint>

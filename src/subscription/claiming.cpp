@@ -2,7 +2,6 @@
 #include "subscription/keeper.hpp"
 
 #include "base/text.hpp"
-#include "subscription/freed_wait.hpp"
 
 #include <algorithm>
 
@@ -195,13 +194,14 @@ asio::awaitable<result<std::optional<shared_subscription::claim>>> keeper::claim
 
 asio::awaitable<void> keeper::wait_freed(
     std::shared_ptr<keeper> self, std::shared_ptr<const machinery> with, std::chrono::milliseconds most) {
-    const auto waiting = std::make_shared<freed_wait>();
+    const auto freed = std::make_shared<detail::completion<void>>("waiting for a subscription");
     {
         const std::lock_guard lock(self->mutex_);
         std::erase_if(self->waiting_, [](const auto& each) { return each.expired(); });
-        self->waiting_.push_back(waiting);
+        self->waiting_.push_back(freed);
     }
-    co_await detail::suspend(waiting, with->timers.get(), std::chrono::steady_clock::now() + most);
+    auto waiting = detail::completion<void>::wait(freed, with->timers.get(), with->timers->now() + most);
+    co_await std::move(waiting);
 }
 
 } // namespace eventstore::delivery

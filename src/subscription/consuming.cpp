@@ -1,7 +1,6 @@
 // A shared_subscription's consumers: what they take, acknowledge and refuse.
 #include "base/text.hpp"
 #include "subscription/keeper.hpp"
-#include "subscription/subscription_waits.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 
@@ -37,9 +36,9 @@ void shared_subscription::leave(consumer_id who) {
         if (!state_) return;
         state_->leave(who);
         todo = changed();
-        std::erase_if(waiting_, [&](std::shared_ptr<next_wait>& each) { // it is told that it has ended
-            if (each->who != who) return false;
-            todo.awake.push_back(std::move(each));
+        std::erase_if(waiting_, [&](next_wait& each) { // it is told that it has ended
+            if (each.who != who) return false;
+            todo.awake.push_back(std::move(each.woken));
             return true;
         });
         is_last = state_->consumers() == 0;
@@ -55,16 +54,15 @@ asio::awaitable<result<std::optional<event_batch>>> shared_subscription::next(
     const steady_time until = wait ? begun + std::min<milliseconds>(*wait, 24h * 365) : steady_time::max();
     for (steady_time now = begun;; now = std::chrono::steady_clock::now()) {
         std::optional<subscription_state::hand_out> taken;
-        std::shared_ptr<next_wait> waiting;
+        completion woken;
         std::shared_ptr<const machinery> with;
         consequences todo;
         steady_time deadline = until;
         {
             const std::lock_guard lock(self->mutex_);
-            for (const auto& each : self->waiting_) {
-                if (each->who == who && !each->is_claimed())
-                    co_return failure(errc::next_pending, "another next() of this consumer is waiting");
-            }
+            std::erase_if(self->waiting_, [](const next_wait& each) { return each.woken->is_claimed(); });
+            if (std::ranges::any_of(self->waiting_, [&](const next_wait& each) { return each.who == who; }))
+                co_return failure(errc::next_pending, "another next() of this consumer is waiting");
             if (self->ended_ && self->why_ended_) co_return *self->why_ended_;
             if (self->ended_ || !self->state_->has(who)) co_return outcome(std::nullopt);
             // The time is taken here, with the mutex held: whoever had waited for it might believe in a lease of then.
@@ -83,7 +81,10 @@ asio::awaitable<result<std::optional<event_batch>>> shared_subscription::next(
             } else if (self->state_->wants_announcement()) {
                 todo.due = self->write_at_ = now;
             }
-            if (!taken) waiting = std::make_shared<next_wait>(self, who, self->changes_);
+            if (!taken && now < until) {
+                woken = std::make_shared<detail::completion<void>>("next()");
+                self->waiting_.push_back({who, woken});
+            }
             with = self->with_;
         }
         if (taken) {
@@ -92,9 +93,10 @@ asio::awaitable<result<std::optional<event_batch>>> shared_subscription::next(
         }
         if (todo.due) self->carry_out(std::move(todo));
         if (now >= until) co_return outcome(event_batch(std::make_unique<detail::batch_state>()));
-        detail::deadlines* const timers = with ? with->timers.get() : nullptr;
-        co_await detail::suspend(waiting, timers, deadline);
-        if (waiting->was_cancelled) co_return failure(errc::cancelled, "next() was cancelled; nothing was taken");
+        detail::timer_queue* const timers = with ? with->timers.get() : nullptr;
+        auto waiting = detail::completion<void>::wait(woken, timers, deadline);
+        const auto waited = co_await std::move(waiting);
+        if (!waited && waited.error().code() == errc::cancelled) co_return waited.error(); // nothing was taken
     }
 }
 

@@ -1,7 +1,6 @@
 #include "subscription/keeper.hpp"
 
 #include "base/text.hpp"
-#include "subscription/freed_wait.hpp"
 #include "subscription/heart.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -159,7 +158,7 @@ asio::awaitable<void> keeper::write(std::shared_ptr<keeper> self, std::shared_pt
 }
 
 void keeper::retire(const subscription_ptr& what) {
-    std::vector<std::weak_ptr<freed_wait>> waiting;
+    std::vector<std::weak_ptr<detail::completion<void>>> waiting;
     {
         const std::lock_guard lock(mutex_);
         const auto known = all_.find(key(what->stream, what->name));
@@ -167,7 +166,7 @@ void keeper::retire(const subscription_ptr& what) {
         waiting = std::exchange(waiting_, {});
     }
     for (const auto& each : waiting) {
-        if (const auto alive = each.lock()) alive->end();
+        if (const auto alive = each.lock()) alive->complete();
     }
     end_if_done();
 }
@@ -175,7 +174,7 @@ void keeper::retire(const subscription_ptr& what) {
 void keeper::hear(std::string_view what, std::int64_t id) {
     subscription_ptr replaying;
     std::vector<subscription_ptr> restored;
-    std::vector<std::weak_ptr<freed_wait>> waiting;
+    std::vector<std::weak_ptr<detail::completion<void>>> waiting;
     {
         const std::lock_guard lock(mutex_);
         if (what == "free") {
@@ -197,7 +196,7 @@ void keeper::hear(std::string_view what, std::int64_t id) {
     for (const auto& each : restored) each->look_again();
     if (replaying) replaying->replay_parked();
     for (const auto& each : waiting) {
-        if (const auto alive = each.lock()) alive->end();
+        if (const auto alive = each.lock()) alive->complete();
     }
     if (what == "gone") due(std::chrono::steady_clock::now());
 }

@@ -1,9 +1,10 @@
 /// The leases and checkpoints of all subscriptions of a store, in one statement.
 #pragma once
 
-#include "base/asio_calls.hpp"
+#include "async/asio_calls.hpp"
+#include "async/completion.hpp"
+#include "async/retry_pace.hpp"
 #include "base/live_objects.hpp"
-#include "base/retry_pace.hpp"
 #include "subscription/beat_watch.hpp"
 #include "subscription/machinery.hpp"
 #include "subscription/shared_subscription.hpp"
@@ -59,7 +60,6 @@ public:
 
 private:
     using key = std::pair<std::string, std::string>;
-    class freed_wait;
 
     static failure closed_failure();
     static asio::awaitable<result<void>> take(
@@ -90,7 +90,7 @@ private:
     const uuid owner_;
     const std::string owner_text_;
     std::map<key, subscription_ptr> all_;
-    std::vector<std::weak_ptr<freed_wait>> waiting_;
+    std::vector<std::weak_ptr<detail::completion<void>>> waiting_; // for one that others have
     bool closing_ = false;
     std::function<void()> when_closed_;
     std::map<key, beat_watch> watched_; // those that others have

@@ -1,7 +1,7 @@
 /// How long a lease may be trusted, on the owner's own clock.
 #pragma once
 
-#include "base/lease_clock.hpp"
+#include "async/lease_clock.hpp"
 
 #include <algorithm>
 #include <chrono>

@@ -18,36 +18,6 @@ constexpr std::size_t most_kept_along = 2; // times what is wanted
 
 } // namespace
 
-class listening::next_wait final : public detail::operation {
-public:
-    next_wait(std::weak_ptr<listening> owner, std::uint64_t seen) : owner_(std::move(owner)), seen_(seen) {}
-
-    bool was_cancelled = false;
-
-private:
-    void start() override {
-        if (const auto owner = owner_.lock()) {
-            const std::lock_guard lock(owner->mutex_);
-            if (owner->changes_ == seen_) {
-                owner->waiting_ = std::static_pointer_cast<next_wait>(shared_from_this());
-                return;
-            }
-        }
-        if (claim()) finish();
-    }
-    void cancel() noexcept override {
-        if (!claim()) return;
-        was_cancelled = true;
-        finish();
-    }
-    void expire() noexcept override {
-        if (claim()) finish();
-    }
-
-    const std::weak_ptr<listening> owner_;
-    const std::uint64_t seen_;
-};
-
 listening::listening(std::shared_ptr<const machinery> with, listen_options options)
     : options_(std::move(options)), with_(std::move(with)), strand_(with_->executor) {}
 
@@ -55,31 +25,29 @@ listening::~listening() = default;
 
 void listening::end(std::optional<failure> why) {
     std::shared_ptr<const machinery> with;
-    std::shared_ptr<next_wait> waiting;
+    std::shared_ptr<detail::completion<void>> waiting;
     {
         const std::lock_guard lock(mutex_);
         if (std::exchange(ended_, true)) return;
         why_ = std::move(why);
-        ++changes_;
         waiting = std::exchange(waiting_, nullptr);
         with = std::exchange(with_, nullptr);
         strand_.reset();
     }
     if (with) with->feed->detach(this);
-    if (waiting && waiting->claim()) waiting->finish();
+    if (waiting) waiting->complete();
 }
 
 void listening::abandon() noexcept {
-    std::shared_ptr<next_wait> waiting;
+    std::shared_ptr<detail::completion<void>> waiting;
     {
         const std::lock_guard lock(mutex_);
         ended_ = true;
-        ++changes_;
         with_.reset();
         strand_.reset();
         waiting = std::exchange(waiting_, nullptr);
     }
-    if (waiting && waiting->claim()) waiting->finish();
+    if (waiting) waiting->complete();
 }
 
 void listening::on_live(const news& what) {
@@ -170,7 +138,7 @@ void listening::drop_oldest() {
 void listening::take(const event_page& page, std::span<const std::uint32_t> which) {
     event_page chosen = chosen_of(page, which);
     const std::size_t bytes = detail::page::kept_bytes(chosen);
-    std::shared_ptr<next_wait> waiting;
+    std::shared_ptr<detail::completion<void>> waiting;
     {
         const std::lock_guard lock(mutex_);
         if (ended_) return;
@@ -178,10 +146,9 @@ void listening::take(const event_page& page, std::span<const std::uint32_t> whic
         queued_bytes_ += bytes;
         queue_.push_back({std::move(chosen), bytes});
         drop_oldest();
-        ++changes_;
         waiting = std::exchange(waiting_, nullptr);
     }
-    if (waiting && waiting->claim()) waiting->finish();
+    if (waiting) waiting->complete();
 }
 
 asio::awaitable<result<std::optional<event_page>>> listening::next(
@@ -191,7 +158,7 @@ asio::awaitable<result<std::optional<event_page>>> listening::next(
     const auto until = wait ? begun + std::min<milliseconds>(*wait, std::chrono::hours(24 * 365))
                             : std::chrono::steady_clock::time_point::max();
     for (;;) {
-        std::shared_ptr<next_wait> waiting;
+        std::shared_ptr<detail::completion<void>> waiting;
         std::shared_ptr<const machinery> with;
         {
             const std::lock_guard lock(self->mutex_);
@@ -207,12 +174,14 @@ asio::awaitable<result<std::optional<event_page>>> listening::next(
             }
             if (self->ended_ && self->why_) co_return *self->why_;
             if (self->ended_) co_return outcome(std::nullopt);
+            if (self->with_->timers->now() >= until) co_return outcome(event_page());
             with = self->with_;
-            waiting = std::make_shared<next_wait>(self, self->changes_);
+            self->waiting_ = waiting = std::make_shared<detail::completion<void>>("next()");
         }
-        if (std::chrono::steady_clock::now() >= until) co_return outcome(event_page());
-        co_await detail::suspend(waiting, with->timers.get(), until);
-        if (waiting->was_cancelled) co_return failure(errc::cancelled, "next() was cancelled; nothing was taken");
+        auto arriving = detail::completion<void>::wait(waiting, with->timers.get(), until);
+        const auto arrived = co_await std::move(arriving);
+        if (!arrived && arrived.error().code() == errc::cancelled) // nothing was taken
+            co_return arrived.error();
     }
 }
 

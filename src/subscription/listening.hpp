@@ -1,8 +1,8 @@
 /// The inside of an event_listener.
 #pragma once
 
+#include "async/completion.hpp"
 #include "base/live_objects.hpp"
-#include "base/operation.hpp"
 #include "subscription/machinery.hpp"
 
 #include <eventstore/error.hpp>
@@ -39,7 +39,6 @@ public:
     void on_feed_failed(const failure& why) override { end(why); }
 
 private:
-    class next_wait;
     static event_page chosen_of(const event_page& page, std::span<const std::uint32_t> which);
     void take(const event_page& page, std::span<const std::uint32_t> which);
     void drop_oldest(); // with the mutex held
@@ -62,8 +61,7 @@ private:
     std::uint64_t missed_told_ = 0; // before that page
     bool ended_ = false;
     std::optional<failure> why_;
-    std::shared_ptr<next_wait> waiting_;
-    std::uint64_t changes_ = 0;
+    std::shared_ptr<detail::completion<void>> waiting_; // a next()
 };
 
 } // namespace eventstore::delivery

@@ -1,7 +1,7 @@
 /// What subscriptions work with. All of it ends with the store's execution context; subscriptions may outlive that.
 #pragma once
 
-#include "base/deadlines.hpp"
+#include "async/timer_queue.hpp"
 #include "feed/feed.hpp"
 #include "log/reader.hpp"
 #include "log/statements.hpp"
@@ -23,7 +23,7 @@ class keeper;
 
 struct machinery {
     asio::any_io_executor executor;
-    std::shared_ptr<detail::deadlines> timers;
+    std::shared_ptr<detail::timer_queue> timers;
     std::shared_ptr<postgres::pool> pool;
     std::shared_ptr<const log::statements> statements;
     std::shared_ptr<log::reader> reader;

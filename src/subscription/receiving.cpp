@@ -1,5 +1,5 @@
 // What comes into a shared_subscription: live events from the feed, and pages from storage.
-#include "base/retry_pace.hpp"
+#include "async/retry_pace.hpp"
 #include "base/text.hpp"
 #include "log/continuity.hpp"
 #include "log/page.hpp"

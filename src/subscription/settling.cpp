@@ -1,7 +1,6 @@
 // A shared_subscription's lease and checkpoint, as the keeper sees them.
 #include "base/text.hpp"
 #include "subscription/heart.hpp"
-#include "subscription/subscription_waits.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -82,11 +81,7 @@ bool shared_subscription::settle(const settlement& what, settled how, lease_stat
         const bool was_waited_for = state_->announced(what.handed_out);
         if (!was_trusted || was_waited_for || replay_wanted_) todo = changed();
         note_progress(std::chrono::steady_clock::now(), todo);
-        std::erase_if(waiting_for_end_, [&](std::shared_ptr<end_wait>& each) {
-            if (!each->over(*this, each->serial)) return false;
-            todo.over.push_back(std::move(each));
-            return true;
-        });
+        wake_for_stage(todo);
     }
     carry_out(std::move(todo));
     if (what.releases)

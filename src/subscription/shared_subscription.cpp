@@ -2,7 +2,6 @@
 
 #include "base/text.hpp"
 #include "subscription/keeper.hpp"
-#include "subscription/subscription_waits.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 
@@ -157,11 +156,11 @@ asio::awaitable<result<void>> shared_subscription::wait_begun(
     std::shared_ptr<shared_subscription> self, steady_time deadline) {
     const auto with = self->with();
     if (with) {
-        const auto waiting = std::make_shared<end_wait>(
-            self, [](const shared_subscription& which, std::uint64_t) { return which.state_ || which.ended_; },
-            std::uint64_t(0), "subscribing");
-        co_await detail::suspend(waiting, with->timers.get(), deadline);
-        if (!waiting->outcome) co_return waiting->outcome;
+        stage_wait begun{[](const shared_subscription& which, std::uint64_t) { return which.state_ || which.ended_; },
+            0, std::make_shared<detail::completion<void>>("subscribing")};
+        auto waiting = wait_for(self, with, std::move(begun), deadline);
+        const auto waited = co_await std::move(waiting);
+        if (!waited) co_return waited;
     }
     const std::lock_guard lock(self->mutex_);
     if (self->ended_ && !self->state_) co_return self->ended_failure();
@@ -172,11 +171,10 @@ asio::awaitable<result<void>> shared_subscription::wait_retired(
     std::shared_ptr<shared_subscription> self, steady_time deadline) {
     const auto with = self->with();
     if (!with) co_return result<void>();
-    const auto waiting = std::make_shared<end_wait>(
-        self, [](const shared_subscription& which, std::uint64_t) { return which.retired_; }, std::uint64_t(0),
-        "letting go of the subscription");
-    co_await detail::suspend(waiting, with->timers.get(), deadline);
-    co_return waiting->outcome;
+    stage_wait retired{[](const shared_subscription& which, std::uint64_t) { return which.retired_; }, 0,
+        std::make_shared<detail::completion<void>>("letting go of the subscription")};
+    auto waiting = wait_for(self, with, std::move(retired), deadline);
+    co_return co_await std::move(waiting);
 }
 
 asio::awaitable<result<void>> shared_subscription::wait_durable(
@@ -195,14 +193,13 @@ asio::awaitable<result<void>> shared_subscription::wait_durable(
     }
     if (with) {
         self->carry_out(std::move(todo));
-        const auto waiting = std::make_shared<end_wait>(
-            self,
-            [](const shared_subscription& which, std::uint64_t acknowledged) {
-                return which.durable_serial_ >= acknowledged || which.retired_;
-            },
-            serial, "writing the checkpoint");
-        co_await detail::suspend(waiting, with->timers.get(), deadline);
-        if (!waiting->outcome) co_return waiting->outcome;
+        stage_wait durable{[](const shared_subscription& which, std::uint64_t acknowledged) {
+                               return which.durable_serial_ >= acknowledged || which.retired_;
+                           },
+            serial, std::make_shared<detail::completion<void>>("writing the checkpoint")};
+        auto waiting = wait_for(self, with, std::move(durable), deadline);
+        const auto waited = co_await std::move(waiting);
+        if (!waited) co_return waited;
     }
     const std::lock_guard lock(self->mutex_);
     if (self->durable_serial_ < serial) co_return self->ended_failure();
@@ -213,49 +210,57 @@ asio::awaitable<void> shared_subscription::pause_after(std::shared_ptr<shared_su
     std::shared_ptr<const machinery> with, failure why, detail::retry_pace& pace) {
     const auto next = pace.failed(why.code(), std::random_device()());
     if (next.is_news && with->log) with->log(why.message());
-    const auto waiting = std::make_shared<end_wait>(
-        self, [](const shared_subscription& which, std::uint64_t) { return which.ended_; }, std::uint64_t(0),
-        "trying again");
-    co_await detail::suspend(waiting, with->timers.get(), std::chrono::steady_clock::now() + next.pause);
+    stage_wait ended{[](const shared_subscription& which, std::uint64_t) { return which.ended_; }, 0,
+        std::make_shared<detail::completion<void>>("trying again")};
+    auto waiting = wait_for(self, with, std::move(ended), with->timers->now() + next.pause);
+    co_await std::move(waiting);
+}
+
+asio::awaitable<result<void>> shared_subscription::wait_for(std::shared_ptr<shared_subscription> self,
+    std::shared_ptr<const machinery> with, stage_wait stage, steady_time deadline) {
+    const completion reached = stage.reached;
+    {
+        const std::lock_guard lock(self->mutex_);
+        if (stage.is_reached(*self, stage.serial)) co_return result<void>();
+        std::erase_if(self->waiting_for_stage_, [](const stage_wait& each) { return each.reached->is_claimed(); });
+        self->waiting_for_stage_.push_back(std::move(stage));
+    }
+    auto waiting = detail::completion<void>::wait(reached, with->timers.get(), deadline);
+    co_return co_await std::move(waiting);
 }
 
 // ---- changes and what they lead to
 
 shared_subscription::consequences shared_subscription::changed() {
     consequences todo;
-    ++changes_;
     if (!state_ || ended_) return todo;
     todo.wish = state_->wish();
     todo.unpark = state_->take_replayed();
     todo.replays = replays_on();
     if (state_->queued() == 0 || waiting_.empty()) return todo;
-    std::erase_if(waiting_, [&](std::shared_ptr<next_wait>& each) {
-        if (each->is_claimed()) return true;
-        if (state_->is_busy(each->who)) return false;
-        todo.awake.push_back(std::move(each));
+    std::erase_if(waiting_, [&](next_wait& each) {
+        if (state_->is_busy(each.who)) return false;
+        todo.awake.push_back(std::move(each.woken));
         return true;
     });
     return todo;
 }
 
 void shared_subscription::wake_all(consequences& todo) {
-    ++changes_;
-    std::ranges::move(waiting_, std::back_inserter(todo.awake));
-    waiting_.clear();
-    std::erase_if(waiting_for_end_, [&](std::shared_ptr<end_wait>& each) {
-        if (!each->over(*this, each->serial)) return false;
-        todo.over.push_back(std::move(each));
+    for (next_wait& each : std::exchange(waiting_, {})) todo.awake.push_back(std::move(each.woken));
+    wake_for_stage(todo);
+}
+
+void shared_subscription::wake_for_stage(consequences& todo) {
+    std::erase_if(waiting_for_stage_, [&](stage_wait& each) {
+        if (!each.is_reached(*this, each.serial)) return false;
+        todo.awake.push_back(std::move(each.reached));
         return true;
     });
 }
 
 void shared_subscription::carry_out(consequences what) {
-    for (const auto& each : what.awake) {
-        if (each->claim()) each->finish();
-    }
-    for (const auto& each : what.over) {
-        if (each->claim()) each->finish();
-    }
+    for (const completion& each : what.awake) each->complete();
     if (what.wish) read(*what.wish);
     if (!what.due && what.unpark.empty() && !what.replays) return;
     const auto with = this->with();

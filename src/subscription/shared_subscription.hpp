@@ -1,10 +1,10 @@
 /// A subscription that this process has: its events, its consumers, its lease.
 #pragma once
 
-#include "base/asio_calls.hpp"
+#include "async/asio_calls.hpp"
+#include "async/completion.hpp"
+#include "async/retry_pace.hpp"
 #include "base/live_objects.hpp"
-#include "base/operation.hpp"
-#include "base/retry_pace.hpp"
 #include "subscription/event_filter.hpp"
 #include "subscription/lease_state.hpp"
 #include "subscription/machinery.hpp"
@@ -133,15 +133,20 @@ public:
     void on_feed_failed(const failure& why) override;
 
 private:
-    class next_wait;
-    class end_wait;
-    friend class next_wait;
-
+    using completion = std::shared_ptr<detail::completion<void>>;
+    struct next_wait {
+        consumer_id who = 0;
+        completion woken;
+    };
+    struct stage_wait {
+        bool (*is_reached)(const shared_subscription&, std::uint64_t serial);
+        std::uint64_t serial = 0;
+        completion reached;
+    };
     /// What a change leads to, done once the mutex is free.
     struct consequences {
         std::optional<subscription_state::page_wish> wish;
-        std::vector<std::shared_ptr<next_wait>> awake;
-        std::vector<std::shared_ptr<end_wait>> over;
+        std::vector<completion> awake;
         std::optional<steady_time> due; // earlier than the keeper knows
         std::vector<std::int64_t> unpark;
         bool replays = false; // there is room for parked events
@@ -150,6 +155,10 @@ private:
     EVENTSTORE_NOT_INTO_COROUTINES void carry_out(consequences what);
     void note_progress(steady_time now, consequences& todo);
     void wake_all(consequences& todo);
+    void wake_for_stage(consequences& todo); // with the mutex held
+    /// Waits for a stage of its life: at most until the deadline, and not at all if it is there.
+    static asio::awaitable<result<void>> wait_for(std::shared_ptr<shared_subscription> self,
+        std::shared_ptr<const machinery> with, stage_wait stage, steady_time deadline);
 
     /// Waits, if it does not end meanwhile, before something that has failed is tried again; logs each cause once.
     static asio::awaitable<void> pause_after(std::shared_ptr<shared_subscription> self,
@@ -199,9 +208,8 @@ private:
     std::int32_t timeline_ = 0;  // the history that everything received is part of
     place seen_at_;              // the last place of which the event may be known
     std::optional<uuid> seen_event_;
-    std::uint64_t changes_ = 0; // so that no change is overlooked between a look and a wait
-    std::vector<std::shared_ptr<next_wait>> waiting_;
-    std::vector<std::shared_ptr<end_wait>> waiting_for_end_;
+    std::vector<next_wait> waiting_;
+    std::vector<stage_wait> waiting_for_stage_;
     std::size_t posted_ = 0;           // live batches on their way to the handlers
     std::optional<place> live_missed_; // those behind it, which were too many
     std::size_t posted_bytes_ = 0;     // of the pages that they keep

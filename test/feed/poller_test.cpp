@@ -34,7 +34,7 @@ private:
     template <class Body>
     asio::awaitable<void> work(const Body& body) {
         const asio::any_io_executor executor = co_await asio::this_coro::executor;
-        const auto timers = std::make_shared<es::detail::deadlines>(executor);
+        const auto timers = std::make_shared<es::detail::timer_queue>(executor);
         const auto pool = std::make_shared<es::postgres::pool>(options(), executor, timers);
         co_await body(pool, std::make_shared<poller>(executor, timers, pool, 20s));
         bool is_closed = false;

@@ -76,7 +76,7 @@ class pool_of_one {
 public:
     pool_of_one(const std::string& url, asio::any_io_executor executor, bool is_pooled = false)
         : all(std::make_shared<pool>(es::store_options(url).pool_size(1).pooled(is_pooled), executor,
-              std::make_shared<es::detail::deadlines>(executor))) {}
+              std::make_shared<es::detail::timer_queue>(executor))) {}
 
     asio::awaitable<void> prepare() const {
         for (const kind each : {kind::read, kind::write}) {

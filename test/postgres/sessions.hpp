@@ -86,7 +86,7 @@ public:
     }
 
     pool_ptr make(const asio::any_io_executor& executor, std::size_t size) const {
-        const auto timers = std::make_shared<eventstore::detail::deadlines>(executor);
+        const auto timers = std::make_shared<eventstore::detail::timer_queue>(executor);
         return std::make_shared<session_pool>(options().pool_size(size), executor, timers);
     }
 

@@ -1,7 +1,7 @@
 // An operation for tests: it remembers who ended it, and how often it was asked to end.
 #pragma once
 
-#include "base/operation.hpp"
+#include "async/operation.hpp"
 
 #include <atomic>
 #include <chrono>

@@ -1,7 +1,7 @@
 /// Calls that block (name look-ups, files), kept away from the threads of an io_context.
 #pragma once
 
-#include "base/asio_calls.hpp"
+#include "async/asio_calls.hpp"
 #include "base/home_process.hpp"
 
 #include <boost/asio/any_io_executor.hpp>

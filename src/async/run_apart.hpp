@@ -1,7 +1,7 @@
 /// Work on another executor, which its caller may stop waiting for.
 #pragma once
 
-#include "base/operation.hpp"
+#include "async/operation.hpp"
 
 #include <eventstore/error.hpp>
 

@@ -1,7 +1,7 @@
-#include "base/operation.hpp"
+#include "async/operation.hpp"
 
-#include "base/deadlines.hpp"
-#include "base/probe_operation.hpp"
+#include "async/probe_operation.hpp"
+#include "async/timer_queue.hpp"
 #include "support/coroutines.hpp"
 #include "support/stepping.hpp"
 
@@ -20,14 +20,14 @@
 
 using namespace std::chrono_literals;
 using namespace eventstore::test;
-using eventstore::detail::deadlines;
 using eventstore::detail::live_objects;
 using eventstore::detail::steady_time;
 using eventstore::detail::suspend;
+using eventstore::detail::timer_queue;
 
 namespace {
 
-asio::awaitable<void> wait_for(std::shared_ptr<probe> what, deadlines* timers, steady_time deadline) {
+asio::awaitable<void> wait_for(std::shared_ptr<probe> what, timer_queue* timers, steady_time deadline) {
     co_await suspend(what, timers, deadline);
 }
 
@@ -171,7 +171,7 @@ BOOST_AUTO_TEST_CASE(a_cancellation_after_the_end_reaches_nobody) {
 
 BOOST_AUTO_TEST_CASE(an_operation_whose_time_is_over_expires) {
     asio::io_context context(1);
-    const auto timers = std::make_shared<deadlines>(context.get_executor());
+    const auto timers = std::make_shared<timer_queue>(context.get_executor());
     const auto what = std::make_shared<probe>();
     const auto deadline = std::chrono::steady_clock::now() + 5ms;
     started<void> caller(context.get_executor(), wait_for(what, timers.get(), deadline));
@@ -184,7 +184,7 @@ BOOST_AUTO_TEST_CASE(an_operation_whose_time_is_over_expires) {
 
 BOOST_AUTO_TEST_CASE(an_operation_that_ends_in_time_does_not_expire) {
     asio::io_context context(1);
-    const auto timers = std::make_shared<deadlines>(context.get_executor());
+    const auto timers = std::make_shared<timer_queue>(context.get_executor());
     const auto what = std::make_shared<probe>();
     started<void> caller(
         context.get_executor(), wait_for(what, timers.get(), std::chrono::steady_clock::now() + std::chrono::hours(1)));
@@ -206,7 +206,7 @@ BOOST_AUTO_TEST_CASE(whoever_comes_first_ends_it_and_nobody_else_does) {
         asio::io_context context(2);
         std::vector<asio::strand<asio::any_io_executor>> strands;
         std::vector<asio::cancellation_signal> signals(count); // they hold executors of the context
-        const auto timers = std::make_shared<deadlines>(context.get_executor());
+        const auto timers = std::make_shared<timer_queue>(context.get_executor());
         for (std::size_t i = 0; i < count; ++i) {
             operations[i] = std::make_shared<probe>();
             operations[i]->on_start = [&begun, i](probe&) { begun[i] = true; };
@@ -278,7 +278,7 @@ BOOST_AUTO_TEST_CASE(a_context_that_goes_with_a_caller_about_to_go_on_leaks_noth
     const long before = live_objects();
     {
         asio::io_context context(1);
-        const auto timers = std::make_shared<deadlines>(context.get_executor());
+        const auto timers = std::make_shared<timer_queue>(context.get_executor());
         const auto what = std::make_shared<probe>();
         asio::co_spawn(context, wait_for(what, timers.get(), no_deadline), asio::detached);
         context.poll();
@@ -291,7 +291,7 @@ BOOST_AUTO_TEST_CASE(a_context_that_goes_with_deadlines_pending_leaks_nothing) {
     const long before = live_objects();
     {
         asio::io_context context(1);
-        const auto timers = std::make_shared<deadlines>(context.get_executor());
+        const auto timers = std::make_shared<timer_queue>(context.get_executor());
         const auto soon = std::chrono::steady_clock::now() + std::chrono::hours(1);
         for (int i = 0; i < 100; ++i)
             asio::co_spawn(context, wait_for(std::make_shared<probe>(), timers.get(), soon), asio::detached);
@@ -304,7 +304,7 @@ BOOST_AUTO_TEST_CASE(a_context_that_goes_with_deadlines_pending_leaks_nothing) {
 BOOST_AUTO_TEST_CASE(a_caller_on_another_context_than_the_timers_may_go_first) {
     const long before = live_objects();
     asio::io_context own(1);
-    const auto timers = std::make_shared<deadlines>(own.get_executor());
+    const auto timers = std::make_shared<timer_queue>(own.get_executor());
     {
         asio::io_context callers(1);
         const auto soon = std::chrono::steady_clock::now() + std::chrono::hours(1);
@@ -322,7 +322,7 @@ BOOST_AUTO_TEST_CASE(an_operation_that_nobody_waits_for_may_be_dropped) {
     const long before = live_objects();
     {
         asio::io_context context(1);
-        const auto timers = std::make_shared<deadlines>(context.get_executor());
+        const auto timers = std::make_shared<timer_queue>(context.get_executor());
         const auto what = std::make_shared<probe>();
         BOOST_TEST(what->waiting_in() == nullptr);
         what->watch(*timers, std::chrono::steady_clock::now() + std::chrono::hours(1));

@@ -1,4 +1,4 @@
-#include "base/blocking_calls.hpp"
+#include "async/blocking_calls.hpp"
 
 #include "support/coroutines.hpp"
 #include "support/stepping.hpp"

@@ -1,6 +1,6 @@
 // The clock of leases: it goes on while the machine sleeps.
 
-#include "base/lease_clock.hpp"
+#include "async/lease_clock.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -1,6 +1,4 @@
-#include "base/operation.hpp"
-
-#include "base/deadlines.hpp"
+#include "async/operation.hpp"
 
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/async_result.hpp>
@@ -46,7 +44,7 @@ public:
             const std::lock_guard lock(mutex_);
             for (auto each = waiting_.begin(); each != waiting_.end();) {
                 // Null where its last owner is just letting go of it; then that one unlinks it.
-                auto owned = each->weak_from_this().lock();
+                auto owned = std::static_pointer_cast<operation>(each->weak_from_this().lock());
                 if (!owned) {
                     ++each;
                     continue;
@@ -105,22 +103,23 @@ private:
 };
 
 operation::~operation() {
-    // Dropped by a queue that went with its store, and never finished.
-    if (deadline_hook.is_linked()) deadlines_->remove(*this);
-    if (service_hook.is_linked()) service_->remove(*this);
+    if (service_hook.is_linked()) service_->remove(*this); // dropped by a queue that went with its store
 }
 
 void operation::finish() noexcept {
-    if (deadlines_) std::exchange(deadlines_, nullptr)->remove(*this);
-    if (service_) service_->remove(*this);
-    // Last: once the caller goes on, what this refers to may go.
-    if (auto* const waiting = resumption_.release()) waiting->post();
+    if (stage_.exchange(stage::finished, std::memory_order_acq_rel) == stage::suspended) resume();
 }
 
-bool operation::watch(deadlines& timers, steady_time deadline) {
-    deadline_ = deadline;
-    deadlines_ = timers.shared_from_this();
-    return timers.add(*this);
+void operation::suspended() noexcept {
+    stage expected = stage::begun;
+    if (!stage_.compare_exchange_strong(expected, stage::suspended, std::memory_order_acq_rel)) resume();
+}
+
+void operation::resume() noexcept {
+    unwatch();
+    service_->remove(*this);
+    // Last: once the caller goes on, what this refers to may go.
+    if (auto* const waiting = resumption_.release()) waiting->post();
 }
 
 void operation::abandon_all_in(asio::execution_context& context) {
@@ -129,14 +128,14 @@ void operation::abandon_all_in(asio::execution_context& context) {
 
 void operation::abandon() noexcept {
     if (!claim()) return; // its result is on the way: the context destroys what was posted
-    if (deadlines_) std::exchange(deadlines_, nullptr)->remove(*this);
+    unwatch();
     resumption_.reset();
 }
 
-asio::awaitable<void> suspend(std::shared_ptr<operation> what, deadlines* timers, steady_time deadline) {
+asio::awaitable<void> suspend(std::shared_ptr<operation> what, timer_queue* timers, steady_time deadline) {
     return asio::async_initiate<const asio::use_awaitable_t<>, void()>(
         [argument = std::move(what), timers, deadline](auto handler) mutable {
-            // The caller may be resumed, and this object gone, before start() returns: everything is kept here.
+            // The caller may be resumed, and this object gone, before this returns: everything is kept here.
             const auto pending = std::move(argument);
             auto* const clock = timers;
             const steady_time until = deadline;
@@ -155,6 +154,7 @@ asio::awaitable<void> suspend(std::shared_ptr<operation> what, deadlines* timers
             const bool is_closed = clock && !pending->watch(*clock, until);
             pending->start();
             if (is_closed) pending->close(); // whatever start() has given it to
+            pending->suspended();
         },
         asio::use_awaitable);
 }

@@ -1,4 +1,4 @@
-#include "base/backoff.hpp"
+#include "async/backoff.hpp"
 
 #include <boost/test/unit_test.hpp>
 

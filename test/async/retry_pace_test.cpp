@@ -1,4 +1,4 @@
-#include "base/retry_pace.hpp"
+#include "async/retry_pace.hpp"
 
 #include <boost/test/unit_test.hpp>
 

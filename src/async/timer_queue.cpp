@@ -1,17 +1,31 @@
-#include "base/deadlines.hpp"
+#include "async/timer_queue.hpp"
 
 #include <boost/asio/post.hpp>
 
 #include <utility>
-#include <vector>
 
 namespace eventstore::detail {
 
-deadlines::deadlines(const asio::any_io_executor& executor) : strand_(asio::make_strand(executor)), timer_(*strand_) {}
+bool timed::watch(timer_queue& queue, steady_time deadline) {
+    deadline_ = deadline;
+    queue_ = queue.shared_from_this();
+    return queue.add(*this);
+}
 
-deadlines::~deadlines() { pending_.clear(); }
+void timed::unwatch() noexcept {
+    if (queue_) std::exchange(queue_, nullptr)->remove(*this);
+}
 
-bool deadlines::add(operation& what) {
+timed::~timed() {
+    if (queue_hook.is_linked()) queue_->remove(*this); // dropped by a queue that went with its store
+}
+
+timer_queue::timer_queue(const asio::any_io_executor& executor, std::shared_ptr<clock> time)
+    : clock_(std::move(time)), strand_(asio::make_strand(executor)), alarm_(clock_->make_alarm(*strand_)) {}
+
+timer_queue::~timer_queue() { pending_.clear(); }
+
+bool timer_queue::add(timed& what) {
     const std::lock_guard lock(mutex_);
     if (is_abandoned_) return false;
     const auto place = pending_.insert(what);
@@ -19,28 +33,28 @@ bool deadlines::add(operation& what) {
     return true;
 }
 
-void deadlines::remove(operation& what) noexcept {
+void timer_queue::remove(timed& what) noexcept {
     const std::lock_guard lock(mutex_);
-    if (!what.deadline_hook.is_linked()) return;
+    if (!what.queue_hook.is_linked()) return;
     pending_.erase(pending_.iterator_to(what));
-    if (pending_.empty()) arm_soon(); // to stop the timer
+    if (pending_.empty()) arm_soon(); // to stop the alarm
 }
 
-void deadlines::abandon() noexcept {
-    std::vector<std::shared_ptr<operation>> left;
+void timer_queue::abandon() noexcept {
+    std::vector<std::shared_ptr<timed>> left;
     {
         const std::lock_guard lock(mutex_);
         is_abandoned_ = true;
-        timer_.reset();
+        alarm_.reset();
         strand_.reset();
-        left = take_while([](const operation&) { return true; });
+        left = take_while([](const timed&) { return true; });
     }
     for (const auto& each : left) each->close();
 }
 
 template <class Condition>
-std::vector<std::shared_ptr<operation>> deadlines::take_while(Condition is_wanted) {
-    std::vector<std::shared_ptr<operation>> taken;
+std::vector<std::shared_ptr<timed>> timer_queue::take_while(Condition is_wanted) {
+    std::vector<std::shared_ptr<timed>> taken;
     for (auto each = pending_.begin(); each != pending_.end() && is_wanted(*each);) {
         // Null where its last owner is just letting go of it; then that one unlinks it.
         auto owned = each->weak_from_this().lock();
@@ -54,13 +68,13 @@ std::vector<std::shared_ptr<operation>> deadlines::take_while(Condition is_wante
     return taken;
 }
 
-void deadlines::arm_soon() {
+void timer_queue::arm_soon() {
     if (arming_ || !strand_) return;
     arming_ = true;
     asio::post(*strand_, [self = shared_from_this()] { self->arm(); });
 }
 
-void deadlines::arm() {
+void timer_queue::arm() {
     steady_time next = steady_time::max();
     {
         const std::lock_guard lock(mutex_);
@@ -68,10 +82,10 @@ void deadlines::arm() {
         if (!pending_.empty()) next = pending_.begin()->deadline();
     }
     if (next == steady_time::max()) {
-        // Callers that come back at once find the timer still running: it is stopped a moment later.
+        // Callers that come back at once find the alarm still set: it is stopped a moment later.
         if (std::exchange(is_idle_, true)) {
             armed_for_ = next;
-            timer_->cancel();
+            alarm_->stop();
         } else {
             const std::lock_guard lock(mutex_);
             arm_soon();
@@ -79,23 +93,20 @@ void deadlines::arm() {
         return;
     }
     is_idle_ = false;
-    if (next >= armed_for_) // fires early, finds nothing due, and is armed again
+    if (next >= armed_for_) // rings early, finds nothing due, and is set again
         return;
     armed_for_ = next;
-    timer_->expires_at(next);
-    timer_->async_wait([weak = weak_from_this()](const boost::system::error_code& ec) {
-        const auto self = weak.lock();
-        if (!ec && self) self->expire_due();
+    alarm_->set(next, [weak = weak_from_this()] {
+        if (const auto self = weak.lock()) self->expire_due();
     });
 }
 
-void deadlines::expire_due() {
+void timer_queue::expire_due() {
     armed_for_ = steady_time::max();
-    std::vector<std::shared_ptr<operation>> due;
+    std::vector<std::shared_ptr<timed>> due;
     {
         const std::lock_guard lock(mutex_);
-        const auto now = std::chrono::steady_clock::now();
-        due = take_while([&](const operation& each) { return each.deadline() <= now; });
+        due = take_while([now = now()](const timed& each) { return each.deadline() <= now; });
     }
     for (const auto& each : due) each->expire();
     arm();

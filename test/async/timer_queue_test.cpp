@@ -1,6 +1,4 @@
-#include "base/deadlines.hpp"
-
-#include "base/probe_operation.hpp"
+#include "async/timer_queue.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -9,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <random>
 #include <thread>
@@ -16,16 +15,49 @@
 
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
-using namespace eventstore::test;
-using eventstore::detail::deadlines;
+using eventstore::detail::timed;
 using eventstore::detail::steady_time;
+using eventstore::detail::timer_queue;
 using std::chrono::steady_clock;
 
 namespace {
 
+enum class ending { none, result, closed, expired };
+constexpr auto no_deadline = steady_time::max();
+
+/// Remembers who ended it, and how often it has expired.
+class probe final : public timed {
+public:
+    /// Ends it, unless it has ended. True if this call did.
+    bool end(ending why) {
+        if (is_over_.exchange(true)) return false;
+        how = why;
+        ended_at = steady_clock::now();
+        unwatch();
+        return true;
+    }
+    bool is_over() const { return is_over_; }
+
+    std::function<void(probe&)> on_expire;
+    std::atomic<int> expiries{0};
+
+    // For whoever knows that it has ended.
+    ending how = ending::none;
+    steady_time ended_at{};
+
+private:
+    void expire() noexcept override {
+        ++expiries;
+        if (end(ending::expired) && on_expire) on_expire(*this);
+    }
+    void close() noexcept override { end(ending::closed); }
+
+    std::atomic<bool> is_over_{false};
+};
+
 struct fixture {
     asio::io_context context{1};
-    std::shared_ptr<deadlines> timers = std::make_shared<deadlines>(context.get_executor());
+    std::shared_ptr<timer_queue> timers = std::make_shared<timer_queue>(context.get_executor());
 
     std::shared_ptr<probe> watched(steady_time deadline) {
         auto what = std::make_shared<probe>();
@@ -43,9 +75,9 @@ struct fixture {
 
 } // namespace
 
-BOOST_FIXTURE_TEST_SUITE(deadlines_test, fixture)
+BOOST_FIXTURE_TEST_SUITE(timer_queue_test, fixture)
 
-BOOST_AUTO_TEST_CASE(an_operation_expires_at_its_deadline_and_not_before) {
+BOOST_AUTO_TEST_CASE(what_is_watched_expires_at_its_deadline_and_not_before) {
     const auto deadline = steady_clock::now() + 10ms;
     const auto what = watched(deadline);
     context.poll();
@@ -73,7 +105,7 @@ BOOST_AUTO_TEST_CASE(an_operation_that_has_ended_does_not_expire) {
     BOOST_TEST(other->expiries == 1);
 }
 
-BOOST_AUTO_TEST_CASE(no_timer_runs_while_no_operation_is_pending) {
+BOOST_AUTO_TEST_CASE(no_alarm_is_set_while_nothing_is_pending) {
     const auto first = watched(steady_clock::now() + 1h);
     const auto second = watched(steady_clock::now() + 2h);
     context.poll();
@@ -161,12 +193,12 @@ BOOST_AUTO_TEST_CASE(what_is_pending_is_closed_when_the_context_goes) {
     const auto what = watched(steady_clock::now() + 1h);
     context.poll();
     timers->abandon();
-    BOOST_TEST((what->how == ending::cancelled));
+    BOOST_TEST((what->how == ending::closed));
     const auto late = watched(steady_clock::now());
     timers.reset();
     context.poll();
     BOOST_TEST(context.stopped());
-    BOOST_TEST(!late->is_claimed()); // which nobody may begin any more
+    BOOST_TEST(!late->is_over()); // which nobody may begin any more
 }
 
 BOOST_AUTO_TEST_CASE(many_operations_expire_in_the_order_of_their_deadlines) {
@@ -233,7 +265,7 @@ BOOST_AUTO_TEST_CASE(threads_may_begin_and_end_operations_while_others_expire) {
     std::size_t expired = 0;
     for (const auto& own : begun)
         for (const auto& each : own) {
-            BOOST_TEST(each->is_claimed());
+            BOOST_TEST(each->is_over());
             BOOST_TEST((each->how != ending::none));
             BOOST_TEST((each->how == ending::result || each->ended_at >= each->deadline()));
             expired += each->how == ending::expired ? 1 : 0;

@@ -1,0 +1,42 @@
+#include "async/clock.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+
+#include <utility>
+
+namespace eventstore::detail {
+
+namespace {
+
+class machine_alarm final : public alarm {
+public:
+    explicit machine_alarm(const asio::any_io_executor& where) : timer_(where) {}
+
+    void set(steady_time when, std::function<void()> ring) override {
+        timer_.expires_at(when);
+        timer_.async_wait([ring = std::move(ring)](const boost::system::error_code& stopped) {
+            if (!stopped) ring();
+        });
+    }
+    void stop() override { timer_.cancel(); }
+
+private:
+    asio::steady_timer timer_;
+};
+
+class machine_clock final : public clock {
+public:
+    steady_time now() const noexcept override { return std::chrono::steady_clock::now(); }
+    std::unique_ptr<alarm> make_alarm(const asio::any_io_executor& where) override {
+        return std::make_unique<machine_alarm>(where);
+    }
+};
+
+} // namespace
+
+std::shared_ptr<clock> clock::of_machine() {
+    static const auto one = std::make_shared<machine_clock>();
+    return one;
+}
+
+} // namespace eventstore::detail
