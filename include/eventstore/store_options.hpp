@@ -108,8 +108,8 @@ public:
     store_options&& session_url(std::string value) && { return std::move(session_url(std::move(value))); }
 
     /// Told what the store does behind its callers' backs: notices of the server, lost connections, retries; a line
-    /// each, never with a password. Called on the store's executor: by several threads at once, where several run it.
-    /// It must not throw.
+    /// each, never with a password. What fails again and again is told the first time, the 10th, the 100th, and so on.
+    /// Called on the store's executor, once at a time; it must not throw.
     template <handler_for<void(std::string_view)> Handler>
     store_options& on_log(Handler&& handler) & {
         log_ = std::forward<Handler>(handler);

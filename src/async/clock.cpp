@@ -26,7 +26,7 @@ private:
 
 class machine_clock final : public clock {
 public:
-    steady_time now() const noexcept override { return std::chrono::steady_clock::now(); }
+    steady_time now() const noexcept override { return machine_time(); }
     std::unique_ptr<alarm> make_alarm(const asio::any_io_executor& where) override {
         return std::make_unique<machine_alarm>(where);
     }

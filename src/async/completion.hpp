@@ -24,15 +24,10 @@ public:
     /// False if it was decided before.
     bool decide(result<T> how) noexcept {
         if (!claim()) return false;
-        outcome_ = std::move(how);
-        finish();
+        settle(std::move(how));
         return true;
     }
-    bool complete() noexcept
-        requires std::is_void_v<T>
-    {
-        return decide(result<void>());
-    }
+    bool complete() noexcept requires std::is_void_v<T> { return decide(result<void>()); }
     bool fail(failure why) noexcept { return decide(std::move(why)); }
 
     /// Once; `timers` may be null if there is no deadline.
@@ -43,6 +38,11 @@ public:
     }
 
 protected:
+    /// For the claimer.
+    void settle(result<T> how) noexcept {
+        outcome_ = std::move(how);
+        finish();
+    }
     const std::string& doing() const noexcept { return doing_; }
 
     void cancel() noexcept override { fail(failure(errc::cancelled, message(doing_, " was cancelled"))); }

@@ -19,7 +19,8 @@ bool latch::is_open() const {
     return is_open_;
 }
 
-asio::awaitable<result<void>> latch::wait(std::shared_ptr<latch> self, std::string doing) {
+asio::awaitable<result<void>> latch::wait(
+    std::shared_ptr<latch> self, std::string doing, timer_queue* timers, steady_time deadline) {
     const auto opened = std::make_shared<completion<void>>(std::move(doing));
     {
         const std::lock_guard lock(self->mutex_);
@@ -27,7 +28,7 @@ asio::awaitable<result<void>> latch::wait(std::shared_ptr<latch> self, std::stri
         std::erase_if(self->waiting_, [](const auto& each) { return each->is_claimed(); }); // cancelled ones
         self->waiting_.push_back(opened);
     }
-    auto waiting = completion<void>::wait(opened);
+    auto waiting = completion<void>::wait(opened, timers, deadline);
     co_return co_await std::move(waiting);
 }
 

@@ -16,8 +16,9 @@ public:
     void open();
     bool is_open() const;
 
-    /// Returns when it is open; cancelled, earlier, with that failure.
-    static asio::awaitable<result<void>> wait(std::shared_ptr<latch> self, std::string doing);
+    /// Returns when it is open; cancelled, or at the deadline, earlier, with that failure.
+    static asio::awaitable<result<void>> wait(std::shared_ptr<latch> self, std::string doing,
+        timer_queue* timers = nullptr, steady_time deadline = steady_time::max());
 
 private:
     mutable std::mutex mutex_;

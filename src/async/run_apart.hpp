@@ -1,7 +1,7 @@
 /// Work on another executor, which its caller may stop waiting for.
 #pragma once
 
-#include "async/operation.hpp"
+#include "async/completion.hpp"
 
 #include <eventstore/error.hpp>
 
@@ -56,35 +56,22 @@ private:
 
 /// What a caller of run_apart waits for.
 template <class T, class Executor>
-class apart final : public operation {
+class apart final : public completion<T> {
 public:
     apart(Executor where, asio::awaitable<result<T>> work, std::string doing)
-        : where_(std::move(where)), work_(std::move(work)), doing_(std::move(doing)) {}
-
-    result<T> outcome{failure()};
+        : completion<T>(std::move(doing)), where_(std::move(where)), work_(std::move(work)) {}
 
 private:
     void start() override {
-        auto self = std::static_pointer_cast<apart>(shared_from_this());
-        auto then = [self](result<T> value) {
-            if (!self->claim()) return;
-            self->outcome = std::move(value);
-            self->finish();
-        };
+        auto then = [self = std::static_pointer_cast<apart>(this->shared_from_this())](
+                        result<T> value) { self->decide(std::move(value)); };
         // Not kept in here, where the executor would outlive its context.
         const auto where = std::move(*std::exchange(where_, std::nullopt));
-        asio::co_spawn(where, std::move(work_), apart_handler<T, decltype(then)>(doing_, std::move(then)));
+        asio::co_spawn(where, std::move(work_), apart_handler<T, decltype(then)>(this->doing(), std::move(then)));
     }
-    void cancel() noexcept override {
-        if (!claim()) return;
-        outcome = failure(errc::cancelled, doing_ + " was cancelled");
-        finish();
-    }
-    void expire() noexcept override {}
 
     std::optional<Executor> where_;
     asio::awaitable<result<T>> work_;
-    const std::string doing_;
 };
 
 /// Runs `work` on `where` and returns what it does. Cancelled, it returns at once, and the work goes on by itself.
@@ -94,8 +81,8 @@ private:
 template <class T, class Executor>
 asio::awaitable<result<T>> run_apart(Executor where, asio::awaitable<result<T>> work, std::string doing) {
     const auto waiting = std::make_shared<apart<T, Executor>>(std::move(where), std::move(work), std::move(doing));
-    co_await suspend(waiting, nullptr, steady_time::max());
-    co_return std::move(waiting->outcome);
+    auto working = completion<T>::wait(waiting);
+    co_return co_await std::move(working);
 }
 
 } // namespace eventstore::detail

@@ -101,6 +101,27 @@ void timer_queue::arm() {
     });
 }
 
+namespace {
+
+class timed_call final : public timed {
+public:
+    explicit timed_call(std::function<void()> what) : what_(std::move(what)) {}
+
+private:
+    void expire() noexcept override { what_(); }
+    void close() noexcept override {}
+
+    const std::function<void()> what_;
+};
+
+} // namespace
+
+std::shared_ptr<timed> call_at(timer_queue& timers, steady_time when, std::function<void()> what) {
+    auto call = std::make_shared<timed_call>(std::move(what));
+    call->watch(timers, when);
+    return call;
+}
+
 void timer_queue::expire_due() {
     armed_for_ = steady_time::max();
     std::vector<std::shared_ptr<timed>> due;

@@ -7,6 +7,7 @@
 #include <boost/intrusive/set.hpp>
 #include <boost/intrusive/set_hook.hpp>
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -56,6 +57,7 @@ public:
     ~timer_queue();
 
     steady_time now() const noexcept { return clock_->now(); }
+    const std::shared_ptr<clock>& time() const noexcept { return clock_; }
 
     /// The context of the alarm is going: nothing expires any more, and what is pending is closed.
     void abandon() noexcept;
@@ -90,5 +92,8 @@ private:
     bool arming_ = false; // an arm() is posted
     bool is_abandoned_ = false;
 };
+
+/// Has `what` called once, at that time, on any thread; not if what is returned goes before.
+std::shared_ptr<timed> call_at(timer_queue& timers, steady_time when, std::function<void()> what);
 
 } // namespace eventstore::detail

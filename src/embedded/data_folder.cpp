@@ -1,5 +1,6 @@
 #include "embedded/data_folder.hpp"
 
+#include "async/clock.hpp"
 #include "embedded/folder_path.hpp"
 #include "embedded/small_file.hpp"
 #include "embedded/start_failure.hpp"
@@ -133,10 +134,10 @@ descriptor open_data_folder(const fs::path& folder, const server_user& user) {
 }
 
 void lock_data_folder(const fs::path& folder, const descriptor& opened, std::stop_token stop) {
-    const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+    const auto patience = detail::machine_time() + std::chrono::seconds(2);
     while (::flock(opened.get(), LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK && errno != EINTR) break; // a file system without locks: postmaster.pid has to do
-        if (std::chrono::steady_clock::now() > patience || stop.stop_requested()) {
+        if (detail::machine_time() > patience || stop.stop_requested()) {
             const long pid = pid_in(opened);
             fail("the data folder ", quoted(folder), " is in use by another server",
                 pid > 0 ? " (process " + std::to_string(pid) + ")" : std::string(),

@@ -1,5 +1,6 @@
 #include "embedded/embedded_server.hpp"
 
+#include "async/clock.hpp"
 #include "embedded/readiness.hpp"
 #include "embedded/small_file.hpp"
 #include "embedded/start_failure.hpp"
@@ -55,7 +56,7 @@ embedded_server::embedded_server(const embedded_postgres_options& options, std::
       log_(embedded::make_nameless_file()),
       start_timeout_(options.start_timeout()),
       watchdog_(plan_, log_, false) {
-    const auto deadline = std::chrono::steady_clock::now() + start_timeout_;
+    const auto deadline = detail::machine_time() + start_timeout_;
     watchdog_.begin();
     wait_until_ready(deadline, stop);
     embedded::make_database(plan_.administration_url, options.database());
@@ -76,7 +77,7 @@ void embedded_server::restart(embedded_postgres::shutdown how) try {
     watchdog_.end(how == embedded_postgres::shutdown::fast ? "fast keep\n" : "immediate keep\n");
     watchdog_ = std::move(next);
     watchdog_.begin();
-    wait_until_ready(std::chrono::steady_clock::now() + start_timeout_, {});
+    wait_until_ready(detail::machine_time() + start_timeout_, {});
 } catch (const std::system_error& e) {
     end({});
     embedded::fail("the embedded PostgreSQL cannot be started again: ", e.what());
@@ -91,7 +92,7 @@ void embedded_server::wait_until_ready(
         if (!watchdog_.server_lives(milliseconds(3))) fail_with_log("ended while it was starting");
         if (stop.stop_requested())
             throw error(failure(errc::cancelled, "the start of the embedded PostgreSQL was cancelled"));
-        if (std::chrono::steady_clock::now() >= deadline)
+        if (detail::machine_time() >= deadline)
             fail_with_log("did not take connections within " + std::to_string(start_timeout_.count()) +
                 " ms; give it more time with the option `start_timeout`");
     }

@@ -1,5 +1,6 @@
 #include "embedded/watchdog.hpp"
 
+#include "async/clock.hpp"
 #include "embedded/child.hpp"
 #include "embedded/watchdog_script.hpp"
 
@@ -20,9 +21,9 @@ namespace {
 
 /// Whether the other end is closed, or is so before the time is over. Nobody writes to these descriptors.
 bool ends_within(const descriptor& what, std::chrono::milliseconds time) noexcept {
-    const auto deadline = std::chrono::steady_clock::now() + time;
+    const auto deadline = detail::machine_time() + time;
     for (;;) {
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - detail::machine_time());
         pollfd waiting{what.get(), POLLIN, 0};
         const int ready = ::poll(&waiting, 1, left.count() > 0 ? static_cast<int>(left.count()) : 0);
         if (ready > 0) return true;

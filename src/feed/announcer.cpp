@@ -1,9 +1,9 @@
 #include "feed/announcer.hpp"
 
+#include "async/pause.hpp"
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
@@ -22,9 +22,9 @@ constexpr int hops_of_subscribers = 3;
 
 } // namespace
 
-announcer::announcer(asio::any_io_executor executor, std::shared_ptr<postgres::pool> pool,
+announcer::announcer(detail::environment where, std::shared_ptr<postgres::pool> pool,
     std::shared_ptr<const log::statements> statements, std::chrono::milliseconds timeout)
-    : executor_(std::move(executor)), pool_(std::move(pool)), statements_(std::move(statements)), timeout_(timeout) {}
+    : environment_(std::move(where)), pool_(std::move(pool)), statements_(std::move(statements)), timeout_(timeout) {}
 
 void announcer::announce(std::int64_t first, std::int64_t last) {
     {
@@ -33,45 +33,35 @@ void announcer::announce(std::int64_t first, std::int64_t last) {
         last_ = std::max(last_, last);
         if (std::exchange(running_, true)) return;
     }
-    asio::co_spawn(executor_, run(shared_from_this()),
-        [self = shared_from_this()](const std::exception_ptr&) { self->stopped(); });
+    asio::co_spawn(environment_.executor, run(shared_from_this()),
+        [self = shared_from_this()](const std::exception_ptr&) { self->idle(); });
 }
 
-void announcer::stopped() {
-    std::function<void()> tell;
-    {
-        const std::lock_guard lock(mutex_);
-        running_ = false;
-        tell = std::exchange(when_idle_, nullptr);
-    }
-    if (tell) tell();
+void announcer::idle() {
+    const std::lock_guard lock(mutex_);
+    running_ = false;
+    if (is_stopping_) stopped();
 }
 
-void announcer::close(std::function<void()> idle) {
-    {
-        const std::lock_guard lock(mutex_);
-        if (running_) {
-            when_idle_ = std::move(idle);
-            return;
-        }
-    }
-    idle();
+void announcer::begin_stop() {
+    const std::lock_guard lock(mutex_);
+    is_stopping_ = true;
+    if (!running_) stopped();
 }
 
 asio::awaitable<void> announcer::run(std::shared_ptr<announcer> self) {
     // The process's own subscribers first: sending takes longer than telling them.
     for (int i = 0; i < hops_of_subscribers; ++i) co_await asio::post(asio::use_awaitable);
-    asio::steady_timer pause(self->executor_);
+    detail::pause pause(self->environment_.timers);
     for (;;) {
         steady_time next;
         {
             const std::lock_guard lock(self->mutex_);
             next = self->next_;
         }
-        if (std::chrono::steady_clock::now() < next) {
-            boost::system::error_code stopped;
-            pause.expires_at(next);
-            co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, stopped));
+        if (self->environment_.now() < next) {
+            auto pausing = pause.until(next);
+            co_await std::move(pausing);
         }
         postgres::parameters range;
         {
@@ -82,10 +72,10 @@ asio::awaitable<void> announcer::run(std::shared_ptr<announcer> self) {
             }
             range.add(std::exchange(self->first_, 0));
             range.add(self->last_);
-            self->next_ = std::chrono::steady_clock::now() + between_announcements;
+            self->next_ = self->environment_.now() + between_announcements;
         }
-        auto sending = postgres::pool::execute(self->pool_, self->statements_->announce, std::move(range),
-            std::chrono::steady_clock::now() + self->timeout_);
+        auto sending = postgres::pool::execute(
+            self->pool_, self->statements_->announce, std::move(range), self->environment_.in(self->timeout_));
         (void)co_await std::move(sending); // who did not hear of it finds out by a poll
     }
 }

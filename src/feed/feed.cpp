@@ -6,8 +6,6 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -39,19 +37,17 @@ public:
     const std::string stream;
 };
 
-feed::feed(const store_options& options, asio::any_io_executor executor, std::shared_ptr<detail::timer_queue> timers,
-    std::shared_ptr<log::reader> reader, std::shared_ptr<listener> ear, std::shared_ptr<poller> polls,
-    std::shared_ptr<log::seen_log> seen)
+feed::feed(const store_options& options, detail::environment where, std::shared_ptr<log::reader> reader,
+    std::shared_ptr<listener> ear, std::shared_ptr<poller> polls, std::shared_ptr<log::seen_log> seen)
     : options_(options),
-      executor_(std::move(executor)),
-      timers_(std::move(timers)),
+      environment_(std::move(where)),
       reader_(std::move(reader)),
       ear_(std::move(ear)),
       polls_(std::move(polls)),
       seen_(std::move(seen)),
-      strand_(executor_),
-      wake_(*strand_),
-      read_again_(*strand_) {}
+      strand_(environment_.executor),
+      looks_(detail::asking_again, "looking", environment_.log),
+      reads_(detail::asking_again, "reading", environment_.log) {}
 
 feed::~feed() = default;
 
@@ -61,7 +57,7 @@ asio::awaitable<result<std::int64_t>> feed::attach(
     std::shared_ptr<feed> self, std::weak_ptr<follower> who, std::string stream, detail::steady_time deadline) {
     const auto next = std::make_shared<attachment>(std::move(who), std::move(stream));
     self->post([self, next] { self->add(next); });
-    auto waiting = attachment::wait(next, self->timers_.get(), deadline);
+    auto waiting = attachment::wait(next, self->environment_.timers.get(), deadline);
     co_return co_await std::move(waiting);
 }
 
@@ -77,7 +73,7 @@ void feed::add(const std::shared_ptr<attachment>& next) {
     arriving_.push_back(next);
     if (state_.has_begun()) return begin(state_.mark());
     start();
-    wake_->cancel(); // which may be a pause after failures
+    until_look_.end(); // which may be a pause after failures
 }
 
 // What arrives is told of everything after this position.
@@ -110,8 +106,8 @@ void feed::remove(const follower* who) {
     if (has_followers()) return;
     is_followed_.store(false, std::memory_order_release);
     state_.end();
-    wake_->cancel();
-    read_again_->cancel();
+    until_look_.end();
+    until_read_.end();
 }
 
 void feed::own_commit(
@@ -139,7 +135,7 @@ void feed::hint(std::int64_t head) {
     });
 }
 
-void feed::close() {
+void feed::begin_stop() {
     post([self = shared_from_this()] {
         self->closed_ = true;
         for (const auto& each : std::exchange(self->arriving_, {}))
@@ -149,9 +145,10 @@ void feed::close() {
         self->watched_.clear();
         self->is_followed_.store(false, std::memory_order_release);
         self->state_.end();
-        self->wake_->cancel();
-        self->read_again_->cancel();
+        self->until_look_.end();
+        self->until_read_.end();
         self->stop_listening();
+        self->stopped();
     });
 }
 
@@ -160,8 +157,6 @@ void feed::abandon() noexcept {
     for (const auto& each : std::exchange(arriving_, {}))
         each->fail(failure(errc::store_closed, "the store is closed"));
     const std::lock_guard lock(mutex_);
-    wake_.reset();
-    read_again_.reset();
     strand_.reset();
 }
 
@@ -205,7 +200,7 @@ void feed::progress() {
 asio::awaitable<void> feed::read(feed_state::page_wish wish) {
     const auto self = shared_from_this();
     const log::log_mark seen = state_.mark(); // nothing but own commits is told while a page is under way
-    const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
+    const auto deadline = environment_.in(options_.operation_timeout());
     read_options what;
     what.from(wish.from).count(wish.count);
     auto reading = log::reader::read_with_links(reader_, std::move(what), deadline, seen.position);
@@ -228,12 +223,11 @@ asio::awaitable<void> feed::read(feed_state::page_wish wish) {
     }
     state_.page_failed();
     if (closed_ || !state_.has_begun()) co_return;
-    if (answer) wake_->cancel(); // another server has answered: what it holds is looked up before anything is told
-    const auto time = answer ? detail::retry_pace::first : pause_after(answer.error(), reads_);
-    read_again_->expires_after(time); // instead of an earlier one, should news have had it read meanwhile
-    boost::system::error_code stopped;
-    co_await read_again_->async_wait(asio::redirect_error(asio::use_awaitable, stopped));
-    if (!stopped) progress();
+    if (answer) until_look_.end(); // another server has answered: what it holds is looked up before anything is told
+    const auto time = answer ? detail::asking_again.first : reads_.failed(answer.error());
+    auto pausing = until_read_.until(environment_.in(time)); // instead of an earlier one, should news have had it read
+    const bool is_over = co_await std::move(pausing);
+    if (is_over) progress();
 }
 
 void feed::publish(const feed_state::publication& what) {

@@ -3,7 +3,10 @@
 
 #include "async/asio_calls.hpp"
 #include "async/completion.hpp"
-#include "async/retry_pace.hpp"
+#include "async/environment.hpp"
+#include "async/pause.hpp"
+#include "async/retry.hpp"
+#include "async/service.hpp"
 #include "feed/feed_state.hpp"
 #include "feed/listener.hpp"
 #include "feed/poller.hpp"
@@ -16,7 +19,6 @@
 #include <eventstore/store_options.hpp>
 
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -55,12 +57,14 @@ public:
 ///
 /// What it has told is compared with the log by each look and each page, in the same snapshot: where another event stands,
 /// or the log ends before, every follower is told that the log was cut back, and nothing else.
-class feed final : public std::enable_shared_from_this<feed>, public hearer, private detail::live_object {
+class feed final : public std::enable_shared_from_this<feed>,
+                   public detail::service,
+                   public hearer,
+                   private detail::live_object {
 public:
     /// \param polls for all stores of a group; null: it looks by itself
-    feed(const store_options& options, asio::any_io_executor executor, std::shared_ptr<detail::timer_queue> timers,
-        std::shared_ptr<log::reader> reader, std::shared_ptr<listener> ear, std::shared_ptr<poller> polls,
-        std::shared_ptr<log::seen_log> seen);
+    feed(const store_options& options, detail::environment where, std::shared_ptr<log::reader> reader,
+        std::shared_ptr<listener> ear, std::shared_ptr<poller> polls, std::shared_ptr<log::seen_log> seen);
     ~feed() override;
 
     /// Has the follower told of everything after the position that is returned.
@@ -84,11 +88,13 @@ public:
     /// of streams.
     void on_message(std::function<void(std::string_view what, std::int64_t id)> handler);
 
-    void close();
-    /// The execution context is going: the same at once.
-    void abandon() noexcept;
+    void abandon() noexcept override;
 
 private:
+    /// Nobody is told anything more.
+    void begin_stop() override;
+    void drop() override { stopped(); }
+
     /// Runs `what` on the strand; never, if the execution context is going.
     template <class Function>
     void post(Function what) {
@@ -117,8 +123,6 @@ private:
     asio::awaitable<void> find_restored();
     void stop_listening();
     std::chrono::milliseconds until_next_look() const;
-    /// False: it was woken before.
-    asio::awaitable<bool> pause(std::chrono::milliseconds time);
     void refuse_arriving(const failure& why);
     void fail_cut_back(std::int64_t seen, std::int64_t head);
     EVENTSTORE_NOT_INTO_COROUTINES void begin(const log::log_mark& head);
@@ -127,19 +131,16 @@ private:
     asio::awaitable<void> read(feed_state::page_wish wish);
     void publish(const feed_state::publication& what);
     EVENTSTORE_NOT_INTO_COROUTINES void fail(const failure& why);
-    EVENTSTORE_NOT_INTO_COROUTINES std::chrono::milliseconds pause_after(
-        const failure& why, detail::retry_pace& pace) const;
     bool has_followers();
 
     const store_options options_;
-    const asio::any_io_executor executor_;
-    const std::shared_ptr<detail::timer_queue> timers_;
+    const detail::environment environment_;
     const std::shared_ptr<log::reader> reader_;
     const std::shared_ptr<listener> ear_;
     const std::shared_ptr<poller> polls_;
     const std::shared_ptr<log::seen_log> seen_;
     std::mutex mutex_;                                   // held while the strand is posted to from outside, or goes
-    std::optional<postgres::connection::strand> strand_; // none once abandoned, as the timers
+    std::optional<postgres::connection::strand> strand_; // none once abandoned
     std::atomic<bool> is_followed_{false};
     std::atomic<std::size_t> bytes_posted_{0}; // of own commits on their way to the strand
     std::atomic<std::int64_t> hinted_{0};
@@ -152,10 +153,10 @@ private:
     std::unordered_map<std::string, std::vector<place>> of_stream_;
     std::vector<std::shared_ptr<attachment>> arriving_; // until it has begun
     std::vector<std::uint32_t> all_;                    // of the page that is being told: what is no link
-    std::optional<asio::steady_timer> wake_;
-    std::optional<asio::steady_timer> read_again_;
-    detail::retry_pace looks_;
-    detail::retry_pace reads_;
+    detail::pause until_look_{environment_.timers};
+    detail::pause until_read_{environment_.timers};
+    detail::retry looks_;
+    detail::retry reads_;
     std::set<std::string, std::less<>> watched_; // streams that are followed, and deleted
     std::optional<log::log_mark> newest_;        // the end of the log when it was looked at last, together with others
     enum class hearing {

@@ -5,11 +5,8 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
-#include <random>
 #include <utility>
 
 namespace eventstore::feed {
@@ -17,10 +14,14 @@ namespace eventstore::feed {
 namespace {
 
 using detail::message;
-using detail::retry_pace;
 using postgres::type_oid;
 
 constexpr std::size_t most_at_once = 250; // channels in one statement
+
+// What fails, as causes in the log are told apart.
+constexpr std::string_view connecting = "connecting to listen";
+constexpr std::string_view listening = "listening";
+constexpr std::string_view staying = "staying connected to listen";
 
 failure closed_failure() { return failure(errc::store_closed, "nobody follows the log any more"); }
 
@@ -107,8 +108,8 @@ private:
     std::optional<failure> why_;
 };
 
-listener::listener(const store_options& options, asio::any_io_executor executor)
-    : options_(options), executor_(std::move(executor)), strand_(executor_), pause_(*strand_) {}
+listener::listener(const store_options& options, detail::environment where)
+    : options_(options), environment_(std::move(where)), strand_(environment_.executor) {}
 
 void listener::join(std::string schema, std::weak_ptr<hearer> who) {
     if (!strand_) return;
@@ -139,7 +140,7 @@ void listener::leave(std::string schema, const hearer* who) {
         self->channels_.erase(left);
         self->schemas_.erase(name);
         if (self->channels_.empty()) {
-            self->pause_->cancel();
+            self->pause_.end();
             if (self->connecting_link_) self->connecting_link_->stop_connecting();
             if (const auto link = self->link_) link->drop(closed_failure());
         } else if (self->link_ && is_listening) {
@@ -148,15 +149,16 @@ void listener::leave(std::string schema, const hearer* who) {
     });
 }
 
-void listener::close() {
+void listener::begin_stop() {
     if (!strand_) return;
     asio::post(*strand_, [self = shared_from_this()] {
         self->closed_ = true;
         self->channels_.clear();
         self->schemas_.clear();
-        self->pause_->cancel();
+        self->pause_.end();
         if (self->connecting_link_) self->connecting_link_->stop_connecting();
         if (const auto link = self->link_) link->drop(failure(errc::store_closed, "the store is closed"));
+        self->stopped();
     });
 }
 
@@ -165,7 +167,6 @@ void listener::abandon() noexcept {
     channels_.clear();
     connecting_link_.reset();
     if (const auto link = link_) link->drop(closed_failure());
-    pause_.reset();
     strand_.reset();
 }
 
@@ -181,10 +182,9 @@ asio::awaitable<void> listener::run() {
     const auto self = shared_from_this();
     while (!closed_ && !link_ && !channels_.empty()) {
         // At once after one that was heard over; a server that accepts connections may yet refuse to be listened to.
-        if (const auto wait = backoff_.next(std::random_device()()); wait.count() > 0) {
-            boost::system::error_code woken;
-            pause_->expires_after(wait);
-            co_await pause_->async_wait(asio::redirect_error(asio::use_awaitable, woken));
+        if (const auto wait = backoff_.failed(detail::random_number()); wait.count() > 0) {
+            auto pausing = pause_.until(environment_.in(wait));
+            co_await std::move(pausing);
             if (closed_ || channels_.empty()) break;
         }
         auto made = co_await connect();
@@ -197,7 +197,7 @@ asio::awaitable<void> listener::run() {
             update();
             break;
         }
-        if (failed_connects_.failed(made.error().code(), 0).is_news) log(made.error().message());
+        environment_.log->report(connecting, made.error());
     }
 }
 
@@ -205,9 +205,9 @@ asio::awaitable<result<std::shared_ptr<postgres::connection>>> listener::connect
     using made = result<std::shared_ptr<postgres::connection>>;
     auto settings = postgres::connect_settings::make(options_, postgres::session_kind::listening);
     if (!settings) co_return made(settings.error());
-    const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
+    const auto deadline = environment_.in(options_.operation_timeout());
     auto link = std::make_shared<postgres::connection>(
-        *strand_, postgres::connection::manner::without_preparing(options_), options_.on_log());
+        *strand_, postgres::connection::manner::without_preparing(options_), environment_);
     auto connecting = postgres::connection::connect(link, *settings, deadline);
     connecting_link_ = link;
     const auto connected = co_await std::move(connecting);
@@ -227,9 +227,7 @@ asio::awaitable<result<std::shared_ptr<postgres::connection>>> listener::connect
 void listener::broken(const failure& why) {
     if (!std::exchange(link_, nullptr)) return;
     if (closed_ || channels_.empty()) return;
-    retry_pace& pace = is_refused_ ? refusals_ : losses_;
-    is_refused_ = false;
-    if (pace.failed(why.code(), 0).is_news) log(why.message());
+    environment_.log->report(std::exchange(is_refused_, false) ? listening : staying, why);
     std::vector<std::shared_ptr<hearer>> deaf;
     for (auto& [schema, which] : channels_) {
         which.is_asked = which.is_sent = which.is_heard = false;
@@ -292,7 +290,7 @@ void listener::named(const std::vector<std::string>& schemas, const std::vector<
 
 void listener::listened(const std::vector<std::string>& schemas) {
     backoff_.succeeded();
-    for (retry_pace* each : {&failed_connects_, &losses_, &refusals_}) each->succeeded();
+    for (const std::string_view each : {connecting, listening, staying}) environment_.log->passed(each);
     for (const std::string& schema : schemas) {
         const auto known = channels_.find(schema);
         if (known == channels_.end()) continue;
@@ -312,10 +310,6 @@ void listener::pass_on(std::string_view name, std::string_view text) {
     for (const place& each : known->second.hearers) {
         if (const auto alive = each.who.lock()) alive->on_heard(text);
     }
-}
-
-void listener::log(const std::string& text) const {
-    if (options_.on_log()) asio::post(*strand_, [log = options_.on_log(), text] { log(text); });
 }
 
 } // namespace eventstore::feed

@@ -1,8 +1,10 @@
 /// One connection that listens for all stores of a group.
 #pragma once
 
-#include "async/backoff.hpp"
-#include "async/retry_pace.hpp"
+#include "async/environment.hpp"
+#include "async/pause.hpp"
+#include "async/retry.hpp"
+#include "async/service.hpp"
 #include "base/live_objects.hpp"
 #include "postgres/connection.hpp"
 
@@ -10,9 +12,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/steady_timer.hpp>
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -37,20 +37,21 @@ public:
 
 /// Listens to the channels of the schemas that somebody wants to hear of. While nobody does, it has no connection. Where it
 /// is refused (a standby, some poolers), it tries again ever less often, every two seconds in the end. Thread safe.
-class listener : public std::enable_shared_from_this<listener>, private detail::live_object {
+class listener : public std::enable_shared_from_this<listener>, public detail::service, private detail::live_object {
 public:
-    listener(const store_options& options, asio::any_io_executor executor);
+    listener(const store_options& options, detail::environment where);
 
     void join(std::string schema, std::weak_ptr<hearer> who);
     /// May be told a little more after this.
     void leave(std::string schema, const hearer* who);
 
-    /// Ends the connection, and tells nobody anything more.
-    void close();
-    /// The execution context is going: the same at once.
-    void abandon() noexcept;
+    void abandon() noexcept override;
 
 private:
+    /// Ends the connection, and tells nobody anything more.
+    void begin_stop() override;
+    void drop() override { stopped(); }
+
     class names_request;
     class listen_request;
 
@@ -78,18 +79,16 @@ private:
     void refused(const failure& why);
     void pass_on(std::string_view name, std::string_view message);
     void send(const std::shared_ptr<postgres::request>& what);
-    void log(const std::string& text) const;
 
     const store_options options_;
-    const asio::any_io_executor executor_;
-    std::optional<postgres::connection::strand> strand_; // none once abandoned, as the timer
+    const detail::environment environment_;
+    std::optional<postgres::connection::strand> strand_; // none once abandoned
 
     std::map<std::string, channel> channels_;              // by schema
     std::unordered_map<std::string, std::string> schemas_; // by the name of the channel
-    std::optional<asio::steady_timer> pause_;
-    detail::backoff backoff_;
-    detail::retry_pace failed_connects_, losses_, refusals_; // each is worth a word of its own
-    bool is_refused_ = false;                                // by the server that the link leads to
+    detail::pause pause_{environment_.timers};
+    detail::backoff backoff_{detail::connecting_again};
+    bool is_refused_ = false; // by the server that the link leads to
     bool running_ = false;
     bool updating_ = false; // an update() is posted
     bool closed_ = false;

@@ -3,10 +3,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
-#include <random>
 #include <utility>
 
 namespace eventstore::feed {
@@ -29,13 +26,6 @@ void feed::start() {
     });
 }
 
-asio::awaitable<bool> feed::pause(std::chrono::milliseconds time) {
-    boost::system::error_code woken;
-    wake_->expires_after(time);
-    co_await wake_->async_wait(asio::redirect_error(asio::use_awaitable, woken));
-    co_return !woken;
-}
-
 void feed::watch(std::string stream) {
     post([self = shared_from_this(), stream = std::move(stream)] {
         if (self->of_stream_.contains(stream)) self->watched_.insert(stream);
@@ -47,7 +37,7 @@ void feed::on_listening() {
         if (!self->has_joined_) return;
         self->hearing_ = hearing::works;
         ++self->hearing_changes_;
-        self->wake_->cancel();
+        self->until_look_.end();
     });
 }
 
@@ -56,7 +46,7 @@ void feed::on_deaf() {
         if (!self->has_joined_) return;
         self->hearing_ = hearing::fails;
         ++self->hearing_changes_;
-        self->wake_->cancel();
+        self->until_look_.end();
     });
 }
 
@@ -78,7 +68,8 @@ asio::awaitable<void> feed::run() {
     while (!closed_ && has_followers()) {
         if (listens && !std::exchange(has_joined_, true)) ear_->join(options_.schema(), weak_from_this());
         if (listens && hearing_ == hearing::begins) {
-            const bool is_late = co_await pause(longest_to_listen);
+            auto pausing = until_look_.until(environment_.in(longest_to_listen));
+            const bool is_late = co_await std::move(pausing);
             if (is_late && hearing_ == hearing::begins) hearing_ = hearing::fails;
             continue;
         }
@@ -89,10 +80,11 @@ asio::awaitable<void> feed::run() {
         const auto outcome = co_await std::move(looking);
         if (closed_ || !has_followers()) break;
         if (!outcome) {
-            if (!detail::retry_pace::passes_by_itself(outcome.error().code())) looks_alone_ = true;
+            if (!detail::backoff::passes_by_itself(outcome.error().code())) looks_alone_ = true;
             if (!state_.has_begun()) refuse_arriving(outcome.error());
-            const auto time = pause_after(outcome.error(), looks_);
-            co_await pause(time);
+            const auto time = looks_.failed(outcome.error());
+            auto pausing = until_look_.until(environment_.in(time));
+            co_await std::move(pausing);
             continue;
         }
         looks_alone_ = false;
@@ -103,8 +95,8 @@ asio::awaitable<void> feed::run() {
             co_await std::move(finding);
         }
         if (hearing_changes_ != heard) continue; // it broke meanwhile, or works again
-        const auto time = until_next_look();
-        co_await pause(time);
+        auto pausing = until_look_.until(environment_.in(until_next_look()));
+        co_await std::move(pausing);
     }
     is_followed_.store(has_followers(), std::memory_order_release);
     stop_listening();
@@ -121,7 +113,7 @@ asio::awaitable<result<bool>> feed::look() {
     // What is told while the answer is on its way may lie behind it.
     const bool had_begun = state_.has_begun();
     const log::log_mark seen = state_.mark();
-    const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
+    const auto deadline = environment_.in(options_.operation_timeout());
     auto looking = log::reader::look(reader_, seen, deadline);
     const auto now = co_await std::move(looking);
     if (!now) co_return now.error();
@@ -143,7 +135,7 @@ asio::awaitable<result<bool>> feed::look() {
 // The same together with others, and only closer where it is not clear.
 asio::awaitable<result<bool>> feed::look_at_end() {
     const auto self = shared_from_this();
-    const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
+    const auto deadline = environment_.in(options_.operation_timeout());
     auto looking = poller::newest(polls_, options_.schema(), deadline);
     const auto newest = co_await std::move(looking);
     if (!newest) co_return newest.error();
@@ -171,7 +163,7 @@ bool feed::is_news(const log::log_mark& newest) {
 asio::awaitable<void> feed::find_restored() {
     const auto self = shared_from_this();
     const std::vector<std::string> streams(watched_.begin(), watched_.end());
-    const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
+    const auto deadline = environment_.in(options_.operation_timeout());
     auto looking = log::reader::visible(reader_, streams, deadline);
     const auto found = co_await std::move(looking);
     if (!found || found->empty() || closed_) co_return;
@@ -179,13 +171,6 @@ asio::awaitable<void> feed::find_restored() {
         watched_.erase(each.name); // whoever still sees nothing says so again
         if (on_message_) on_message_("restored", each.id);
     }
-}
-
-std::chrono::milliseconds feed::pause_after(const failure& why, detail::retry_pace& pace) const {
-    const auto next = pace.failed(why.code(), std::random_device()());
-    if (next.is_news && options_.on_log())
-        asio::post(*strand_, [log = options_.on_log(), text = why.message()] { log(text); });
-    return next.pause;
 }
 
 } // namespace eventstore::feed

@@ -23,11 +23,11 @@ log::combined::question question() {
 
 } // namespace
 
-poller::poller(asio::any_io_executor executor, std::shared_ptr<detail::timer_queue> timers,
-    std::shared_ptr<postgres::pool> pool, std::chrono::milliseconds timeout)
-    : begun_(std::chrono::steady_clock::now()),
-      all_(std::make_shared<log::combined>(
-          question(), std::move(executor), std::move(timers), std::move(pool), timeout)) {}
+poller::poller(
+    const detail::environment& where, std::shared_ptr<postgres::pool> pool, std::chrono::milliseconds timeout)
+    : timers_(where.timers),
+      begun_(timers_->now()),
+      all_(std::make_shared<log::combined>(question(), where, std::move(pool), timeout)) {}
 
 asio::awaitable<result<log::log_mark>> poller::newest(
     std::shared_ptr<poller> self, std::string schema, detail::steady_time deadline) {
@@ -45,7 +45,7 @@ asio::awaitable<result<log::log_mark>> poller::newest(
 }
 
 std::chrono::milliseconds poller::until_next(std::chrono::milliseconds period) const {
-    const auto passed = std::chrono::steady_clock::now() - begun_;
+    const auto passed = timers_->now() - begun_;
     const auto left = period - passed % period;
     return std::chrono::ceil<std::chrono::milliseconds>(left);
 }

@@ -1,6 +1,7 @@
 /// The look at the ends of many logs, in few statements.
 #pragma once
 
+#include "async/environment.hpp"
 #include "log/combined.hpp"
 #include "log/log_mark.hpp"
 
@@ -16,8 +17,7 @@ namespace asio = boost::asio;
 /// For the feeds of a group: each looks when all do. Thread safe.
 class poller {
 public:
-    poller(asio::any_io_executor executor, std::shared_ptr<detail::timer_queue> timers,
-        std::shared_ptr<postgres::pool> pool, std::chrono::milliseconds timeout);
+    poller(const detail::environment& where, std::shared_ptr<postgres::pool> pool, std::chrono::milliseconds timeout);
 
     /// The newest event of a log, at position 0 if there is none. Its history is not told.
     static asio::awaitable<result<log::log_mark>> newest(
@@ -31,7 +31,8 @@ public:
 private:
     class part;
 
-    const std::chrono::steady_clock::time_point begun_;
+    const std::shared_ptr<detail::timer_queue> timers_;
+    const detail::steady_time begun_;
     const std::shared_ptr<log::combined> all_;
 };
 

@@ -47,19 +47,11 @@ append_part link_part(std::string stream, std::int64_t expected, std::vector<uui
 }
 
 append_request::append_request(std::weak_ptr<appender> owner, std::vector<append_part> parts_)
-    : parts(std::move(parts_)), bytes(bytes_of(parts)), events(count_events(parts)), owner_(std::move(owner)) {}
-
-void append_request::succeed(std::vector<append_result> how) {
-    if (!claim()) return;
-    outcome = std::move(how);
-    finish();
-}
-
-void append_request::fail(const failure& why) {
-    if (!claim()) return;
-    outcome = why;
-    finish();
-}
+    : completion("appending"),
+      parts(std::move(parts_)),
+      bytes(bytes_of(parts)),
+      events(count_events(parts)),
+      owner_(std::move(owner)) {}
 
 void append_request::start() {
     if (const auto owner = owner_.lock()) owner->submit(std::static_pointer_cast<append_request>(shared_from_this()));

@@ -1,7 +1,7 @@
 /// One append, from its call to its outcome.
 #pragma once
 
-#include "async/operation.hpp"
+#include "async/completion.hpp"
 
 #include <eventstore/append_result.hpp>
 #include <eventstore/error.hpp>
@@ -30,9 +30,9 @@ std::vector<append_part> parts_of(std::vector<stream_append> streams);
 /// Links, each with an id of its own, by which a retry finds it.
 append_part link_part(std::string stream, std::int64_t expected, std::vector<uuid> event_ids);
 
-/// What a caller of append waits for: one part, or several that stand or fall together. The fields but `outcome` belong
-/// to the appender, under its mutex.
-class append_request final : public detail::operation {
+/// What a caller of append waits for: one part, or several that stand or fall together. Its fields belong to the
+/// appender, under its mutex.
+class append_request final : public detail::completion<std::vector<append_result>> {
 public:
     append_request(std::weak_ptr<appender> owner, std::vector<append_part> parts);
 
@@ -49,14 +49,9 @@ public:
     int attempts = 0;          ///< whose connections were lost
     int attempts_alone = 0;    ///< of those
 
-    /// Ends it, unless it has ended already.
-    void succeed(std::vector<append_result> how);
-    void fail(const failure& why);
-
-    /// Of each part.
-    result<std::vector<append_result>> outcome{std::vector<append_result>()};
-
 private:
+    friend class appender;
+
     void start() override;
     void cancel() noexcept override;
     void expire() noexcept override;

@@ -46,19 +46,17 @@ failure appender::closed_while_waiting(const append_request& which) {
     return failure(errc::store_closed, std::move(facts));
 }
 
-appender::appender(const store_options& options, asio::any_io_executor executor,
-    std::shared_ptr<const statements> statements, std::shared_ptr<detail::timer_queue> timers,
-    std::shared_ptr<postgres::lender> lender, std::shared_ptr<postgres::pool> pool,
-    std::shared_ptr<const seen_log> seen, committed_handler on_committed)
+appender::appender(const store_options& options, detail::environment where,
+    std::shared_ptr<const statements> statements, std::shared_ptr<postgres::lender> lender,
+    std::shared_ptr<postgres::pool> pool, std::shared_ptr<const seen_log> seen, committed_handler on_committed)
     : options_(options),
-      executor_(std::move(executor)),
+      environment_(std::move(where)),
       statements_(std::move(statements)),
-      timers_(std::move(timers)),
       lender_(std::move(lender)),
       pool_(std::move(pool)),
       seen_(std::move(seen)),
       on_committed_(std::move(on_committed)),
-      strand_(executor_),
+      strand_(environment_.executor),
       pause_(*strand_),
       rejoin_(*strand_),
       queue_(limits_of(options)) {}
@@ -74,8 +72,8 @@ asio::awaitable<result<std::vector<append_result>>> appender::append(
     std::shared_ptr<appender> self, std::vector<append_part> parts, detail::steady_time deadline) {
     // `self` stays in this frame, and keeps the appender while its caller waits.
     const auto waiting = std::make_shared<append_request>(self, std::move(parts));
-    co_await detail::suspend(waiting, self->timers_.get(), deadline);
-    co_return std::move(waiting->outcome);
+    auto appending = append_request::wait(waiting, self->environment_.timers.get(), deadline);
+    co_return co_await std::move(appending);
 }
 
 void appender::submit(request_ptr next) {
@@ -111,10 +109,9 @@ void appender::give_up(append_request& which, errc why, const lock_holder& holde
         (void)queue_.remove(&which);
     }
     if (unreachable)
-        which.outcome = not_connected(std::move(facts), *unreachable);
+        which.settle(not_connected(std::move(facts), *unreachable));
     else
-        which.outcome = ended_early(why, std::move(facts), holder);
-    which.finish();
+        which.settle(ended_early(why, std::move(facts), holder));
 }
 
 void appender::cut_soon() {
@@ -153,7 +150,7 @@ void appender::send(std::vector<request_ptr> appends, bool careful) {
     had_turn_ = true;
     flush_ = std::make_shared<flush>(shared_from_this(), std::move(appends), careful);
     // However patient its callers are, no flush may hold the log's lock for ever.
-    flush_->watch(*timers_, std::chrono::steady_clock::now() + options_.operation_timeout() + options_.close_timeout());
+    flush_->watch(*environment_.timers, environment_.in(options_.operation_timeout()) + options_.close_timeout());
     const std::shared_ptr<postgres::request> group[] = {flush_};
     const auto link = connection_;
     link->send(group);
@@ -190,10 +187,10 @@ void appender::tell(append_request& append, std::span<const append_plan::outcome
     results.reserve(outcomes.size());
     for (std::size_t i = 0; i < outcomes.size(); ++i) {
         if (outcomes[i].what == append_plan::outcome::kind::unit_failed) continue;
-        if (!outcomes[i].is_success()) return append.fail(to_failure(append, append.parts[i], outcomes[i]));
+        if (!outcomes[i].is_success()) return void(append.fail(to_failure(append, append.parts[i], outcomes[i])));
         results.push_back(outcomes[i].result);
     }
-    append.succeed(std::move(results));
+    (void)append.decide(std::move(results));
 }
 
 void appender::failed(flush& which, const failure& why) {
@@ -294,7 +291,7 @@ void appender::next(const std::vector<request_ptr>& released) {
 // The callers were posted to their executors. On the store's own context, what is posted now runs after them; for
 // others there is only the clock.
 void appender::wait_for_writers(const std::vector<request_ptr>& released, std::uint64_t round) {
-    const void* own = &asio::query(executor_, asio::execution::context);
+    const void* own = &asio::query(environment_.executor, asio::execution::context);
     for (const request_ptr& each : released) {
         if (each->waiting_in() != own) {
             rejoin_->expires_after(options_.rejoin_wait());
@@ -307,7 +304,7 @@ void appender::wait_for_writers(const std::vector<request_ptr>& released, std::u
 }
 
 void appender::hop(int left, std::uint64_t round) {
-    asio::post(executor_, [self = shared_from_this(), left, round] {
+    asio::post(environment_.executor, [self = shared_from_this(), left, round] {
         if (left > 1)
             self->hop(left - 1, round);
         else
@@ -320,19 +317,16 @@ void appender::waited(std::uint64_t round) {
     if (gate_.waited(round) && (!queue_.empty() || closed_)) cut_soon();
 }
 
-void appender::close(std::function<void()> closed) {
+void appender::begin_stop() {
     const std::lock_guard lock(mutex_);
     closed_ = true;
-    when_closed_ = std::move(closed);
     if (!gate_.is_shut()) cut_soon();
 }
 
 void appender::end_if_done() {
-    std::function<void()> tell;
     {
         const std::lock_guard lock(mutex_);
         if (!closed_ || !queue_.empty() || gate_.is_shut()) return;
-        tell = std::exchange(when_closed_, nullptr);
     }
     if (connecting_) { // for appends that were given up meanwhile
         pause_->cancel();
@@ -346,7 +340,7 @@ void appender::end_if_done() {
         }
         lender_->give_back(this, std::move(link));
     }
-    if (tell) asio::post(executor_, std::move(tell));
+    stopped();
 }
 
 void appender::drop() {
@@ -373,7 +367,6 @@ void appender::abandon() noexcept {
         const std::lock_guard lock(mutex_);
         closed_ = true;
         dropped_ = true;
-        when_closed_ = nullptr;
         left = queue_.take_all();
         late.swap(overdue_);
     }

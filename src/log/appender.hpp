@@ -2,8 +2,9 @@
 #pragma once
 
 #include "async/asio_calls.hpp"
-#include "async/backoff.hpp"
-#include "async/timer_queue.hpp"
+#include "async/environment.hpp"
+#include "async/retry.hpp"
+#include "async/service.hpp"
 #include "log/append_plan.hpp"
 #include "log/append_queue.hpp"
 #include "log/append_request.hpp"
@@ -39,6 +40,7 @@ class flush;
 ///
 /// A flush whose connection is lost is sent again: the events' ids make that safe.
 class appender final : public std::enable_shared_from_this<appender>,
+                       public detail::service,
                        public postgres::borrower,
                        private detail::live_object {
 public:
@@ -46,9 +48,9 @@ public:
     using committed_handler =
         std::function<void(std::span<const std::shared_ptr<append_request>>, const append_plan::verdict&)>;
 
-    appender(const store_options& options, asio::any_io_executor executor, std::shared_ptr<const statements> statements,
-        std::shared_ptr<detail::timer_queue> timers, std::shared_ptr<postgres::lender> lender,
-        std::shared_ptr<postgres::pool> pool, std::shared_ptr<const seen_log> seen, committed_handler on_committed);
+    appender(const store_options& options, detail::environment where, std::shared_ptr<const statements> statements,
+        std::shared_ptr<postgres::lender> lender, std::shared_ptr<postgres::pool> pool,
+        std::shared_ptr<const seen_log> seen, committed_handler on_committed);
     ~appender() override;
 
     using connection_ptr = std::shared_ptr<postgres::connection>;
@@ -59,12 +61,7 @@ public:
     static asio::awaitable<result<std::vector<append_result>>> append(
         std::shared_ptr<appender> self, std::vector<append_part> parts, detail::steady_time deadline);
 
-    /// Refuses new appends; `closed` is called, on any thread, once what was queued is stored and the connection closed.
-    void close(std::function<void()> closed);
-    /// Ends the connection now, and fails what is queued.
-    void drop();
-    /// The execution context is going: the same at once.
-    void abandon() noexcept;
+    void abandon() noexcept override;
 
     struct counts {
         std::uint64_t appends = 0;
@@ -80,6 +77,11 @@ private:
     friend class append_request;
     friend class flush;
     using request_ptr = std::shared_ptr<append_request>;
+
+    /// Refuses new appends; what is queued is stored, and the connection given back.
+    void begin_stop() override;
+    /// Ends the connection, and fails what is queued.
+    void drop() override;
 
     // Of the lender, on any thread.
     void on_lent(connection_ptr link) override;
@@ -120,9 +122,8 @@ private:
     void end_if_done();
 
     const store_options options_;
-    const asio::any_io_executor executor_;
+    const detail::environment environment_;
     const std::shared_ptr<const statements> statements_;
-    const std::shared_ptr<detail::timer_queue> timers_;
     const std::shared_ptr<postgres::lender> lender_;
     const std::shared_ptr<postgres::pool> pool_; // to look at the sessions from outside
     const std::shared_ptr<const seen_log> seen_; // shown with each flush, and to each new session
@@ -140,8 +141,8 @@ private:
     std::shared_ptr<flush> flush_;
     bool connecting_ = false;
     bool is_estranged_ = false; // a server said that it does not hold what was seen; since the last success
-    std::optional<std::chrono::steady_clock::time_point> unusable_since_;
-    detail::backoff backoff_;
+    std::optional<detail::steady_time> unusable_since_;
+    detail::backoff backoff_{detail::connecting_again};
     std::optional<asio::steady_timer> pause_;  // before the next attempt to connect
     std::optional<asio::steady_timer> rejoin_; // for writers on other contexts
 
@@ -151,7 +152,6 @@ private:
     bool cutting_ = false; // a cut() is posted
     bool closed_ = false;
     bool dropped_ = false;
-    std::function<void()> when_closed_;
     std::optional<failure> connect_failure_;
     counts counts_;
     std::vector<request_ptr> overdue_; // that are told why, as soon as it is known

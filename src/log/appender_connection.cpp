@@ -12,7 +12,6 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include <random>
 #include <utility>
 
 namespace eventstore::log {
@@ -21,6 +20,7 @@ namespace {
 
 // A standby, or a server with a setting that may be mended, is asked again for as long: its promotion may be under way.
 constexpr std::chrono::seconds longest_promotion(1);
+constexpr std::string_view connecting = "connecting to append"; // as causes in the log are told apart
 
 } // namespace
 
@@ -114,9 +114,9 @@ asio::awaitable<void> appender::connect() {
     const auto self = shared_from_this();
     result<void> outcome;
     const auto link =
-        std::make_shared<postgres::connection>(*strand_, postgres::connection::manner::to(options_), options_.on_log());
+        std::make_shared<postgres::connection>(*strand_, postgres::connection::manner::to(options_), environment_);
     try {
-        const auto pause = backoff_.next(std::random_device()());
+        const auto pause = backoff_.failed(detail::random_number());
         if (pause.count() > 0) {
             boost::system::error_code stopped;
             pause_->expires_after(pause);
@@ -127,7 +127,7 @@ asio::awaitable<void> appender::connect() {
         if (is_dropped()) {
             outcome = closed_failure();
         } else if (settings) {
-            const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
+            const auto deadline = environment_.in(options_.operation_timeout());
             auto looking = look_around(options_, options_.schema(), seen_->latest(), purpose::appending);
             auto attempt = postgres::connection::connect(link, *settings, std::move(looking), deadline);
             outcome = co_await std::move(attempt);
@@ -142,8 +142,9 @@ asio::awaitable<void> appender::connect() {
     if (outcome) {
         // It answers: what fails from here on is no reason to stay away for long.
         backoff_.succeeded();
-        (void)backoff_.next(0);
+        (void)backoff_.failed(0);
         unusable_since_.reset();
+        environment_.log->passed(connecting);
         lender_->opened();
         adopt(link);
     } else {
@@ -156,12 +157,12 @@ void appender::failed_to_connect(const failure& why) {
     const bool is_of_this_log =
         why.code() == errc::log_truncated || why.code() == errc::schema_missing || why.code() == errc::schema_too_new;
     if (!is_of_this_log) lender_->failed_to_open(why); // others wait for the same server
-    if (options_.on_log()) asio::post(*strand_, [log = options_.on_log(), text = why.message()] { log(text); });
+    environment_.log->report(connecting, why);
     {
         const std::lock_guard lock(mutex_);
         connect_failure_ = why;
     }
-    const auto now = std::chrono::steady_clock::now();
+    const auto now = environment_.now();
     if (why.code() != errc::server_unusable)
         unusable_since_.reset();
     else if (!unusable_since_)
@@ -188,7 +189,7 @@ bool appender::is_dropped() const {
 void appender::broken(const failure& why) {
     connection_.reset();
     lender_->lost();
-    if (options_.on_log()) asio::post(*strand_, [log = options_.on_log(), text = why.message()] { log(text); });
+    environment_.log->report(connecting, why);
     const std::lock_guard lock(mutex_);
     if (!gate_.is_shut()) cut_soon(); // what waits needs a new connection
 }

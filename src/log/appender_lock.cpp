@@ -63,7 +63,7 @@ asio::awaitable<void> appender::explain_delay() {
     const auto self = shared_from_this();
     const int backend = connection_ && !options_.is_pooled() ? connection_->backend() : 0; // a pooler invents one
     auto looking = postgres::pool::execute(
-        pool_, statements_->lock_holders, waiting_backend(backend), std::chrono::steady_clock::now() + longest_look);
+        pool_, statements_->lock_holders, waiting_backend(backend), environment_.now() + longest_look);
     const auto answer = co_await std::move(looking);
     lock_holder holder;
     if (answer) holder = read_lock_holder(answer->get());

@@ -31,63 +31,52 @@ bool is_refusal(const failure& why) {
 
 } // namespace
 
-void combined::part::end(result<answer> how) {
-    if (!claim()) return;
-    outcome = std::move(how);
-    finish();
-}
-
-void combined::part::start() {
-    if (const auto owner = owner_.lock()) owner->add(std::static_pointer_cast<part>(shared_from_this()));
-}
-
-void combined::part::cancel() noexcept { give_up(errc::cancelled); }
-void combined::part::expire() noexcept { give_up(errc::timeout); }
+combined::part::part(const std::shared_ptr<combined>& owner, std::string whose, std::size_t count)
+    : completion(message(owner->what_.doing, " for many stores at once")),
+      schema(std::move(whose)),
+      elements(count),
+      writes_(owner->what_.writes) {}
 
 void combined::part::give_up(errc why) noexcept {
-    const auto owner = owner_.lock();
     failure::facts facts;
-    facts.outcome_unknown = owner && owner->what_.writes && is_asked_.load();
-    facts.message = message(owner ? owner->what_.doing : "asking", " for many stores at once",
-        why == errc::cancelled ? " was cancelled" : ": no answer in time");
+    facts.outcome_unknown = writes_ && is_asked_.load();
+    facts.message = message(doing(), why == errc::cancelled ? " was cancelled" : ": no answer in time");
     facts.retry_helps = true;
-    end(failure(why, std::move(facts)));
+    fail(failure(why, std::move(facts)));
 }
 
-combined::combined(question what, asio::any_io_executor executor, std::shared_ptr<detail::timer_queue> timers,
-    std::shared_ptr<postgres::pool> pool, std::chrono::milliseconds timeout)
+combined::combined(
+    question what, detail::environment where, std::shared_ptr<postgres::pool> pool, std::chrono::milliseconds timeout)
     : what_(std::move(what)),
-      timers_(std::move(timers)),
+      environment_(std::move(where)),
       pool_(std::move(pool)),
       timeout_(timeout),
-      strand_(std::move(executor)),
-      timer_(*strand_) {}
+      strand_(environment_.executor) {}
 
-asio::awaitable<result<combined::part::answer>> combined::ask(
+asio::awaitable<result<combined::answer>> combined::ask(
     std::shared_ptr<combined> self, std::shared_ptr<part> what, detail::steady_time deadline) {
-    co_await detail::suspend(what, self->timers_.get(), deadline);
-    co_return what->outcome;
+    self->add(what);
+    auto asking = part::wait(what, self->environment_.timers.get(), deadline);
+    co_return co_await std::move(asking);
 }
 
 void combined::abandon() noexcept {
     parts left;
     const std::lock_guard lock(mutex_);
     left.swap(waiting_);
-    timer_.reset();
+    gathering_.reset();
     strand_.reset();
 }
 
 void combined::add(std::shared_ptr<part> next) {
-    {
-        const std::lock_guard lock(mutex_);
-        waiting_.push_back(std::move(next));
-        if (waiting_.size() > 1) return; // the timer runs
-    }
-    asio::post(*strand_, [self = shared_from_this()] {
-        self->timer_->expires_after(window);
-        self->timer_->async_wait([self](const boost::system::error_code& stopped) {
-            if (!stopped) self->gathered();
-        });
+    const std::lock_guard lock(mutex_);
+    waiting_.push_back(std::move(next));
+    if (waiting_.size() > 1 || !strand_) return; // the time runs
+    gathering_ = detail::call_at(*environment_.timers, environment_.in(window), [weak = weak_from_this()] {
+        const auto self = weak.lock();
+        if (!self) return;
+        const std::lock_guard relock(self->mutex_);
+        if (self->strand_) asio::post(*self->strand_, [self] { self->gathered(); });
     });
 }
 
@@ -114,25 +103,24 @@ asio::awaitable<void> combined::carry_out(parts all) {
     const auto statement = std::make_shared<postgres::lone_statement>(text_for(all), what_.types, what_.doing);
     statement->what.writes = what_.writes;
     for (const auto& each : all) each->is_asked_.store(true);
-    auto asking = postgres::pool::execute(
-        pool_, statement->what, what_.arguments(all), std::chrono::steady_clock::now() + timeout_);
-    auto answer = co_await std::move(asking);
-    if (answer) {
-        const std::shared_ptr<const PGresult> table(answer->release(), postgres::result_deleter());
+    auto asking = postgres::pool::execute(pool_, statement->what, what_.arguments(all), environment_.in(timeout_));
+    auto outcome = co_await std::move(asking);
+    if (outcome) {
+        const std::shared_ptr<const PGresult> table(outcome->release(), postgres::result_deleter());
         const postgres::rows rows(table.get());
         for (int i = 0; i < rows.count(); ++i) {
             const auto place = static_cast<std::size_t>(rows.int4(i, 0));
-            if (place < all.size()) all[place]->end(part::answer{table, i});
+            if (place < all.size()) all[place]->decide(answer{table, i});
         }
         for (const auto& each : all) {
-            if (what_.may_have_no_row) each->end(part::answer{table, -1});
+            if (what_.may_have_no_row) each->decide(answer{table, -1});
         }
         // One without a row has an empty schema.
         for (const auto& each : all)
-            each->end(failure(errc::schema_missing, message(what_.doing, ": the schema holds no event store")));
+            each->fail(failure(errc::schema_missing, message(what_.doing, ": the schema holds no event store")));
         co_return;
     }
-    if (all.size() > 1 && is_refusal(answer.error())) {
+    if (all.size() > 1 && is_refusal(outcome.error())) {
         const auto middle = all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2);
         auto first = carry_out(parts(all.begin(), middle));
         co_await std::move(first);
@@ -140,7 +128,7 @@ asio::awaitable<void> combined::carry_out(parts all) {
         co_await std::move(second);
         co_return;
     }
-    for (const auto& each : all) each->end(answer.error());
+    for (const auto& each : all) each->fail(outcome.error());
 }
 
 std::string combined::text_for(const parts& all) const {

@@ -1,8 +1,8 @@
 /// One statement for many schemas.
 #pragma once
 
-#include "async/operation.hpp"
-#include "async/timer_queue.hpp"
+#include "async/completion.hpp"
+#include "async/environment.hpp"
 #include "base/live_objects.hpp"
 #include "postgres/pool.hpp"
 
@@ -10,7 +10,6 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 
 #include <atomic>
@@ -32,31 +31,28 @@ namespace asio = boost::asio;
 /// tried by themselves: a schema that is gone does not fail the others. Thread safe.
 class combined : public std::enable_shared_from_this<combined>, private detail::live_object {
 public:
+    /// Columns count from 1: the first one is the place of the part.
+    struct answer {
+        std::shared_ptr<const PGresult> table;
+        int row = 0; ///< -1 = none, where the question allows that
+    };
     /// What one store asks.
-    class part : public detail::operation {
+    class part : public detail::completion<answer> {
     public:
-        part(std::weak_ptr<combined> owner, std::string schema_, std::size_t elements_)
-            : schema(std::move(schema_)), elements(elements_), owner_(std::move(owner)) {}
+        /// \param whose its schema
+        /// \param count elements of its in each of the arrays
+        part(const std::shared_ptr<combined>& owner, std::string whose, std::size_t count);
 
         const std::string schema;
-        const std::size_t elements; ///< of its in each of the arrays
-        /// Columns count from 1: the first one is the place of the part.
-        struct answer {
-            std::shared_ptr<const PGresult> table;
-            int row = 0; ///< -1 = none, where the question allows that
-        };
-        result<answer> outcome{answer()};
-
-        void end(result<answer> how);
+        const std::size_t elements;
 
     private:
         friend class combined;
-        void start() override;
-        void cancel() noexcept override;
-        void expire() noexcept override;
+        void cancel() noexcept override { give_up(errc::cancelled); }
+        void expire() noexcept override { give_up(errc::timeout); }
         void give_up(errc why) noexcept;
 
-        const std::weak_ptr<combined> owner_;
+        const bool writes_;
         std::atomic<bool> is_asked_{false};
     };
     using parts = std::vector<std::shared_ptr<part>>;
@@ -74,11 +70,11 @@ public:
         std::function<postgres::parameters(const parts&)> arguments;
     };
 
-    combined(question what, asio::any_io_executor executor, std::shared_ptr<detail::timer_queue> timers,
-        std::shared_ptr<postgres::pool> pool, std::chrono::milliseconds timeout);
+    combined(question what, detail::environment where, std::shared_ptr<postgres::pool> pool,
+        std::chrono::milliseconds timeout);
 
     /// The part is a new one of this object's.
-    static asio::awaitable<result<part::answer>> ask(
+    static asio::awaitable<result<answer>> ask(
         std::shared_ptr<combined> self, std::shared_ptr<part> what, detail::steady_time deadline);
 
     /// The execution context is going, and with it those who ask.
@@ -91,11 +87,11 @@ private:
     std::string text_for(const parts& all) const;
 
     const question what_;
-    const std::shared_ptr<detail::timer_queue> timers_;
+    const detail::environment environment_;
     const std::shared_ptr<postgres::pool> pool_;
     const std::chrono::milliseconds timeout_;
-    std::optional<asio::strand<asio::any_io_executor>> strand_; // none once abandoned, as the timer
-    std::optional<asio::steady_timer> timer_;                   // on the strand
+    std::optional<asio::strand<asio::any_io_executor>> strand_; // none once abandoned
+    std::shared_ptr<detail::timed> gathering_;                  // under the mutex, as what follows
 
     std::mutex mutex_;
     parts waiting_;

@@ -71,8 +71,9 @@ std::string after_prefix(std::string prefix) {
 
 } // namespace
 
-reader::reader(std::shared_ptr<postgres::pool> pool, std::shared_ptr<const statements> statements)
-    : pool_(std::move(pool)), statements_(std::move(statements)) {}
+reader::reader(std::shared_ptr<const detail::clock> time, std::shared_ptr<postgres::pool> pool,
+    std::shared_ptr<const statements> statements)
+    : clock_(std::move(time)), pool_(std::move(pool)), statements_(std::move(statements)) {}
 
 // read_stream and read_all bound a page by its rows: as many as max_bytes holds of the largest event of the log.
 bool reader::is_safe_without_sizes(const read_options& options) const noexcept {
@@ -200,7 +201,7 @@ reader::task<event_page> reader::read_plain(self_ptr self, page_query& query) {
 
 reader::task<event_page> reader::read_bounded(self_ptr self, page_query& query) {
     const statements& all = *self->statements_;
-    const auto begun = std::chrono::steady_clock::now();
+    const auto begun = self->clock_->now();
     const auto patience = begun + (query.deadline - begun) / 2;
     std::int64_t window = std::max(first_window, static_cast<std::int64_t>(query.options.count()));
     const postgres::statement& what =
@@ -256,7 +257,7 @@ reader::task<event_page> reader::read_bounded(self_ptr self, page_query& query) 
         query.go_on_after(query.is_backward() ? std::max<std::int64_t>(reached, 1) : std::min(reached, query.head));
         if (!query.is_backward() && query.end.event) query.last = query.end;
         if (!query.is_backward()) query.from = std::max(query.from, asked_from);
-        if (query.complete || std::chrono::steady_clock::now() > patience) break;
+        if (query.complete || self->clock_->now() > patience) break;
         window = std::min(window * 4, last_window);
     }
     if (const failure why = co_await complete(self, query); why.code() != errc()) co_return why;

@@ -1,6 +1,7 @@
 /// Reading the log.
 #pragma once
 
+#include "async/clock.hpp"
 #include "log/linked_streams.hpp"
 #include "log/log_mark.hpp"
 #include "log/page_query.hpp"
@@ -28,7 +29,8 @@ namespace asio = boost::asio;
 /// Reads pages, by one statement each where that is possible. Arguments are valid. Thread safe.
 class reader : public std::enable_shared_from_this<reader> {
 public:
-    reader(std::shared_ptr<postgres::pool> pool, std::shared_ptr<const statements> statements);
+    reader(std::shared_ptr<const detail::clock> time, std::shared_ptr<postgres::pool> pool,
+        std::shared_ptr<const statements> statements);
 
     using self_ptr = std::shared_ptr<reader>;
     template <class T>
@@ -100,6 +102,7 @@ private:
     void check_names(const page_query& query);
     void anchor_names(const page_query& query);
 
+    const std::shared_ptr<const detail::clock> clock_;
     const std::shared_ptr<postgres::pool> pool_;
     const std::shared_ptr<const statements> statements_;
     stream_names names_;

@@ -5,8 +5,8 @@
 #include "postgres/connection.hpp"
 #include "postgres/sql_error.hpp"
 
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <fcntl.h>
@@ -62,16 +62,17 @@ bool connection::renew_descriptor() {
 asio::awaitable<boost::system::error_code> connection::wait(bool for_writing, steady_time deadline) {
     using descriptor = asio::posix::stream_descriptor;
     boost::system::error_code ec;
-    asio::steady_timer timer(strand_, deadline);
     const auto self = shared_from_this();
-    timer.async_wait([self](const boost::system::error_code& stopped) {
-        if (!stopped && self->descriptor_) self->descriptor_->cancel();
+    const auto is_waiting = std::make_shared<bool>(true); // a late alarm ends nothing else
+    const auto alarm = detail::call_at(*environment_.timers, deadline, [self, is_waiting] {
+        asio::post(self->strand_, [self, is_waiting] {
+            if (*is_waiting && self->descriptor_) self->descriptor_->cancel();
+        });
     });
     const auto what = for_writing ? descriptor::wait_write : descriptor::wait_read;
     co_await descriptor_->async_wait(what, asio::redirect_error(asio::use_awaitable, ec));
-    timer.cancel();
-    if (ec == asio::error::operation_aborted && std::chrono::steady_clock::now() >= deadline)
-        ec = asio::error::timed_out;
+    *is_waiting = false;
+    if (ec == asio::error::operation_aborted && environment_.now() >= deadline) ec = asio::error::timed_out;
     co_return ec;
 }
 
@@ -117,7 +118,7 @@ asio::awaitable<result<void>> connection::connect(
         if (outcome) co_return outcome;
         // A pooler hands out a session of the server's that is just ending; another one is not far.
         const bool is_lost = outcome.error().code() == errc::connection_lost && !self->stopped_;
-        if (is_lost && ++lost < most_lost && std::chrono::steady_clock::now() < deadline) {
+        if (is_lost && ++lost < most_lost && self->environment_.now() < deadline) {
             self->close();
             continue;
         }
@@ -173,7 +174,6 @@ asio::awaitable<result<void>> connection::connect_somewhere(
             co_return behind_a_pooler(std::move(facts));
         co_return failure(errc::connection_lost, std::move(facts));
     }
-    self->pass_on_notices();
     co_return result<void>();
 }
 
@@ -205,7 +205,6 @@ asio::awaitable<result<result_handle>> connection::run_script(
             if (ec == asio::error::timed_out) co_return out_of_time(doing);
             if (ec || (left == 0 && !consume_all(self->handle_))) co_return connection_failure(self->handle_, doing);
         }
-        self->pass_on_notices();
         const bool is_failed = PQresultStatus(last.get()) == PGRES_FATAL_ERROR;
         if (is_failed && is_opening) continue; // nothing of it was done; which of the two it was shows now
         if (is_failed) co_return to_failure(last.get(), doing);

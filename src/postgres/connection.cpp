@@ -50,8 +50,8 @@ private:
     const parameters arguments_;
 };
 
-connection::connection(strand on, manner how, log_handler log)
-    : how_(how), strand_(std::move(on)), log_(std::move(log)) {}
+connection::connection(strand on, manner how, detail::environment where)
+    : how_(how), strand_(std::move(on)), environment_(std::move(where)) {}
 
 connection::~connection() { close(); }
 
@@ -76,22 +76,14 @@ void connection::receive_notice(void* self, const PGresult* notice) {
     const char* severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
     if (severity && (std::strcmp(severity, "FATAL") == 0 || std::strcmp(severity, "PANIC") == 0))
         connection.is_ending_ = true;
-    if (connection.log_ && connection.notices_.size() < 100)
-        connection.notices_.push_back(one_line(PQresultErrorMessage(notice)));
-}
-
-void connection::pass_on_notices() {
-    if (notices_.empty()) return;
-    // A handler of the caller's does not run inside libpq, nor while this object is in the middle of something.
-    asio::post(strand_, [notices = std::exchange(notices_, {}), log = log_] {
-        for (const std::string& each : notices) log(each);
-    });
+    const auto& log = connection.environment_.log;
+    if (log->is_heard()) log->tell(detail::log_level::info, one_line(PQresultErrorMessage(notice)));
 }
 
 void connection::start_pipeline(std::function<void(const failure&)> on_broken) {
     on_broken_ = std::move(on_broken);
     PQenterPipelineMode(handle_);
-    last_used_ = std::chrono::steady_clock::now();
+    last_used_ = environment_.now();
 }
 
 void connection::start_listening(
@@ -126,7 +118,7 @@ void connection::send_held() {
 
 void connection::send_now(std::span<const std::shared_ptr<request>> group) {
     constexpr std::chrono::seconds quiet(1);
-    if (handle_ && in_flight_.empty() && std::chrono::steady_clock::now() - last_used_ > quiet) {
+    if (handle_ && in_flight_.empty() && environment_.now() - last_used_ > quiet) {
         // A server that went away in the meantime is found out before anything is sent.
         if (!consume_all(handle_) || PQstatus(handle_) == CONNECTION_BAD)
             break_off(connection_failure(handle_, "the connection to PostgreSQL was closed"));
@@ -238,12 +230,11 @@ void connection::on_readable() {
         if (!receive()) // has broken off already
             return;
     } while (alive && come.may_hold_more());
-    pass_on_notices();
     pass_on_messages();
     if (!handle_) return;
     if (!alive || PQstatus(handle_) == CONNECTION_BAD)
         return break_off(connection_failure(handle_, "the connection to PostgreSQL was lost"));
-    last_used_ = std::chrono::steady_clock::now();
+    last_used_ = environment_.now();
     if (!in_flight_.empty())
         flush(); // consuming input may have made room for output
     else
@@ -393,7 +384,6 @@ bool connection::is_alive() {
 void connection::break_off(const failure& why) {
     if (!handle_) return;
     const auto self = shared_from_this();
-    pass_on_notices();
     close();
     const auto lost = std::exchange(in_flight_, {});
     const auto held = std::exchange(held_, {});

@@ -1,6 +1,7 @@
 /// One connection to PostgreSQL: non-blocking libpq in pipeline mode, under Asio.
 #pragma once
 
+#include "async/environment.hpp"
 #include "async/operation.hpp"
 #include "base/home_process.hpp"
 #include "base/live_objects.hpp"
@@ -55,7 +56,6 @@ public:
 class connection : public std::enable_shared_from_this<connection>, private detail::live_object {
 public:
     using strand = asio::strand<asio::any_io_executor>;
-    using log_handler = std::function<void(std::string_view)>;
 
     /// How statements are sent.
     struct manner {
@@ -70,7 +70,7 @@ public:
         static manner without_preparing(const store_options& options) { return {false, options.is_pooled()}; }
     };
 
-    connection(strand on, manner how, log_handler log);
+    connection(strand on, manner how, detail::environment where);
     ~connection();
 
     /// Connects. Name look-ups and files are read on a thread of their own. A coroutine of the strand awaits it.
@@ -181,13 +181,12 @@ private:
     void leave_out(const request* whose);
     void break_off(const failure& why);
     void close() noexcept;
-    void pass_on_notices();
     void pass_on_messages();
 
     const detail::home_process home_;
     const manner how_;
     strand strand_;
-    log_handler log_;
+    const detail::environment environment_;
     std::function<void(const failure&)> on_broken_;
     std::function<void(std::string_view, std::string_view)> on_message_; // set = it listens
 
@@ -204,7 +203,6 @@ private:
     std::deque<expected_result> in_flight_;
     std::deque<held_group> held_;
     prepared_statements prepared_;
-    std::vector<std::string> notices_;
 };
 
 } // namespace eventstore::postgres

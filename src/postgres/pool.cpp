@@ -6,32 +6,23 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <algorithm>
-#include <random>
 #include <utility>
 
 namespace eventstore::postgres {
 
 namespace {
 
-std::uint64_t random_number() {
-    thread_local std::mt19937_64 generator{std::random_device{}()};
-    return generator();
-}
+constexpr std::string_view connecting = "connecting"; // as causes in the log are told apart
 
 failure closed_failure() { return failure(errc::store_closed, "the store is closed"); }
 
 } // namespace
 
-pool::pool(const store_options& options, asio::any_io_executor executor, std::shared_ptr<detail::timer_queue> timers)
-    : options_(options),
-      executor_(std::move(executor)),
-      timers_(std::move(timers)),
-      state_(options.pool_size()),
-      slots_(options.pool_size()) {
-    for (slot& each : slots_) each.strand = std::make_unique<connection::strand>(executor_);
+pool::pool(const store_options& options, detail::environment where)
+    : options_(options), environment_(std::move(where)), state_(options.pool_size()), slots_(options.pool_size()) {
+    for (slot& each : slots_) each.strand = std::make_unique<connection::strand>(environment_.executor);
 }
 
 pool::~pool() = default;
@@ -40,16 +31,17 @@ asio::awaitable<result<result_handle>> pool::execute(
     std::shared_ptr<pool> self, const statement& what, parameters arguments, steady_time deadline) {
     // `self` stays in this frame, and keeps the pool while its caller waits.
     const auto waiting = std::make_shared<pool_request>(self, what, std::move(arguments));
-    co_await detail::suspend(waiting, self->timers_.get(), deadline);
-    co_return std::move(waiting->outcome);
+    auto answering = pool_request::wait(waiting, self->environment_.timers.get(), deadline);
+    co_return co_await std::move(answering);
 }
 
 asio::awaitable<result<pool::change>> pool::execute_change(
     std::shared_ptr<pool> self, const statement& what, parameters arguments, steady_time deadline) {
     const auto waiting = std::make_shared<pool_request>(self, what, std::move(arguments));
-    co_await detail::suspend(waiting, self->timers_.get(), deadline);
-    if (!waiting->outcome) co_return waiting->outcome.error();
-    change done{std::move(*waiting->outcome), waiting->is_repeated};
+    auto answering = pool_request::wait(waiting, self->environment_.timers.get(), deadline);
+    auto answer = co_await std::move(answering);
+    if (!answer) co_return answer.error();
+    change done{std::move(*answer), waiting->is_repeated};
     co_return std::move(done);
 }
 
@@ -124,19 +116,19 @@ void pool::send(std::size_t index) {
 
 void pool::open_more() {
     if (closed_) return;
-    const auto now = std::chrono::steady_clock::now();
+    const auto now = environment_.now();
     if (const auto index = state_.open(waiting_.size(), now)) {
         // Posted: what runs on the strand at once would find the mutex held.
         asio::post(*slots_[*index].strand, [self = shared_from_this(), at = *index] {
             asio::co_spawn(*self->slots_[at].strand, self->connect(at), [self](const std::exception_ptr&) {});
         });
-    } else if (const auto at = state_.retry_at(waiting_.size(), now); at && !retry_timer_) {
-        retry_timer_ = std::make_shared<asio::steady_timer>(executor_, *at);
-        retry_timer_->async_wait([weak = weak_from_this()](const boost::system::error_code&) {
+    } else if (const auto at = state_.retry_at(waiting_.size(), now); at && !retry_) {
+        retry_ = detail::call_at(*environment_.timers, *at, [weak = weak_from_this()] {
             const auto self = weak.lock();
             if (!self) return;
+            std::shared_ptr<detail::timed> over;
             const std::lock_guard lock(self->mutex_);
-            self->retry_timer_ = nullptr;
+            over = std::move(self->retry_);
             self->assign();
         });
     }
@@ -144,9 +136,8 @@ void pool::open_more() {
 
 asio::awaitable<void> pool::connect(std::size_t index) {
     const auto self = shared_from_this();
-    const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
-    auto link =
-        std::make_shared<connection>(*slots_[index].strand, connection::manner::to(options_), options_.on_log());
+    const auto deadline = environment_.in(options_.operation_timeout());
+    auto link = std::make_shared<connection>(*slots_[index].strand, connection::manner::to(options_), environment_);
 
     result<void> outcome;
     {
@@ -166,19 +157,17 @@ asio::awaitable<void> pool::connect(std::size_t index) {
         outcome = failure(errc::connection_lost, detail::message("connecting to PostgreSQL: ", problem.what()));
     }
 
-    const auto now = std::chrono::steady_clock::now();
+    const auto now = environment_.now();
     const std::lock_guard lock(mutex_);
     slots_[index].connecting.reset();
     if (!outcome) {
         connect_failure_ = outcome.error();
-        state_.connect_failed(index, now, random_number());
-        if (options_.on_log()) {
-            auto tell = [log = options_.on_log(), text = outcome.error().message()] { log(text); };
-            detail::post_from_coroutine(executor_, std::move(tell));
-        }
+        state_.connect_failed(index, now, detail::random_number());
+        environment_.log->report(connecting, outcome.error());
         std::erase_if(waiting_, [](const auto& each) { return each->is_claimed(); });
     } else {
         connect_failure_.reset();
+        environment_.log->passed(connecting);
         connects_.fetch_add(1, std::memory_order_relaxed);
         link->start_pipeline([weak = weak_from_this(), index](const failure& why) {
             if (const auto owner = weak.lock()) owner->broken(index, why);
@@ -235,9 +224,8 @@ void pool::drop_idle() {
 void pool::broken(std::size_t index, const failure& why) {
     const std::lock_guard lock(mutex_);
     slots_[index].link.reset();
-    state_.lost(index, std::chrono::steady_clock::now(), random_number());
-    if (options_.on_log() && !closed_)
-        asio::post(executor_, [log = options_.on_log(), text = why.message()] { log(text); });
+    state_.lost(index, environment_.now(), detail::random_number());
+    if (!closed_) environment_.log->report(connecting, why);
     if (closed_)
         check_closed();
     else
@@ -262,14 +250,13 @@ failure pool::last_failure(std::string_view doing) const {
     return failure(errc::timeout, std::move(facts));
 }
 
-void pool::close(std::function<void()> closed) {
+void pool::begin_stop() {
     std::deque<std::shared_ptr<pool_request>> refused;
     {
         const std::lock_guard lock(mutex_);
         closed_ = true;
-        when_closed_ = std::move(closed);
         refused = std::exchange(waiting_, {});
-        if (retry_timer_) retry_timer_->cancel();
+        retry_.reset();
         for (std::size_t i = 0; i < slots_.size(); ++i) {
             if (state_.in_flight(i) == 0) slots_[i].link.reset();
             if (slots_[i].connecting)
@@ -281,9 +268,8 @@ void pool::close(std::function<void()> closed) {
 }
 
 void pool::check_closed() {
-    if (!closed_ || !when_closed_) return;
-    if (std::ranges::all_of(slots_, [](const slot& each) { return !each.link && !each.connecting; }))
-        asio::post(executor_, std::exchange(when_closed_, nullptr));
+    const auto is_empty = [](const slot& each) { return !each.link && !each.connecting; };
+    if (closed_ && std::ranges::all_of(slots_, is_empty)) stopped();
 }
 
 void pool::drop() {
@@ -295,13 +281,12 @@ void pool::drop() {
 
 void pool::abandon() noexcept {
     std::vector<slot> slots;
-    std::shared_ptr<asio::steady_timer> timer;
+    std::shared_ptr<detail::timed> retry;
     std::deque<std::shared_ptr<pool_request>> refused;
     {
         const std::lock_guard lock(mutex_);
         closed_ = true;
-        when_closed_ = nullptr;
-        timer = std::move(retry_timer_);
+        retry = std::move(retry_);
         refused = std::exchange(waiting_, {});
         for (slot& each : slots_) {
             slot& left = slots.emplace_back();

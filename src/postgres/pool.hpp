@@ -2,7 +2,9 @@
 #pragma once
 
 #include "async/asio_calls.hpp"
+#include "async/environment.hpp"
 #include "async/operation.hpp"
+#include "async/service.hpp"
 #include "async/timer_queue.hpp"
 #include "postgres/connection.hpp"
 #include "postgres/pool_state.hpp"
@@ -10,11 +12,8 @@
 #include <eventstore/error.hpp>
 #include <eventstore/store_options.hpp>
 
-#include <boost/asio/steady_timer.hpp>
-
 #include <atomic>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -27,10 +26,10 @@ class pool_request;
 /// Runs statements that change nothing, or may be run twice: one whose connection breaks is sent again on another. Reads of
 /// many callers share a transaction; a statement that writes has its own, and has succeeded once that is committed. Thread
 /// safe.
-class pool : public std::enable_shared_from_this<pool>, private detail::live_object {
+class pool : public std::enable_shared_from_this<pool>, public detail::service, private detail::live_object {
 public:
-    pool(const store_options& options, asio::any_io_executor executor, std::shared_ptr<detail::timer_queue> timers);
-    ~pool();
+    pool(const store_options& options, detail::environment where);
+    ~pool() override;
 
     /// Runs a statement and returns its rows, or the failure. Resumes on the caller's executor.
     ///
@@ -48,14 +47,7 @@ public:
     static asio::awaitable<result<change>> execute_change(
         std::shared_ptr<pool> self, const statement& what, parameters arguments, steady_time deadline);
 
-    /// Fails what waits for a connection, and closes each connection when its last answer has come. `closed` is called
-    /// once all are, on any thread.
-    void close(std::function<void()> closed);
-
-    /// Ends all connections now.
-    void drop();
-    /// The execution context is going: the same at once, and fails what waits.
-    void abandon() noexcept;
+    void abandon() noexcept override;
 
     /// Ends what is waiting or under way of this set of statements, each with `store_closed`.
     void dismiss(const statement_set* whose);
@@ -80,6 +72,10 @@ private:
         bool sending = false; // a send is posted
     };
 
+    /// Fails what waits for a connection, and closes each connection when its last answer has come.
+    void begin_stop() override;
+    void drop() override;
+
     void submit(std::shared_ptr<pool_request> next);
     EVENTSTORE_NOT_INTO_COROUTINES void assign(); // with the mutex held
     void send(std::size_t index);                 // on the slot's strand
@@ -94,8 +90,7 @@ private:
     failure last_failure(std::string_view doing) const;
 
     const store_options options_;
-    const asio::any_io_executor executor_;
-    const std::shared_ptr<detail::timer_queue> timers_;
+    const detail::environment environment_;
     std::atomic<std::uint64_t> reads_{0};
     std::atomic<std::uint64_t> others_{0};
     std::atomic<std::size_t> reads_in_flight_{0};
@@ -105,10 +100,9 @@ private:
     pool_state state_;
     std::vector<slot> slots_;
     std::deque<std::shared_ptr<pool_request>> waiting_;
-    std::shared_ptr<asio::steady_timer> retry_timer_;
+    std::shared_ptr<detail::timed> retry_;
     std::optional<failure> connect_failure_;
     bool closed_ = false;
-    std::function<void()> when_closed_;
 };
 
 } // namespace eventstore::postgres

@@ -20,7 +20,8 @@ constexpr int most_skips = 10;   // nothing but a pooler in between can skip wha
 } // namespace
 
 pool_request::pool_request(std::weak_ptr<pool> owner, const statement& what, parameters arguments)
-    : owner_(std::move(owner)),
+    : completion(std::string()), // no copy of the text for each read
+      owner_(std::move(owner)),
       what_(what),
       set_(what.set ? what.set->weak_from_this().lock() : nullptr),
       arguments_(std::move(arguments)) {}
@@ -139,8 +140,7 @@ void pool_request::succeed(result_handle answer) {
         if (!claim()) return;
         is_repeated = may_be_done_;
     }
-    outcome = std::move(answer);
-    finish();
+    settle(std::move(answer));
 }
 
 void pool_request::fail(failure why) noexcept {
@@ -159,8 +159,7 @@ void pool_request::fail(failure why) noexcept {
         facts.message += known;
         why = failure(why.code(), std::move(facts));
     }
-    outcome = std::move(why);
-    finish();
+    settle(std::move(why));
 }
 
 void pool_request::cancel() noexcept { fail(failure(errc::cancelled, message(what_.doing, " was cancelled"))); }

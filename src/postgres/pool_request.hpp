@@ -1,7 +1,7 @@
 /// One statement of a pool, from its call to its outcome.
 #pragma once
 
-#include "async/operation.hpp"
+#include "async/completion.hpp"
 #include "postgres/connection.hpp"
 
 #include <eventstore/error.hpp>
@@ -18,7 +18,7 @@ class pool;
 ///
 /// The outcome of a read is its answer. That of a statement that writes is known when its transaction has ended: an answer
 /// whose commit failed, or was never heard of, is none.
-class pool_request final : public detail::operation, public request {
+class pool_request final : public detail::completion<result_handle>, public request {
 public:
     pool_request(std::weak_ptr<pool> owner, const statement& what, parameters arguments);
     ~pool_request() override;
@@ -45,8 +45,7 @@ public:
     void fail(failure why) noexcept;
     bool is_of(const statement_set* whose) const noexcept { return what_.set == whose; }
 
-    std::size_t slot = 0; ///< of the connection that it was given to last
-    result<result_handle> outcome{result_handle()};
+    std::size_t slot = 0;     ///< of the connection that it was given to last
     bool is_repeated = false; ///< an attempt before the one that was answered may have been carried out
 
 private:

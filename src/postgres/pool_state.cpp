@@ -38,12 +38,12 @@ void pool_state::connected(std::size_t index) {
 void pool_state::connect_failed(std::size_t index, time_point now, std::uint64_t random) {
     slots_[index] = {};
     connecting_ = false;
-    not_before_ = now + backoff_.next(random);
+    not_before_ = now + backoff_.failed(random);
 }
 
 void pool_state::lost(std::size_t index, time_point now, std::uint64_t random) {
     slots_[index] = {};
-    not_before_ = now + backoff_.next(random);
+    not_before_ = now + backoff_.failed(random);
 }
 
 void pool_state::answered(std::size_t index) {

@@ -1,7 +1,7 @@
 /// Which connection takes the next request, and when another one is opened: decisions without I/O.
 #pragma once
 
-#include "async/backoff.hpp"
+#include "async/retry.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -55,7 +55,7 @@ private:
     std::vector<slot> slots_;
     bool sharing_ = false; // the last request had to share a connection
     bool connecting_ = false;
-    detail::backoff backoff_;
+    detail::backoff backoff_{detail::connecting_again};
     time_point not_before_{};
 };
 

@@ -12,12 +12,15 @@ asio::awaitable<result<session_lease>> session_client::begin(
     const auto owner = self->owner_.lock();
     if (!owner) co_return failure(errc::store_closed, "the store is closed");
     const auto waiting = std::make_shared<begin_request>(owner, self, limit);
-    co_await detail::suspend(waiting, owner->timers_.get(), deadline);
+    co_await detail::suspend(waiting, owner->environment_.timers.get(), deadline);
     co_return std::move(waiting->outcome);
 }
 
-void session_client::close(std::function<void()> closed) {
-    if (const auto owner = owner_.lock()) owner->close(shared_from_this(), std::move(closed));
+void session_client::begin_stop() {
+    if (const auto owner = owner_.lock())
+        owner->close(shared_from_this());
+    else
+        stopped();
 }
 
 void session_client::drop() {

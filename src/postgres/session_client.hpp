@@ -2,7 +2,7 @@
 #pragma once
 
 #include "async/operation.hpp"
-#include "async/timer_queue.hpp"
+#include "async/service.hpp"
 #include "base/live_objects.hpp"
 #include "postgres/session.hpp"
 
@@ -11,14 +11,15 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <chrono>
-#include <functional>
 #include <memory>
 
 namespace eventstore::postgres {
 
 /// One of those whose transactions a session_pool opens: a store. Its end is that of its transactions, and of nobody
 /// else's. Thread safe.
-class session_client : public std::enable_shared_from_this<session_client>, private detail::live_object {
+class session_client : public std::enable_shared_from_this<session_client>,
+                       public detail::service,
+                       private detail::live_object {
 public:
     explicit session_client(std::weak_ptr<session_pool> owner) : owner_(std::move(owner)) {}
 
@@ -26,19 +27,18 @@ public:
     static asio::awaitable<result<session_lease>> begin(
         std::shared_ptr<session_client> self, std::chrono::milliseconds limit, detail::steady_time deadline);
 
-    /// Refuses new transactions, and ends those that are open: at once where nothing is under way, else after the
-    /// answer. `closed` is called on any thread, once none is open; never, if the execution context has gone.
-    void close(std::function<void()> closed);
-    /// Ends its transactions now.
-    void drop();
+    void abandon() noexcept override {} // its pool is
 
 private:
     friend class session_pool;
 
+    /// Refuses new transactions, and ends those that are open: at once where nothing is under way, else after the
+    /// answer.
+    void begin_stop() override;
+    void drop() override;
+
     const std::weak_ptr<session_pool> owner_;
-    // Under the mutex of the pool.
-    bool closed_ = false;
-    std::function<void()> when_closed_;
+    bool closed_ = false; // under the mutex of the pool
 };
 
 } // namespace eventstore::postgres

@@ -8,13 +8,14 @@
 #include <boost/asio/co_spawn.hpp>
 
 #include <algorithm>
-#include <random>
 
 namespace eventstore::postgres {
 
 namespace {
 
 constexpr std::chrono::seconds longest_idle(60);
+constexpr detail::retry_policy paced{
+    detail::connecting_again.first, detail::connecting_again.longest}; // the first, too
 
 failure closed_failure() { return failure(errc::store_closed, "the store is closed"); }
 
@@ -28,9 +29,10 @@ asio::awaitable<result<void>> look_at_nothing(
 
 } // namespace
 
-session_pool::session_pool(
-    const store_options& options, asio::any_io_executor executor, std::shared_ptr<detail::timer_queue> timers)
-    : options_(options), executor_(std::move(executor)), timers_(std::move(timers)) {}
+session_pool::session_pool(const store_options& options, detail::environment where)
+    : options_(options),
+      environment_(std::move(where)),
+      connects_again_(paced, "connecting for transactions", environment_.log) {}
 
 session_pool::~session_pool() = default;
 
@@ -75,27 +77,27 @@ void session_pool::serve() {
 
 void session_pool::open_more() {
     if (closed_) return;
-    const auto now = std::chrono::steady_clock::now();
+    const auto now = environment_.now();
     while (connecting_.size() < waiting_.size() && sessions_.size() + connecting_.size() < options_.pool_size()) {
         if (now < not_before_) {
-            if (retry_timer_) return;
-            retry_timer_ = std::make_shared<asio::steady_timer>(executor_, not_before_);
-            retry_timer_->async_wait([weak = weak_from_this()](const boost::system::error_code&) {
+            if (retry_) return;
+            retry_ = detail::call_at(*environment_.timers, not_before_, [weak = weak_from_this()] {
                 const auto self = weak.lock();
                 if (!self) return;
+                std::shared_ptr<detail::timed> over;
                 const std::lock_guard lock(self->mutex_);
-                self->retry_timer_ = nullptr;
+                over = std::move(self->retry_);
                 self->serve();
             });
             return;
         }
-        const auto next = std::make_shared<session>(executor_);
+        const auto next = std::make_shared<session>(environment_.executor);
         std::erase_if(made_, [](const auto& each) { return each.expired(); });
         made_.push_back(next);
         // A transaction's statements differ from call to call: nothing is prepared.
         connecting_.emplace_back(next,
             std::make_shared<connection>(
-                *next->strand_, connection::manner::without_preparing(options_), options_.on_log()));
+                *next->strand_, connection::manner::without_preparing(options_), environment_));
         next->post([self = shared_from_this(), next] {
             asio::co_spawn(*next->strand_, self->connect(next), [self](const std::exception_ptr&) {});
         });
@@ -104,7 +106,7 @@ void session_pool::open_more() {
 
 asio::awaitable<void> session_pool::connect(session_ptr which) {
     const auto self = shared_from_this();
-    const auto deadline = std::chrono::steady_clock::now() + options_.operation_timeout();
+    const auto deadline = environment_.in(options_.operation_timeout());
     std::shared_ptr<connection> link;
     result<void> outcome;
     {
@@ -143,7 +145,7 @@ std::deque<std::shared_ptr<begin_request>> session_pool::connected(
     std::erase_if(connecting_, [&](const auto& each) { return each.first == which; });
     if (outcome && !closed_) {
         connect_failure_.reset();
-        backoff_.succeeded();
+        connects_again_.succeeded();
         ++connects_;
         link->start_pipeline([weak = weak_from_this(), of = std::weak_ptr(which)](const failure& why) {
             const auto owner = weak.lock();
@@ -151,16 +153,13 @@ std::deque<std::shared_ptr<begin_request>> session_pool::connected(
             if (owner && session) owner->broken(session, why);
         });
         which->link = std::move(link);
-        which->idle_since_ = std::chrono::steady_clock::now();
+        which->idle_since_ = environment_.now();
         sessions_.push_back(which);
         idle_.push_back(which);
         serve();
     } else if (!outcome && !closed_) {
         connect_failure_ = outcome.error();
-        (void)backoff_.next(0); // the first try after a failure waits, too
-        not_before_ =
-            std::chrono::steady_clock::now() + std::max(backoff_.next(std::random_device()()), detail::backoff::first);
-        log(outcome.error().message());
+        not_before_ = environment_.now() + connects_again_.failed(outcome.error());
         if (is_final(outcome.error())) refused.swap(waiting_);
         serve();
     }
@@ -182,7 +181,7 @@ void session_pool::clean(const session_ptr& which) {
     const std::lock_guard lock(mutex_);
     if (closed_) return which->drop(closed_failure());
     const auto user = std::exchange(which->user_, nullptr);
-    which->idle_since_ = std::chrono::steady_clock::now();
+    which->idle_since_ = environment_.now();
     idle_.push_back(which);
     close_unused();
     serve();
@@ -196,7 +195,7 @@ void session_pool::broken(const session_ptr& which, const failure& why) {
     std::erase(idle_, which);
     const auto user = std::exchange(which->user_, nullptr);
     if (!closed_) {
-        log(why.message());
+        environment_.log->tell(detail::log_level::warning, why.message());
         serve();
     }
     check_closed();
@@ -205,7 +204,7 @@ void session_pool::broken(const session_ptr& which, const failure& why) {
 
 // Whenever a session is given back: a timer would keep the io_context from ending.
 void session_pool::close_unused() {
-    const auto long_ago = std::chrono::steady_clock::now() - longest_idle;
+    const auto long_ago = environment_.now() - longest_idle;
     while (idle_.size() > 1 && idle_.front()->idle_since_ < long_ago) {
         idle_.front()->drop(failure(errc::connection_lost, "closed a connection that no transaction has needed"));
         idle_.pop_front();
@@ -231,14 +230,13 @@ failure session_pool::last_failure() const {
     return failure(errc::timeout, std::move(facts));
 }
 
-void session_pool::close(std::function<void()> closed) {
+void session_pool::begin_stop() {
     std::deque<std::shared_ptr<begin_request>> refused;
     {
         const std::lock_guard lock(mutex_);
         closed_ = true;
-        when_closed_ = std::move(closed);
         refused = std::exchange(waiting_, {});
-        if (retry_timer_) retry_timer_->cancel();
+        retry_.reset();
         for (const auto& [which, link] : connecting_) which->post([link] { link->stop_connecting(); });
         for (const session_ptr& each : sessions_) {
             // One that is waited for ends when its transaction is given back; what is being cleaned is not.
@@ -253,8 +251,7 @@ void session_pool::close(std::function<void()> closed) {
 }
 
 void session_pool::check_closed() {
-    if (!closed_ || !when_closed_ || !sessions_.empty() || !connecting_.empty()) return;
-    asio::post(executor_, std::exchange(when_closed_, nullptr));
+    if (closed_ && sessions_.empty() && connecting_.empty()) stopped();
 }
 
 void session_pool::drop() {
@@ -262,12 +259,11 @@ void session_pool::drop() {
     for (const session_ptr& each : sessions_) each->drop(closed_failure());
 }
 
-void session_pool::close(const client_ptr& client, std::function<void()> closed) {
+void session_pool::close(const client_ptr& client) {
     std::vector<std::shared_ptr<begin_request>> refused;
     {
         const std::lock_guard lock(mutex_);
         client->closed_ = true;
-        client->when_closed_ = std::move(closed);
         std::erase_if(waiting_, [&](const auto& each) {
             if (each->client != client) return false;
             refused.push_back(each);
@@ -300,10 +296,9 @@ void session_pool::drop_used(const client_ptr& client, bool only_idle) {
 }
 
 void session_pool::check_closed(session_client& client) {
-    if (is_abandoned_) return;
-    if (!client.closed_ || !client.when_closed_) return;
+    if (!client.closed_) return;
     const auto is_its = [&](const session_ptr& each) { return each->user_.get() == &client; };
-    if (std::ranges::none_of(sessions_, is_its)) asio::post(executor_, std::exchange(client.when_closed_, nullptr));
+    if (is_abandoned_ || std::ranges::none_of(sessions_, is_its)) client.stopped();
 }
 
 bool session_pool::is_closed(const session_client& client) const {
@@ -314,13 +309,12 @@ bool session_pool::is_closed(const session_client& client) const {
 void session_pool::abandon() noexcept {
     std::vector<session_ptr> all;
     std::vector<std::shared_ptr<connection>> links;
-    std::shared_ptr<asio::steady_timer> timer;
+    std::shared_ptr<detail::timed> retry;
     std::deque<std::shared_ptr<begin_request>> waiting;
     {
         const std::lock_guard lock(mutex_);
         closed_ = true;
         is_abandoned_ = true;
-        when_closed_ = nullptr;
         for (const auto& each : made_) {
             if (auto alive = each.lock()) all.push_back(std::move(alive));
         }
@@ -328,7 +322,7 @@ void session_pool::abandon() noexcept {
         sessions_.clear();
         idle_.clear();
         waiting = std::exchange(waiting_, {});
-        timer = std::exchange(retry_timer_, nullptr);
+        retry = std::move(retry_);
     }
     for (const session_ptr& each : all) {
         links.push_back(each->link);
@@ -348,10 +342,6 @@ bool session_pool::is_used(const session& which) const {
 bool session_pool::is_closed() const {
     const std::lock_guard lock(mutex_);
     return closed_;
-}
-
-void session_pool::log(const std::string& text) const {
-    if (options_.on_log()) asio::post(executor_, [log = options_.on_log(), text] { log(text); });
 }
 
 session_pool::counts session_pool::count() const {

@@ -1,16 +1,15 @@
 /// Connections for transactions.
 #pragma once
 
-#include "async/backoff.hpp"
-#include "async/timer_queue.hpp"
+#include "async/environment.hpp"
+#include "async/retry.hpp"
+#include "async/service.hpp"
 #include "base/live_objects.hpp"
 #include "postgres/session.hpp"
 #include "postgres/session_client.hpp"
 
 #include <eventstore/error.hpp>
 #include <eventstore/store_options.hpp>
-
-#include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -34,24 +33,19 @@ class begin_request;
 /// What a transaction has left in its session (settings, temporary tables, locks, prepared statements) is removed before
 /// the next one has it, which may be another client's, while nobody waits: the statements for it go out as soon as the
 /// session is given back. Nothing in a session is bound to the schema of a store.
-class session_pool : public std::enable_shared_from_this<session_pool>, private detail::live_object {
+class session_pool : public std::enable_shared_from_this<session_pool>,
+                     public detail::service,
+                     private detail::live_object {
 public:
     /// \param options their schema does not count
-    session_pool(
-        const store_options& options, asio::any_io_executor executor, std::shared_ptr<detail::timer_queue> timers);
-    ~session_pool();
+    session_pool(const store_options& options, detail::environment where);
+    ~session_pool() override;
 
     /// Has each session inspected before it is used. Called before the first begin().
     /// \param make called for each, on any thread
     void inspect_with(std::function<connection::inspector()> make) { make_inspector_ = std::move(make); }
 
-    /// Refuses new transactions, and ends those that are open: at once where nothing is under way, else after the
-    /// answer. `closed` is called on any thread, once all connections are closed.
-    void close(std::function<void()> closed);
-    /// Ends all connections now.
-    void drop();
-    /// The execution context is going: lets go of what cannot outlive it.
-    void abandon() noexcept;
+    void abandon() noexcept override;
 
     struct counts {
         std::uint64_t connects = 0;
@@ -66,6 +60,11 @@ private:
     friend class session_lease;
     using session_ptr = std::shared_ptr<session>;
     using client_ptr = std::shared_ptr<session_client>;
+
+    /// Refuses new transactions, and ends those that are open: at once where nothing is under way, else after the
+    /// answer.
+    void begin_stop() override;
+    void drop() override;
 
     void submit(std::shared_ptr<begin_request> next);
     void put_back(std::shared_ptr<begin_request> first); // to the front: its connection was lost
@@ -83,18 +82,16 @@ private:
     bool is_used(const session& which) const;
     std::size_t in_use() const; // with the mutex held
     failure last_failure() const;
-    void log(const std::string& text) const;
 
     // Of a client's.
-    void close(const client_ptr& client, std::function<void()> closed);
+    void close(const client_ptr& client);
     void drop(const client_ptr& client);
     void drop_used(const client_ptr& client, bool only_idle); // with the mutex held
     void check_closed(session_client& client);                // with the mutex held
     bool is_closed(const session_client& client) const;
 
     const store_options options_;
-    const asio::any_io_executor executor_;
-    const std::shared_ptr<detail::timer_queue> timers_;
+    const detail::environment environment_;
     std::function<connection::inspector()> make_inspector_;
 
     mutable std::mutex mutex_;
@@ -103,14 +100,13 @@ private:
     std::deque<session_ptr> idle_;             // the one that was used last is taken first
     std::vector<std::pair<session_ptr, std::shared_ptr<connection>>> connecting_;
     std::deque<std::shared_ptr<begin_request>> waiting_;
-    std::shared_ptr<asio::steady_timer> retry_timer_;
-    std::chrono::steady_clock::time_point not_before_{};
-    detail::backoff backoff_;
+    std::shared_ptr<detail::timed> retry_;
+    detail::steady_time not_before_{};
+    detail::retry connects_again_;
     std::optional<failure> connect_failure_;
     std::uint64_t connects_ = 0;
     bool closed_ = false;
     bool is_abandoned_ = false;
-    std::function<void()> when_closed_;
 };
 
 } // namespace eventstore::postgres

@@ -3,6 +3,8 @@
 #include "log/inspection.hpp"
 #include "store/store_core.hpp"
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/execution.hpp>
 #include <boost/asio/query.hpp>
 
@@ -11,30 +13,30 @@
 
 namespace eventstore::detail {
 
-std::shared_ptr<group_core> group_core::make(kind what, const store_options& options, asio::any_io_executor executor) {
-    auto made = std::make_shared<group_core>(what, options, std::move(executor));
-    auto& context = asio::query(made->executor, asio::execution::context);
+std::shared_ptr<group_core> group_core::make(
+    kind what, const store_options& options, const asio::any_io_executor& executor) {
+    auto made = std::make_shared<group_core>(what, options, executor);
+    auto& context = asio::query(made->environment.executor, asio::execution::context);
     asio::use_service<context_life>(context).add(made);
     return made;
 }
 
-group_core::group_core(kind what, const store_options& options_, asio::any_io_executor executor_)
+group_core::group_core(kind what, const store_options& options_, const asio::any_io_executor& executor)
     : options(options_),
-      executor(std::move(executor_)),
+      environment(detail::environment::make(executor, options.on_log())),
       migrating_strand(executor),
-      timers(std::make_shared<timer_queue>(executor)),
-      pool(std::make_shared<postgres::pool>(options, executor, timers)),
+      pool(std::make_shared<postgres::pool>(options, environment)),
       appending(std::make_shared<postgres::lender>(what == kind::one ? 1 : options.pool_size())),
-      sessions(std::make_shared<postgres::session_pool>(options, executor, timers)),
+      sessions(std::make_shared<postgres::session_pool>(options, environment)),
       migrating(std::make_shared<postgres::lender>(1)),
-      ear(std::make_shared<eventstore::feed::listener>(options, executor)),
+      ear(std::make_shared<eventstore::feed::listener>(options, environment)),
       kind_(what) {
     if (!is_of_many()) return;
     sessions->inspect_with(
         [options_] { return log::look_around(options_, std::nullopt, log::log_mark(), log::purpose::transacting); });
     const auto timeout = options.operation_timeout();
-    polls = std::make_shared<eventstore::feed::poller>(executor, timers, pool, timeout);
-    beats = std::make_shared<delivery::heart>(executor, timers, pool, timeout);
+    polls = std::make_shared<eventstore::feed::poller>(environment, pool, timeout);
+    beats = std::make_shared<delivery::heart>(environment, pool, timeout);
 }
 
 std::shared_ptr<const log::statements> group_core::make_statements(const std::string& schema) {
@@ -44,54 +46,48 @@ std::shared_ptr<const log::statements> group_core::make_statements(const std::st
 bool group_core::add(const std::shared_ptr<store_core>& store) {
     const std::lock_guard lock(mutex_);
     if (is_closing() || is_abandoned()) return false;
-    members_.push_back({store.get(), store});
+    if (stores_.size() >= clear_at_) { // not with each of a thousand
+        std::erase_if(stores_, [](const auto& each) { return each.expired(); });
+        clear_at_ = std::max<std::size_t>(16, stores_.size() * 2);
+    }
+    stores_.push_back(store);
     return true;
 }
 
-void group_core::leave(const store_core* store) {
+void group_core::close() noexcept {
     {
-        const std::lock_guard lock(mutex_);
-        std::erase_if(members_, [&](const member& each) { return each.address == store; });
-        if (kind_ == kind::one) is_closing_.store(true);
-        if (!is_closing() || !members_.empty()) return;
+        const std::lock_guard lock(mutex_); // a store is added before this, or not at all
+        if (is_closing_.exchange(true) || is_abandoned()) return;
     }
-    end_connections();
+    // A store by itself ends its connections.
+    if (is_of_many()) asio::co_spawn(environment.executor, close_in_order(shared_from_this()), asio::detached);
 }
 
-void group_core::close() noexcept {
-    std::vector<std::shared_ptr<store_core>> stores;
-    bool is_empty = false;
-    {
-        const std::lock_guard lock(mutex_);
-        if (is_closing_.exchange(true) || is_abandoned()) return;
-        for (const member& each : members_) {
-            if (auto alive = each.store.lock()) stores.push_back(std::move(alive));
-        }
-        is_empty = members_.empty();
+asio::awaitable<void> group_core::close_in_order(std::shared_ptr<group_core> self) {
+    std::vector<std::shared_ptr<store_core>> stores; // those that have not ended
+    for (const auto& each : self->stores_) {
+        if (auto alive = each.lock()) stores.push_back(std::move(alive));
     }
     for (const auto& each : stores) each->close();
-    if (is_empty) end_connections();
+    for (const auto& each : stores) {
+        auto closing = latch::wait(each->ended, "closing the stores of a group");
+        co_await std::move(closing);
+    }
+    auto disconnecting = stop_connections(self, self->environment.in(self->options.close_timeout()));
+    co_await std::move(disconnecting);
+    self->ended->open();
 }
 
-void group_core::end_connections() {
-    {
-        const std::lock_guard lock(mutex_);
-        if (std::exchange(is_ending_, true) || is_abandoned()) return;
-        if (is_of_many()) { // a store by itself has a timer of its own
-            timer_ = std::make_unique<asio::steady_timer>(executor, options.close_timeout());
-            timer_->async_wait([self = shared_from_this()](const boost::system::error_code& stopped) {
-                if (!stopped) self->drop();
-            });
-        }
-    }
-    ear->close();
-    migrating->close(nullptr);
-    appending->close(nullptr);
-    const auto part_closed = [weak = weak_from_this()] {
-        if (const auto self = weak.lock()) self->part_ended();
-    };
-    pool->close(part_closed);
-    sessions->close(part_closed);
+asio::awaitable<void> group_core::stop_connections(std::shared_ptr<group_core> self, steady_time deadline) {
+    const auto& timers = self->environment.timers;
+    self->migrating->close(nullptr);
+    self->appending->close(nullptr);
+    auto listening = service::stop(self->ear, timers, deadline);
+    auto reading = service::stop(self->pool, timers, deadline);
+    auto transacting = service::stop(self->sessions, timers, deadline);
+    co_await std::move(listening);
+    co_await std::move(reading);
+    co_await std::move(transacting);
 }
 
 store_stats group_core::count_connections() const {
@@ -105,29 +101,6 @@ store_stats group_core::count_connections() const {
     return now;
 }
 
-void group_core::drop() {
-    if (is_abandoned()) return;
-    pool->drop();
-    sessions->drop();
-}
-
-void group_core::part_ended() {
-    std::function<void()> tell;
-    {
-        const std::lock_guard lock(mutex_);
-        if (--parts_open_ > 0) return;
-        if (timer_) timer_->cancel();
-        tell = std::exchange(when_ended_, nullptr);
-    }
-    if (tell) tell();
-    ended->open();
-}
-
-void group_core::when_ended(std::function<void()> then) {
-    const std::lock_guard lock(mutex_);
-    when_ended_ = std::move(then);
-}
-
 void group_core::abandon() noexcept {
     migrating->abandon();
     appending->abandon();
@@ -136,12 +109,10 @@ void group_core::abandon() noexcept {
     if (polls) polls->abandon();
     if (beats) beats->abandon();
     pool->abandon();
-    timers->abandon();
+    environment.timers->abandon();
+    environment.log->abandon();
     migrating_strand.reset();
     ended->open();
-    const std::lock_guard lock(mutex_);
-    timer_.reset();
-    when_ended_ = nullptr;
 }
 
 } // namespace eventstore::detail

@@ -1,8 +1,8 @@
 /// What stores share: the connections, and the timers.
 #pragma once
 
+#include "async/environment.hpp"
 #include "async/latch.hpp"
-#include "async/timer_queue.hpp"
 #include "base/live_objects.hpp"
 #include "feed/listener.hpp"
 #include "feed/poller.hpp"
@@ -18,7 +18,6 @@
 #include <eventstore/store_stats.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <atomic>
 #include <cstddef>
@@ -39,20 +38,22 @@ public:
         one, ///< a store by itself: the connections end with it
         many
     };
-    static std::shared_ptr<group_core> make(kind what, const store_options& options, asio::any_io_executor executor);
-    group_core(kind what, const store_options& options, asio::any_io_executor executor);
+    static std::shared_ptr<group_core> make(
+        kind what, const store_options& options, const asio::any_io_executor& executor);
+    group_core(kind what, const store_options& options, const asio::any_io_executor& executor);
 
     bool is_of_many() const noexcept { return kind_ == kind::many; }
 
     /// Statements for another store.
     std::shared_ptr<const log::statements> make_statements(const std::string& schema);
 
-    /// A store that uses the connections; false: the end has begun. Each one leaves when it has written its last.
+    /// A store that uses the connections; false: the end has begun.
     bool add(const std::shared_ptr<store_core>& store);
-    void leave(const store_core* store);
 
-    /// Closes the stores, and then the connections; after `close_timeout` they are dropped.
+    /// Begins the end of the stores, and then of the connections: `ended` is open then.
     void close() noexcept;
+    /// Ends the connections: of a store by itself, at its end.
+    static asio::awaitable<void> stop_connections(std::shared_ptr<group_core> self, steady_time deadline);
     bool is_closing() const noexcept { return is_closing_.load(std::memory_order_acquire); }
     void refuse() noexcept override { abandoned_.store(true, std::memory_order_release); }
     void abandon() noexcept override;
@@ -61,16 +62,10 @@ public:
     /// The connections that were made, and those that are open.
     store_stats count_connections() const;
 
-    /// `then` is called, on any thread, when the connections are closed.
-    void when_ended(std::function<void()> then);
-    /// Ends what is left without waiting for it.
-    void drop();
-
     const store_options options;
-    const asio::any_io_executor executor;
+    const detail::environment environment;
     const std::shared_ptr<latch> ended = std::make_shared<latch>();
     std::optional<postgres::connection::strand> migrating_strand; ///< none once abandoned; the rest refuses everything
-    std::shared_ptr<timer_queue> timers;
     std::shared_ptr<postgres::pool> pool;
     std::shared_ptr<postgres::lender> appending;      ///< connections for appending
     std::shared_ptr<postgres::session_pool> sessions; ///< of transactions
@@ -80,23 +75,15 @@ public:
     std::shared_ptr<delivery::heart> beats;
 
 private:
-    struct member {
-        const store_core* address = nullptr;
-        std::weak_ptr<store_core> store;
-    };
-    void end_connections();
-    void part_ended();
+    static asio::awaitable<void> close_in_order(std::shared_ptr<group_core> self);
 
     const kind kind_;
     std::atomic<std::size_t> next_index_{0};
     std::atomic<bool> abandoned_{false};
     std::atomic<bool> is_closing_{false};
     std::mutex mutex_;
-    std::vector<member> members_;
-    bool is_ending_ = false;
-    int parts_open_ = 2; // the pool, and the sessions
-    std::function<void()> when_ended_;
-    std::unique_ptr<asio::steady_timer> timer_;
+    std::vector<std::weak_ptr<store_core>> stores_;
+    std::size_t clear_at_ = 16;
 };
 
 /// What the handles to a group, and to its stores, share; the last one of them ends the connections.

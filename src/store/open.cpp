@@ -94,8 +94,8 @@ using detail::steady_time;
 using detail::store_core;
 
 asio::awaitable<result<int>> migrate_once(
-    store_options options, bool may_make, connection::strand strand, steady_time deadline) {
-    const auto link = std::make_shared<connection>(strand, connection::manner::to(options), options.on_log());
+    store_options options, bool may_make, connection::strand strand, detail::environment where, steady_time deadline) {
+    const auto link = std::make_shared<connection>(strand, connection::manner::to(options), where);
     auto connecting =
         detail::connect_and_look(link, options, session_kind::administration, log::purpose::making, deadline);
     const auto found = co_await std::move(connecting);
@@ -105,10 +105,10 @@ asio::awaitable<result<int>> migrate_once(
 }
 
 asio::awaitable<result<std::vector<schema_info>>> find_once(
-    store_options options, connection::strand strand, steady_time deadline) {
+    store_options options, connection::strand strand, detail::environment where, steady_time deadline) {
     const auto settings = postgres::connect_settings::make(options, session_kind::administration);
     if (!settings) co_return settings.error();
-    const auto link = std::make_shared<connection>(strand, connection::manner::to(options), options.on_log());
+    const auto link = std::make_shared<connection>(strand, connection::manner::to(options), where);
     auto connecting = connection::connect(link, *settings, deadline);
     const auto connected = co_await std::move(connecting);
     if (!connected) co_return connected.error();
@@ -119,13 +119,13 @@ asio::awaitable<result<std::vector<schema_info>>> find_once(
 asio::awaitable<result<void>> set_up(std::shared_ptr<store_core> core, steady_time deadline) {
     const store_options& options = core->options;
     const auto strand = core->appender->strand();
-    const auto link = std::make_shared<connection>(strand, connection::manner::to(options), options.on_log());
+    const auto link = std::make_shared<connection>(strand, connection::manner::to(options), core->environment);
     const auto what_for = options.creates() ? log::purpose::making : log::purpose::opening;
     auto connecting = detail::connect_and_look(link, options, session_kind::appending, what_for, deadline);
     const auto found = co_await std::move(connecting);
     if (!found) co_return found.error();
     if (options.creates() && log::needs_migration(*found, options.schema())) {
-        auto migrating = migrate_once(options, true, strand, deadline);
+        auto migrating = migrate_once(options, true, strand, core->environment, deadline);
         const auto migrated = co_await std::move(migrating);
         if (!migrated) co_return migrated.error();
     }
@@ -136,10 +136,9 @@ asio::awaitable<result<void>> set_up(std::shared_ptr<store_core> core, steady_ti
 asio::awaitable<store> open_throwing(store_options options) {
     if (const auto why = log::check_options(options)) throw error(*why);
     const auto executor = detail::executor_for(options, co_await asio::this_coro::executor);
-    const steady_time deadline = std::chrono::steady_clock::now() + options.operation_timeout();
     const auto core = store_core::make(options, group_core::make(group_core::kind::one, options, executor));
     auto impl = std::make_shared<detail::store_impl>(core, nullptr);
-    auto work = set_up(core, deadline);
+    auto work = set_up(core, core->deadline(std::chrono::milliseconds(0)));
     const auto outcome = co_await detail::run_apart(core->appender->strand(), std::move(work), "opening the store");
     outcome.value();
     co_return store(std::move(impl));
@@ -148,9 +147,10 @@ asio::awaitable<store> open_throwing(store_options options) {
 asio::awaitable<int> migrate_throwing(store_options options, bool may_make) {
     if (const auto why = log::check_options(options)) throw error(*why);
     connection::strand strand(detail::executor_for(options, co_await asio::this_coro::executor));
+    const auto where = detail::environment::make(options.executor(), options.on_log());
     // A large schema may take its time; what limits it is the connection.
-    const steady_time deadline = std::chrono::steady_clock::now() + std::chrono::hours(24);
-    auto work = migrate_once(options, may_make, strand, deadline);
+    const steady_time deadline = where.in(std::chrono::hours(24));
+    auto work = migrate_once(options, may_make, strand, where, deadline);
     const auto version = co_await detail::run_apart(std::move(strand), std::move(work), "migrating the schema");
     co_return version.value();
 }
@@ -158,8 +158,8 @@ asio::awaitable<int> migrate_throwing(store_options options, bool may_make) {
 asio::awaitable<std::vector<schema_info>> find_throwing(store_options options) {
     if (const auto why = log::check_options(options)) throw error(*why);
     connection::strand strand(detail::executor_for(options, co_await asio::this_coro::executor));
-    const steady_time deadline = std::chrono::steady_clock::now() + options.operation_timeout();
-    auto work = find_once(options, strand, deadline);
+    const auto where = detail::environment::make(options.executor(), options.on_log());
+    auto work = find_once(options, strand, where, where.in(options.operation_timeout()));
     auto found = co_await detail::run_apart(std::move(strand), std::move(work), "looking for event stores");
     co_return std::move(found).value();
 }

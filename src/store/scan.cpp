@@ -63,7 +63,7 @@ void scan_impl::fetch() {
     auto read = log::reader::read_snapshot(core.reader, stream_, options_, core.deadline(limit_), seen_.position);
     auto then = [fetch = fetch_](fetched page) { fetch->complete(std::move(page)); };
     apart_handler<log::reader::snapshot, decltype(then)> handler("reading a page ahead", std::move(then));
-    asio::co_spawn(core.executor, std::move(read), std::move(handler));
+    asio::co_spawn(core.environment.executor, std::move(read), std::move(handler));
 }
 
 asio::awaitable<std::optional<failure>> scan_impl::check_page(

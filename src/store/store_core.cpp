@@ -4,12 +4,13 @@
 #include "log/inspection.hpp"
 #include "store/context_life.hpp"
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/execution.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/query.hpp>
 
 #include <algorithm>
-#include <string>
+#include <utility>
 
 namespace eventstore::detail {
 
@@ -31,7 +32,7 @@ struct span_of_positions {
 std::shared_ptr<store_core> store_core::make(const store_options& options, const std::shared_ptr<group_core>& group) {
     auto made = std::make_shared<store_core>(options, group);
     made->connect_parts();
-    auto& context = asio::query(made->executor, asio::execution::context);
+    auto& context = asio::query(made->environment.executor, asio::execution::context);
     asio::use_service<context_life>(context).add(made);
     return made;
 }
@@ -42,26 +43,22 @@ void store_core::abandon() noexcept {
     appender->abandon();
     feed->abandon();
     ended->open();
-    const std::lock_guard lock(mutex_);
-    timer_.reset();
 }
 
 store_core::store_core(const store_options& options_, const std::shared_ptr<group_core>& group_)
     : options(options_),
-      executor(group_->executor),
       group(group_),
-      timers(group->timers),
+      environment(group->environment.of(options.schema())),
       statements(group->make_statements(options.schema())),
       pool(group->pool),
-      reader(std::make_shared<log::reader>(pool, statements)),
-      announcer(std::make_shared<eventstore::feed::announcer>(executor, pool, statements, options.operation_timeout())),
-      feed(
-          std::make_shared<eventstore::feed::feed>(options, executor, timers, reader, group->ear, group->polls, seen)) {
-}
+      reader(std::make_shared<log::reader>(environment.timers->time(), pool, statements)),
+      announcer(
+          std::make_shared<eventstore::feed::announcer>(environment, pool, statements, options.operation_timeout())),
+      feed(std::make_shared<eventstore::feed::feed>(options, environment, reader, group->ear, group->polls, seen)) {}
 
 void store_core::connect_parts() {
     const auto weak = weak_from_this();
-    appender = std::make_shared<log::appender>(options, executor, statements, timers, group->appending, pool, seen,
+    appender = std::make_shared<log::appender>(options, environment, statements, group->appending, pool, seen,
         [weak](appends which, const log::append_plan::verdict& verdict) {
             if (const auto self = weak.lock()) self->committed(which, verdict);
         });
@@ -73,13 +70,8 @@ void store_core::connect_parts() {
         });
     }
 
-    delivery::machinery parts{executor, timers, pool, statements, reader, feed, {}, options.operation_timeout(), {},
-        group->beats, options.schema()};
-    if (options.on_log()) {
-        parts.log = [to = options.on_log(), executor = executor](
-                        std::string_view text) { asio::post(executor, [to, text = std::string(text)] { to(text); }); };
-    }
-    const auto shared = std::make_shared<delivery::machinery>(std::move(parts));
+    const auto shared = std::make_shared<delivery::machinery>(delivery::machinery{
+        environment, pool, statements, reader, feed, {}, options.operation_timeout(), group->beats, options.schema()});
     keeper = std::make_shared<delivery::keeper>(shared);
     shared->leases = keeper;
     machinery = shared;
@@ -140,80 +132,37 @@ std::optional<failure> check_call(const std::shared_ptr<store_impl>& impl, std::
 }
 
 steady_time store_core::deadline(std::chrono::milliseconds limit) const noexcept {
-    constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 365); // the clock cannot count for ever
-    const auto wait = limit.count() != 0 ? limit : options.operation_timeout();
-    return std::chrono::steady_clock::now() + std::min(wait, longest);
+    return environment.in(limit.count() != 0 ? limit : options.operation_timeout());
 }
 
 void store_core::close() noexcept {
-    {
-        const std::lock_guard lock(mutex_);
-        if (is_closing_.exchange(true) || is_abandoned()) return;
-        timer_ = std::make_unique<asio::steady_timer>(executor, options.close_timeout());
-        // The wait keeps the core until its parts have ended: it goes with the context, if that goes first.
-        timer_->async_wait([self = shared_from_this()](const boost::system::error_code& stopped) {
-            if (stopped || self->is_abandoned()) return;
-            self->appender->drop();
-            self->keeper->drop();
-            self->sessions->drop();
-            self->writing_ended();
-            if (!self->group->is_of_many()) self->group->drop();
-        });
-    }
-    for (const auto& each : take_listeners()) each->end(std::nullopt);
-    const auto weak = weak_from_this();
-    appender->close([weak] {
-        const auto self = weak.lock();
-        if (!self || self->is_abandoned()) return;
-        self->part_closed();
-        self->appending_ended();
-    });
-    sessions->close([weak] {
-        const auto self = weak.lock();
-        if (!self || self->is_abandoned()) return;
-        self->part_closed();
-        self->appending_ended();
-    });
-    keeper->close([weak] {
-        if (const auto self = weak.lock()) self->writing_ended();
-    });
+    if (is_closing_.exchange(true) || is_abandoned()) return;
+    asio::co_spawn(environment.executor, close_in_order(shared_from_this()), asio::detached);
 }
 
-void store_core::appending_ended() {
-    {
-        const std::lock_guard lock(mutex_);
-        if (--appending_ != 0 || is_abandoned()) return;
-    }
-    announcer->close([weak = weak_from_this()] {
-        if (const auto self = weak.lock()) self->writing_ended();
-    });
-}
-
-// The pool serves the last announcements and checkpoints; when they are written, the store needs it no more.
-void store_core::writing_ended() {
-    {
-        const std::lock_guard lock(mutex_);
-        if (--writers_open_ != 0 || is_abandoned()) return;
-    }
-    feed->close();
-    if (group->is_of_many()) {
-        pool->dismiss(statements.get());
-        part_closed();
+asio::awaitable<void> store_core::close_in_order(std::shared_ptr<store_core> self) {
+    const auto& timers = self->environment.timers;
+    const steady_time deadline = self->environment.in(self->options.close_timeout());
+    for (const auto& each : self->take_listeners()) each->end(std::nullopt);
+    // All at once: what is queued is appended, transactions end, and subscriptions write their checkpoints.
+    auto appending = service::stop(self->appender, timers, deadline);
+    auto transacting = service::stop(self->sessions, timers, deadline);
+    auto subscribing = service::stop(self->keeper, timers, deadline);
+    co_await std::move(appending);
+    co_await std::move(transacting);
+    // Other processes hear of the last commits, and then nothing is written any more.
+    auto announcing = service::stop(self->announcer, timers, deadline);
+    co_await std::move(announcing);
+    co_await std::move(subscribing);
+    auto following = service::stop(self->feed, timers, deadline);
+    co_await std::move(following);
+    if (self->group->is_of_many()) {
+        self->pool->dismiss(self->statements.get());
     } else {
-        group->when_ended([weak = weak_from_this()] {
-            if (const auto self = weak.lock()) self->part_closed();
-        });
+        auto disconnecting = group_core::stop_connections(self->group, deadline);
+        co_await std::move(disconnecting);
     }
-    group->leave(this);
-}
-
-void store_core::part_closed() {
-    {
-        const std::lock_guard lock(mutex_);
-        if (--parts_open_ > 0) return;
-        if (timer_) timer_->cancel();
-    }
-    ended->open();
+    self->ended->open();
 }
 
 } // namespace eventstore::detail

@@ -1,9 +1,9 @@
 /// Everything that an open store is made of.
 #pragma once
 
+#include "async/environment.hpp"
 #include "async/latch.hpp"
 #include "async/operation.hpp"
-#include "async/timer_queue.hpp"
 #include "base/live_objects.hpp"
 #include "feed/announcer.hpp"
 #include "feed/feed.hpp"
@@ -40,7 +40,7 @@ public:
     static std::shared_ptr<store_core> make(const store_options& options, const std::shared_ptr<group_core>& group);
     store_core(const store_options& options, const std::shared_ptr<group_core>& group);
 
-    /// Begins the end: no new operations; what is queued is appended; after `close_timeout` the rest is dropped.
+    /// Begins the end, which takes `close_timeout` at most: `ended` is open then.
     void close() noexcept;
     void refuse() noexcept override { abandoned_.store(true, std::memory_order_release); }
     void abandon() noexcept override;
@@ -51,13 +51,12 @@ public:
     steady_time deadline(std::chrono::milliseconds limit) const noexcept;
 
     const store_options options;
-    const asio::any_io_executor executor;
     const std::shared_ptr<latch> ended = std::make_shared<latch>();
     /// How far this store has seen its log; kept by whoever asks the server about it.
     const std::shared_ptr<log::seen_log> seen = std::make_shared<log::seen_log>();
     // They refuse everything once the store is abandoned.
     const std::shared_ptr<group_core> group;
-    std::shared_ptr<timer_queue> timers;
+    const detail::environment environment;
     std::shared_ptr<const log::statements> statements;
     std::shared_ptr<postgres::pool> pool;
     std::shared_ptr<log::reader> reader;
@@ -77,19 +76,13 @@ public:
 
 private:
     void connect_parts();
-    void appending_ended();
-    void writing_ended();
-    void part_closed();
+    static asio::awaitable<void> close_in_order(std::shared_ptr<store_core> self);
     std::vector<std::shared_ptr<delivery::listening>> take_listeners();
 
     std::atomic<bool> abandoned_{false};
     std::atomic<bool> is_closing_{false};
     std::mutex mutex_;
-    int writers_open_ = 2; // the appender with its announcements, and the keeper: they need the pool
-    int appending_ = 2;    // the appender and the transactions: they need the announcer
-    int parts_open_ = 3;   // the appender, the transactions, and what they share with others
     std::vector<std::weak_ptr<delivery::listening>> listeners_;
-    std::unique_ptr<asio::steady_timer> timer_;
 };
 
 /// What a close() that is cancelled says of itself.

@@ -26,19 +26,17 @@ using group_ptr = std::shared_ptr<group_impl>;
 
 failure closed_failure() { return failure(errc::store_closed, "the group of stores is closed"); }
 
-steady_time deadline_from_now(const store_options& options) {
-    return std::chrono::steady_clock::now() + options.operation_timeout();
-}
+steady_time deadline_from_now(const group_core& core) { return core.environment.in(core.options.operation_timeout()); }
 
 // ---- the group
 
 /// The first connection for appending is the one that looks around.
 asio::awaitable<result<void>> set_up(group_ptr group, connection::strand strand) {
     const store_options& options = group->core->options;
-    const steady_time deadline = deadline_from_now(options);
+    const steady_time deadline = deadline_from_now(*group->core);
     const auto settings = postgres::connect_settings::make(options, session_kind::appending);
     if (!settings) co_return settings.error();
-    const auto link = std::make_shared<connection>(strand, connection::manner::to(options), options.on_log());
+    const auto link = std::make_shared<connection>(strand, connection::manner::to(options), group->core->environment);
     auto looking = log::look_around(options, std::nullopt, log::log_mark(), log::purpose::opening);
     auto connecting = connection::connect(link, *settings, std::move(looking), deadline);
     const auto connected = co_await std::move(connecting);
@@ -96,13 +94,13 @@ asio::awaitable<result<int>> migrate_in_turn(group_ptr group, store_options opti
     if (group->core->is_closing()) {
         outcome = closed_failure();
     } else {
-        const steady_time deadline = deadline_from_now(options); // the wait for others does not count
+        const steady_time deadline = deadline_from_now(*group->core); // the wait for others does not count
         result<log::schema_state> found{log::schema_state()};
         if (link) {
             auto looking = look_again(link, options, deadline);
             found = co_await std::move(looking);
         } else {
-            link = std::make_shared<connection>(strand, connection::manner::to(options), options.on_log());
+            link = std::make_shared<connection>(strand, connection::manner::to(options), group->core->environment);
             auto connecting =
                 detail::connect_and_look(link, options, session_kind::administration, log::purpose::making, deadline);
             found = co_await std::move(connecting);
@@ -129,7 +127,7 @@ asio::awaitable<result<int>> migrate_in_turn(group_ptr group, store_options opti
 }
 
 asio::awaitable<result<std::shared_ptr<store_impl>>> open_apart(group_ptr group, store_options options) {
-    const steady_time deadline = deadline_from_now(options);
+    const steady_time deadline = deadline_from_now(*group->core);
     auto looking = log::find_schema(group->core->pool, options.schema(), deadline);
     const auto found = co_await std::move(looking);
     if (!found) co_return found.error();
@@ -152,7 +150,7 @@ asio::awaitable<store> open_store_throwing(group_ptr group, std::string schema) 
     store_options options = group->core->options;
     options.schema(std::move(schema));
     if (const auto why = log::check_options(options)) throw error(*why);
-    const auto executor = group->core->executor;
+    const auto executor = group->core->environment.executor;
     auto work = open_apart(std::move(group), std::move(options));
     auto opened = co_await detail::run_apart(executor, std::move(work), "opening a store");
     co_return store(std::move(opened).value());

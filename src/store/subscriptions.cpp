@@ -1,5 +1,6 @@
 // The calls of a store that are about subscriptions.
 
+#include "async/completion.hpp"
 #include "async/run_apart.hpp"
 #include "base/text.hpp"
 #include "store/consumer.hpp"
@@ -7,8 +8,6 @@
 
 #include <eventstore/store.hpp>
 
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
@@ -47,7 +46,7 @@ asio::awaitable<subscription> subscribe_throwing(
     const std::shared_ptr<void> caller = std::make_shared<char>();
     auto work = subscribe_apart(
         std::move(impl), std::move(stream), std::move(name), std::move(options), caller, core->deadline(limit));
-    auto place = co_await detail::run_apart(core->executor, std::move(work), "subscribing");
+    auto place = co_await detail::run_apart(core->environment.executor, std::move(work), "subscribing");
     co_return subscription(std::move(place).value());
 }
 
@@ -71,7 +70,7 @@ asio::awaitable<event_listener> listen_throwing(
     const auto core = impl->core;
     if (stream == "$all") stream.clear();
     auto work = listen_apart(std::move(impl), std::move(stream), std::move(options), core->deadline(limit));
-    auto inside = co_await detail::run_apart(core->executor, std::move(work), "listening");
+    auto inside = co_await detail::run_apart(core->environment.executor, std::move(work), "listening");
     co_return event_listener(std::move(inside).value());
 }
 
@@ -162,7 +161,7 @@ asio::awaitable<void> change_throwing(
         postgres::rows(change.answer.get()).boolean(0, 0) || (change.is_repeated && !checkpoint.has_value());
     for (const auto& each : core->keeper->named(name)) { // told at once, not by a notification
         each->check_soon();
-        core->keeper->due(std::chrono::steady_clock::now());
+        core->keeper->due(detail::steady_time::min());
     }
     if (!is_done) throw error(not_found(stream, name));
 }
@@ -227,12 +226,11 @@ asio::awaitable<void> wait_throwing(impl_ptr impl, milliseconds limit, std::stri
     if (why) throw error(*why);
     const auto core = impl->core;
     const auto deadline = core->deadline(limit);
-    asio::steady_timer timer(co_await asio::this_coro::executor);
     for (std::chrono::milliseconds pause = 1ms;; pause = std::min<std::chrono::milliseconds>(pause * 2, 50ms)) {
         auto work = has_reached(core, name, position, deadline);
         const auto reached = co_await std::move(work);
         if (reached.value()) co_return;
-        const auto now = std::chrono::steady_clock::now();
+        const auto now = core->environment.now();
         if (now >= deadline) {
             failure::facts facts;
             facts.message = message("subscription ", quoted_for_message(name), " did not reach position ",
@@ -240,10 +238,11 @@ asio::awaitable<void> wait_throwing(impl_ptr impl, milliseconds limit, std::stri
             facts.retry_helps = true;
             throw error(failure(errc::timeout, std::move(facts)));
         }
-        boost::system::error_code stopped;
-        timer.expires_at(std::min(now + pause, deadline));
-        co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, stopped));
-        if (stopped) throw error(failure(errc::cancelled, "waiting for a subscription was cancelled"));
+        const auto again = std::make_shared<detail::completion<void>>("waiting for a subscription");
+        auto pausing =
+            detail::completion<void>::wait(again, core->environment.timers.get(), std::min(now + pause, deadline));
+        const auto paused = co_await std::move(pausing);
+        if (paused.error().code() == errc::cancelled) throw error(paused.error());
     }
 }
 

@@ -154,7 +154,7 @@ asio::awaitable<result<query_result>> transaction_impl::execute(
     const auto session = self->session();
     if (!session) co_return moved_from();
     const auto step = std::make_shared<sql_step>(self, session, std::move(sql), values);
-    co_await suspend(step, self->core_->timers.get(), self->core_->deadline(self->limit_));
+    co_await suspend(step, self->core_->environment.timers.get(), self->core_->deadline(self->limit_));
     co_return std::move(step->outcome);
 }
 
@@ -194,7 +194,7 @@ asio::awaitable<result<std::vector<append_result>>> transaction_impl::commit(sel
     const auto session = self->session();
     if (!session) co_return moved_from();
     const auto step = std::make_shared<commit_step>(self, session, std::move(appends));
-    co_await suspend(step, self->core_->timers.get(), self->core_->deadline(self->limit_));
+    co_await suspend(step, self->core_->environment.timers.get(), self->core_->deadline(self->limit_));
     if (!step->outcome) co_return step->outcome.error();
     for (std::size_t i = 0; i < places.size(); ++i) all[places[i]] = (*step->outcome)[i];
     co_return all;
@@ -207,7 +207,7 @@ asio::awaitable<result<void>> transaction_impl::rollback(self_ptr self) {
     const auto session = self->session();
     if (!session) co_return moved_from();
     const auto step = std::make_shared<rollback_step>(self, session);
-    co_await suspend(step, self->core_->timers.get(), self->core_->deadline(self->limit_));
+    co_await suspend(step, self->core_->environment.timers.get(), self->core_->deadline(self->limit_));
     co_return step->outcome;
 }
 

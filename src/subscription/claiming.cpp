@@ -93,7 +93,7 @@ asio::awaitable<result<void>> keeper::take(
     const bool waits = what->options.when_taken() == if_taken::wait;
     // First the feed, then the checkpoint: what comes in between is in the first page that is read.
     for (bool is_attached = false; !is_attached;) {
-        const auto until = waits ? std::chrono::steady_clock::now() + longest_watch : deadline;
+        const auto until = waits ? with->now() + longest_watch : deadline;
         auto attaching = feed::feed::attach(with->feed, what, stream, until);
         const auto attached = co_await std::move(attaching);
         is_attached = bool(attached);
@@ -102,8 +102,7 @@ asio::awaitable<result<void>> keeper::take(
         if (!waits || !attached.error()->retry_helps) co_return attached.error();
         if (caller.expired()) co_return failure(errc::cancelled, "subscribing was cancelled");
         if (what->has_ended()) co_return closed_failure();
-        auto looking =
-            log::reader::look(with->reader, log::log_mark(), std::chrono::steady_clock::now() + longest_watch);
+        auto looking = log::reader::look(with->reader, log::log_mark(), with->now() + longest_watch);
         const auto looked = co_await std::move(looking); // the feed does not tell why it does not begin
         if (!looked && !looked.error()->retry_helps) co_return looked.error();
     }
@@ -200,7 +199,7 @@ asio::awaitable<void> keeper::wait_freed(
         std::erase_if(self->waiting_, [](const auto& each) { return each.expired(); });
         self->waiting_.push_back(freed);
     }
-    auto waiting = detail::completion<void>::wait(freed, with->timers.get(), with->timers->now() + most);
+    auto waiting = detail::completion<void>::wait(freed, with->environment.timers.get(), with->now() + most);
     co_await std::move(waiting);
 }
 

@@ -50,9 +50,9 @@ void shared_subscription::leave(consumer_id who) {
 asio::awaitable<result<std::optional<event_batch>>> shared_subscription::next(
     std::shared_ptr<shared_subscription> self, consumer_id who, std::optional<milliseconds> wait) {
     using outcome = result<std::optional<event_batch>>;
-    const auto begun = std::chrono::steady_clock::now();
+    const auto begun = self->now();
     const steady_time until = wait ? begun + std::min<milliseconds>(*wait, 24h * 365) : steady_time::max();
-    for (steady_time now = begun;; now = std::chrono::steady_clock::now()) {
+    for (steady_time now = begun;; now = self->now()) {
         std::optional<subscription_state::hand_out> taken;
         completion woken;
         std::shared_ptr<const machinery> with;
@@ -93,7 +93,7 @@ asio::awaitable<result<std::optional<event_batch>>> shared_subscription::next(
         }
         if (todo.due) self->carry_out(std::move(todo));
         if (now >= until) co_return outcome(event_batch(std::make_unique<detail::batch_state>()));
-        detail::timer_queue* const timers = with ? with->timers.get() : nullptr;
+        detail::timer_queue* const timers = with ? with->environment.timers.get() : nullptr;
         auto waiting = detail::completion<void>::wait(woken, timers, deadline);
         const auto waited = co_await std::move(waiting);
         if (!waited && waited.error().code() == errc::cancelled) co_return waited.error(); // nothing was taken
@@ -107,7 +107,7 @@ result<void> shared_subscription::acknowledge(consumer_id who, sequence_number f
         if (ended_ || !state_->acknowledge(who, first, count)) return ended_failure();
         ++serial_;
         todo = changed();
-        note_progress(std::chrono::steady_clock::now(), todo);
+        note_progress(now(), todo);
     }
     carry_out(std::move(todo));
     return {};
@@ -129,7 +129,7 @@ result<void> shared_subscription::acknowledge_through(consumer_id who, std::int6
         }
         ++serial_;
         todo = changed();
-        note_progress(std::chrono::steady_clock::now(), todo);
+        note_progress(now(), todo);
     }
     carry_out(std::move(todo));
     return {};
@@ -156,8 +156,8 @@ result<void> shared_subscription::refuse(
     {
         const std::lock_guard lock(mutex_);
         if (ended_) return ended_failure();
-        const auto now = std::chrono::steady_clock::now();
-        refusal = state_->refuse(who, first, count, now);
+        const auto refused_at = now();
+        refusal = state_->refuse(who, first, count, refused_at);
         if (refusal.is_gone) return ended_failure();
         if (refusal.count > 0) {
             for (auto which = refusal.first; which < refusal.first + refusal.count; ++which) {
@@ -169,7 +169,8 @@ result<void> shared_subscription::refuse(
         }
         ++serial_; // the count of its deliveries is written, too
         todo = changed();
-        if (write_at_ > now + options.checkpoint_after()) todo.due = write_at_ = now + options.checkpoint_after();
+        const auto soon = refused_at + options.checkpoint_after();
+        if (write_at_ > soon) todo.due = write_at_ = soon;
         with = with_;
     }
     carry_out(std::move(todo));
@@ -181,7 +182,7 @@ result<void> shared_subscription::refuse(
                 std::to_string(positions.front()), ", which was refused ", std::to_string(deliveries.front()),
                 " times; the last reason: ", why)));
     } else if (options.exhausted() == when_exhausted::park && with) {
-        asio::co_spawn(with->executor,
+        asio::co_spawn(with->environment.executor,
             park(shared_from_this(), with, refusal, std::move(positions), std::move(deliveries), std::move(why)),
             [](const std::exception_ptr&) {});
     }
@@ -191,7 +192,7 @@ result<void> shared_subscription::refuse(
 asio::awaitable<void> shared_subscription::park(std::shared_ptr<shared_subscription> self,
     std::shared_ptr<const machinery> with, subscription_state::refusal what, std::vector<std::int64_t> positions,
     std::vector<std::int32_t> deliveries, std::string reason) {
-    detail::retry_pace pace;
+    detail::retry again = self->new_retry("parking");
     while (!self->has_ended()) {
         postgres::parameters arguments;
         arguments.add(self->id_);
@@ -215,12 +216,12 @@ asio::awaitable<void> shared_subscription::park(std::shared_ptr<shared_subscript
                 for (const auto each : positions) self->replaying_.erase(each);
                 ++self->serial_;
                 todo = self->changed();
-                self->note_progress(std::chrono::steady_clock::now(), todo);
+                self->note_progress(self->now(), todo);
             }
             self->carry_out(std::move(todo));
             co_return;
         }
-        auto pausing = pause_after(self, with, answer.error(), pace);
+        auto pausing = pause(self, with, again.failed(answer.error()));
         co_await std::move(pausing);
     }
 }

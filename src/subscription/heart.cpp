@@ -74,11 +74,8 @@ public:
     }
 };
 
-heart::heart(asio::any_io_executor executor, std::shared_ptr<detail::timer_queue> timers,
-    std::shared_ptr<postgres::pool> pool, std::chrono::milliseconds timeout)
-    : begun_(std::chrono::steady_clock::now()),
-      all_(std::make_shared<log::combined>(
-          part::question(), std::move(executor), std::move(timers), std::move(pool), timeout)) {}
+heart::heart(const detail::environment& where, std::shared_ptr<postgres::pool> pool, std::chrono::milliseconds timeout)
+    : begun_(where.now()), all_(std::make_shared<log::combined>(part::question(), where, std::move(pool), timeout)) {}
 
 // Leases of the same length beat together, as often as they are renewed.
 steady_time heart::beat_before(steady_time due, std::chrono::milliseconds lease) const {

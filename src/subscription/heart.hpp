@@ -19,8 +19,7 @@ postgres::parameters arguments_of(const std::vector<const shared_subscription::s
 /// Beats for all stores of a group at the same time. Thread safe.
 class heart {
 public:
-    heart(asio::any_io_executor executor, std::shared_ptr<detail::timer_queue> timers,
-        std::shared_ptr<postgres::pool> pool, std::chrono::milliseconds timeout);
+    heart(const detail::environment& where, std::shared_ptr<postgres::pool> pool, std::chrono::milliseconds timeout);
 
     /// When to renew a lease that is due then: at the last beat before it.
     steady_time beat_before(steady_time due, std::chrono::milliseconds lease) const;

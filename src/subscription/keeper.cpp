@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <array>
-#include <random>
 
 namespace eventstore::delivery {
 
@@ -33,8 +32,9 @@ failure keeper::closed_failure() { return failure(errc::store_closed, "the store
 
 keeper::keeper(std::shared_ptr<const machinery> with)
     : with_(std::move(with)),
-      strand_(with_->executor),
+      strand_(with_->environment.executor),
       timer_(*strand_),
+      writes_(detail::asking_again, "renewing leases", with_->environment.log),
       owner_(make_uuid()),
       owner_text_(this_process()) {}
 
@@ -84,7 +84,7 @@ void keeper::cycle() {
         is_closing = closing_;
     }
     if (!with) return;
-    const auto now = std::chrono::steady_clock::now();
+    const auto now = with->now();
     steady_time next = steady_time::max();
     for (const auto& each : all) next = std::min(next, each->due());
     if (next <= now) {
@@ -99,8 +99,8 @@ void keeper::cycle() {
     std::ranges::sort(settlements, {}, &shared_subscription::settlement::id); // so that no two processes deadlock
     writing_ = true;
     asio::co_spawn(*strand_, write(shared_from_this(), with, std::move(settlements)),
-        [self = shared_from_this(), now](const std::exception_ptr&) {
-            const auto end = std::chrono::steady_clock::now();
+        [self = shared_from_this(), with, now](const std::exception_ptr&) {
+            const auto end = with->now();
             // However many subscriptions there are, most of the time is the server's own.
             steady_time again = end;
             if (!self->beats_along_ && end - now > long_write) again += 3 * (end - now);
@@ -138,9 +138,7 @@ asio::awaitable<void> keeper::write(std::shared_ptr<keeper> self, std::shared_pt
     }
     self->failing_ = !codes;
     if (!codes) {
-        const auto next = self->pace_.failed(codes.error().code(), std::random_device()());
-        self->pause_ = next.pause;
-        if (next.is_news && with->log) with->log(codes.error().message());
+        self->pause_ = self->writes_.failed(codes.error());
         const bool is_gone = codes.error().code() == errc::schema_missing; // with all that was in it
         for (const auto& each : all) {
             each.whose->settle_failed();
@@ -150,7 +148,7 @@ asio::awaitable<void> keeper::write(std::shared_ptr<keeper> self, std::shared_pt
         }
         co_return;
     }
-    self->pace_.succeeded();
+    self->writes_.succeeded();
     for (std::size_t i = 0; i < all.size(); ++i) {
         const auto how = static_cast<shared_subscription::settled>(i < codes->size() ? (*codes)[i].value_or(0) : 1);
         if (all[i].whose->settle(all[i], how, sent)) self->retire(all[i].whose);
@@ -198,7 +196,7 @@ void keeper::hear(std::string_view what, std::int64_t id) {
     for (const auto& each : waiting) {
         if (const auto alive = each.lock()) alive->complete();
     }
-    if (what == "gone") due(std::chrono::steady_clock::now());
+    if (what == "gone") due(steady_time::min());
 }
 
 void keeper::restored(const std::string& stream) {
@@ -214,27 +212,21 @@ void keeper::restored(const std::string& stream) {
 
 // ---- the end
 
-void keeper::close(std::function<void()> closed) {
+void keeper::begin_stop() {
     std::vector<subscription_ptr> all;
     {
         const std::lock_guard lock(mutex_);
         closing_ = true;
-        when_closed_ = std::move(closed);
         for (const auto& [which, what] : all_) all.push_back(what);
     }
     for (const auto& each : all) each->close();
-    due(std::chrono::steady_clock::now());
+    due(steady_time::min());
     end_if_done();
 }
 
 void keeper::end_if_done() {
-    std::function<void()> tell;
-    {
-        const std::lock_guard lock(mutex_);
-        if (!closing_ || !all_.empty()) return;
-        tell = std::exchange(when_closed_, nullptr);
-    }
-    if (tell) tell();
+    const std::lock_guard lock(mutex_);
+    if (closing_ && all_.empty()) stopped();
 }
 
 void keeper::drop() {
@@ -255,7 +247,6 @@ void keeper::abandon() noexcept {
     {
         const std::lock_guard lock(mutex_);
         closing_ = true;
-        when_closed_ = nullptr;
         for (const auto& [which, what] : all_) all.push_back(what);
         all_.clear();
         with_.reset();

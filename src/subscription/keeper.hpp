@@ -3,7 +3,8 @@
 
 #include "async/asio_calls.hpp"
 #include "async/completion.hpp"
-#include "async/retry_pace.hpp"
+#include "async/retry.hpp"
+#include "async/service.hpp"
 #include "base/live_objects.hpp"
 #include "subscription/beat_watch.hpp"
 #include "subscription/machinery.hpp"
@@ -13,7 +14,6 @@
 #include <boost/asio/strand.hpp>
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -25,12 +25,12 @@
 namespace eventstore::delivery {
 
 /// Knows the store's subscriptions, takes them, keeps them and lets go of them. One statement at a time. Thread safe.
-class keeper : public std::enable_shared_from_this<keeper>, private detail::live_object {
+class keeper : public std::enable_shared_from_this<keeper>, public detail::service, private detail::live_object {
 public:
     using subscription_ptr = std::shared_ptr<shared_subscription>;
 
     explicit keeper(std::shared_ptr<const machinery> with);
-    ~keeper();
+    ~keeper() override;
 
     /// A consumer of a subscription, which is taken if this store does not have it yet. Goes on when its caller is gone,
     /// but waits for nobody then.
@@ -44,21 +44,21 @@ public:
     /// The subscriptions of this name that the store has.
     std::vector<subscription_ptr> named(const std::string& name) const;
 
-    /// See that a subscription is settled at this time.
+    /// See that a subscription is settled at this time; the earliest of all is now.
     EVENTSTORE_NOT_INTO_COROUTINES void due(steady_time when);
     /// A message of the feed's.
     void hear(std::string_view what, std::int64_t id);
     /// This process has brought back a stream that was deleted.
     void restored(const std::string& stream);
 
-    /// Ends all subscriptions in order; `closed` is called, on any thread, once all are let go of.
-    void close(std::function<void()> closed);
-    /// Lets go of them without a word to the database.
-    void drop();
-    /// The execution context is going: the same at once.
-    void abandon() noexcept;
+    void abandon() noexcept override;
 
 private:
+    /// Ends all subscriptions, writes their checkpoints, and lets go of them.
+    void begin_stop() override;
+    /// Lets go of them without a word to the database.
+    void drop() override;
+
     using key = std::pair<std::string, std::string>;
 
     static failure closed_failure();
@@ -81,8 +81,8 @@ private:
     std::optional<asio::steady_timer> timer_;                   // on the strand
     bool writing_ = false;                                      // on the strand
     bool failing_ = false;                                      // on the strand, as is how it is tried again
-    detail::retry_pace pace_;
-    detail::retry_pace::duration pause_{};
+    detail::retry writes_;
+    detail::backoff::duration pause_{};
     steady_time not_before_{};
     bool beats_along_ = false; // on the strand: the last write was one of many stores
     steady_time armed_for_ = steady_time::max();
@@ -92,7 +92,6 @@ private:
     std::map<key, subscription_ptr> all_;
     std::vector<std::weak_ptr<detail::completion<void>>> waiting_; // for one that others have
     bool closing_ = false;
-    std::function<void()> when_closed_;
     std::map<key, beat_watch> watched_; // those that others have
 };
 

@@ -19,7 +19,10 @@ constexpr std::size_t most_kept_along = 2; // times what is wanted
 } // namespace
 
 listening::listening(std::shared_ptr<const machinery> with, listen_options options)
-    : options_(std::move(options)), with_(std::move(with)), strand_(with_->executor) {}
+    : options_(std::move(options)),
+      timers_(with->environment.timers),
+      with_(std::move(with)),
+      strand_(with_->environment.executor) {}
 
 listening::~listening() = default;
 
@@ -154,7 +157,7 @@ void listening::take(const event_page& page, std::span<const std::uint32_t> whic
 asio::awaitable<result<std::optional<event_page>>> listening::next(
     std::shared_ptr<listening> self, std::optional<milliseconds> wait) {
     using outcome = result<std::optional<event_page>>;
-    const auto begun = std::chrono::steady_clock::now();
+    const auto begun = self->timers_->now();
     const auto until = wait ? begun + std::min<milliseconds>(*wait, std::chrono::hours(24 * 365))
                             : std::chrono::steady_clock::time_point::max();
     for (;;) {
@@ -174,11 +177,11 @@ asio::awaitable<result<std::optional<event_page>>> listening::next(
             }
             if (self->ended_ && self->why_) co_return *self->why_;
             if (self->ended_) co_return outcome(std::nullopt);
-            if (self->with_->timers->now() >= until) co_return outcome(event_page());
+            if (self->timers_->now() >= until) co_return outcome(event_page());
             with = self->with_;
             self->waiting_ = waiting = std::make_shared<detail::completion<void>>("next()");
         }
-        auto arriving = detail::completion<void>::wait(waiting, with->timers.get(), until);
+        auto arriving = detail::completion<void>::wait(waiting, self->timers_.get(), until);
         const auto arrived = co_await std::move(arriving);
         if (!arrived && arrived.error().code() == errc::cancelled) // nothing was taken
             co_return arrived.error();

@@ -44,6 +44,7 @@ private:
     void drop_oldest(); // with the mutex held
 
     const listen_options options_;
+    const std::shared_ptr<detail::timer_queue> timers_;
 
     mutable std::mutex mutex_;
     std::shared_ptr<const machinery> with_; // null once it has ended

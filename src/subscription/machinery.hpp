@@ -1,7 +1,7 @@
 /// What subscriptions work with. All of it ends with the store's execution context; subscriptions may outlive that.
 #pragma once
 
-#include "async/timer_queue.hpp"
+#include "async/environment.hpp"
 #include "feed/feed.hpp"
 #include "log/reader.hpp"
 #include "log/statements.hpp"
@@ -22,21 +22,18 @@ class heart;
 class keeper;
 
 struct machinery {
-    asio::any_io_executor executor;
-    std::shared_ptr<detail::timer_queue> timers;
+    detail::environment environment;
     std::shared_ptr<postgres::pool> pool;
     std::shared_ptr<const log::statements> statements;
     std::shared_ptr<log::reader> reader;
     std::shared_ptr<eventstore::feed::feed> feed;
     std::weak_ptr<keeper> leases;
     std::chrono::milliseconds operation_timeout{};
-    std::function<void(std::string_view)> log;
     std::shared_ptr<heart> beats; ///< for all stores of a group; null: this one renews its leases by itself
     std::string schema;
 
-    std::chrono::steady_clock::time_point deadline() const {
-        return std::chrono::steady_clock::now() + operation_timeout;
-    }
+    detail::steady_time now() const { return environment.now(); }
+    detail::steady_time deadline() const { return environment.in(operation_timeout); }
 };
 
 } // namespace eventstore::delivery

@@ -1,5 +1,5 @@
 // What comes into a shared_subscription: live events from the feed, and pages from storage.
-#include "async/retry_pace.hpp"
+#include "async/retry.hpp"
 #include "base/text.hpp"
 #include "log/continuity.hpp"
 #include "log/page.hpp"
@@ -124,8 +124,7 @@ void shared_subscription::take_live(const news& what) {
         state_->live(what.page, found.passed, through, is_all);
         if (state_->received() == through) note_seen(through, event);
         todo = changed();
-        if (found.passed.size() < what.which.size() || what.which.empty())
-            note_progress(std::chrono::steady_clock::now(), todo);
+        if (found.passed.size() < what.which.size() || what.which.empty()) note_progress(now(), todo);
     }
     carry_out(std::move(todo));
 }
@@ -184,7 +183,7 @@ void shared_subscription::read(subscription_state::page_wish wish) {
 
 asio::awaitable<void> shared_subscription::read_pages(std::shared_ptr<shared_subscription> self,
     std::shared_ptr<const machinery> with, subscription_state::page_wish wish) {
-    detail::retry_pace pace;
+    detail::retry again = self->new_retry("reading");
     for (;;) {
         read_options what;
         what.from(wish.from).count(wish.count).max_bytes(wish.bytes).types(self->options.types());
@@ -211,14 +210,14 @@ asio::awaitable<void> shared_subscription::read_pages(std::shared_ptr<shared_sub
             is_usable = failure(errc::connection_lost, "reading a page: another server has answered meanwhile");
         if (!is_usable) { // it goes on when the database is back
             if (is_usable.error().code() == errc::schema_missing) co_return self->end(is_usable.error());
-            auto pausing = pause_after(self, with, is_usable.error(), pace);
+            auto pausing = pause(self, with, again.failed(is_usable.error()));
             co_await std::move(pausing);
             if (self->has_ended()) co_return;
             continue;
         }
         const bool compares = known && !is_nothing_there;
         const auto next = compares ? self->compare(*known, *answer) : self->take_page(*answer);
-        pace.succeeded();
+        again.succeeded();
         if (!next) co_return;
         wish = *next;
     }
@@ -322,7 +321,7 @@ std::optional<subscription_state::page_wish> shared_subscription::take_page(cons
         const bool is_moved = state_->received() != before;
         note_seen(state_->received(), is_moved ? answer.event_at(page.next_from() - 1) : answer.seen_event);
         todo = changed();
-        if (events.size() < page.size() || page.empty()) note_progress(std::chrono::steady_clock::now(), todo);
+        if (events.size() < page.size() || page.empty()) note_progress(now(), todo);
     }
     const auto next = std::exchange(todo.wish, std::nullopt);
     carry_out(std::move(todo));

@@ -35,7 +35,7 @@ bool shared_subscription::replays_on() {
 
 asio::awaitable<void> shared_subscription::replay(
     std::shared_ptr<shared_subscription> self, std::shared_ptr<const machinery> with) {
-    detail::retry_pace pace;
+    detail::retry again = self->new_retry("replaying");
     std::deque<std::pair<std::int64_t, int>> next; // positions, and how often each was handed out
     for (;;) {
         postgres::parameters arguments;
@@ -58,7 +58,7 @@ asio::awaitable<void> shared_subscription::replay(
                 with->pool, with->statements->parked_to_replay, std::move(arguments), with->deadline());
             const auto answer = co_await std::move(asking);
             if (!answer) {
-                auto pausing = pause_after(self, with, answer.error(), pace);
+                auto pausing = pause(self, with, again.failed(answer.error()));
                 co_await std::move(pausing);
                 continue;
             }
@@ -79,11 +79,11 @@ asio::awaitable<void> shared_subscription::replay(
         auto reading = log::reader::read_with_links(with->reader, std::move(what), with->deadline());
         const auto page = co_await std::move(reading);
         if (!page) {
-            auto pausing = pause_after(self, with, page.error(), pace);
+            auto pausing = pause(self, with, again.failed(page.error()));
             co_await std::move(pausing);
             continue;
         }
-        pace.succeeded();
+        again.succeeded();
         next.pop_front();
         consequences todo;
         {
@@ -113,7 +113,8 @@ asio::awaitable<void> shared_subscription::unpark(std::shared_ptr<shared_subscri
     auto writing =
         postgres::pool::execute(with->pool, with->statements->unpark_events, std::move(arguments), with->deadline());
     const auto answer = co_await std::move(writing);
-    if (!answer && with->log) with->log(answer.error().message()); // they will come once more
+    if (!answer) // they will come once more
+        with->environment.log->tell(detail::log_level::warning, answer.error().message());
     const std::lock_guard lock(self->mutex_);
     for (const auto each : positions) self->replaying_.erase(each);
 }

@@ -80,7 +80,7 @@ bool shared_subscription::settle(const settlement& what, settled how, lease_stat
         if (how == settled::replays) replay_wanted_ = true;
         const bool was_waited_for = state_->announced(what.handed_out);
         if (!was_trusted || was_waited_for || replay_wanted_) todo = changed();
-        note_progress(std::chrono::steady_clock::now(), todo);
+        note_progress(now(), todo);
         wake_for_stage(todo);
     }
     carry_out(std::move(todo));
@@ -91,13 +91,13 @@ bool shared_subscription::settle(const settlement& what, settled how, lease_stat
 
 void shared_subscription::check_soon() {
     const std::lock_guard lock(mutex_);
-    write_at_ = std::chrono::steady_clock::now();
+    write_at_ = now();
 }
 
 void shared_subscription::settle_failed() {
     const std::lock_guard lock(mutex_);
     writing_ = false;
-    if (state_) write_at_ = std::chrono::steady_clock::now();
+    if (state_) write_at_ = now();
 }
 
 } // namespace eventstore::delivery

@@ -6,7 +6,6 @@
 #include <boost/asio/co_spawn.hpp>
 
 #include <algorithm>
-#include <random>
 #include <utility>
 
 namespace eventstore::delivery {
@@ -37,8 +36,10 @@ shared_subscription::shared_subscription(
       name(std::move(name_)),
       options(std::move(options_)),
       filter_(options),
+      timers_(with->environment.timers),
+      log_(with->environment.log),
       with_(std::move(with)),
-      strand_(with_->executor) {}
+      strand_(with_->environment.executor) {}
 
 shared_subscription::~shared_subscription() = default;
 
@@ -81,7 +82,7 @@ void shared_subscription::end(std::optional<failure> why) {
         if (std::exchange(ended_, true)) return;
         why_ended_ = std::move(why);
         wake_all(todo);
-        todo.due = std::chrono::steady_clock::now();
+        todo.due = now();
     }
     carry_out(std::move(todo));
 }
@@ -187,7 +188,7 @@ asio::awaitable<result<void>> shared_subscription::wait_durable(
         with = self->with_;
         serial = self->serial_;
         if (self->durable_serial_ < serial && !self->ended_) {
-            self->write_at_ = std::chrono::steady_clock::now();
+            self->write_at_ = self->now();
             todo.due = self->write_at_;
         }
     }
@@ -206,13 +207,13 @@ asio::awaitable<result<void>> shared_subscription::wait_durable(
     co_return result<void>();
 }
 
-asio::awaitable<void> shared_subscription::pause_after(std::shared_ptr<shared_subscription> self,
-    std::shared_ptr<const machinery> with, failure why, detail::retry_pace& pace) {
-    const auto next = pace.failed(why.code(), std::random_device()());
-    if (next.is_news && with->log) with->log(why.message());
+detail::retry shared_subscription::new_retry(std::string_view what) const { return {detail::asking_again, what, log_}; }
+
+asio::awaitable<void> shared_subscription::pause(
+    std::shared_ptr<shared_subscription> self, std::shared_ptr<const machinery> with, std::chrono::milliseconds time) {
     stage_wait ended{[](const shared_subscription& which, std::uint64_t) { return which.ended_; }, 0,
         std::make_shared<detail::completion<void>>("trying again")};
-    auto waiting = wait_for(self, with, std::move(ended), with->timers->now() + next.pause);
+    auto waiting = wait_for(self, with, std::move(ended), with->now() + time);
     co_await std::move(waiting);
 }
 
@@ -225,7 +226,7 @@ asio::awaitable<result<void>> shared_subscription::wait_for(std::shared_ptr<shar
         std::erase_if(self->waiting_for_stage_, [](const stage_wait& each) { return each.reached->is_claimed(); });
         self->waiting_for_stage_.push_back(std::move(stage));
     }
-    auto waiting = detail::completion<void>::wait(reached, with->timers.get(), deadline);
+    auto waiting = detail::completion<void>::wait(reached, with->environment.timers.get(), deadline);
     co_return co_await std::move(waiting);
 }
 
@@ -265,10 +266,10 @@ void shared_subscription::carry_out(consequences what) {
     if (!what.due && what.unpark.empty() && !what.replays) return;
     const auto with = this->with();
     if (with && what.replays)
-        asio::co_spawn(with->executor, replay(shared_from_this(), with), [](const std::exception_ptr&) {});
+        asio::co_spawn(with->environment.executor, replay(shared_from_this(), with), [](const std::exception_ptr&) {});
     if (with && !what.unpark.empty()) {
-        asio::co_spawn(
-            with->executor, unpark(shared_from_this(), with, std::move(what.unpark)), [](const std::exception_ptr&) {});
+        asio::co_spawn(with->environment.executor, unpark(shared_from_this(), with, std::move(what.unpark)),
+            [](const std::exception_ptr&) {});
     }
     if (!what.due) return;
     if (const auto leases = with ? with->leases.lock() : nullptr) leases->due(*what.due);

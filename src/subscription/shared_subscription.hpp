@@ -3,7 +3,7 @@
 
 #include "async/asio_calls.hpp"
 #include "async/completion.hpp"
-#include "async/retry_pace.hpp"
+#include "async/retry.hpp"
 #include "base/live_objects.hpp"
 #include "subscription/event_filter.hpp"
 #include "subscription/lease_state.hpp"
@@ -160,9 +160,11 @@ private:
     static asio::awaitable<result<void>> wait_for(std::shared_ptr<shared_subscription> self,
         std::shared_ptr<const machinery> with, stage_wait stage, steady_time deadline);
 
-    /// Waits, if it does not end meanwhile, before something that has failed is tried again; logs each cause once.
-    static asio::awaitable<void> pause_after(std::shared_ptr<shared_subscription> self,
-        std::shared_ptr<const machinery> with, failure why, detail::retry_pace& pace);
+    /// Waits, if it does not end meanwhile, before something that has failed is tried again.
+    static asio::awaitable<void> pause(std::shared_ptr<shared_subscription> self, std::shared_ptr<const machinery> with,
+        std::chrono::milliseconds time);
+    detail::retry new_retry(std::string_view what) const;
+    steady_time now() const { return timers_->now(); }
 
     bool is_log() const noexcept { return stream == "$all"; }
     failure ended_failure() const;
@@ -194,6 +196,8 @@ private:
     std::shared_ptr<const machinery> with() const;
 
     const event_filter filter_;
+    const std::shared_ptr<detail::timer_queue> timers_;
+    const std::shared_ptr<detail::logger> log_;
 
     mutable std::mutex mutex_;
     std::shared_ptr<const machinery> with_; // null once abandoned

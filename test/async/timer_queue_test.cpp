@@ -15,8 +15,8 @@
 
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
-using eventstore::detail::timed;
 using eventstore::detail::steady_time;
+using eventstore::detail::timed;
 using eventstore::detail::timer_queue;
 using std::chrono::steady_clock;
 

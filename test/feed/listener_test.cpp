@@ -1,6 +1,7 @@
 // One connection that listens for many, on a real server.
 #include "support/concurrently.hpp"
 #include "support/group_fixture.hpp"
+#include "support/stop.hpp"
 
 #include "feed/listener.hpp"
 
@@ -49,9 +50,11 @@ private:
     template <class Body>
     asio::awaitable<void> work(const Body& body) {
         const asio::any_io_executor executor = co_await asio::this_coro::executor;
-        const auto made = std::make_shared<listener>(options(), executor);
+        const auto made =
+            std::make_shared<listener>(options(), es::detail::environment::make(executor, options().on_log()));
         co_await body(made);
-        made->close();
+        auto stopping = stop(made);
+        co_await std::move(stopping);
     }
 };
 

@@ -1,6 +1,7 @@
 // The look at many logs: the same as at each by itself, and all at the same time.
 #include "support/concurrently.hpp"
 #include "support/group_fixture.hpp"
+#include "support/stop.hpp"
 
 #include "feed/poller.hpp"
 #include "log/reader.hpp"
@@ -34,12 +35,11 @@ private:
     template <class Body>
     asio::awaitable<void> work(const Body& body) {
         const asio::any_io_executor executor = co_await asio::this_coro::executor;
-        const auto timers = std::make_shared<es::detail::timer_queue>(executor);
-        const auto pool = std::make_shared<es::postgres::pool>(options(), executor, timers);
-        co_await body(pool, std::make_shared<poller>(executor, timers, pool, 20s));
-        bool is_closed = false;
-        pool->close([&] { is_closed = true; });
-        co_await eventually([&] { return is_closed; }, default_deadline);
+        const auto where = es::detail::environment::make(executor, nullptr);
+        const auto pool = std::make_shared<es::postgres::pool>(options(), where);
+        co_await body(pool, std::make_shared<poller>(where, pool, 20s));
+        auto stopping = stop(pool);
+        co_await std::move(stopping);
     }
 };
 
@@ -55,7 +55,7 @@ BOOST_FIXTURE_TEST_CASE(it_sees_what_each_store_sees_of_its_own_log, poller_fixt
         for (int i = 0; i < 3; ++i) {
             const auto statements = std::make_shared<const es::log::statements>(
                 tenant(i), static_cast<std::size_t>(i) * es::log::statements::most);
-            const auto own = std::make_shared<reader>(pool, statements);
+            const auto own = std::make_shared<reader>(es::detail::clock::of_machine(), pool, statements);
             const auto until = std::chrono::steady_clock::now() + default_deadline;
             const auto expected = co_await reader::look(own, log_mark(), until);
             const outcome found = co_await newest(all, tenant(i));

@@ -28,6 +28,10 @@ for layer in cli store subscription feed log postgres embedded async base; do
     above=${above:+$above|}$layer
 done
 
+if grep -rn 'steady_clock::now' src --include='*.?pp' | grep -v '^src/async/'; then
+    complain "the time comes from async/clock.hpp, so that tests can move it"
+fi
+
 if grep -nE 'include <(boost/asio\.hpp|boost/json|libpq)' include/eventstore/*.hpp | grep -v '^include/eventstore/json'; then
     complain "a public header includes more than it should"
 fi

@@ -1,6 +1,7 @@
 // One statement for many schemas, on a real server.
 #include "support/concurrently.hpp"
 #include "support/group_fixture.hpp"
+#include "support/stop.hpp"
 
 #include "log/combined.hpp"
 
@@ -17,7 +18,7 @@ BOOST_AUTO_TEST_SUITE(combined_test)
 
 namespace {
 
-using answer = es::result<combined::part::answer>;
+using answer = es::result<combined::answer>;
 
 class numbers_part final : public combined::part {
 public:
@@ -66,12 +67,11 @@ private:
     template <class Body>
     asio::awaitable<void> work(std::string_view sql, std::chrono::milliseconds timeout, const Body& body) {
         const asio::any_io_executor executor = co_await asio::this_coro::executor;
-        const auto timers = std::make_shared<es::detail::timer_queue>(executor);
-        const auto pool = std::make_shared<es::postgres::pool>(options(), executor, timers);
-        co_await body(pool, std::make_shared<combined>(question(sql), executor, timers, pool, timeout));
-        bool is_closed = false;
-        pool->close([&] { is_closed = true; });
-        co_await eventually([&] { return is_closed; }, default_deadline);
+        const auto where = es::detail::environment::make(executor, nullptr);
+        const auto pool = std::make_shared<es::postgres::pool>(options(), where);
+        co_await body(pool, std::make_shared<combined>(question(sql), where, pool, timeout));
+        auto stopping = stop(pool);
+        co_await std::move(stopping);
     }
 };
 
@@ -172,7 +172,8 @@ BOOST_FIXTURE_TEST_CASE(what_takes_too_long_is_not_tried_in_halves, combined_fix
         const auto answers = co_await concurrently(std::move(all));
         for (const answer& each : answers) BOOST_TEST(each.error().code() == es::errc::timeout);
         BOOST_TEST(pool->count().reads == 1u);
-        pool->drop();
+        auto dropping = stop(pool, 0s);
+        co_await std::move(dropping);
     });
 }
 

@@ -99,8 +99,8 @@ es::postgres::steady_time soon() { return std::chrono::steady_clock::now() + 10s
 
 asio::awaitable<connection_ptr> connect(const tls_server& server) {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
-    const auto made = std::make_shared<es::postgres::connection>(
-        asio::make_strand(executor), es::postgres::connection::manner(), nullptr);
+    const auto made = std::make_shared<es::postgres::connection>(asio::make_strand(executor),
+        es::postgres::connection::manner(), es::detail::environment::make(executor, nullptr));
     const auto options = es::store_options(server.url()).pooled(); // which is opened without a script
     auto connecting = es::postgres::connection::connect(
         made, *es::postgres::connect_settings::make(options, es::postgres::session_kind::reading), soon());

@@ -217,7 +217,8 @@ BOOST_FIXTURE_TEST_CASE(a_connection_goes_from_one_to_the_next_and_ends_with_the
     const auto work = [&]() -> asio::awaitable<void> {
         const connection::strand strand(co_await asio::this_coro::executor);
         const auto settings = es::postgres::connect_settings::make(options(), es::postgres::session_kind::appending);
-        const auto made = std::make_shared<connection>(strand, connection::manner{.prepares = true}, nullptr);
+        const auto made = std::make_shared<connection>(
+            strand, connection::manner{.prepares = true}, eventstore::detail::environment::make(strand, nullptr));
         const auto until = std::chrono::steady_clock::now() + default_deadline;
         const es::result<void> connected = co_await connection::connect(made, *settings, until);
         BOOST_REQUIRE(connected.has_value());
@@ -249,7 +250,8 @@ BOOST_FIXTURE_TEST_CASE(a_connection_goes_from_one_to_the_next_and_ends_with_the
         BOOST_TEST(places->count().connections == 0u);
         give_back(*places, all[0]);
 
-        const auto last = std::make_shared<connection>(strand, connection::manner{.prepares = true}, nullptr);
+        const auto last = std::make_shared<connection>(
+            strand, connection::manner{.prepares = true}, eventstore::detail::environment::make(strand, nullptr));
         const es::result<void> again = co_await connection::connect(last, *settings, until);
         BOOST_REQUIRE(again.has_value());
         places->add(last);

@@ -1,6 +1,7 @@
 // What the callers of a pool are told, whatever becomes of their statements, transactions and connections.
 #include "postgres/acting_server.hpp"
 #include "support/concurrently.hpp"
+#include "support/stop.hpp"
 
 #include "postgres/pool.hpp"
 
@@ -75,8 +76,8 @@ asio::awaitable<outcome> ask(pool_ptr whom, std::shared_ptr<const statements> kn
 class pool_of_one {
 public:
     pool_of_one(const std::string& url, asio::any_io_executor executor, bool is_pooled = false)
-        : all(std::make_shared<pool>(es::store_options(url).pool_size(1).pooled(is_pooled), executor,
-              std::make_shared<es::detail::timer_queue>(executor))) {}
+        : all(std::make_shared<pool>(es::store_options(url).pool_size(1).pooled(is_pooled),
+              es::detail::environment::make(executor, nullptr))) {}
 
     asio::awaitable<void> prepare() const {
         for (const kind each : {kind::read, kind::write}) {
@@ -94,9 +95,8 @@ public:
     }
 
     asio::awaitable<void> close() const {
-        bool is_closed = false;
-        all->close([&] { is_closed = true; });
-        co_await eventually([&] { return is_closed; }, default_deadline);
+        auto stopping = stop(all);
+        co_await std::move(stopping);
     }
 
     const pool_ptr all;
@@ -378,23 +378,26 @@ BOOST_AUTO_TEST_CASE(a_cancelled_write_says_whether_it_was_sent) {
         };
         server.play(how);
         for (const bool is_sent : {true, false}) {
-            asio::cancellation_signal stop;
-            started<outcome> asking(executor, ask(pool.all, pool.known, {1, kind::write}), stop.slot());
-            if (is_sent) {
-                co_await eventually([&] { return came.load(); });
-            } else {
-                bool is_closed = false; // from now on nothing is sent
+            asio::cancellation_signal canceller;
+            std::optional<started<void>> stopping;
+            if (!is_sent) {
                 server.play({});
-                pool.all->close([&] { is_closed = true; });
+                stopping.emplace(executor, es::test::stop(pool.all)); // from now on nothing is sent
             }
-            stop.emit(asio::cancellation_type::terminal);
+            started<outcome> asking(executor, ask(pool.all, pool.known, {1, kind::write}), canceller.slot());
+            if (is_sent)
+                co_await eventually([&] { return came.load(); });
+            else
+                co_await let_others_run();
+            canceller.emit(asio::cancellation_type::terminal);
             co_await eventually([&] { return asking.done(); });
             if (is_sent)
                 BOOST_TEST(expect_error(errc::cancelled, asking.value())->outcome_unknown);
             else
                 BOOST_TEST(!asking.value().error()->outcome_unknown);
         }
-        pool.all->drop();
+        auto dropping = es::test::stop(pool.all, 0s);
+        co_await std::move(dropping);
     }());
 }
 

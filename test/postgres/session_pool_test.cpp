@@ -2,6 +2,7 @@
 #include "postgres/sessions.hpp"
 
 #include "base/live_objects.hpp"
+#include "support/stop.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -130,17 +131,16 @@ BOOST_FIXTURE_TEST_CASE(a_closed_client_ends_its_own_and_leaves_the_others_alone
         auto waiting = co_await start(begin(stays));
         const auto slow = send(*busy, "select pg_sleep(1)");
         co_await let_others_run();
-        bool is_closed = false;
-        goes->close([&] { is_closed = true; });
+        auto stopping = co_await start(stop(goes));
         co_await eventually([&] { return refused.done() && waiting.done(); }, default_deadline);
         BOOST_TEST(code_of(refused) == es::errc::store_closed);
         BOOST_TEST(waiting.value().has_value()); // in the place of the idle one
         co_await eventually([&] { return state_of(idle_pid) == "gone"; }, default_deadline);
         co_await eventually([&] { return slow->done; }, default_deadline);
         BOOST_TEST(!slow->lost); // its answer was waited for
-        BOOST_TEST(!is_closed);
+        BOOST_TEST(!stopping.done());
         busy->give_back();
-        co_await eventually([&] { return is_closed; }, default_deadline);
+        co_await eventually([&] { return stopping.done(); }, default_deadline);
         const int after = co_await pid_of(*others);
         BOOST_TEST(after == others_pid);
         auto late = co_await start(begin(goes));
@@ -161,10 +161,9 @@ BOOST_FIXTURE_TEST_CASE(a_client_that_is_dropped_waits_for_no_answer, pool_fixtu
         const auto slow = send(*busy, "select pg_sleep(60)");
         const auto quick = send(*others, "select pg_sleep(0.1)");
         co_await let_others_run();
-        bool is_closed = false;
-        goes->close([&] { is_closed = true; });
-        goes->drop();
-        co_await eventually([&] { return is_closed && quick->done; }, default_deadline);
+        auto stopping = stop(goes, 0s);
+        co_await std::move(stopping);
+        co_await eventually([&] { return quick->done; }, default_deadline);
         BOOST_TEST(slow->lost);
         BOOST_TEST(!quick->lost);
     });
@@ -176,9 +175,8 @@ BOOST_FIXTURE_TEST_CASE(a_client_without_transactions_is_closed_at_once_and_the_
         const auto stays = std::make_shared<session_client>(pool);
         begun one = co_await begin(goes);
         one->give_back();
-        bool is_closed = false;
-        goes->close([&] { is_closed = true; });
-        co_await eventually([&] { return is_closed; }, default_deadline);
+        auto stopping = stop(goes);
+        co_await std::move(stopping);
         const begun next = co_await begin(stays);
         BOOST_TEST(next.has_value());
     });
@@ -192,14 +190,13 @@ BOOST_FIXTURE_TEST_CASE(a_closed_pool_ends_what_is_open_and_refuses_who_waits, p
         auto waiting = co_await start(begin(client));
         const auto slow = send(*busy, "select pg_sleep(1)");
         co_await let_others_run();
-        bool is_closed = false;
-        pool->close([&] { is_closed = true; });
+        auto stopping = co_await start(stop(pool));
         co_await eventually([&] { return waiting.done() && slow->done; }, default_deadline);
         BOOST_TEST(code_of(waiting) == es::errc::store_closed);
         BOOST_TEST(!slow->lost);
-        BOOST_TEST(!is_closed);
+        BOOST_TEST(!stopping.done());
         busy->give_back();
-        co_await eventually([&] { return is_closed; }, default_deadline);
+        co_await eventually([&] { return stopping.done(); }, default_deadline);
         const std::string answer = co_await ask_on(*idle, "select 1");
         BOOST_TEST(answer != "1");
         co_await eventually([&] { return backends().empty(); }, default_deadline);
@@ -232,8 +229,9 @@ BOOST_FIXTURE_TEST_CASE(a_context_that_goes_takes_the_sessions_along_and_leases_
             pool->abandon();
         }
         open->drop(es::failure(es::errc::cancelled, "too late"));
-        client->drop();
-        client->close([] {});
+        asio::io_context another;
+        auto stopping = stop(client, 0s);
+        run(another, std::move(stopping));
     }
     BOOST_TEST(es::detail::live_objects() == before);
 }

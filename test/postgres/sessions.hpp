@@ -2,6 +2,7 @@
 #pragma once
 
 #include "support/concurrently.hpp"
+#include "support/stop.hpp"
 #include "support/store_fixture.hpp"
 
 #include "postgres/session_pool.hpp"
@@ -86,8 +87,8 @@ public:
     }
 
     pool_ptr make(const asio::any_io_executor& executor, std::size_t size) const {
-        const auto timers = std::make_shared<eventstore::detail::timer_queue>(executor);
-        return std::make_shared<session_pool>(options().pool_size(size), executor, timers);
+        return std::make_shared<session_pool>(
+            options().pool_size(size), eventstore::detail::environment::make(executor, nullptr));
     }
 
     std::string state_of(int pid) {
@@ -100,9 +101,8 @@ private:
     asio::awaitable<void> work(std::size_t size, const Body& body) {
         const pool_ptr pool = make(co_await asio::this_coro::executor, size);
         co_await body(pool);
-        bool is_closed = false;
-        pool->close([&] { is_closed = true; });
-        co_await eventually([&] { return is_closed; }, default_deadline);
+        auto stopping = stop(pool);
+        co_await std::move(stopping);
         BOOST_TEST(pool->count().connections == 0u);
     }
 };

@@ -54,13 +54,15 @@ BOOST_FIXTURE_TEST_CASE(a_schema_that_is_dropped_ends_its_subscriptions, store_f
     with_store(options().on_log(keep), [&](es::store store) -> asio::awaitable<void> {
         es::subscription all = co_await store.subscribe_to_all("all");
         es::subscription one = co_await store.subscribe("a", "one");
+        const es::event_listener ear = co_await store.listen_to_all(); // the feed goes on
         const std::string away = quoted_name(schema() + "_away");
         ask("alter schema " + quoted_name(schema()) + " rename to " + away);
         co_await expect_error(es::errc::schema_missing, all.next(10s));
         co_await expect_error(es::errc::schema_missing, one.next(10s));
         ask("alter schema " + away + " rename to " + quoted_name(schema()));
     });
-    BOOST_TEST(lines.size() <= 3u); // each cause once
+    for (const std::string& each : lines) BOOST_TEST_MESSAGE(each);
+    BOOST_TEST(lines.size() == 1u); // one cause, whoever finds out
 }
 
 BOOST_AUTO_TEST_SUITE_END()

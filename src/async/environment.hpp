@@ -1,0 +1,39 @@
+/// What the parts of a store work in.
+#pragma once
+
+#include "async/clock.hpp"
+#include "async/logger.hpp"
+#include "async/timer_queue.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace eventstore::detail {
+
+/// Where they run, what time it is, and whom they tell. A value: copies are of the same.
+struct environment {
+    asio::any_io_executor executor;
+    std::shared_ptr<timer_queue> timers;
+    std::shared_ptr<logger> log;
+
+    /// \param on_log the user's function; empty: nobody is told
+    static environment make(const asio::any_io_executor& executor, std::function<void(std::string_view)> on_log,
+        std::shared_ptr<clock> time = clock::of_machine());
+
+    /// The same, for what belongs to one schema.
+    environment of(std::string schema) const { return {executor, timers, log->of(std::move(schema))}; }
+
+    steady_time now() const noexcept { return timers->now(); }
+    /// However long `time` is: the clock cannot count for ever.
+    steady_time in(std::chrono::milliseconds time) const noexcept {
+        constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 365);
+        return now() + std::min(time, longest);
+    }
+};
+
+} // namespace eventstore::detail

@@ -1,0 +1,149 @@
+#include "async/logger.hpp"
+
+#include "async/retry.hpp"
+#include "base/text.hpp"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
+
+#include <cstddef>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <utility>
+
+namespace eventstore::detail {
+
+namespace {
+
+constexpr std::size_t most_waiting = 1'000; // lines that the user's function has not taken yet
+
+/// Of the server, or of the way to it, whichever schema was asked for.
+bool is_of_server(errc code) { return backoff::passes_by_itself(code) || code == errc::server_unusable; }
+
+} // namespace
+
+std::uint64_t random_number() {
+    thread_local std::mt19937_64 generator{std::random_device{}()};
+    return generator();
+}
+
+recurring_failures::cause recurring_failures::cause_of(
+    std::string_view what, std::string_view where, const failure& why) {
+    cause found{std::string(is_of_server(why.code()) ? what : where), why.code(), std::string()};
+    if (why.code() == errc::database_error) found.sqlstate = why->sqlstate; // what the code leaves open
+    return found;
+}
+
+bool recurring_failures::is_news(std::string_view what, std::string_view where, const failure& why) {
+    const cause now = cause_of(what, where, why);
+    const auto [known, is_first] = last_.try_emplace({std::string(where), std::string(what)}, now);
+    if (!is_first && known->second != now) { // it fails in another way
+        all_.erase(known->second);
+        known->second = now;
+    }
+    count& so_far = all_[now];
+    if (++so_far.failures < so_far.next_news) return false;
+    so_far.next_news *= 10;
+    return true;
+}
+
+void recurring_failures::passed(std::string_view what, std::string_view where) {
+    const auto known = last_.find({std::string(where), std::string(what)});
+    if (known == last_.end()) return;
+    all_.erase(known->second);
+    last_.erase(known);
+}
+
+void recurring_failures::forget(std::string_view where) {
+    const auto begin = last_.lower_bound({std::string(where), std::string()});
+    auto end = begin;
+    for (; end != last_.end() && end->first.first == where; ++end) all_.erase(end->second);
+    last_.erase(begin, end);
+}
+
+class logger::output : public std::enable_shared_from_this<output> {
+public:
+    output(sink to, const asio::any_io_executor& where) : to_(std::move(to)), strand_(asio::make_strand(where)) {}
+
+    bool is_heard() const noexcept { return to_ != nullptr; }
+
+    void tell(log_level level, std::string text) {
+        if (!to_) return;
+        const std::lock_guard lock(mutex_);
+        if (!strand_) return;
+        if (waiting_ == most_waiting) return void(++left_out_);
+        ++waiting_;
+        asio::post(*strand_, [self = shared_from_this(), level, text = std::move(text)] {
+            self->to_(level, text);
+            self->told();
+        });
+    }
+
+    bool is_news(std::string_view what, std::string_view where, const failure& why) {
+        const std::lock_guard lock(mutex_);
+        return failures_.is_news(what, where, why);
+    }
+
+    void passed(std::string_view what, std::string_view where) {
+        const std::lock_guard lock(mutex_);
+        failures_.passed(what, where);
+    }
+
+    void forget(std::string_view where) {
+        const std::lock_guard lock(mutex_);
+        failures_.forget(where);
+    }
+
+    void abandon() noexcept {
+        const std::lock_guard lock(mutex_);
+        strand_.reset();
+    }
+
+private:
+    void told() {
+        std::uint64_t left_out = 0;
+        {
+            const std::lock_guard lock(mutex_);
+            if (--waiting_ == 0) left_out = std::exchange(left_out_, 0);
+        }
+        if (left_out == 0) return;
+        to_(log_level::warning, message(std::to_string(left_out), " lines were left out: they came too quickly"));
+    }
+
+    const sink to_;
+    std::mutex mutex_;
+    std::optional<asio::strand<asio::any_io_executor>> strand_; // none once abandoned
+    std::size_t waiting_ = 0;
+    std::uint64_t left_out_ = 0;
+    recurring_failures failures_;
+};
+
+logger::~logger() {
+    if (!schema_.empty()) output_->forget(schema_);
+}
+
+std::shared_ptr<logger> logger::make(sink to, const asio::any_io_executor& where) {
+    return std::shared_ptr<logger>(new logger(std::make_shared<output>(std::move(to), where), std::string()));
+}
+
+std::shared_ptr<logger> logger::of(std::string schema) const {
+    return std::shared_ptr<logger>(new logger(output_, std::move(schema)));
+}
+
+bool logger::is_heard() const noexcept { return output_->is_heard(); }
+
+void logger::tell(log_level level, std::string text) const { output_->tell(level, std::move(text)); }
+
+void logger::report(std::string_view what, const failure& why) const {
+    const bool is_wanted = why.code() == errc::store_closed || why.code() == errc::cancelled; // by the user
+    if (is_heard() && !is_wanted && output_->is_news(what, schema_, why)) tell(log_level::warning, why.message());
+}
+
+void logger::passed(std::string_view what) const {
+    if (is_heard()) output_->passed(what, schema_);
+}
+
+void logger::abandon() noexcept { output_->abandon(); }
+
+} // namespace eventstore::detail
