@@ -19,7 +19,6 @@ using postgres::type_oid;
 constexpr std::size_t most_at_once = 250; // channels in one statement
 
 // What fails, as causes in the log are told apart.
-constexpr std::string_view connecting = "connecting to listen";
 constexpr std::string_view listening = "listening";
 constexpr std::string_view staying = "staying connected to listen";
 
@@ -108,8 +107,11 @@ private:
     std::optional<failure> why_;
 };
 
-listener::listener(const store_options& options, detail::environment where)
-    : options_(options), environment_(std::move(where)), strand_(environment_.executor) {}
+listener::listener(const postgres::connection_options& options, detail::environment where)
+    : environment_(std::move(where)),
+      connector_(std::make_shared<postgres::connector>(
+          options, environment_, postgres::session_kind::listening, "connecting to listen")),
+      strand_(environment_.executor) {}
 
 void listener::join(std::string schema, std::weak_ptr<hearer> who) {
     if (!strand_) return;
@@ -124,7 +126,8 @@ void listener::join(std::string schema, std::weak_ptr<hearer> who) {
             self->update_soon();
         else
             self->start();
-        if (!self->link_ && self->backoff_.failures() > 1) alive->on_deaf(); // the others know
+        const bool is_deaf = !self->link_ && (self->connects_.last_failure() || self->connects_.failures() > 1);
+        if (is_deaf) alive->on_deaf(); // the others know
     });
 }
 
@@ -141,7 +144,7 @@ void listener::leave(std::string schema, const hearer* who) {
         self->schemas_.erase(name);
         if (self->channels_.empty()) {
             self->pause_.end();
-            if (self->connecting_link_) self->connecting_link_->stop_connecting();
+            self->connector_->stop_tries();
             if (const auto link = self->link_) link->drop(closed_failure());
         } else if (self->link_ && is_listening) {
             self->send(std::make_shared<listener_request>(message("unlisten \"", name, "\"")));
@@ -156,7 +159,7 @@ void listener::begin_stop() {
         self->channels_.clear();
         self->schemas_.clear();
         self->pause_.end();
-        if (self->connecting_link_) self->connecting_link_->stop_connecting();
+        self->connector_->stop();
         if (const auto link = self->link_) link->drop(failure(errc::store_closed, "the store is closed"));
         self->stopped();
     });
@@ -165,7 +168,6 @@ void listener::begin_stop() {
 void listener::abandon() noexcept {
     closed_ = true;
     channels_.clear();
-    connecting_link_.reset();
     if (const auto link = link_) link->drop(closed_failure());
     strand_.reset();
 }
@@ -181,39 +183,26 @@ void listener::start() {
 asio::awaitable<void> listener::run() {
     const auto self = shared_from_this();
     while (!closed_ && !link_ && !channels_.empty()) {
-        // At once after one that was heard over; a server that accepts connections may yet refuse to be listened to.
-        if (const auto wait = backoff_.failed(detail::random_number()); wait.count() > 0) {
-            auto pausing = pause_.until(environment_.in(wait));
+        if (environment_.now() < connects_.not_before()) {
+            auto pausing = pause_.until(connects_.not_before());
             co_await std::move(pausing);
             if (closed_ || channels_.empty()) break;
         }
-        auto made = co_await connect();
-        if (closed_ || channels_.empty()) {
-            if (made) (*made)->drop(closed_failure());
-            break;
-        }
+        auto connecting = postgres::connector::connect(connector_, *strand_);
+        const auto made = co_await std::move(connecting);
+        if (closed_ || channels_.empty()) break;
         if (made) {
-            link_ = *made;
+            connects_.connected();
+            listen_on(*made);
             update();
             break;
         }
-        environment_.log->report(connecting, made.error());
+        connects_.failed(made.error(), environment_.now(), detail::random_number());
     }
 }
 
-asio::awaitable<result<std::shared_ptr<postgres::connection>>> listener::connect() {
-    using made = result<std::shared_ptr<postgres::connection>>;
-    auto settings = postgres::connect_settings::make(options_, postgres::session_kind::listening);
-    if (!settings) co_return made(settings.error());
-    const auto deadline = environment_.in(options_.operation_timeout());
-    auto link = std::make_shared<postgres::connection>(
-        *strand_, postgres::connection::manner::without_preparing(options_), environment_);
-    auto connecting = postgres::connection::connect(link, *settings, deadline);
-    connecting_link_ = link;
-    const auto connected = co_await std::move(connecting);
-    connecting_link_.reset();
-    if (!connected) co_return made(connected.error());
-    // From here on the connection keeps itself, and is ended by drop() only.
+// From here on the connection keeps itself, and is ended by drop() only.
+void listener::listen_on(std::shared_ptr<postgres::connection> link) {
     link->start_listening(
         [weak = weak_from_this()](std::string_view name, std::string_view text) {
             if (const auto self = weak.lock()) self->pass_on(name, text);
@@ -221,13 +210,14 @@ asio::awaitable<result<std::shared_ptr<postgres::connection>>> listener::connect
         [weak = weak_from_this()](const failure& why) {
             if (const auto self = weak.lock()) self->broken(why);
         });
-    co_return made(std::move(link));
+    link_ = std::move(link);
 }
 
 void listener::broken(const failure& why) {
     if (!std::exchange(link_, nullptr)) return;
     if (closed_ || channels_.empty()) return;
     environment_.log->report(std::exchange(is_refused_, false) ? listening : staying, why);
+    connects_.lost(environment_.now(), detail::random_number());
     std::vector<std::shared_ptr<hearer>> deaf;
     for (auto& [schema, which] : channels_) {
         which.is_asked = which.is_sent = which.is_heard = false;
@@ -289,8 +279,8 @@ void listener::named(const std::vector<std::string>& schemas, const std::vector<
 }
 
 void listener::listened(const std::vector<std::string>& schemas) {
-    backoff_.succeeded();
-    for (const std::string_view each : {connecting, listening, staying}) environment_.log->passed(each);
+    connects_.proven();
+    for (const std::string_view each : {listening, staying}) environment_.log->passed(each);
     for (const std::string& schema : schemas) {
         const auto known = channels_.find(schema);
         if (known == channels_.end()) continue;

@@ -3,12 +3,10 @@
 
 #include "async/environment.hpp"
 #include "async/pause.hpp"
-#include "async/retry.hpp"
 #include "async/service.hpp"
 #include "base/live_objects.hpp"
-#include "postgres/connection.hpp"
-
-#include <eventstore/store_options.hpp>
+#include "postgres/connector.hpp"
+#include "postgres/connector_state.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -39,7 +37,7 @@ public:
 /// is refused (a standby, some poolers), it tries again ever less often, every two seconds in the end. Thread safe.
 class listener : public std::enable_shared_from_this<listener>, public detail::service, private detail::live_object {
 public:
-    listener(const store_options& options, detail::environment where);
+    listener(const postgres::connection_options& options, detail::environment where);
 
     void join(std::string schema, std::weak_ptr<hearer> who);
     /// May be told a little more after this.
@@ -70,7 +68,7 @@ private:
     // On the strand, as all that follows.
     void start();
     asio::awaitable<void> run();
-    asio::awaitable<result<std::shared_ptr<postgres::connection>>> connect();
+    void listen_on(std::shared_ptr<postgres::connection> link);
     void broken(const failure& why);
     void update_soon();
     void update();
@@ -80,20 +78,19 @@ private:
     void pass_on(std::string_view name, std::string_view message);
     void send(const std::shared_ptr<postgres::request>& what);
 
-    const store_options options_;
     const detail::environment environment_;
+    const std::shared_ptr<postgres::connector> connector_;
     std::optional<postgres::connection::strand> strand_; // none once abandoned
 
     std::map<std::string, channel> channels_;              // by schema
     std::unordered_map<std::string, std::string> schemas_; // by the name of the channel
     detail::pause pause_{environment_.timers};
-    detail::backoff backoff_{detail::connecting_again};
+    postgres::connector_state connects_;
     bool is_refused_ = false; // by the server that the link leads to
     bool running_ = false;
     bool updating_ = false; // an update() is posted
     bool closed_ = false;
     std::shared_ptr<postgres::connection> link_;
-    std::shared_ptr<postgres::connection> connecting_link_;
 };
 
 } // namespace eventstore::feed

@@ -51,13 +51,14 @@ appender::appender(const store_options& options, detail::environment where,
     std::shared_ptr<postgres::pool> pool, std::shared_ptr<const seen_log> seen, committed_handler on_committed)
     : options_(options),
       environment_(std::move(where)),
+      connector_(std::make_shared<postgres::connector>(
+          options_, environment_, postgres::session_kind::appending, "connecting to append")),
       statements_(std::move(statements)),
       lender_(std::move(lender)),
       pool_(std::move(pool)),
       seen_(std::move(seen)),
       on_committed_(std::move(on_committed)),
       strand_(environment_.executor),
-      pause_(*strand_),
       rejoin_(*strand_),
       queue_(limits_of(options)) {}
 
@@ -158,7 +159,7 @@ void appender::send(std::vector<request_ptr> appends, bool careful) {
 
 void appender::stored(flush& which, const append_plan::verdict& verdict) {
     const auto appends = which.take_appends();
-    backoff_.succeeded();
+    connects_.proven();
     is_estranged_ = false;
     {
         const std::lock_guard lock(mutex_);
@@ -329,8 +330,8 @@ void appender::end_if_done() {
         if (!closed_ || !queue_.empty() || gate_.is_shut()) return;
     }
     if (connecting_) { // for appends that were given up meanwhile
-        pause_->cancel();
-        if (connecting_link_) connecting_link_->stop_connecting();
+        until_connect_.end();
+        connector_->stop_tries();
     } else if (loan_ == loan::held) {
         loan_ = loan::none;
         auto link = std::exchange(connection_, nullptr);
@@ -352,8 +353,8 @@ void appender::drop() {
             self->dropped_ = true;
             left = self->queue_.take_all();
         }
-        self->pause_->cancel();
-        if (const auto link = self->connecting_link_) link->stop_connecting();
+        self->until_connect_.end();
+        self->connector_->stop();
         if (const auto link = self->connection_) link->drop(closed_failure());
         for (const request_ptr& each : left) each->fail(closed_while_waiting(*each));
         self->end_if_done();
@@ -370,14 +371,12 @@ void appender::abandon() noexcept {
         left = queue_.take_all();
         late.swap(overdue_);
     }
-    connecting_link_.reset();
     if (const auto link = connection_) link->drop(closed_failure()); // what is under way fails
     connection_.reset();
     loan_ = loan::none;
     for (const request_ptr& each : left) each->fail(closed_while_waiting(*each));
     for (const request_ptr& each : late) give_up(*each, errc::timeout);
     const std::lock_guard lock(mutex_);
-    pause_.reset();
     rejoin_.reset();
     strand_.reset();
 }

@@ -3,7 +3,7 @@
 
 #include "async/asio_calls.hpp"
 #include "async/environment.hpp"
-#include "async/retry.hpp"
+#include "async/pause.hpp"
 #include "async/service.hpp"
 #include "log/append_plan.hpp"
 #include "log/append_queue.hpp"
@@ -11,7 +11,8 @@
 #include "log/lock_report.hpp"
 #include "log/seen_log.hpp"
 #include "log/statements.hpp"
-#include "postgres/connection.hpp"
+#include "postgres/connector.hpp"
+#include "postgres/connector_state.hpp"
 #include "postgres/lender.hpp"
 #include "postgres/pool.hpp"
 
@@ -123,6 +124,7 @@ private:
 
     const store_options options_;
     const detail::environment environment_;
+    const std::shared_ptr<postgres::connector> connector_;
     const std::shared_ptr<const statements> statements_;
     const std::shared_ptr<postgres::lender> lender_;
     const std::shared_ptr<postgres::pool> pool_; // to look at the sessions from outside
@@ -137,13 +139,11 @@ private:
     loan loan_ = loan::none;
     bool had_turn_ = false; // a flush was sent since the place was lent
     connection_ptr connection_;
-    connection_ptr connecting_link_;
     std::shared_ptr<flush> flush_;
     bool connecting_ = false;
     bool is_estranged_ = false; // a server said that it does not hold what was seen; since the last success
-    std::optional<detail::steady_time> unusable_since_;
-    detail::backoff backoff_{detail::connecting_again};
-    std::optional<asio::steady_timer> pause_;  // before the next attempt to connect
+    postgres::connector_state connects_;
+    detail::pause until_connect_{environment_.timers};
     std::optional<asio::steady_timer> rejoin_; // for writers on other contexts
 
     mutable std::mutex mutex_;

@@ -1,28 +1,16 @@
 // The appender's connection: borrowed when there is something to append, and given back when others want one.
 #include "log/appender.hpp"
 
-#include "base/text.hpp"
 #include "log/flush.hpp"
 #include "log/inspection.hpp"
 #include "log/outcome_failure.hpp"
-#include "postgres/sql_error.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <utility>
 
 namespace eventstore::log {
-
-namespace {
-
-// A standby, or a server with a setting that may be mended, is asked again for as long: its promotion may be under way.
-constexpr std::chrono::seconds longest_promotion(1);
-constexpr std::string_view connecting = "connecting to append"; // as causes in the log are told apart
-
-} // namespace
 
 void appender::on_lent(connection_ptr link) {
     asio::post(
@@ -112,63 +100,34 @@ void appender::connect_soon() {
 
 asio::awaitable<void> appender::connect() {
     const auto self = shared_from_this();
-    result<void> outcome;
-    const auto link =
-        std::make_shared<postgres::connection>(*strand_, postgres::connection::manner::to(options_), environment_);
-    try {
-        const auto pause = backoff_.failed(detail::random_number());
-        if (pause.count() > 0) {
-            boost::system::error_code stopped;
-            pause_->expires_after(pause);
-            co_await pause_->async_wait(asio::redirect_error(asio::use_awaitable, stopped));
-        }
-        connecting_link_ = link;
-        auto settings = postgres::connect_settings::make(options_, postgres::session_kind::appending);
-        if (is_dropped()) {
-            outcome = closed_failure();
-        } else if (settings) {
-            const auto deadline = environment_.in(options_.operation_timeout());
-            auto looking = look_around(options_, options_.schema(), seen_->latest(), purpose::appending);
-            auto attempt = postgres::connection::connect(link, *settings, std::move(looking), deadline);
-            outcome = co_await std::move(attempt);
-        } else {
-            outcome = settings.error();
-        }
-    } catch (const std::exception& problem) { // out of descriptors, threads or memory
-        outcome = failure(errc::connection_lost, detail::message("connecting to PostgreSQL: ", problem.what()));
+    if (environment_.now() < connects_.not_before()) {
+        auto pausing = until_connect_.until(connects_.not_before());
+        co_await std::move(pausing);
     }
+    auto looking = look_around(options_, options_.schema(), seen_->latest(), purpose::appending);
+    auto connecting = postgres::connector::connect(connector_, *strand_, std::move(looking));
+    const auto made = co_await std::move(connecting);
     connecting_ = false;
-    connecting_link_.reset();
-    if (outcome) {
-        // It answers: what fails from here on is no reason to stay away for long.
-        backoff_.succeeded();
-        (void)backoff_.failed(0);
-        unusable_since_.reset();
-        environment_.log->passed(connecting);
+    if (made) {
+        connects_.connected();
         lender_->opened();
-        adopt(link);
+        adopt(*made);
     } else {
-        failed_to_connect(outcome.error());
+        failed_to_connect(made.error());
     }
     cut();
 }
 
 void appender::failed_to_connect(const failure& why) {
+    connects_.failed(why, environment_.now(), detail::random_number());
     const bool is_of_this_log =
         why.code() == errc::log_truncated || why.code() == errc::schema_missing || why.code() == errc::schema_too_new;
     if (!is_of_this_log) lender_->failed_to_open(why); // others wait for the same server
-    environment_.log->report(connecting, why);
     {
         const std::lock_guard lock(mutex_);
         connect_failure_ = why;
     }
-    const auto now = environment_.now();
-    if (why.code() != errc::server_unusable)
-        unusable_since_.reset();
-    else if (!unusable_since_)
-        unusable_since_ = now;
-    const bool has_patience = unusable_since_ && now - *unusable_since_ < longest_promotion;
-    if (postgres::is_final(why) || (unusable_since_ && !has_patience)) refuse_all(why);
+    if (connects_.is_hopeless(environment_.now())) refuse_all(why);
 }
 
 // They need not wait for what does not pass by itself.
@@ -189,7 +148,8 @@ bool appender::is_dropped() const {
 void appender::broken(const failure& why) {
     connection_.reset();
     lender_->lost();
-    environment_.log->report(connecting, why);
+    connector_->lost(why);
+    connects_.lost(environment_.now(), detail::random_number());
     const std::lock_guard lock(mutex_);
     if (!gate_.is_shut()) cut_soon(); // what waits needs a new connection
 }

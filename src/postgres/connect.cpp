@@ -178,8 +178,10 @@ asio::awaitable<result<void>> connection::connect_somewhere(
 }
 
 void connection::stop_connecting() {
-    stopped_ = true;
-    if (descriptor_) descriptor_->cancel();
+    asio::post(strand_, [self = shared_from_this()] {
+        self->stopped_ = true;
+        if (self->descriptor_) self->descriptor_->cancel();
+    });
 }
 
 asio::awaitable<result<result_handle>> connection::run_script(

@@ -70,10 +70,10 @@ constexpr char watch[] = "set client_connection_check_interval = '1s'; ";
 // A listening session is idle by nature.
 constexpr char stay[] = "set search_path = pg_catalog, pg_temp; set idle_session_timeout = 0; ";
 
-std::string session_settings(const store_options& options, session_kind kind) {
+std::string session_settings(const connection_options& options, session_kind kind) {
     // A host that vanished while it held locks (that of the log, or rows of the caller's) must not hold them until the
     // system's own keepalives, hours later, find out.
-    const auto quiet = std::max<std::int64_t>(options.operation_timeout().count() / 1000 - 4, 1);
+    const auto quiet = std::max<std::int64_t>(options.operation_timeout.count() / 1000 - 4, 1);
     const std::string keepalives = message(
         " -c tcp_keepalives_idle=", std::to_string(quiet), " -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3");
     // The caller's SQL is planned as its role has it. Times are read back in the form that ISO gives them.
@@ -83,7 +83,7 @@ std::string session_settings(const store_options& options, session_kind kind) {
     std::string settings = "-c jit=off -c plan_cache_mode=force_generic_plan -c enable_seqscan=off";
     if (kind == session_kind::appending) {
         // A flush is never cancelled, since many callers share it; but it waits for the lock no longer than they would.
-        const auto patience = std::max<std::int64_t>(options.operation_timeout().count() * 3 / 4, 1);
+        const auto patience = std::max<std::int64_t>(options.operation_timeout.count() * 3 / 4, 1);
         settings += message(" -c statement_timeout=0 -c lock_timeout=", std::to_string(patience), keepalives);
     } else if (kind == session_kind::administration) {
         settings += " -c statement_timeout=0 -c lock_timeout=0";
@@ -93,9 +93,9 @@ std::string session_settings(const store_options& options, session_kind kind) {
 
 } // namespace
 
-result<connect_settings> connect_settings::make(const store_options& options, session_kind kind) {
-    const bool is_direct = kind == session_kind::listening && !options.session_url().empty();
-    const std::string& url = is_direct ? options.session_url() : options.url();
+result<connect_settings> connect_settings::make(const connection_options& options, session_kind kind) {
+    const bool is_direct = kind == session_kind::listening && !options.session_url.empty();
+    const std::string& url = is_direct ? options.session_url : options.url;
     if (const auto why = fault_in_url(url))
         return failure(errc::invalid_argument,
             message("the ", is_direct ? "session_url" : "url", " of the store is not valid: ", *why,
@@ -115,7 +115,7 @@ result<connect_settings> connect_settings::make(const store_options& options, se
     settings.add_default("keepalives_idle", "30");
     settings.add_default("keepalives_interval", "10");
     settings.add_default("keepalives_count", "3");
-    settings.add_default("tcp_user_timeout", std::to_string(options.operation_timeout().count()));
+    settings.add_default("tcp_user_timeout", std::to_string(options.operation_timeout.count()));
     const bool many_hosts = settings.value("host").find(',') != std::string_view::npos ||
         settings.value("hostaddr").find(',') != std::string_view::npos;
     if (many_hosts) settings.add_default("target_session_attrs", "read-write"); // follows a fail-over
@@ -123,7 +123,7 @@ result<connect_settings> connect_settings::make(const store_options& options, se
     // A pooler refuses startup options; and there may be one of those that keep sessions on the way of the one that listens.
     if (kind == session_kind::listening) {
         settings.opening_ = stay;
-    } else if (!options.is_pooled()) {
+    } else if (!options.is_pooled) {
         settings.opening_ = watch;
         settings.token_ = to_string(make_uuid());
         std::string all = session_settings(options, kind);

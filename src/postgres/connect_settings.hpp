@@ -1,10 +1,10 @@
 /// Where and how to connect.
 #pragma once
 
+#include "postgres/connection_options.hpp"
 #include "postgres/host_list.hpp"
 
 #include <eventstore/error.hpp>
-#include <eventstore/store_options.hpp>
 
 #include <string>
 #include <utility>
@@ -25,7 +25,7 @@ enum class session_kind {
 class connect_settings {
 public:
     /// Fails with invalid_argument, without a word of the url.
-    static result<connect_settings> make(const store_options& options, session_kind kind);
+    static result<connect_settings> make(const connection_options& options, session_kind kind);
 
     /// Null-terminated, for PQconnectStartParams; valid until the object changes or goes.
     std::vector<const char*> keywords() const;

@@ -65,9 +65,10 @@ public:
         /// Behind a pooler each transaction may have another server session, which has prepared nothing. PgBouncer before
         /// 1.21 releases the session at the first ReadyForQuery: if the client has sent more, and disconnects, the next
         /// client of that session receives the remaining answers.
-        static manner to(const store_options& options) { return {!options.is_pooled(), options.is_pooled()}; }
-        /// The same, for connections whose statements differ from time to time.
-        static manner without_preparing(const store_options& options) { return {false, options.is_pooled()}; }
+        static manner of(session_kind kind, const connection_options& options) {
+            const bool has_few_statements = kind == session_kind::reading || kind == session_kind::appending;
+            return {has_few_statements && !options.is_pooled, options.is_pooled};
+        }
     };
 
     connection(strand on, manner how, detail::environment where);
@@ -91,7 +92,7 @@ public:
     /// Whether its url names servers besides the one that it leads to.
     bool has_other_hosts() const { return hosts().size() > 1; }
 
-    /// Ends a connect() that is under way.
+    /// Ends a connect() that is under way. Any thread.
     void stop_connecting();
 
     /// Runs a script of statements without parameters, and returns its last result or the first failure. Before

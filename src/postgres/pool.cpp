@@ -14,14 +14,15 @@ namespace eventstore::postgres {
 
 namespace {
 
-constexpr std::string_view connecting = "connecting"; // as causes in the log are told apart
-
 failure closed_failure() { return failure(errc::store_closed, "the store is closed"); }
 
 } // namespace
 
-pool::pool(const store_options& options, detail::environment where)
-    : options_(options), environment_(std::move(where)), state_(options.pool_size()), slots_(options.pool_size()) {
+pool::pool(const connection_options& options, detail::environment where)
+    : environment_(std::move(where)),
+      connector_(std::make_shared<connector>(options, environment_, session_kind::reading, "connecting")),
+      state_(options.pool_size),
+      slots_(options.pool_size) {
     for (slot& each : slots_) each.strand = std::make_unique<connection::strand>(environment_.executor);
 }
 
@@ -119,6 +120,7 @@ void pool::open_more() {
     const auto now = environment_.now();
     if (const auto index = state_.open(waiting_.size(), now)) {
         // Posted: what runs on the strand at once would find the mutex held.
+        slots_[*index].is_connecting = true;
         asio::post(*slots_[*index].strand, [self = shared_from_this(), at = *index] {
             asio::co_spawn(*self->slots_[at].strand, self->connect(at), [self](const std::exception_ptr&) {});
         });
@@ -136,51 +138,26 @@ void pool::open_more() {
 
 asio::awaitable<void> pool::connect(std::size_t index) {
     const auto self = shared_from_this();
-    const auto deadline = environment_.in(options_.operation_timeout());
-    auto link = std::make_shared<connection>(*slots_[index].strand, connection::manner::to(options_), environment_);
+    auto connecting = connector::connect(connector_, *slots_[index].strand);
+    auto made = co_await std::move(connecting);
 
-    result<void> outcome;
-    {
-        const std::lock_guard lock(mutex_);
-        slots_[index].connecting = link;
-        if (closed_) outcome = closed_failure();
-    }
-    try {
-        auto settings = connect_settings::make(options_, session_kind::reading);
-        if (!settings) {
-            outcome = settings.error();
-        } else if (outcome) {
-            auto attempt = connection::connect(link, *settings, deadline);
-            outcome = co_await std::move(attempt);
-        }
-    } catch (const std::exception& problem) { // out of descriptors, threads or memory
-        outcome = failure(errc::connection_lost, detail::message("connecting to PostgreSQL: ", problem.what()));
-    }
-
-    const auto now = environment_.now();
     const std::lock_guard lock(mutex_);
-    slots_[index].connecting.reset();
-    if (!outcome) {
-        connect_failure_ = outcome.error();
-        state_.connect_failed(index, now, detail::random_number());
-        environment_.log->report(connecting, outcome.error());
+    slots_[index].is_connecting = false;
+    if (!made) {
+        state_.connect_failed(index, made.error(), environment_.now(), detail::random_number());
         std::erase_if(waiting_, [](const auto& each) { return each->is_claimed(); });
     } else {
-        connect_failure_.reset();
-        environment_.log->passed(connecting);
         connects_.fetch_add(1, std::memory_order_relaxed);
-        link->start_pipeline([weak = weak_from_this(), index](const failure& why) {
+        (*made)->start_pipeline([weak = weak_from_this(), index](const failure& why) {
             if (const auto owner = weak.lock()) owner->broken(index, why);
         });
-        slots_[index].link = std::move(link);
+        if (!closed_) slots_[index].link = std::move(*made);
         state_.connected(index);
     }
-    if (closed_) {
-        slots_[index].link.reset();
+    if (closed_)
         check_closed();
-    } else {
+    else
         assign();
-    }
 }
 
 void pool::answered(std::size_t index) {
@@ -225,7 +202,7 @@ void pool::broken(std::size_t index, const failure& why) {
     const std::lock_guard lock(mutex_);
     slots_[index].link.reset();
     state_.lost(index, environment_.now(), detail::random_number());
-    if (!closed_) environment_.log->report(connecting, why);
+    if (!closed_) connector_->lost(why);
     if (closed_)
         check_closed();
     else
@@ -241,9 +218,8 @@ failure pool::last_failure(std::string_view doing) const {
     const std::lock_guard lock(mutex_);
     failure::facts facts;
     facts.retry_helps = true;
-    if (connect_failure_ && state_.ready() == 0) {
-        facts.message =
-            detail::message(doing, ": no connection could be had in time; last: ", connect_failure_->message());
+    if (const auto& last = state_.last_failure(); last && state_.ready() == 0) {
+        facts.message = detail::message(doing, ": no connection could be had in time; last: ", last->message());
         return failure(errc::connection_lost, std::move(facts));
     }
     facts.message = detail::message(doing, ": no answer in time");
@@ -259,16 +235,15 @@ void pool::begin_stop() {
         retry_.reset();
         for (std::size_t i = 0; i < slots_.size(); ++i) {
             if (state_.in_flight(i) == 0) slots_[i].link.reset();
-            if (slots_[i].connecting)
-                asio::post(*slots_[i].strand, [link = slots_[i].connecting] { link->stop_connecting(); });
         }
         check_closed();
     }
+    connector_->stop();
     for (const auto& each : refused) each->fail(closed_failure());
 }
 
 void pool::check_closed() {
-    const auto is_empty = [](const slot& each) { return !each.link && !each.connecting; };
+    const auto is_empty = [](const slot& each) { return !each.link && !each.is_connecting; };
     if (closed_ && std::ranges::all_of(slots_, is_empty)) stopped();
 }
 
@@ -291,7 +266,6 @@ void pool::abandon() noexcept {
         for (slot& each : slots_) {
             slot& left = slots.emplace_back();
             left.link = std::move(each.link);
-            left.connecting = std::move(each.connecting);
             left.strand = std::move(each.strand);
             for (auto& request : std::exchange(each.outbox, {})) refused.push_back(std::move(request));
         }

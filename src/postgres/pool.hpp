@@ -6,11 +6,10 @@
 #include "async/operation.hpp"
 #include "async/service.hpp"
 #include "async/timer_queue.hpp"
-#include "postgres/connection.hpp"
+#include "postgres/connector.hpp"
 #include "postgres/pool_state.hpp"
 
 #include <eventstore/error.hpp>
-#include <eventstore/store_options.hpp>
 
 #include <atomic>
 #include <deque>
@@ -28,7 +27,7 @@ class pool_request;
 /// safe.
 class pool : public std::enable_shared_from_this<pool>, public detail::service, private detail::live_object {
 public:
-    pool(const store_options& options, detail::environment where);
+    pool(const connection_options& options, detail::environment where);
     ~pool() override;
 
     /// Runs a statement and returns its rows, or the failure. Resumes on the caller's executor.
@@ -66,7 +65,7 @@ private:
 
     struct slot {
         std::shared_ptr<connection> link;
-        std::shared_ptr<connection> connecting;
+        bool is_connecting = false;
         std::unique_ptr<connection::strand> strand; // null once abandoned
         std::vector<std::shared_ptr<pool_request>> outbox;
         bool sending = false; // a send is posted
@@ -89,8 +88,8 @@ private:
     void check_closed();                       // with the mutex held
     failure last_failure(std::string_view doing) const;
 
-    const store_options options_;
     const detail::environment environment_;
+    const std::shared_ptr<connector> connector_;
     std::atomic<std::uint64_t> reads_{0};
     std::atomic<std::uint64_t> others_{0};
     std::atomic<std::size_t> reads_in_flight_{0};
@@ -101,7 +100,6 @@ private:
     std::vector<slot> slots_;
     std::deque<std::shared_ptr<pool_request>> waiting_;
     std::shared_ptr<detail::timed> retry_;
-    std::optional<failure> connect_failure_;
     bool closed_ = false;
 };
 

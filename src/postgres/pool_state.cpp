@@ -12,7 +12,7 @@ std::optional<std::size_t> pool_state::take() {
 }
 
 std::optional<std::size_t> pool_state::open(std::size_t waiting, time_point now) {
-    if (connecting_ || now < not_before_ || (waiting == 0 && !sharing_)) return std::nullopt;
+    if (connecting_ || now < connects_.not_before() || (waiting == 0 && !sharing_)) return std::nullopt;
     for (std::size_t i = 0; i < slots_.size(); ++i) {
         if (slots_[i].state == slot_state::empty) {
             slots_[i].state = slot_state::connecting;
@@ -24,7 +24,7 @@ std::optional<std::size_t> pool_state::open(std::size_t waiting, time_point now)
 }
 
 std::optional<pool_state::time_point> pool_state::retry_at(std::size_t waiting, time_point now) const {
-    if (waiting > 0 && !connecting_ && ready() == 0 && now < not_before_) return not_before_;
+    if (waiting > 0 && !connecting_ && ready() == 0 && now < connects_.not_before()) return connects_.not_before();
     return std::nullopt;
 }
 
@@ -32,18 +32,19 @@ void pool_state::connected(std::size_t index) {
     slots_[index] = {slot_state::ready, 0};
     connecting_ = false;
     sharing_ = false;
-    backoff_.succeeded();
+    connects_.connected();
+    connects_.proven();
 }
 
-void pool_state::connect_failed(std::size_t index, time_point now, std::uint64_t random) {
+void pool_state::connect_failed(std::size_t index, const failure& why, time_point now, std::uint64_t random) {
     slots_[index] = {};
     connecting_ = false;
-    not_before_ = now + backoff_.failed(random);
+    connects_.failed(why, now, random);
 }
 
 void pool_state::lost(std::size_t index, time_point now, std::uint64_t random) {
     slots_[index] = {};
-    not_before_ = now + backoff_.failed(random);
+    connects_.lost(now, random);
 }
 
 void pool_state::answered(std::size_t index) {

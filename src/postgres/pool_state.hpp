@@ -1,7 +1,7 @@
 /// Which connection takes the next request, and when another one is opened: decisions without I/O.
 #pragma once
 
-#include "async/retry.hpp"
+#include "postgres/connector_state.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -34,11 +34,13 @@ public:
     std::optional<time_point> retry_at(std::size_t waiting, time_point now) const;
 
     void connected(std::size_t index);
-    void connect_failed(std::size_t index, time_point now, std::uint64_t random);
+    void connect_failed(std::size_t index, const failure& why, time_point now, std::uint64_t random);
     /// The connection is gone, and everything that was in flight on it.
     void lost(std::size_t index, time_point now, std::uint64_t random);
     void answered(std::size_t index);
 
+    /// Why there is no connection; nothing if the last try succeeded.
+    const std::optional<failure>& last_failure() const noexcept { return connects_.last_failure(); }
     bool is_ready(std::size_t index) const { return slots_[index].state == slot_state::ready; }
     std::size_t in_flight(std::size_t index) const { return slots_[index].in_flight; }
     std::size_t ready() const;
@@ -55,8 +57,7 @@ private:
     std::vector<slot> slots_;
     bool sharing_ = false; // the last request had to share a connection
     bool connecting_ = false;
-    detail::backoff backoff_{detail::connecting_again};
-    time_point not_before_{};
+    connector_state connects_;
 };
 
 } // namespace eventstore::postgres

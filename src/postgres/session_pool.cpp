@@ -19,20 +19,13 @@ constexpr detail::retry_policy paced{
 
 failure closed_failure() { return failure(errc::store_closed, "the store is closed"); }
 
-asio::awaitable<result<void>> look_at_nothing(
-    std::shared_ptr<connection> link, const connect_settings&, detail::steady_time deadline) {
-    const std::string nothing; // but what each session is opened with
-    const auto answer = co_await connection::run_script(link, nothing, deadline);
-    if (!answer) co_return answer.error();
-    co_return result<void>();
-}
-
 } // namespace
 
-session_pool::session_pool(const store_options& options, detail::environment where)
+session_pool::session_pool(const connection_options& options, detail::environment where)
     : options_(options),
       environment_(std::move(where)),
-      connects_again_(paced, "connecting for transactions", environment_.log) {}
+      connector_(std::make_shared<connector>(
+          options, environment_, session_kind::transacting, "connecting for transactions")) {}
 
 session_pool::~session_pool() = default;
 
@@ -78,10 +71,10 @@ void session_pool::serve() {
 void session_pool::open_more() {
     if (closed_) return;
     const auto now = environment_.now();
-    while (connecting_.size() < waiting_.size() && sessions_.size() + connecting_.size() < options_.pool_size()) {
-        if (now < not_before_) {
+    while (connecting_.size() < waiting_.size() && sessions_.size() + connecting_.size() < options_.pool_size) {
+        if (now < connects_.not_before()) {
             if (retry_) return;
-            retry_ = detail::call_at(*environment_.timers, not_before_, [weak = weak_from_this()] {
+            retry_ = detail::call_at(*environment_.timers, connects_.not_before(), [weak = weak_from_this()] {
                 const auto self = weak.lock();
                 if (!self) return;
                 std::shared_ptr<detail::timed> over;
@@ -94,10 +87,7 @@ void session_pool::open_more() {
         const auto next = std::make_shared<session>(environment_.executor);
         std::erase_if(made_, [](const auto& each) { return each.expired(); });
         made_.push_back(next);
-        // A transaction's statements differ from call to call: nothing is prepared.
-        connecting_.emplace_back(next,
-            std::make_shared<connection>(
-                *next->strand_, connection::manner::without_preparing(options_), environment_));
+        connecting_.push_back(next);
         next->post([self = shared_from_this(), next] {
             asio::co_spawn(*next->strand_, self->connect(next), [self](const std::exception_ptr&) {});
         });
@@ -106,61 +96,40 @@ void session_pool::open_more() {
 
 asio::awaitable<void> session_pool::connect(session_ptr which) {
     const auto self = shared_from_this();
-    const auto deadline = environment_.in(options_.operation_timeout());
-    std::shared_ptr<connection> link;
-    result<void> outcome;
-    {
-        const std::lock_guard lock(mutex_);
-        const auto found =
-            std::ranges::find(connecting_, which, &std::pair<session_ptr, std::shared_ptr<connection>>::first);
-        if (found == connecting_.end()) co_return; // abandoned
-        link = found->second;
-        if (closed_) outcome = closed_failure();
-    }
-    try {
-        auto settings = connect_settings::make(options_, session_kind::transacting);
-        if (!settings) {
-            outcome = settings.error();
-        } else if (outcome) {
-            auto looking = make_inspector_ ? make_inspector_() : connection::inspector(&look_at_nothing);
-            auto attempt = connection::connect(link, *settings, std::move(looking), deadline);
-            outcome = co_await std::move(attempt);
-        }
-    } catch (const std::exception& problem) { // out of descriptors, threads or memory
-        outcome = failure(errc::connection_lost, detail::message("connecting to PostgreSQL: ", problem.what()));
-    }
-
+    connection::inspector looking;
+    if (make_inspector_) looking = make_inspector_();
+    auto connecting = connector::connect(connector_, *which->strand_, std::move(looking));
+    const auto made = co_await std::move(connecting);
     std::deque<std::shared_ptr<begin_request>> refused;
     {
         const std::lock_guard lock(mutex_);
-        refused = connected(which, std::move(link), outcome);
+        refused = connected(which, made);
     }
-    for (const auto& each : refused) each->refuse(outcome.error());
+    for (const auto& each : refused) each->refuse(made.error());
 }
 
 // Returns those who need not wait for what does not pass by itself.
 std::deque<std::shared_ptr<begin_request>> session_pool::connected(
-    const session_ptr& which, std::shared_ptr<connection> link, const result<void>& outcome) {
+    const session_ptr& which, const connector::made& made) {
     std::deque<std::shared_ptr<begin_request>> refused;
-    std::erase_if(connecting_, [&](const auto& each) { return each.first == which; });
-    if (outcome && !closed_) {
-        connect_failure_.reset();
-        connects_again_.succeeded();
-        ++connects_;
-        link->start_pipeline([weak = weak_from_this(), of = std::weak_ptr(which)](const failure& why) {
+    std::erase(connecting_, which);
+    if (made && !closed_) {
+        connects_.connected();
+        connects_.proven(); // it was looked at
+        ++made_connections_;
+        (*made)->start_pipeline([weak = weak_from_this(), of = std::weak_ptr(which)](const failure& why) {
             const auto owner = weak.lock();
             const auto session = of.lock();
             if (owner && session) owner->broken(session, why);
         });
-        which->link = std::move(link);
+        which->link = *made;
         which->idle_since_ = environment_.now();
         sessions_.push_back(which);
         idle_.push_back(which);
         serve();
-    } else if (!outcome && !closed_) {
-        connect_failure_ = outcome.error();
-        not_before_ = environment_.now() + connects_again_.failed(outcome.error());
-        if (is_final(outcome.error())) refused.swap(waiting_);
+    } else if (!made && !closed_) {
+        connects_.failed(made.error(), environment_.now(), detail::random_number());
+        if (connects_.is_hopeless(environment_.now())) refused.swap(waiting_);
         serve();
     }
     check_closed();
@@ -176,7 +145,7 @@ void session_pool::clean(const session_ptr& which) {
     if (!link) return; // broken, and told
     if (is_closed() || !link->is_idle())
         return link->drop(failure(errc::connection_lost, "dropped the connection of a transaction that was given up"));
-    send_cleaning(*which, options_.is_pooled());
+    send_cleaning(*which, options_.is_pooled);
     if (!which->link) return;
     const std::lock_guard lock(mutex_);
     if (closed_) return which->drop(closed_failure());
@@ -195,7 +164,7 @@ void session_pool::broken(const session_ptr& which, const failure& why) {
     std::erase(idle_, which);
     const auto user = std::exchange(which->user_, nullptr);
     if (!closed_) {
-        environment_.log->tell(detail::log_level::warning, why.message());
+        connector_->lost(why);
         serve();
     }
     check_closed();
@@ -216,13 +185,12 @@ failure session_pool::last_failure() const {
     const std::lock_guard lock(mutex_);
     failure::facts facts;
     facts.retry_helps = true;
-    if (connect_failure_ && sessions_.empty()) {
-        facts.message =
-            detail::message(doing, "no connection could be had in time; last: ", connect_failure_->message());
+    if (const auto& last = connects_.last_failure(); last && sessions_.empty()) {
+        facts.message = detail::message(doing, "no connection could be had in time; last: ", last->message());
         return failure(errc::connection_lost, std::move(facts));
     }
-    if (in_use() >= options_.pool_size())
-        facts.message = detail::message(doing, "all ", std::to_string(options_.pool_size()),
+    if (in_use() >= options_.pool_size)
+        facts.message = detail::message(doing, "all ", std::to_string(options_.pool_size),
             " connections for transactions (pool_size) were in use all the time; end transactions sooner, or allow "
             "more");
     else
@@ -237,7 +205,7 @@ void session_pool::begin_stop() {
         closed_ = true;
         refused = std::exchange(waiting_, {});
         retry_.reset();
-        for (const auto& [which, link] : connecting_) which->post([link] { link->stop_connecting(); });
+        connector_->stop();
         for (const session_ptr& each : sessions_) {
             // One that is waited for ends when its transaction is given back; what is being cleaned is not.
             each->post([self = shared_from_this(), each] {
@@ -318,7 +286,7 @@ void session_pool::abandon() noexcept {
         for (const auto& each : made_) {
             if (auto alive = each.lock()) all.push_back(std::move(alive));
         }
-        for (auto& [which, link] : std::exchange(connecting_, {})) links.push_back(std::move(link));
+        connecting_.clear();
         sessions_.clear();
         idle_.clear();
         waiting = std::exchange(waiting_, {});
@@ -346,7 +314,7 @@ bool session_pool::is_closed() const {
 
 session_pool::counts session_pool::count() const {
     const std::lock_guard lock(mutex_);
-    return {connects_, sessions_.size(), in_use()};
+    return {made_connections_, sessions_.size(), in_use()};
 }
 
 std::size_t session_pool::in_use() const {

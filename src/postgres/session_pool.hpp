@@ -2,14 +2,14 @@
 #pragma once
 
 #include "async/environment.hpp"
-#include "async/retry.hpp"
 #include "async/service.hpp"
 #include "base/live_objects.hpp"
+#include "postgres/connector.hpp"
+#include "postgres/connector_state.hpp"
 #include "postgres/session.hpp"
 #include "postgres/session_client.hpp"
 
 #include <eventstore/error.hpp>
-#include <eventstore/store_options.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -38,7 +38,7 @@ class session_pool : public std::enable_shared_from_this<session_pool>,
                      private detail::live_object {
 public:
     /// \param options their schema does not count
-    session_pool(const store_options& options, detail::environment where);
+    session_pool(const connection_options& options, detail::environment where);
     ~session_pool() override;
 
     /// Has each session inspected before it is used. Called before the first begin().
@@ -71,8 +71,8 @@ private:
     void serve();                                        // with the mutex held
     void open_more();                                    // with the mutex held
     asio::awaitable<void> connect(session_ptr which);
-    std::deque<std::shared_ptr<begin_request>> connected(const session_ptr& which, std::shared_ptr<connection> link,
-        const result<void>& outcome); // with the mutex held
+    std::deque<std::shared_ptr<begin_request>> connected(
+        const session_ptr& which, const connector::made& made); // with the mutex held
     void give_back(const session_ptr& which);
     void clean(const session_ptr& which); // on the session's strand, as `broken`
     void broken(const session_ptr& which, const failure& why);
@@ -90,21 +90,20 @@ private:
     void check_closed(session_client& client);                // with the mutex held
     bool is_closed(const session_client& client) const;
 
-    const store_options options_;
+    const connection_options options_;
     const detail::environment environment_;
+    const std::shared_ptr<connector> connector_;
     std::function<connection::inspector()> make_inspector_;
 
     mutable std::mutex mutex_;
     std::vector<session_ptr> sessions_;        // connected
     std::vector<std::weak_ptr<session>> made_; // all: some caller may still have one whose connection has ended
     std::deque<session_ptr> idle_;             // the one that was used last is taken first
-    std::vector<std::pair<session_ptr, std::shared_ptr<connection>>> connecting_;
+    std::vector<session_ptr> connecting_;
     std::deque<std::shared_ptr<begin_request>> waiting_;
     std::shared_ptr<detail::timed> retry_;
-    detail::steady_time not_before_{};
-    detail::retry connects_again_;
-    std::optional<failure> connect_failure_;
-    std::uint64_t connects_ = 0;
+    connector_state connects_;
+    std::uint64_t made_connections_ = 0;
     bool closed_ = false;
     bool is_abandoned_ = false;
 };

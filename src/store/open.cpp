@@ -41,19 +41,26 @@ asio::awaitable<result<void>> look(std::shared_ptr<connection> link, std::string
 
 } // namespace
 
-asio::awaitable<result<log::schema_state>> connect_and_look(std::shared_ptr<connection> link, store_options options,
-    session_kind kind, log::purpose what_for, steady_time deadline) {
-    const auto settings = postgres::connect_settings::make(options, kind);
-    if (!settings) co_return settings.error();
+std::shared_ptr<postgres::connector> first_connector(const store_options& options, const environment& where) {
+    return std::make_shared<postgres::connector>(options, where, session_kind::appending, std::string_view());
+}
+
+std::shared_ptr<postgres::connector> administrator(const store_options& options, const environment& where) {
+    return std::make_shared<postgres::connector>(options, where, session_kind::administration, std::string_view());
+}
+
+asio::awaitable<result<looked_at>> connect_and_look(
+    std::shared_ptr<postgres::connector> by, connection::strand strand, store_options options, log::purpose what_for) {
     const auto found = std::make_shared<log::schema_state>();
     connection::inspector looking = [options, what_for, found](std::shared_ptr<connection> made,
                                         const postgres::connect_settings& with, steady_time until) {
         return look(std::move(made), with.token(), options, what_for, found, until);
     };
-    auto connecting = connection::connect(link, *settings, std::move(looking), deadline);
-    const auto connected = co_await std::move(connecting);
-    if (!connected) co_return connected.error();
-    co_return *found;
+    auto connecting = postgres::connector::connect(by, std::move(strand), std::move(looking));
+    const auto made = co_await std::move(connecting);
+    if (!made) co_return made.error();
+    looked_at both{*made, *found};
+    co_return both;
 }
 
 asio::awaitable<result<int>> migrate_over(std::shared_ptr<connection> link, store_options options,
@@ -95,41 +102,39 @@ using detail::store_core;
 
 asio::awaitable<result<int>> migrate_once(
     store_options options, bool may_make, connection::strand strand, detail::environment where, steady_time deadline) {
-    const auto link = std::make_shared<connection>(strand, connection::manner::to(options), where);
-    auto connecting =
-        detail::connect_and_look(link, options, session_kind::administration, log::purpose::making, deadline);
+    auto connecting = detail::connect_and_look(
+        detail::administrator(options, where), std::move(strand), options, log::purpose::making);
     const auto found = co_await std::move(connecting);
     if (!found) co_return found.error();
-    auto migrating = detail::migrate_over(link, options, *found, may_make, deadline);
+    auto migrating = detail::migrate_over(found->link, options, found->schema, may_make, deadline);
     co_return co_await std::move(migrating);
 }
 
 asio::awaitable<result<std::vector<schema_info>>> find_once(
-    store_options options, connection::strand strand, detail::environment where, steady_time deadline) {
-    const auto settings = postgres::connect_settings::make(options, session_kind::administration);
-    if (!settings) co_return settings.error();
-    const auto link = std::make_shared<connection>(strand, connection::manner::to(options), where);
-    auto connecting = connection::connect(link, *settings, deadline);
-    const auto connected = co_await std::move(connecting);
-    if (!connected) co_return connected.error();
-    co_return co_await log::find_schemas(link, deadline);
+    store_options options, connection::strand strand, detail::environment where) {
+    const steady_time deadline = where.in(options.operation_timeout());
+    auto connecting = postgres::connector::connect(detail::administrator(options, where), strand, nullptr, deadline);
+    const auto made = co_await std::move(connecting);
+    if (!made) co_return made.error();
+    co_return co_await log::find_schemas(*made, deadline);
 }
 
 /// On the appender's strand: its first connection is the one that looks around.
-asio::awaitable<result<void>> set_up(std::shared_ptr<store_core> core, steady_time deadline) {
+asio::awaitable<result<void>> set_up(std::shared_ptr<store_core> core) {
     const store_options& options = core->options;
+    const steady_time deadline = core->environment.in(options.operation_timeout());
     const auto strand = core->appender->strand();
-    const auto link = std::make_shared<connection>(strand, connection::manner::to(options), core->environment);
     const auto what_for = options.creates() ? log::purpose::making : log::purpose::opening;
-    auto connecting = detail::connect_and_look(link, options, session_kind::appending, what_for, deadline);
+    auto connecting =
+        detail::connect_and_look(detail::first_connector(options, core->environment), strand, options, what_for);
     const auto found = co_await std::move(connecting);
     if (!found) co_return found.error();
-    if (options.creates() && log::needs_migration(*found, options.schema())) {
+    if (options.creates() && log::needs_migration(found->schema, options.schema())) {
         auto migrating = migrate_once(options, true, strand, core->environment, deadline);
         const auto migrated = co_await std::move(migrating);
         if (!migrated) co_return migrated.error();
     }
-    core->group->appending->add(link);
+    core->group->appending->add(found->link);
     co_return result<void>();
 }
 
@@ -138,7 +143,7 @@ asio::awaitable<store> open_throwing(store_options options) {
     const auto executor = detail::executor_for(options, co_await asio::this_coro::executor);
     const auto core = store_core::make(options, group_core::make(group_core::kind::one, options, executor));
     auto impl = std::make_shared<detail::store_impl>(core, nullptr);
-    auto work = set_up(core, core->deadline(std::chrono::milliseconds(0)));
+    auto work = set_up(core);
     const auto outcome = co_await detail::run_apart(core->appender->strand(), std::move(work), "opening the store");
     outcome.value();
     co_return store(std::move(impl));
@@ -149,8 +154,7 @@ asio::awaitable<int> migrate_throwing(store_options options, bool may_make) {
     connection::strand strand(detail::executor_for(options, co_await asio::this_coro::executor));
     const auto where = detail::environment::make(options.executor(), options.on_log());
     // A large schema may take its time; what limits it is the connection.
-    const steady_time deadline = where.in(std::chrono::hours(24));
-    auto work = migrate_once(options, may_make, strand, where, deadline);
+    auto work = migrate_once(options, may_make, strand, where, where.in(std::chrono::hours(24)));
     const auto version = co_await detail::run_apart(std::move(strand), std::move(work), "migrating the schema");
     co_return version.value();
 }
@@ -159,7 +163,7 @@ asio::awaitable<std::vector<schema_info>> find_throwing(store_options options) {
     if (const auto why = log::check_options(options)) throw error(*why);
     connection::strand strand(detail::executor_for(options, co_await asio::this_coro::executor));
     const auto where = detail::environment::make(options.executor(), options.on_log());
-    auto work = find_once(options, strand, where, where.in(options.operation_timeout()));
+    auto work = find_once(options, strand, where);
     auto found = co_await detail::run_apart(std::move(strand), std::move(work), "looking for event stores");
     co_return std::move(found).value();
 }

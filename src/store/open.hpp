@@ -3,7 +3,7 @@
 
 #include "async/operation.hpp"
 #include "log/inspection.hpp"
-#include "postgres/connection.hpp"
+#include "postgres/connector.hpp"
 
 #include <eventstore/error.hpp>
 #include <eventstore/store_options.hpp>
@@ -20,9 +20,17 @@ namespace asio = boost::asio;
 /// end with their context, and what its handles keep does not. The options name it from here on.
 asio::any_io_executor executor_for(store_options& options, const asio::any_io_executor& callers);
 
+// Their failures are told to the caller.
+std::shared_ptr<postgres::connector> first_connector(const store_options& options, const environment& where);
+std::shared_ptr<postgres::connector> administrator(const store_options& options, const environment& where);
+
 /// Connects to a server that will do, and tells what there is of the schema.
-asio::awaitable<result<log::schema_state>> connect_and_look(std::shared_ptr<postgres::connection> link,
-    store_options options, postgres::session_kind kind, log::purpose what_for, steady_time deadline);
+struct looked_at {
+    std::shared_ptr<postgres::connection> link;
+    log::schema_state schema;
+};
+asio::awaitable<result<looked_at>> connect_and_look(std::shared_ptr<postgres::connector> by,
+    postgres::connection::strand strand, store_options options, log::purpose what_for);
 
 /// Makes a schema (if it may), or brings it up to date, over a connection for administration; it stays open.
 asio::awaitable<result<int>> migrate_over(std::shared_ptr<postgres::connection> link, store_options options,

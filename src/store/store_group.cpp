@@ -33,15 +33,12 @@ steady_time deadline_from_now(const group_core& core) { return core.environment.
 /// The first connection for appending is the one that looks around.
 asio::awaitable<result<void>> set_up(group_ptr group, connection::strand strand) {
     const store_options& options = group->core->options;
-    const steady_time deadline = deadline_from_now(*group->core);
-    const auto settings = postgres::connect_settings::make(options, session_kind::appending);
-    if (!settings) co_return settings.error();
-    const auto link = std::make_shared<connection>(strand, connection::manner::to(options), group->core->environment);
+    const auto first = detail::first_connector(options, group->core->environment);
     auto looking = log::look_around(options, std::nullopt, log::log_mark(), log::purpose::opening);
-    auto connecting = connection::connect(link, *settings, std::move(looking), deadline);
-    const auto connected = co_await std::move(connecting);
-    if (!connected) co_return connected.error();
-    group->core->appending->add(link);
+    auto connecting = postgres::connector::connect(first, std::move(strand), std::move(looking));
+    const auto made = co_await std::move(connecting);
+    if (!made) co_return made.error();
+    group->core->appending->add(*made);
     co_return result<void>();
 }
 
@@ -100,14 +97,12 @@ asio::awaitable<result<int>> migrate_in_turn(group_ptr group, store_options opti
             auto looking = look_again(link, options, deadline);
             found = co_await std::move(looking);
         } else {
-            link = std::make_shared<connection>(strand, connection::manner::to(options), group->core->environment);
-            auto connecting =
-                detail::connect_and_look(link, options, session_kind::administration, log::purpose::making, deadline);
-            found = co_await std::move(connecting);
-            if (found)
-                lender->opened();
-            else
-                link.reset();
+            const auto by = detail::administrator(options, group->core->environment);
+            auto connecting = detail::connect_and_look(by, strand, options, log::purpose::making);
+            const auto made = co_await std::move(connecting);
+            found = made ? result<log::schema_state>(made->schema) : result<log::schema_state>(made.error());
+            if (made) link = made->link;
+            if (made) lender->opened();
         }
         if (found) {
             auto migrating = detail::migrate_over(link, options, *found, true, deadline);

@@ -15,6 +15,8 @@ using time_point = pool_state::time_point;
 
 namespace {
 
+const eventstore::failure refused(eventstore::errc::connection_lost, "refused");
+
 constexpr time_point start{1000s};
 
 /// A pool whose connections are open already.
@@ -133,11 +135,11 @@ BOOST_AUTO_TEST_CASE(after_failures_it_waits_longer_each_time) {
     pool_state pool(1);
     time_point now = start;
     BOOST_TEST(pool.open(1, now).has_value());
-    pool.connect_failed(0, now, 0);
+    pool.connect_failed(0, refused, now, 0);
     BOOST_TEST(pool.open(1, now).has_value()); // the first one is repeated at once
     for (const auto step : {20ms, 40ms, 80ms, 160ms, 320ms, 640ms, 1280ms, 2000ms, 2000ms}) {
         const auto half = static_cast<std::uint64_t>((step / 2).count());
-        pool.connect_failed(0, now, half); // the longest delay of the step
+        pool.connect_failed(0, refused, now, half); // the longest delay of the step
         BOOST_TEST(!pool.open(1, now + step - 1ms).has_value());
         BOOST_TEST((pool.retry_at(1, now) == now + step));
         now += step;
@@ -151,7 +153,7 @@ BOOST_AUTO_TEST_CASE(a_success_ends_the_waiting) {
     time_point now = start;
     for (int i = 0; i < 8; ++i) {
         BOOST_TEST(pool.open(1, now).has_value());
-        pool.connect_failed(0, now, 0);
+        pool.connect_failed(0, refused, now, 0);
         now = pool.retry_at(1, now).value_or(now);
     }
     BOOST_TEST(pool.open(1, now).has_value());
@@ -164,7 +166,7 @@ BOOST_AUTO_TEST_CASE(nobody_asks_again_where_nobody_waits_or_a_connection_is_rea
     pool_state pool = ready_pool(2);
     pool.lost(0, start, 0);
     pool.open(1, start);
-    pool.connect_failed(0, start, 10); // the second failure: 10 to 20 ms
+    pool.connect_failed(0, refused, start, 10); // the second failure: 10 to 20 ms
     BOOST_TEST(!pool.retry_at(1, start).has_value());
     pool.lost(1, start, 0);
     BOOST_TEST(!pool.retry_at(0, start).has_value());
@@ -248,7 +250,7 @@ private:
             slots_[which] = {true, 0};
             failures_ = 0;
         } else {
-            pool_.connect_failed(which, now_, random_());
+            pool_.connect_failed(which, refused, now_, random_());
             failed();
         }
     }
