@@ -100,6 +100,9 @@ public:
     static asio::awaitable<result<result_handle>> run_script(
         std::shared_ptr<connection> self, std::string text, steady_time deadline);
 
+    /// `on_broken` is called once, when the connection has ended by itself.
+    void when_broken(std::function<void(const failure&)> on_broken) { on_broken_ = std::move(on_broken); }
+
     /// From here on requests are sent, and `on_broken` is called once, when the connection has ended by itself. Called
     /// again, it replaces `on_broken`.
     void start_pipeline(std::function<void(const failure&)> on_broken);

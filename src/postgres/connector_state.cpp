@@ -13,7 +13,6 @@ constexpr std::chrono::seconds longest_promotion(1);
 void connector_state::connected() noexcept {
     last_failure_.reset();
     unusable_since_.reset();
-    not_before_ = {};
     if (delays_.failures() == 0) (void)delays_.failed(0); // which takes the try that waits for nothing
 }
 

@@ -24,7 +24,7 @@ constexpr const char* cleaning[] = {
 
 } // namespace
 
-void send_cleaning(session& which, bool is_pooled) {
+void send_cleaning(exclusive_connection& which, bool is_pooled) {
     const auto link = which.link;
     const bool is_open = link->transaction_status() != PQTRANS_IDLE;
     const auto ended = [weak = std::weak_ptr(link)](const command_end& how) {

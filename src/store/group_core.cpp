@@ -13,6 +13,29 @@
 
 namespace eventstore::detail {
 
+namespace {
+
+postgres::exclusive_pool_settings for_transactions(const store_options& options) {
+    postgres::exclusive_pool_settings how;
+    how.what_for = postgres::session_kind::transacting;
+    how.most = options.pool_size();
+    how.doing = "beginning a transaction";
+    how.longest_idle = std::chrono::minutes(1);
+    how.cleans = true;
+    return how;
+}
+
+postgres::exclusive_pool_settings for_migrations() {
+    postgres::exclusive_pool_settings how;
+    how.what_for = postgres::session_kind::administration;
+    how.doing = "making a schema";
+    how.runs_scripts = true;
+    how.is_patient = false;
+    return how;
+}
+
+} // namespace
+
 std::shared_ptr<group_core> group_core::make(
     kind what, const store_options& options, const asio::any_io_executor& executor) {
     auto made = std::make_shared<group_core>(what, options, executor);
@@ -24,16 +47,15 @@ std::shared_ptr<group_core> group_core::make(
 group_core::group_core(kind what, const store_options& options_, const asio::any_io_executor& executor)
     : options(options_),
       environment(detail::environment::make(executor, options.on_log())),
-      migrating_strand(executor),
       pool(std::make_shared<postgres::pool>(options, environment)),
       appending(std::make_shared<postgres::lender>(what == kind::one ? 1 : options.pool_size())),
-      sessions(std::make_shared<postgres::session_pool>(options, environment)),
-      migrating(std::make_shared<postgres::lender>(1)),
+      transacting(std::make_shared<postgres::exclusive_pool>(options, for_transactions(options), environment)),
+      migrating(std::make_shared<postgres::exclusive_pool>(options, for_migrations(), environment)),
+      migrator(std::make_shared<postgres::pool_user>(migrating,
+          [options_] { return log::look_around(options_, std::nullopt, log::log_mark(), log::purpose::making); })),
       ear(std::make_shared<eventstore::feed::listener>(options, environment)),
       kind_(what) {
     if (!is_of_many()) return;
-    sessions->inspect_with(
-        [options_] { return log::look_around(options_, std::nullopt, log::log_mark(), log::purpose::transacting); });
     const auto timeout = options.operation_timeout();
     polls = std::make_shared<eventstore::feed::poller>(environment, pool, timeout);
     beats = std::make_shared<delivery::heart>(environment, pool, timeout);
@@ -80,11 +102,12 @@ asio::awaitable<void> group_core::close_in_order(std::shared_ptr<group_core> sel
 
 asio::awaitable<void> group_core::stop_connections(std::shared_ptr<group_core> self, steady_time deadline) {
     const auto& timers = self->environment.timers;
-    self->migrating->close(nullptr);
     self->appending->close(nullptr);
+    auto migrating = service::stop(self->migrating, timers, deadline);
     auto listening = service::stop(self->ear, timers, deadline);
     auto reading = service::stop(self->pool, timers, deadline);
-    auto transacting = service::stop(self->sessions, timers, deadline);
+    auto transacting = service::stop(self->transacting, timers, deadline);
+    co_await std::move(migrating);
     co_await std::move(listening);
     co_await std::move(reading);
     co_await std::move(transacting);
@@ -93,7 +116,7 @@ asio::awaitable<void> group_core::stop_connections(std::shared_ptr<group_core> s
 store_stats group_core::count_connections() const {
     const auto reading = pool->count();
     const auto writing = appending->count();
-    const auto transactions = sessions->count();
+    const auto transactions = transacting->count();
     const auto making = migrating->count();
     store_stats now;
     now.connects = reading.connects + writing.connects + transactions.connects + making.connects;
@@ -104,14 +127,13 @@ store_stats group_core::count_connections() const {
 void group_core::abandon() noexcept {
     migrating->abandon();
     appending->abandon();
-    sessions->abandon();
+    transacting->abandon();
     ear->abandon();
     if (polls) polls->abandon();
     if (beats) beats->abandon();
     pool->abandon();
     environment.timers->abandon();
     environment.log->abandon();
-    migrating_strand.reset();
     ended->open();
 }
 

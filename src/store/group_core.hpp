@@ -7,9 +7,9 @@
 #include "feed/listener.hpp"
 #include "feed/poller.hpp"
 #include "log/statements.hpp"
+#include "postgres/exclusive_pool.hpp"
 #include "postgres/lender.hpp"
 #include "postgres/pool.hpp"
-#include "postgres/session_pool.hpp"
 #include "store/context_life.hpp"
 #include "subscription/heart.hpp"
 
@@ -65,11 +65,11 @@ public:
     const store_options options;
     const detail::environment environment;
     const std::shared_ptr<latch> ended = std::make_shared<latch>();
-    std::optional<postgres::connection::strand> migrating_strand; ///< none once abandoned; the rest refuses everything
     std::shared_ptr<postgres::pool> pool;
-    std::shared_ptr<postgres::lender> appending;      ///< connections for appending
-    std::shared_ptr<postgres::session_pool> sessions; ///< of transactions
-    std::shared_ptr<postgres::lender> migrating;      ///< one, for making schemas; open only meanwhile
+    std::shared_ptr<postgres::lender> appending; ///< connections for appending
+    std::shared_ptr<postgres::exclusive_pool> transacting;
+    std::shared_ptr<postgres::exclusive_pool> migrating; ///< one connection, for making schemas; open only meanwhile
+    std::shared_ptr<postgres::pool_user> migrator;       ///< who makes them
     std::shared_ptr<eventstore::feed::listener> ear;
     std::shared_ptr<eventstore::feed::poller> polls; ///< null for a store by itself, as the next one
     std::shared_ptr<delivery::heart> beats;

@@ -63,12 +63,14 @@ void store_core::connect_parts() {
             if (const auto self = weak.lock()) self->committed(which, verdict);
         });
 
-    sessions = std::make_shared<postgres::session_client>(group->sessions);
-    if (!group->is_of_many()) {
-        group->sessions->inspect_with([options_ = options, seen_ = seen] {
-            return log::look_around(options_, options_.schema(), seen_->latest(), log::purpose::transacting);
+    // A session for transactions of many schemas shows nothing of one.
+    const bool is_of_many = group->is_of_many();
+    transacting =
+        std::make_shared<postgres::pool_user>(group->transacting, [options_ = options, seen_ = seen, is_of_many] {
+            const auto schema = is_of_many ? std::nullopt : std::optional<std::string>(options_.schema());
+            const log::log_mark mark = is_of_many ? log::log_mark() : seen_->latest();
+            return log::look_around(options_, schema, mark, log::purpose::transacting);
         });
-    }
 
     const auto shared = std::make_shared<delivery::machinery>(delivery::machinery{
         environment, pool, statements, reader, feed, {}, options.operation_timeout(), group->beats, options.schema()});
@@ -146,10 +148,10 @@ asio::awaitable<void> store_core::close_in_order(std::shared_ptr<store_core> sel
     for (const auto& each : self->take_listeners()) each->end(std::nullopt);
     // All at once: what is queued is appended, transactions end, and subscriptions write their checkpoints.
     auto appending = service::stop(self->appender, timers, deadline);
-    auto transacting = service::stop(self->sessions, timers, deadline);
+    auto ending = service::stop(self->transacting, timers, deadline);
     auto subscribing = service::stop(self->keeper, timers, deadline);
     co_await std::move(appending);
-    co_await std::move(transacting);
+    co_await std::move(ending);
     // Other processes hear of the last commits, and then nothing is written any more.
     auto announcing = service::stop(self->announcer, timers, deadline);
     co_await std::move(announcing);

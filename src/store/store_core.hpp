@@ -10,8 +10,8 @@
 #include "log/appender.hpp"
 #include "log/reader.hpp"
 #include "log/seen_log.hpp"
+#include "postgres/exclusive_pool.hpp"
 #include "postgres/pool.hpp"
-#include "postgres/session_client.hpp"
 #include "store/context_life.hpp"
 #include "store/group_core.hpp"
 #include "subscription/keeper.hpp"
@@ -65,7 +65,7 @@ public:
     std::shared_ptr<const delivery::machinery> machinery;
     std::shared_ptr<delivery::keeper> keeper;
     std::shared_ptr<log::appender> appender;
-    std::shared_ptr<postgres::session_client> sessions; // of transactions
+    std::shared_ptr<postgres::pool_user> transacting;
 
     using appends = std::span<const std::shared_ptr<log::append_request>>;
     /// Tells subscribers, and other processes, what a transaction has stored. On any thread, after its commit.

@@ -55,69 +55,28 @@ asio::awaitable<store_group> open_group_throwing(store_options options) {
 
 // ---- its stores
 
-/// Waits for the one place for a connection that makes schemas.
-class place_wait final : public detail::completion<std::shared_ptr<connection>>, public postgres::borrower {
-public:
-    place_wait() : completion("waiting for a place for a connection") {}
-
-private:
-    void on_lent(std::shared_ptr<connection> lent) override { decide(std::move(lent)); }
-    void on_refused() override { decide(std::shared_ptr<connection>()); }
-    void on_recalled() override {}
-    bool is_idle() const noexcept override { return false; }
-};
-
-/// Another schema, over a connection that has looked at its server already.
-asio::awaitable<result<log::schema_state>> look_again(
+asio::awaitable<result<int>> migrate_over(
     std::shared_ptr<connection> link, store_options options, steady_time deadline) {
     const std::optional<std::string> schema = options.schema();
     auto inspecting = log::inspect(link, schema, log::log_mark(), deadline);
     const auto found = co_await std::move(inspecting);
     if (!found) co_return found.error();
     if (const auto why = log::check_schema(found->schema, options.schema(), log::purpose::making)) co_return *why;
-    co_return found->schema;
+    auto migrating = detail::migrate_over(link, options, found->schema, true, deadline);
+    co_return co_await std::move(migrating);
 }
 
 asio::awaitable<result<int>> migrate_in_turn(group_ptr group, store_options options) {
-    const auto lender = group->core->migrating;
-    const connection::strand strand = *group->core->migrating_strand;
-    const auto turn = std::make_shared<place_wait>();
-    lender->ask(turn);
-    auto waiting = place_wait::wait(turn);
-    const auto lent = co_await std::move(waiting);
-    if (!lent) co_return lent.error();
-    std::shared_ptr<connection> link = *lent;
-    result<int> outcome{0};
-    if (group->core->is_closing()) {
-        outcome = closed_failure();
-    } else {
-        const steady_time deadline = deadline_from_now(*group->core); // the wait for others does not count
-        result<log::schema_state> found{log::schema_state()};
-        if (link) {
-            auto looking = look_again(link, options, deadline);
-            found = co_await std::move(looking);
-        } else {
-            const auto by = detail::administrator(options, group->core->environment);
-            auto connecting = detail::connect_and_look(by, strand, options, log::purpose::making);
-            const auto made = co_await std::move(connecting);
-            found = made ? result<log::schema_state>(made->schema) : result<log::schema_state>(made.error());
-            if (made) link = made->link;
-            if (made) lender->opened();
-        }
-        if (found) {
-            auto migrating = detail::migrate_over(link, options, *found, true, deadline);
-            outcome = co_await std::move(migrating);
-        } else {
-            outcome = found.error();
-        }
-    }
-    // One that failed may be in the middle of its transaction; and nobody else may want it.
-    const bool is_of_use = outcome && lender->is_wanted();
-    if (link && !is_of_use) {
-        link.reset();
-        lender->lost();
-    }
-    lender->give_back(turn.get(), std::move(link));
+    auto acquiring = postgres::pool_user::acquire(group->core->migrator, steady_time::max());
+    auto turn = co_await std::move(acquiring);
+    if (!turn) co_return turn.error();
+    const auto on = turn->get();
+    const auto strand = on->strand();
+    if (!strand) co_return closed_failure();
+    auto work = migrate_over(on->link, options, deadline_from_now(*group->core)); // the wait for others does not count
+    auto migrating = detail::run_apart(*strand, std::move(work), "making a schema");
+    const auto outcome = co_await std::move(migrating);
+    if (!outcome) turn->drop(outcome.error()); // it may be in the middle of its transaction
     co_return outcome;
 }
 
@@ -130,8 +89,7 @@ asio::awaitable<result<std::shared_ptr<store_impl>>> open_apart(group_ptr group,
     if (const auto why = log::check_schema(*found, options.schema(), what_for)) co_return *why;
     if (log::needs_migration(*found, options.schema())) {
         auto migrating = migrate_in_turn(group, options);
-        auto going = detail::run_apart(*group->core->migrating_strand, std::move(migrating), "making a schema");
-        const auto migrated = co_await std::move(going);
+        const auto migrated = co_await std::move(migrating);
         if (!migrated) co_return migrated.error();
     }
     const auto core = store_core::make(options, group->core);

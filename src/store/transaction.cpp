@@ -1,5 +1,6 @@
 #include <eventstore/transaction.hpp>
 
+#include "postgres/begin_transaction.hpp"
 #include "store/store_core.hpp"
 #include "store/transaction_impl.hpp"
 
@@ -16,7 +17,7 @@ asio::awaitable<transaction> begin_throwing(std::shared_ptr<detail::store_impl> 
     if (const auto why = detail::check_call(store, limit)) throw error(*why);
     const auto core = store->core;
     const milliseconds each = limit.count() != 0 ? limit : core->options.operation_timeout();
-    auto work = postgres::session_client::begin(core->sessions, each, core->deadline(limit));
+    auto work = postgres::begin_transaction(core->transacting, core->environment.timers, each, core->deadline(limit));
     auto lease = co_await std::move(work);
     co_return transaction(std::make_shared<transaction_impl>(std::move(store), limit, std::move(lease).value()));
 }

@@ -67,7 +67,7 @@ private:
 };
 
 commit_step::commit_step(
-    std::shared_ptr<transaction_impl> owner, std::shared_ptr<postgres::session> on, append_list appends)
+    std::shared_ptr<transaction_impl> owner, std::shared_ptr<postgres::exclusive_connection> on, append_list appends)
     : transaction_step(std::move(owner), std::move(on), "committing a transaction"),
       appends_(std::move(appends)),
       plan_(appends_) {

@@ -67,7 +67,7 @@ private:
 };
 
 transaction_impl::transaction_impl(
-    std::shared_ptr<store_impl> store, std::chrono::milliseconds limit, postgres::session_lease lease)
+    std::shared_ptr<store_impl> store, std::chrono::milliseconds limit, postgres::lease lease)
     : core_(store->core), limit_(limit), store_(std::move(store)), lease_(std::move(lease)) {}
 
 transaction_impl::~transaction_impl() = default;
@@ -82,7 +82,7 @@ std::optional<failure> transaction_impl::enter() {
     return std::nullopt;
 }
 
-std::optional<postgres::session_lease> transaction_impl::take_lease(std::string how) {
+std::optional<postgres::lease> transaction_impl::take_lease(std::string how) {
     std::shared_ptr<store_impl> store; // the last handle may close it: without the mutex
     const std::lock_guard lock(mutex_);
     if (ended_) return std::nullopt;
@@ -113,7 +113,7 @@ std::optional<failure> transaction_impl::first_failure() const {
     return first_failure_;
 }
 
-std::shared_ptr<postgres::session> transaction_impl::session() const {
+std::shared_ptr<postgres::exclusive_connection> transaction_impl::session() const {
     const std::lock_guard lock(mutex_);
     return lease_.get();
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/live_objects.hpp"
-#include "postgres/session.hpp"
+#include "postgres/exclusive_connection.hpp"
 #include "store/store_core.hpp"
 
 #include <eventstore/query_result.hpp>
@@ -21,7 +21,7 @@ namespace eventstore::detail {
 /// rolls back what is open.
 class transaction_impl : public std::enable_shared_from_this<transaction_impl>, private live_object {
 public:
-    transaction_impl(std::shared_ptr<store_impl> store, std::chrono::milliseconds limit, postgres::session_lease lease);
+    transaction_impl(std::shared_ptr<store_impl> store, std::chrono::milliseconds limit, postgres::lease lease);
     ~transaction_impl();
 
     using self_ptr = std::shared_ptr<transaction_impl>;
@@ -53,15 +53,15 @@ private:
     class busy_mark;
     std::optional<failure> enter();
     std::optional<failure> collect(std::vector<log::append_part> parts);
-    std::shared_ptr<postgres::session> session() const;
-    std::optional<postgres::session_lease> take_lease(std::string how);
+    std::shared_ptr<postgres::exclusive_connection> session() const;
+    std::optional<postgres::lease> take_lease(std::string how);
 
     const std::shared_ptr<store_core> core_;
     const std::chrono::milliseconds limit_;
 
     mutable std::mutex mutex_;
     std::shared_ptr<store_impl> store_; // null once ended: it keeps the store open
-    postgres::session_lease lease_;
+    postgres::lease lease_;
     std::optional<std::string> ended_; // how
     std::optional<failure> first_failure_;
     std::vector<log::append_part> appends_;

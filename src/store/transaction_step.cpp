@@ -49,7 +49,7 @@ struct binder {
 } // namespace
 
 transaction_step::transaction_step(
-    std::shared_ptr<transaction_impl> owner, std::shared_ptr<postgres::session> on, std::string doing)
+    std::shared_ptr<transaction_impl> owner, std::shared_ptr<postgres::exclusive_connection> on, std::string doing)
     : owner_(std::move(owner)), session_(std::move(on)), doing_(std::move(doing)) {}
 
 void transaction_step::start() {
@@ -107,8 +107,8 @@ void transaction_step::give_up(errc why) noexcept {
     finish();
 }
 
-sql_step::sql_step(std::shared_ptr<transaction_impl> owner, std::shared_ptr<postgres::session> on, std::string sql,
-    const std::vector<sql_value>& values)
+sql_step::sql_step(std::shared_ptr<transaction_impl> owner, std::shared_ptr<postgres::exclusive_connection> on,
+    std::string sql, const std::vector<sql_value>& values)
     : transaction_step(std::move(owner), std::move(on), "executing SQL in a transaction") {
     what_.text = std::move(sql);
     what_.doing = doing_;
@@ -181,7 +181,8 @@ void sql_step::on_lost(const failure& why, bool was_sent) {
     fail(lost(why, was_sent));
 }
 
-rollback_step::rollback_step(std::shared_ptr<transaction_impl> owner, std::shared_ptr<postgres::session> on)
+rollback_step::rollback_step(
+    std::shared_ptr<transaction_impl> owner, std::shared_ptr<postgres::exclusive_connection> on)
     : transaction_step(std::move(owner), std::move(on), "rolling a transaction back") {}
 
 void rollback_step::send() {

@@ -16,7 +16,8 @@ namespace eventstore::detail {
 /// Cancelled or out of time it ends the transaction, by closing its connection.
 class transaction_step : public operation {
 protected:
-    transaction_step(std::shared_ptr<transaction_impl> owner, std::shared_ptr<postgres::session> on, std::string doing);
+    transaction_step(
+        std::shared_ptr<transaction_impl> owner, std::shared_ptr<postgres::exclusive_connection> on, std::string doing);
 
     /// Sends what is to be sent. On the session's strand.
     virtual void send() = 0;
@@ -32,7 +33,7 @@ protected:
     failure lost(const failure& why, bool was_sent) const;
 
     const std::shared_ptr<transaction_impl> owner_;
-    const std::shared_ptr<postgres::session> session_;
+    const std::shared_ptr<postgres::exclusive_connection> session_;
     const std::string doing_;
 
 private:
@@ -49,8 +50,8 @@ private:
 /// One statement of the caller's; or, without an answer that matters, ROLLBACK.
 class sql_step final : public transaction_step, public postgres::request {
 public:
-    sql_step(std::shared_ptr<transaction_impl> owner, std::shared_ptr<postgres::session> on, std::string sql,
-        const std::vector<sql_value>& values);
+    sql_step(std::shared_ptr<transaction_impl> owner, std::shared_ptr<postgres::exclusive_connection> on,
+        std::string sql, const std::vector<sql_value>& values);
 
     result<query_result> outcome{failure()};
 
@@ -73,7 +74,7 @@ private:
 
 class rollback_step final : public transaction_step {
 public:
-    rollback_step(std::shared_ptr<transaction_impl> owner, std::shared_ptr<postgres::session> on);
+    rollback_step(std::shared_ptr<transaction_impl> owner, std::shared_ptr<postgres::exclusive_connection> on);
 
     result<void> outcome;
 
@@ -90,7 +91,8 @@ class commit_step final : public transaction_step {
 public:
     using append_list = std::vector<std::shared_ptr<log::append_request>>;
 
-    commit_step(std::shared_ptr<transaction_impl> owner, std::shared_ptr<postgres::session> on, append_list appends);
+    commit_step(std::shared_ptr<transaction_impl> owner, std::shared_ptr<postgres::exclusive_connection> on,
+        append_list appends);
 
     /// Of each part of the appends.
     result<std::vector<append_result>> outcome{std::vector<append_result>()};

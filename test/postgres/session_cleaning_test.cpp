@@ -1,5 +1,5 @@
 // What a transaction leaves in its session, which may be another store's next.
-#include "postgres/sessions.hpp"
+#include "postgres/exclusive_connections.hpp"
 
 #include <utility>
 #include <vector>
@@ -14,8 +14,8 @@ BOOST_FIXTURE_TEST_CASE(what_a_transaction_leaves_in_its_session_is_not_there_fo
     const fresh_role guest(schema() + "_guest");
     const std::string role = quoted_name(guest.name());
     with_pool(1, [&](pool_ptr pool) -> asio::awaitable<void> {
-        const auto one = std::make_shared<session_client>(pool);
-        const auto other = std::make_shared<session_client>(pool);
+        const auto one = std::make_shared<pool_user>(pool);
+        const auto other = std::make_shared<pool_user>(pool);
         begun first = co_await begin(one);
         BOOST_REQUIRE(first.has_value());
         const int pid = co_await pid_of(*first);
@@ -69,12 +69,12 @@ BOOST_FIXTURE_TEST_CASE(what_is_open_when_a_session_is_given_back_is_rolled_back
     ask("create schema if not exists " + quoted_name(schema()));
     ask("create table eventstore.numbers (n int)");
     with_pool(1, [&](pool_ptr pool) -> asio::awaitable<void> {
-        const auto client = std::make_shared<session_client>(pool);
+        const auto user = std::make_shared<pool_user>(pool);
         {
-            const begun one = co_await begin(client);
+            const begun one = co_await begin(user);
             co_await ask_on(*one, here("insert into eventstore.numbers values (1)"));
         }
-        const begun next = co_await begin(client);
+        const begun next = co_await begin(user);
         const std::string seen = co_await ask_on(*next, here("select count(*) from eventstore.numbers"));
         BOOST_TEST(seen == "0");
         BOOST_TEST(pool->count().connects == 1u);

@@ -5,7 +5,7 @@
 #include "support/stop.hpp"
 #include "support/store_fixture.hpp"
 
-#include "postgres/session_pool.hpp"
+#include "postgres/begin_transaction.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -16,12 +16,12 @@
 
 namespace eventstore::test {
 
-using postgres::session_client;
-using postgres::session_lease;
-using postgres::session_pool;
-using pool_ptr = std::shared_ptr<session_pool>;
-using client_ptr = std::shared_ptr<session_client>;
-using begun = result<session_lease>;
+using postgres::exclusive_pool;
+using postgres::lease;
+using postgres::pool_user;
+using pool_ptr = std::shared_ptr<exclusive_pool>;
+using user_ptr = std::shared_ptr<pool_user>;
+using begun = result<lease>;
 
 /// A statement on a session, and the one value that it returns.
 class question final : public postgres::request {
@@ -54,26 +54,27 @@ private:
     postgres::parameters arguments_;
 };
 
-inline std::shared_ptr<question> send(const session_lease& on, std::string sql) {
+inline std::shared_ptr<question> send(const lease& on, std::string sql) {
     const auto asked = std::make_shared<question>(std::move(sql));
     on.get()->post([where = on.get(), asked] { where->send(asked); });
     return asked;
 }
 
-inline asio::awaitable<std::string> ask_on(const session_lease& lease, std::string sql) {
-    const auto asked = send(lease, std::move(sql));
+inline asio::awaitable<std::string> ask_on(const lease& on, std::string sql) {
+    const auto asked = send(on, std::move(sql));
     co_await eventually([&] { return asked->done; }, default_deadline);
     co_return asked->value;
 }
 
-inline asio::awaitable<int> pid_of(const session_lease& lease) {
-    const std::string text = co_await ask_on(lease, "select pg_backend_pid()");
+inline asio::awaitable<int> pid_of(const lease& on) {
+    const std::string text = co_await ask_on(on, "select pg_backend_pid()");
     co_return std::stoi(text);
 }
 
-inline asio::awaitable<begun> begin(
-    const client_ptr& client, std::chrono::milliseconds limit = std::chrono::seconds(30)) {
-    return session_client::begin(client, limit, std::chrono::steady_clock::now() + limit);
+inline asio::awaitable<begun> begin(user_ptr user, std::chrono::milliseconds limit = std::chrono::seconds(30)) {
+    const auto timers = std::make_shared<eventstore::detail::timer_queue>(co_await asio::this_coro::executor);
+    auto beginning = postgres::begin_transaction(user, timers, limit, std::chrono::steady_clock::now() + limit);
+    co_return co_await std::move(beginning);
 }
 
 inline errc code_of(started<begun>& what) { return what.value() ? errc() : what.value().error().code(); }
@@ -87,8 +88,13 @@ public:
     }
 
     pool_ptr make(const asio::any_io_executor& executor, std::size_t size) const {
-        return std::make_shared<session_pool>(
-            options().pool_size(size), eventstore::detail::environment::make(executor, nullptr));
+        postgres::exclusive_pool_settings how;
+        how.most = size;
+        how.doing = "beginning a transaction";
+        how.longest_idle = std::chrono::minutes(1);
+        how.cleans = true;
+        return std::make_shared<exclusive_pool>(
+            options(), how, eventstore::detail::environment::make(executor, nullptr));
     }
 
     std::string state_of(int pid) {

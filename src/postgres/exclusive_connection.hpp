@@ -1,0 +1,83 @@
+/// A connection that one user has for itself, for a time.
+#pragma once
+
+#include "base/live_objects.hpp"
+#include "postgres/connection.hpp"
+
+#include <eventstore/error.hpp>
+
+#include <boost/asio/post.hpp>
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+namespace eventstore::postgres {
+
+class exclusive_pool;
+
+/// A connection of an exclusive_pool, and its strand.
+class exclusive_connection : public std::enable_shared_from_this<exclusive_connection>, private detail::live_object {
+public:
+    explicit exclusive_connection(const asio::any_io_executor& executor) : strand_(executor) {}
+
+    /// Runs `what` on the connection's strand; never, if the store's execution context is going.
+    template <class Function>
+    void post(Function what) {
+        const std::lock_guard lock(mutex_);
+        if (strand_) asio::post(*strand_, std::move(what));
+    }
+
+    /// Nothing, if the store's execution context is going.
+    std::optional<connection::strand> strand() {
+        const std::lock_guard lock(mutex_);
+        return strand_;
+    }
+
+    /// Sends one statement, as a group of its own. On the strand.
+    void send(std::shared_ptr<request> what);
+    /// Ends the connection at once, and so the transaction, if one is open.
+    void drop(failure why);
+
+    /// Null once the connection has ended. On the strand.
+    std::shared_ptr<connection> link;
+
+private:
+    friend class exclusive_pool;
+
+    /// Its execution context is going.
+    void abandon(const failure& why);
+
+    std::mutex mutex_;                         // of the strand
+    std::optional<connection::strand> strand_; // none once abandoned
+};
+
+/// The right to a connection. Given back, or else dropped.
+class lease {
+public:
+    lease() noexcept = default;
+    lease(std::weak_ptr<exclusive_pool> owner, std::shared_ptr<exclusive_connection> what) noexcept
+        : owner_(std::move(owner)), what_(std::move(what)) {}
+    lease(lease&& other) noexcept = default;
+    lease& operator=(lease&& other) noexcept {
+        lease old(std::move(*this));
+        owner_ = std::move(other.owner_);
+        what_ = std::move(other.what_);
+        return *this;
+    }
+    ~lease() { give_back(); }
+
+    const std::shared_ptr<exclusive_connection>& get() const noexcept { return what_; }
+
+    /// Any thread. What is open on it is rolled back, in the background.
+    void give_back() noexcept;
+    /// Ends the connection: the server rolls back.
+    void drop(const failure& why) noexcept;
+
+private:
+    std::weak_ptr<exclusive_pool> owner_;
+    std::shared_ptr<exclusive_connection> what_;
+};
+
+} // namespace eventstore::postgres

@@ -1,0 +1,386 @@
+#include "postgres/exclusive_pool.hpp"
+
+#include "base/text.hpp"
+#include "postgres/session_cleaning.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace eventstore::postgres {
+
+namespace {
+
+failure closed_failure() { return failure(errc::store_closed, "the store is closed"); }
+
+} // namespace
+
+/// One who waits.
+class exclusive_pool::acquisition final : public detail::completion<lease> {
+public:
+    acquisition(const std::shared_ptr<exclusive_pool>& owner, std::shared_ptr<pool_user> who)
+        : completion(std::string(owner->how_.doing)), user(std::move(who)), owner_(owner) {}
+
+    const std::shared_ptr<pool_user> user;
+
+    /// There is no connection for it.
+    void refuse(const failure& why) {
+        failure::facts facts = *why.operator->();
+        facts.message = detail::message(doing(), ": ", facts.message);
+        fail(failure(why.code(), std::move(facts)));
+    }
+
+private:
+    void expire() noexcept override {
+        if (const auto owner = owner_.lock()) fail(owner->last_failure());
+    }
+    void close() noexcept override { fail(closed_failure()); }
+
+    const std::weak_ptr<exclusive_pool> owner_; // which holds this in its queue
+};
+
+exclusive_pool::exclusive_pool(
+    const connection_options& options, const exclusive_pool_settings& how, detail::environment where)
+    : how_(how),
+      is_pooled_(options.is_pooled),
+      environment_(std::move(where)),
+      connector_(std::make_shared<connector>(options, environment_, how.what_for, how.doing)),
+      state_(how.most, how.longest_idle),
+      places_(how.most) {}
+
+exclusive_pool::~exclusive_pool() = default;
+
+void exclusive_pool::submit(const acquisition_ptr& next, bool is_first) {
+    std::vector<grant> grants;
+    bool is_refused = false;
+    {
+        const std::lock_guard lock(mutex_);
+        is_refused = is_stopping_ || next->user->is_stopping_;
+        if (!is_refused) {
+            const auto ticket = is_first ? state_.wait_first(next->user.get()) : state_.wait(next->user.get());
+            waiting_.emplace(ticket, next);
+            grants = serve();
+        }
+    }
+    if (is_refused) next->fail(closed_failure());
+    carry_out(std::move(grants));
+}
+
+std::vector<exclusive_pool::grant> exclusive_pool::serve() {
+    std::vector<grant> grants;
+    if (is_stopping_) return grants;
+    while (const auto first = state_.first()) {
+        const auto next = waiting_.find(*first);
+        if (next->second->is_claimed()) { // cancelled, or out of time
+            state_.give_up_first();
+        } else if (const auto granted = state_.grant_next()) {
+            grants.push_back({std::move(next->second), places_[granted->place]});
+        } else {
+            break;
+        }
+        waiting_.erase(next);
+    }
+    open_more();
+    return grants;
+}
+
+void exclusive_pool::carry_out(std::vector<grant> grants) {
+    // One that was cancelled just now gives it back here.
+    for (grant& each : grants) each.to->decide(lease(weak_from_this(), std::move(each.what)));
+}
+
+void exclusive_pool::open_more() {
+    const auto now = environment_.now();
+    while (const auto next = state_.connect(now)) {
+        const auto fresh = std::make_shared<exclusive_connection>(environment_.executor);
+        std::erase_if(made_, [](const auto& each) { return each.expired(); });
+        made_.push_back(fresh);
+        connection::inspector look;
+        const auto user = users_.find(next->whom);
+        if (const auto whom = user == users_.end() ? nullptr : user->second.lock(); whom && whom->look_)
+            look = whom->look_();
+        fresh->post([self = shared_from_this(), place = next->place, fresh, look = std::move(look)] {
+            asio::co_spawn(*fresh->strand_, self->connect(place, fresh, look), [self](const std::exception_ptr&) {});
+        });
+    }
+    const auto again = state_.retry_at(now);
+    if (!again || retry_) return;
+    retry_ = detail::call_at(*environment_.timers, *again, [weak = weak_from_this()] {
+        const auto self = weak.lock();
+        if (!self) return;
+        std::vector<grant> grants;
+        std::shared_ptr<detail::timed> over;
+        {
+            const std::lock_guard lock(self->mutex_);
+            over = std::move(self->retry_);
+            grants = self->serve();
+        }
+        self->carry_out(std::move(grants));
+    });
+}
+
+asio::awaitable<void> exclusive_pool::connect(std::size_t place, connection_ptr into, connection::inspector look) {
+    const auto self = shared_from_this();
+    auto connecting = connector::connect(connector_, *into->strand_, std::move(look));
+    const auto made = co_await std::move(connecting);
+    std::vector<grant> grants;
+    std::vector<acquisition_ptr> refused;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto now = environment_.now();
+        if (!made) {
+            state_.connect_failed(place, made.error(), now, detail::random_number());
+            if (!how_.is_patient || state_.connects().is_hopeless(now)) refused = take(state_.refuse_all());
+        } else if (is_stopping_) {
+            state_.closed(place);
+        } else {
+            ++connects_;
+            auto tell = [weak = weak_from_this(), of = std::weak_ptr(into)](const failure& why) {
+                const auto owner = weak.lock();
+                const auto which = of.lock();
+                if (owner && which) owner->broken(which, why);
+            };
+            if (how_.runs_scripts)
+                (*made)->when_broken(std::move(tell));
+            else
+                (*made)->start_pipeline(std::move(tell));
+            into->link = *made;
+            places_[place] = into;
+            state_.connected(place, now);
+        }
+        grants = serve();
+        check_stopped();
+    }
+    for (const auto& each : refused) each->refuse(made.error());
+    carry_out(std::move(grants));
+}
+
+void exclusive_pool::give_back(const connection_ptr& which) {
+    which->post([self = shared_from_this(), which] { self->clean(which); });
+}
+
+void exclusive_pool::clean(const connection_ptr& which) {
+    const auto link = which->link;
+    if (!link) return; // broken, and told
+    if (is_stopping() || !link->is_idle())
+        return link->drop(failure(errc::connection_lost, "dropped the connection of a transaction that was given up"));
+    if (how_.cleans) send_cleaning(*which, is_pooled_);
+    if (which->link) released(which);
+}
+
+void exclusive_pool::released(const connection_ptr& which) {
+    std::vector<grant> grants;
+    std::vector<connection_ptr> unused;
+    {
+        const std::lock_guard lock(mutex_);
+        if (is_stopping_) return which->drop(closed_failure());
+        const auto place = place_of(which);
+        if (!place) return;
+        const auto now = environment_.now();
+        const auto* const user = state_.user_of(*place);
+        state_.released(*place, now);
+        check_user(user);
+        grants = serve();
+        while (const auto idle = state_.close_unused(now)) unused.push_back(std::move(places_[*idle]));
+    }
+    // Whenever one is given back: a timer would keep the io_context from ending.
+    for (const auto& each : unused) each->drop(failure(errc::connection_lost, "closed a connection that nobody needs"));
+    carry_out(std::move(grants));
+}
+
+void exclusive_pool::broken(const connection_ptr& which, const failure& why) {
+    which->link.reset();
+    std::vector<grant> grants;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto place = place_of(which);
+        if (!place) return; // closed on purpose
+        places_[*place] = nullptr;
+        const auto* const user = state_.user_of(*place);
+        state_.closed(*place);
+        check_user(user);
+        if (!is_stopping_) connector_->lost(why);
+        grants = serve();
+        check_stopped();
+    }
+    carry_out(std::move(grants));
+}
+
+std::optional<std::size_t> exclusive_pool::place_of(const connection_ptr& which) const {
+    const auto found = std::ranges::find(places_, which);
+    if (found == places_.end()) return std::nullopt;
+    return static_cast<std::size_t>(found - places_.begin());
+}
+
+std::vector<exclusive_pool::acquisition_ptr> exclusive_pool::take(const std::vector<std::uint64_t>& tickets) {
+    std::vector<acquisition_ptr> taken;
+    for (const auto each : tickets) {
+        if (auto found = waiting_.extract(each)) taken.push_back(std::move(found.mapped()));
+    }
+    return taken;
+}
+
+failure exclusive_pool::last_failure() const {
+    const std::lock_guard lock(mutex_);
+    failure::facts facts;
+    facts.retry_helps = true;
+    if (const auto& last = state_.connects().last_failure(); last && state_.connections() == 0) {
+        facts.message = detail::message(how_.doing, ": no connection could be had in time; last: ", last->message());
+        return failure(errc::connection_lost, std::move(facts));
+    }
+    if (state_.in_use() >= state_.size())
+        facts.message = detail::message(how_.doing, ": all ", std::to_string(state_.size()),
+            " connections for it (pool_size) were in use all the time; end transactions sooner, or allow more");
+    else
+        facts.message = detail::message(how_.doing, ": no answer in time");
+    return failure(errc::timeout, std::move(facts));
+}
+
+void exclusive_pool::begin_stop() {
+    std::vector<acquisition_ptr> refused;
+    {
+        const std::lock_guard lock(mutex_);
+        is_stopping_ = true;
+        refused = take(state_.refuse_all());
+        retry_.reset();
+        for (const connection_ptr& each : places_) {
+            if (!each) continue;
+            // One that is waited for ends when it is given back; what is being cleaned is not.
+            each->post([self = shared_from_this(), each] {
+                const auto link = each->link;
+                const bool is_waited_for =
+                    self->is_used(each) && (self->how_.runs_scripts || (link && !link->is_idle()));
+                if (!link || is_waited_for) return;
+                link->drop(closed_failure());
+            });
+        }
+        check_stopped();
+    }
+    connector_->stop();
+    for (const auto& each : refused) each->fail(closed_failure());
+}
+
+void exclusive_pool::check_stopped() {
+    if (is_stopping_ && state_.is_empty()) stopped();
+}
+
+void exclusive_pool::drop() {
+    const std::lock_guard lock(mutex_);
+    for (const connection_ptr& each : places_) {
+        if (each) each->drop(closed_failure());
+    }
+}
+
+void exclusive_pool::abandon() noexcept {
+    std::vector<connection_ptr> all;
+    std::map<std::uint64_t, acquisition_ptr> refused;
+    std::shared_ptr<detail::timed> retry;
+    {
+        const std::lock_guard lock(mutex_);
+        is_stopping_ = true;
+        is_abandoned_ = true;
+        for (const auto& each : made_) {
+            if (auto alive = each.lock()) all.push_back(std::move(alive));
+        }
+        std::ranges::fill(places_, nullptr);
+        refused.swap(waiting_);
+        retry = std::move(retry_);
+    }
+    for (const connection_ptr& each : all) each->abandon(closed_failure());
+    for (const auto& [ticket, each] : refused) each->fail(closed_failure());
+}
+
+bool exclusive_pool::is_used(const connection_ptr& which) const {
+    const std::lock_guard lock(mutex_);
+    const auto place = place_of(which);
+    return place && state_.is_used(*place);
+}
+
+bool exclusive_pool::is_stopping() const {
+    const std::lock_guard lock(mutex_);
+    return is_stopping_;
+}
+
+exclusive_pool::counts exclusive_pool::count() const {
+    const std::lock_guard lock(mutex_);
+    return {connects_, state_.connections(), state_.in_use()};
+}
+
+// ---- its users
+
+pool_user::pool_user(const std::shared_ptr<exclusive_pool>& owner, inspectors look)
+    : owner_(owner), look_(std::move(look)) {}
+
+pool_user::~pool_user() {
+    const auto owner = owner_.lock();
+    if (!owner) return;
+    const std::lock_guard lock(owner->mutex_);
+    owner->users_.erase(this);
+}
+
+asio::awaitable<result<lease>> pool_user::acquire(
+    std::shared_ptr<pool_user> self, steady_time deadline, bool is_first) {
+    const auto owner = self->owner_.lock();
+    if (!owner) co_return closed_failure();
+    const auto waiting = std::make_shared<exclusive_pool::acquisition>(owner, self);
+    {
+        const std::lock_guard lock(owner->mutex_);
+        owner->users_.try_emplace(self.get(), self);
+    }
+    owner->submit(waiting, is_first);
+    auto acquiring = exclusive_pool::acquisition::wait(waiting, owner->environment_.timers.get(), deadline);
+    co_return co_await std::move(acquiring);
+}
+
+bool pool_user::is_stopping() const {
+    const auto owner = owner_.lock();
+    if (!owner) return true;
+    const std::lock_guard lock(owner->mutex_);
+    return is_stopping_ || owner->is_stopping_;
+}
+
+void pool_user::begin_stop() {
+    if (const auto owner = owner_.lock())
+        owner->end(shared_from_this(), true);
+    else
+        stopped();
+}
+
+void pool_user::drop() {
+    if (const auto owner = owner_.lock()) owner->end(shared_from_this(), false);
+}
+
+void exclusive_pool::end(const std::shared_ptr<pool_user>& user, bool only_idle) {
+    std::vector<acquisition_ptr> refused;
+    {
+        const std::lock_guard lock(mutex_);
+        user->is_stopping_ = true;
+        users_.try_emplace(user.get(), user); // is told when its last one is given back
+        refused = take(state_.refuse(user.get()));
+        for (std::size_t i = 0; i < places_.size(); ++i) {
+            if (!state_.is_used_by(i, user.get()) || !places_[i]) continue;
+            places_[i]->post([self = shared_from_this(), i, which = places_[i], user, only_idle] {
+                const auto link = which->link;
+                if (!link || (only_idle && !link->is_idle())) return; // ends when it is given back
+                {
+                    const std::lock_guard relock(self->mutex_);
+                    // Given back meanwhile: it may be another's.
+                    if (self->places_[i] != which || !self->state_.is_used_by(i, user.get())) return;
+                }
+                link->drop(closed_failure());
+            });
+        }
+        check_user(user.get());
+    }
+    for (const auto& each : refused) each->fail(closed_failure());
+}
+
+void exclusive_pool::check_user(const void* address) {
+    const auto known = users_.find(address);
+    if (known == users_.end()) return;
+    const auto user = known->second.lock();
+    if (user && user->is_stopping_ && (is_abandoned_ || !state_.is_in_use_by(address))) user->stopped();
+}
+
+} // namespace eventstore::postgres
