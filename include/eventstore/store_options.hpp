@@ -84,11 +84,6 @@ public:
     store_options& max_event_bytes(std::size_t value) & { return max_event_bytes_ = value, *this; }
     store_options&& max_event_bytes(std::size_t value) && { return std::move(max_event_bytes(value)); }
 
-    /// How long the next group of appends waits for the writers of the last one to come back; 100 us by default. Only
-    /// of weight where the callers run on several executors.
-    store_options& rejoin_wait(std::chrono::microseconds value) & { return rejoin_wait_ = value, *this; }
-    store_options&& rejoin_wait(std::chrono::microseconds value) && { return std::move(rejoin_wait(value)); }
-
     /// Opens the store even if the server acknowledges a commit before it is durable (`synchronous_commit = off`), so
     /// that an acknowledged event may be lost when the server crashes. Otherwise `open` refuses with
     /// `errc::server_unusable`.
@@ -137,7 +132,6 @@ public:
     std::size_t max_queued_bytes() const noexcept { return max_queued_bytes_; }
     bool fails_when_full() const noexcept { return fail_when_full_; }
     std::size_t max_event_bytes() const noexcept { return max_event_bytes_; }
-    std::chrono::microseconds rejoin_wait() const noexcept { return rejoin_wait_; }
     bool allows_asynchronous_commit() const noexcept { return asynchronous_commit_; }
     bool is_pooled() const noexcept { return pooled_; }
     const std::string& session_url() const noexcept { return session_url_; }
@@ -156,7 +150,6 @@ private:
     std::size_t max_queued_bytes_ = std::size_t{64} << 20;
     bool fail_when_full_ = false;
     std::size_t max_event_bytes_ = std::size_t{16} << 20;
-    std::chrono::microseconds rejoin_wait_{100};
     bool asynchronous_commit_ = false;
     bool pooled_ = false;
     std::string session_url_;

@@ -1,8 +1,8 @@
 /// What this process has appended, as a page that was never read.
 #pragma once
 
-#include "log/append_plan.hpp"
-#include "log/append_request.hpp"
+#include "append/append_plan.hpp"
+#include "append/append_request.hpp"
 
 #include <eventstore/event_page.hpp>
 

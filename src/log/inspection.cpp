@@ -1,7 +1,6 @@
 #include "log/inspection.hpp"
 
 #include "base/text.hpp"
-#include "log/outcome_failure.hpp"
 #include "log/schema.hpp"
 #include "log/schema_answers.hpp"
 #include "log/statements.hpp"

@@ -1,6 +1,7 @@
 /// A place in the log, with what proves later that the log still holds it.
 #pragma once
 
+#include <eventstore/error.hpp>
 #include <eventstore/uuid.hpp>
 
 #include <cstdint>
@@ -18,5 +19,8 @@ struct log_mark {
 
     friend bool operator==(const log_mark&, const log_mark&) = default;
 };
+
+/// The server is not the one that was seen, or has lost what was seen of it.
+failure not_held(const log_mark& seen);
 
 } // namespace eventstore::log

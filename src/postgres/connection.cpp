@@ -360,14 +360,8 @@ void connection::each_in_flight(const std::function<void(const std::shared_ptr<r
 
 void connection::drop(const failure& why) { break_off(why); }
 
-void connection::settle() {
-    if (descriptor_ && is_idle()) descriptor_->cancel();
-}
-
-void connection::move_to(strand on) {
-    if (strand_ == on) return;
-    strand_ = std::move(on);
-    if (handle_ && !renew_descriptor()) close();
+void connection::drop_soon(failure why) {
+    asio::post(strand_, [self = shared_from_this(), why = std::move(why)] { self->drop(why); });
 }
 
 bool connection::is_alive() {

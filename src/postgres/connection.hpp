@@ -122,17 +122,11 @@ public:
 
     /// Ends the connection at once; what is in flight is lost.
     void drop(const failure& why);
+    /// The same from any thread.
+    void drop_soon(failure why);
 
     bool is_open() const noexcept { return handle_ != nullptr; }
     bool is_idle() const noexcept { return in_flight_.empty() && held_.empty(); }
-
-    /// True if nothing is in flight, and no handler of its own is on the way: it may move to another strand.
-    bool is_at_rest() const noexcept { return is_idle() && !reading_ && !writing_; }
-    /// Of a connection that is idle: has it come to rest soon.
-    void settle();
-    /// Goes on on another strand: the last call on the old one. It is at rest, and handed over from thread to thread in
-    /// order (by a mutex).
-    void move_to(strand on);
 
     /// Calls `visit` with each request that is in flight, or waits to be.
     void each_in_flight(const std::function<void(const std::shared_ptr<request>&)>& visit) const;
@@ -189,7 +183,7 @@ private:
 
     const detail::home_process home_;
     const manner how_;
-    strand strand_;
+    const strand strand_;
     const detail::environment environment_;
     std::function<void(const failure&)> on_broken_;
     std::function<void(std::string_view, std::string_view)> on_message_; // set = it listens

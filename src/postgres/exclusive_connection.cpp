@@ -26,9 +26,21 @@ void exclusive_connection::abandon(const failure& why) {
     strand_.reset();
 }
 
+void lease::rest() {
+    const auto owner = owner_.lock();
+    if (owner && what_ && !std::exchange(is_resting_, true)) owner->released(what_);
+}
+
+bool lease::resume() {
+    const auto owner = owner_.lock();
+    if (owner && what_ && owner->resume(what_, user_)) return is_resting_ = false, true;
+    what_ = nullptr;
+    return is_resting_ = false;
+}
+
 void lease::give_back() noexcept {
     const auto what = std::exchange(what_, nullptr);
-    if (!what) return;
+    if (!what || std::exchange(is_resting_, false)) return;
     if (const auto owner = owner_.lock()) owner->give_back(what);
 }
 

@@ -57,13 +57,20 @@ private:
 class lease {
 public:
     lease() noexcept = default;
-    lease(std::weak_ptr<exclusive_pool> owner, std::shared_ptr<exclusive_connection> what) noexcept
-        : owner_(std::move(owner)), what_(std::move(what)) {}
-    lease(lease&& other) noexcept = default;
+    /// \param user whose it is; only its address counts
+    lease(std::weak_ptr<exclusive_pool> owner, std::shared_ptr<exclusive_connection> what, const void* user) noexcept
+        : owner_(std::move(owner)), what_(std::move(what)), user_(user) {}
+    lease(lease&& other) noexcept
+        : owner_(std::move(other.owner_)),
+          what_(std::move(other.what_)),
+          user_(other.user_),
+          is_resting_(std::exchange(other.is_resting_, false)) {}
     lease& operator=(lease&& other) noexcept {
         lease old(std::move(*this));
         owner_ = std::move(other.owner_);
         what_ = std::move(other.what_);
+        user_ = other.user_;
+        is_resting_ = std::exchange(other.is_resting_, false);
         return *this;
     }
     ~lease() { give_back(); }
@@ -72,12 +79,18 @@ public:
 
     /// Any thread. What is open on it is rolled back, in the background.
     void give_back() noexcept;
+    /// It is not needed now: others may have it. Of a pool that cleans nothing; on the strand, with nothing under way.
+    void rest();
+    /// It is needed again. False if another one has had it meanwhile, or it has ended: then this lease is none any more.
+    bool resume();
     /// Ends the connection: the server rolls back.
     void drop(const failure& why) noexcept;
 
 private:
     std::weak_ptr<exclusive_pool> owner_;
     std::shared_ptr<exclusive_connection> what_;
+    const void* user_ = nullptr;
+    bool is_resting_ = false;
 };
 
 } // namespace eventstore::postgres

@@ -12,6 +12,12 @@ namespace eventstore::postgres {
 
 namespace {
 
+/// Of the log that the session was inspected for, and not of the server.
+bool is_of_one_user(const failure& why) {
+    return why.code() == errc::log_truncated || why.code() == errc::schema_missing ||
+        why.code() == errc::schema_too_new;
+}
+
 failure closed_failure() { return failure(errc::store_closed, "the store is closed"); }
 
 } // namespace
@@ -81,13 +87,14 @@ std::vector<exclusive_pool::grant> exclusive_pool::serve() {
         }
         waiting_.erase(next);
     }
+    is_wanted_.store(state_.is_wanted(), std::memory_order_relaxed);
     open_more();
     return grants;
 }
 
 void exclusive_pool::carry_out(std::vector<grant> grants) {
     // One that was cancelled just now gives it back here.
-    for (grant& each : grants) each.to->decide(lease(weak_from_this(), std::move(each.what)));
+    for (grant& each : grants) each.to->decide(lease(weak_from_this(), std::move(each.what), each.to->user.get()));
 }
 
 void exclusive_pool::open_more() {
@@ -129,24 +136,17 @@ asio::awaitable<void> exclusive_pool::connect(std::size_t place, connection_ptr 
     {
         const std::lock_guard lock(mutex_);
         const auto now = environment_.now();
-        if (!made) {
+        if (!made && is_of_one_user(made.error())) {
+            const auto* const user = state_.user_of(place); // the others may be luckier
+            state_.closed(place);
+            refused = take(state_.refuse(user));
+        } else if (!made) {
             state_.connect_failed(place, made.error(), now, detail::random_number());
             if (!how_.is_patient || state_.connects().is_hopeless(now)) refused = take(state_.refuse_all());
         } else if (is_stopping_) {
             state_.closed(place);
         } else {
-            ++connects_;
-            auto tell = [weak = weak_from_this(), of = std::weak_ptr(into)](const failure& why) {
-                const auto owner = weak.lock();
-                const auto which = of.lock();
-                if (owner && which) owner->broken(which, why);
-            };
-            if (how_.runs_scripts)
-                (*made)->when_broken(std::move(tell));
-            else
-                (*made)->start_pipeline(std::move(tell));
-            into->link = *made;
-            places_[place] = into;
+            adopt(into, *made, place);
             state_.connected(place, now);
         }
         grants = serve();
@@ -154,6 +154,40 @@ asio::awaitable<void> exclusive_pool::connect(std::size_t place, connection_ptr 
     }
     for (const auto& each : refused) each->refuse(made.error());
     carry_out(std::move(grants));
+}
+
+void exclusive_pool::adopt(const connection_ptr& which, const std::shared_ptr<connection>& link, std::size_t place) {
+    ++connects_;
+    auto tell = [weak = weak_from_this(), of = std::weak_ptr(which)](const failure& why) {
+        const auto owner = weak.lock();
+        const auto broken_one = of.lock();
+        if (owner && broken_one) owner->broken(broken_one, why);
+    };
+    if (how_.runs_scripts)
+        link->when_broken(std::move(tell));
+    else
+        link->start_pipeline(std::move(tell));
+    which->link = link;
+    places_[place] = which;
+}
+
+void exclusive_pool::add(const connection_ptr& made) {
+    std::vector<grant> grants;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto place = state_.add(environment_.now());
+        if (is_stopping_ || !place) return;
+        made_.push_back(made);
+        adopt(made, made->link, *place);
+        grants = serve();
+    }
+    carry_out(std::move(grants));
+}
+
+bool exclusive_pool::resume(const connection_ptr& which, const void* user) {
+    const std::lock_guard lock(mutex_);
+    const auto place = place_of(which);
+    return place && !is_stopping_ && state_.take_again(*place, user);
 }
 
 void exclusive_pool::give_back(const connection_ptr& which) {
@@ -219,6 +253,12 @@ std::vector<exclusive_pool::acquisition_ptr> exclusive_pool::take(const std::vec
         if (auto found = waiting_.extract(each)) taken.push_back(std::move(found.mapped()));
     }
     return taken;
+}
+
+std::optional<failure> exclusive_pool::last_connect_failure() const {
+    const std::lock_guard lock(mutex_);
+    if (state_.connections() > 0) return std::nullopt;
+    return state_.connects().last_failure();
 }
 
 failure exclusive_pool::last_failure() const {

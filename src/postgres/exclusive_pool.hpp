@@ -11,6 +11,7 @@
 
 #include <eventstore/error.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -47,6 +48,14 @@ public:
 
     void abandon() noexcept override;
 
+    /// A connection that was made beforehand, on its strand; it is nobody's.
+    void add(const std::shared_ptr<exclusive_connection>& made);
+
+    /// Somebody waits for a connection.
+    bool is_wanted() const noexcept { return is_wanted_.load(std::memory_order_relaxed); }
+    /// Why there is no connection; nothing if there is one.
+    std::optional<failure> last_connect_failure() const;
+
     struct counts {
         std::uint64_t connects = 0;
         std::size_t connections = 0;
@@ -77,6 +86,9 @@ private:
     void give_back(const connection_ptr& which);
     void clean(const connection_ptr& which); // on the connection's strand
     void released(const connection_ptr& which);
+    bool resume(const connection_ptr& which, const void* user);
+    void adopt(
+        const connection_ptr& which, const std::shared_ptr<connection>& link, std::size_t place); // with the mutex held
     void broken(const connection_ptr& which, const failure& why);
     std::optional<std::size_t> place_of(const connection_ptr& which) const;       // with the mutex held
     std::vector<acquisition_ptr> take(const std::vector<std::uint64_t>& tickets); // with the mutex held
@@ -93,6 +105,8 @@ private:
     const bool is_pooled_;
     const detail::environment environment_;
     const std::shared_ptr<connector> connector_;
+
+    std::atomic<bool> is_wanted_{false};
 
     mutable std::mutex mutex_;
     exclusive_pool_state state_;

@@ -61,7 +61,8 @@ std::optional<exclusive_pool_state::attempt> exclusive_pool_state::connect(time 
     const auto free = std::ranges::find(places_, state::empty, &slot::is);
     if (free == places_.end()) return std::nullopt;
     free->is = state::connecting;
-    return attempt{static_cast<std::size_t>(free - places_.begin()), waiting_[connecting].who};
+    free->whose = waiting_[connecting].who;
+    return attempt{static_cast<std::size_t>(free - places_.begin()), free->whose};
 }
 
 std::optional<exclusive_pool_state::time> exclusive_pool_state::retry_at(time now) const {
@@ -79,6 +80,21 @@ void exclusive_pool_state::connected(std::size_t place, time now) {
 void exclusive_pool_state::connect_failed(std::size_t place, const failure& why, time now, std::uint64_t random) {
     places_[place] = {};
     connects_.failed(why, now, random);
+}
+
+std::optional<std::size_t> exclusive_pool_state::add(time now) {
+    const auto free = std::ranges::find(places_, state::empty, &slot::is);
+    if (free == places_.end()) return std::nullopt;
+    const auto place = static_cast<std::size_t>(free - places_.begin());
+    connected(place, now);
+    return place;
+}
+
+bool exclusive_pool_state::take_again(std::size_t place, user who) noexcept {
+    slot& wanted = places_[place];
+    if (wanted.is != state::idle || wanted.whose != who) return false;
+    wanted.is = state::used;
+    return true;
 }
 
 void exclusive_pool_state::released(std::size_t place, time now) {

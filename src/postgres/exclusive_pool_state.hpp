@@ -59,6 +59,10 @@ public:
 
     void connected(std::size_t place, time now);
     void connect_failed(std::size_t place, const failure& why, time now, std::uint64_t random);
+    /// One that was made beforehand is idle. Nothing if there is no place for it.
+    std::optional<std::size_t> add(time now);
+    /// A user that has given one back takes it again, before all who wait. False if another one has it, or had it.
+    bool take_again(std::size_t place, user who) noexcept;
     /// Given back, and in order.
     void released(std::size_t place, time now);
     /// The connection there has ended.

@@ -1,7 +1,7 @@
 // The calls of a store that delete streams and bring them back.
 
+#include "append/validation.hpp"
 #include "base/text.hpp"
-#include "log/validation.hpp"
 #include "store/store_core.hpp"
 
 #include <eventstore/store.hpp>

@@ -15,6 +15,15 @@ namespace eventstore::detail {
 
 namespace {
 
+postgres::exclusive_pool_settings for_appends(std::size_t most) {
+    postgres::exclusive_pool_settings how;
+    how.what_for = postgres::session_kind::appending;
+    how.most = most;
+    how.doing = "appending";
+    how.longest_idle = std::chrono::minutes(1);
+    return how;
+}
+
 postgres::exclusive_pool_settings for_transactions(const store_options& options) {
     postgres::exclusive_pool_settings how;
     how.what_for = postgres::session_kind::transacting;
@@ -48,7 +57,8 @@ group_core::group_core(kind what, const store_options& options_, const asio::any
     : options(options_),
       environment(detail::environment::make(executor, options.on_log())),
       pool(std::make_shared<postgres::pool>(options, environment)),
-      appending(std::make_shared<postgres::lender>(what == kind::one ? 1 : options.pool_size())),
+      appending(std::make_shared<postgres::exclusive_pool>(
+          options, for_appends(what == kind::one ? 1 : options.pool_size()), environment)),
       transacting(std::make_shared<postgres::exclusive_pool>(options, for_transactions(options), environment)),
       migrating(std::make_shared<postgres::exclusive_pool>(options, for_migrations(), environment)),
       migrator(std::make_shared<postgres::pool_user>(migrating,
@@ -102,11 +112,12 @@ asio::awaitable<void> group_core::close_in_order(std::shared_ptr<group_core> sel
 
 asio::awaitable<void> group_core::stop_connections(std::shared_ptr<group_core> self, steady_time deadline) {
     const auto& timers = self->environment.timers;
-    self->appending->close(nullptr);
+    auto appending = service::stop(self->appending, timers, deadline);
     auto migrating = service::stop(self->migrating, timers, deadline);
     auto listening = service::stop(self->ear, timers, deadline);
     auto reading = service::stop(self->pool, timers, deadline);
     auto transacting = service::stop(self->transacting, timers, deadline);
+    co_await std::move(appending);
     co_await std::move(migrating);
     co_await std::move(listening);
     co_await std::move(reading);

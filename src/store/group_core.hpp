@@ -8,7 +8,6 @@
 #include "feed/poller.hpp"
 #include "log/statements.hpp"
 #include "postgres/exclusive_pool.hpp"
-#include "postgres/lender.hpp"
 #include "postgres/pool.hpp"
 #include "store/context_life.hpp"
 #include "subscription/heart.hpp"
@@ -66,7 +65,7 @@ public:
     const detail::environment environment;
     const std::shared_ptr<latch> ended = std::make_shared<latch>();
     std::shared_ptr<postgres::pool> pool;
-    std::shared_ptr<postgres::lender> appending; ///< connections for appending
+    std::shared_ptr<postgres::exclusive_pool> appending;
     std::shared_ptr<postgres::exclusive_pool> transacting;
     std::shared_ptr<postgres::exclusive_pool> migrating; ///< one connection, for making schemas; open only meanwhile
     std::shared_ptr<postgres::pool_user> migrator;       ///< who makes them

@@ -1,9 +1,9 @@
 #include "store/open.hpp"
 
+#include "append/validation.hpp"
 #include "async/run_apart.hpp"
 #include "log/inspection.hpp"
 #include "log/schema.hpp"
-#include "log/validation.hpp"
 #include "store/store_core.hpp"
 
 #include <eventstore/schemas.hpp>
@@ -119,11 +119,11 @@ asio::awaitable<result<std::vector<schema_info>>> find_once(
     co_return co_await log::find_schemas(*made, deadline);
 }
 
-/// On the appender's strand: its first connection is the one that looks around.
-asio::awaitable<result<void>> set_up(std::shared_ptr<store_core> core) {
+/// The first connection for appending is the one that looks around. On its strand.
+asio::awaitable<result<void>> set_up(std::shared_ptr<store_core> core,
+    std::shared_ptr<postgres::exclusive_connection> first, connection::strand strand) {
     const store_options& options = core->options;
     const steady_time deadline = core->environment.in(options.operation_timeout());
-    const auto strand = core->appender->strand();
     const auto what_for = options.creates() ? log::purpose::making : log::purpose::opening;
     auto connecting =
         detail::connect_and_look(detail::first_connector(options, core->environment), strand, options, what_for);
@@ -134,7 +134,8 @@ asio::awaitable<result<void>> set_up(std::shared_ptr<store_core> core) {
         const auto migrated = co_await std::move(migrating);
         if (!migrated) co_return migrated.error();
     }
-    core->group->appending->add(found->link);
+    first->link = found->link;
+    core->group->appending->add(first);
     co_return result<void>();
 }
 
@@ -143,8 +144,10 @@ asio::awaitable<store> open_throwing(store_options options) {
     const auto executor = detail::executor_for(options, co_await asio::this_coro::executor);
     const auto core = store_core::make(options, group_core::make(group_core::kind::one, options, executor));
     auto impl = std::make_shared<detail::store_impl>(core, nullptr);
-    auto work = set_up(core);
-    const auto outcome = co_await detail::run_apart(core->appender->strand(), std::move(work), "opening the store");
+    const auto first = std::make_shared<postgres::exclusive_connection>(executor);
+    const connection::strand strand = *first->strand();
+    auto work = set_up(core, first, strand);
+    const auto outcome = co_await detail::run_apart(strand, std::move(work), "opening the store");
     outcome.value();
     co_return store(std::move(impl));
 }

@@ -1,11 +1,11 @@
 #include "store/scan.hpp"
 
+#include "append/validation.hpp"
 #include "async/latch.hpp"
 #include "async/run_apart.hpp"
 #include "base/text.hpp"
 #include "log/continuity.hpp"
 #include "log/page.hpp"
-#include "log/validation.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 

@@ -1,6 +1,6 @@
 #include <eventstore/store.hpp>
 
-#include "log/validation.hpp"
+#include "append/validation.hpp"
 #include "store/scan.hpp"
 #include "store/store_core.hpp"
 
@@ -32,7 +32,7 @@ asio::awaitable<result<append_result>> append_value(
     parts.front().expected = expected.value();
     parts.front().events = std::move(events);
     const auto outcome =
-        co_await log::appender::append(impl->core->appender, std::move(parts), deadline_of(*impl, limit));
+        co_await log::group_commit::append(impl->core->group_commit, std::move(parts), deadline_of(*impl, limit));
     if (!outcome) co_return outcome.error();
     co_return outcome->front();
 }
@@ -61,7 +61,7 @@ asio::awaitable<result<results>> append_all_value(
     std::erase_if(parts, [](const log::append_part& part) { return part.events.empty(); });
     if (parts.empty()) co_return all;
     const auto outcome =
-        co_await log::appender::append(impl->core->appender, std::move(parts), deadline_of(*impl, limit));
+        co_await log::group_commit::append(impl->core->group_commit, std::move(parts), deadline_of(*impl, limit));
     if (!outcome) co_return outcome.error();
     for (std::size_t i = 0; i < places.size(); ++i) all[places[i]] = (*outcome)[i];
     co_return all;
@@ -81,7 +81,7 @@ asio::awaitable<append_result> link_throwing(
     std::vector<log::append_part> parts;
     parts.push_back(log::link_part(std::move(stream), expected.value(), std::move(event_ids)));
     const auto outcome =
-        co_await log::appender::append(impl->core->appender, std::move(parts), deadline_of(*impl, limit));
+        co_await log::group_commit::append(impl->core->group_commit, std::move(parts), deadline_of(*impl, limit));
     co_return outcome.value().front();
 }
 
@@ -224,7 +224,7 @@ asio::awaitable<void> store::close() const { return close_throwing(impl_); }
 store_stats store::stats() const {
     if (!impl_ || impl_->core->is_abandoned()) return {};
     const auto& core = *impl_->core;
-    const auto appends = core.appender->count();
+    const auto appends = core.group_commit->count();
     store_stats now = core.group->count_connections();
     now.appends = appends.appends;
     now.events_appended = appends.events;

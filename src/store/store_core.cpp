@@ -40,7 +40,7 @@ std::shared_ptr<store_core> store_core::make(const store_options& options, const
 void store_core::abandon() noexcept {
     for (const auto& each : take_listeners()) each->abandon();
     keeper->abandon();
-    appender->abandon();
+    group_commit->abandon();
     feed->abandon();
     ended->open();
 }
@@ -58,19 +58,24 @@ store_core::store_core(const store_options& options_, const std::shared_ptr<grou
 
 void store_core::connect_parts() {
     const auto weak = weak_from_this();
-    appender = std::make_shared<log::appender>(options, environment, statements, group->appending, pool, seen,
+    const auto looked_at_for = [&](log::purpose what_for) {
+        return [options_ = options, seen_ = seen, what_for] {
+            return log::look_around(options_, options_.schema(), seen_->latest(), what_for);
+        };
+    };
+    group_commit = std::make_shared<log::group_commit>(options, environment, statements, group->appending,
+        std::make_shared<postgres::pool_user>(group->appending, looked_at_for(log::purpose::appending)), pool, seen,
         [weak](appends which, const log::append_plan::verdict& verdict) {
             if (const auto self = weak.lock()) self->committed(which, verdict);
         });
 
     // A session for transactions of many schemas shows nothing of one.
-    const bool is_of_many = group->is_of_many();
-    transacting =
-        std::make_shared<postgres::pool_user>(group->transacting, [options_ = options, seen_ = seen, is_of_many] {
-            const auto schema = is_of_many ? std::nullopt : std::optional<std::string>(options_.schema());
-            const log::log_mark mark = is_of_many ? log::log_mark() : seen_->latest();
-            return log::look_around(options_, schema, mark, log::purpose::transacting);
-        });
+    postgres::pool_user::inspectors look = looked_at_for(log::purpose::transacting);
+    if (group->is_of_many())
+        look = [options_ = options] {
+            return log::look_around(options_, std::nullopt, log::log_mark(), log::purpose::transacting);
+        };
+    transacting = std::make_shared<postgres::pool_user>(group->transacting, std::move(look));
 
     const auto shared = std::make_shared<delivery::machinery>(delivery::machinery{
         environment, pool, statements, reader, feed, {}, options.operation_timeout(), group->beats, options.schema()});
@@ -147,7 +152,7 @@ asio::awaitable<void> store_core::close_in_order(std::shared_ptr<store_core> sel
     const steady_time deadline = self->environment.in(self->options.close_timeout());
     for (const auto& each : self->take_listeners()) each->end(std::nullopt);
     // All at once: what is queued is appended, transactions end, and subscriptions write their checkpoints.
-    auto appending = service::stop(self->appender, timers, deadline);
+    auto appending = service::stop(self->group_commit, timers, deadline);
     auto ending = service::stop(self->transacting, timers, deadline);
     auto subscribing = service::stop(self->keeper, timers, deadline);
     co_await std::move(appending);

@@ -1,13 +1,13 @@
 /// Everything that an open store is made of.
 #pragma once
 
+#include "append/group_commit.hpp"
 #include "async/environment.hpp"
 #include "async/latch.hpp"
 #include "async/operation.hpp"
 #include "base/live_objects.hpp"
 #include "feed/announcer.hpp"
 #include "feed/feed.hpp"
-#include "log/appender.hpp"
 #include "log/reader.hpp"
 #include "log/seen_log.hpp"
 #include "postgres/exclusive_pool.hpp"
@@ -64,7 +64,7 @@ public:
     std::shared_ptr<eventstore::feed::feed> feed;
     std::shared_ptr<const delivery::machinery> machinery;
     std::shared_ptr<delivery::keeper> keeper;
-    std::shared_ptr<log::appender> appender;
+    std::shared_ptr<log::group_commit> group_commit;
     std::shared_ptr<postgres::pool_user> transacting;
 
     using appends = std::span<const std::shared_ptr<log::append_request>>;

@@ -1,8 +1,8 @@
 #include <eventstore/store_group.hpp>
 
+#include "append/validation.hpp"
 #include "async/run_apart.hpp"
 #include "log/inspection.hpp"
-#include "log/validation.hpp"
 #include "store/open.hpp"
 #include "store/store_core.hpp"
 
@@ -30,15 +30,17 @@ steady_time deadline_from_now(const group_core& core) { return core.environment.
 
 // ---- the group
 
-/// The first connection for appending is the one that looks around.
-asio::awaitable<result<void>> set_up(group_ptr group, connection::strand strand) {
+/// The first connection for appending is the one that looks around. On its strand.
+asio::awaitable<result<void>> set_up(
+    group_ptr group, std::shared_ptr<postgres::exclusive_connection> first, connection::strand strand) {
     const store_options& options = group->core->options;
-    const auto first = detail::first_connector(options, group->core->environment);
     auto looking = log::look_around(options, std::nullopt, log::log_mark(), log::purpose::opening);
-    auto connecting = postgres::connector::connect(first, std::move(strand), std::move(looking));
+    auto connecting = postgres::connector::connect(
+        detail::first_connector(options, group->core->environment), std::move(strand), std::move(looking));
     const auto made = co_await std::move(connecting);
     if (!made) co_return made.error();
-    group->core->appending->add(*made);
+    first->link = *made;
+    group->core->appending->add(first);
     co_return result<void>();
 }
 
@@ -46,9 +48,10 @@ asio::awaitable<store_group> open_group_throwing(store_options options) {
     if (const auto why = log::check_options(options)) throw error(*why);
     const auto executor = detail::executor_for(options, co_await asio::this_coro::executor);
     auto impl = std::make_shared<group_impl>(group_core::make(group_core::kind::many, options, executor));
-    connection::strand strand(executor);
-    auto work = set_up(impl, strand);
-    const auto outcome = co_await detail::run_apart(std::move(strand), std::move(work), "opening a group of stores");
+    const auto first = std::make_shared<postgres::exclusive_connection>(executor);
+    const connection::strand strand = *first->strand();
+    auto work = set_up(impl, first, strand);
+    const auto outcome = co_await detail::run_apart(strand, std::move(work), "opening a group of stores");
     outcome.value();
     co_return store_group(std::move(impl));
 }

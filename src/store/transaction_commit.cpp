@@ -1,6 +1,6 @@
 // The end of a transaction: its appends, and COMMIT.
+#include "append/outcome_failure.hpp"
 #include "base/text.hpp"
-#include "log/outcome_failure.hpp"
 #include "postgres/sql_error.hpp"
 #include "store/transaction_step.hpp"
 

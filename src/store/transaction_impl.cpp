@@ -1,7 +1,7 @@
 #include "store/transaction_impl.hpp"
 
+#include "append/validation.hpp"
 #include "base/text.hpp"
-#include "log/validation.hpp"
 #include "store/sql_text.hpp"
 #include "store/transaction_step.hpp"
 
@@ -190,7 +190,7 @@ asio::awaitable<result<std::vector<append_result>>> transaction_impl::commit(sel
     }
     commit_step::append_list appends; // one, whose parts stand or fall together
     if (!parts.empty())
-        appends.push_back(std::make_shared<log::append_request>(std::weak_ptr<log::appender>(), std::move(parts)));
+        appends.push_back(std::make_shared<log::append_request>(std::weak_ptr<log::group_commit>(), std::move(parts)));
     const auto session = self->session();
     if (!session) co_return moved_from();
     const auto step = std::make_shared<commit_step>(self, session, std::move(appends));

@@ -1,8 +1,8 @@
 /// What a transaction has under way on its session: one operation of its caller's at a time.
 #pragma once
 
+#include "append/append_plan.hpp"
 #include "async/operation.hpp"
-#include "log/append_plan.hpp"
 #include "postgres/connection.hpp"
 #include "store/transaction_impl.hpp"
 

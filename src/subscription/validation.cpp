@@ -1,7 +1,7 @@
 #include "subscription/validation.hpp"
 
+#include "append/validation.hpp"
 #include "base/text.hpp"
-#include "log/validation.hpp"
 
 #include <chrono>
 #include <string_view>

@@ -188,7 +188,6 @@ BOOST_FIXTURE_TEST_CASE(options_out_of_their_bounds_are_refused, store_fixture) 
         {"close_timeout", options().close_timeout(-1ms)},
         {"max_event_bytes", options().max_event_bytes((std::size_t(64) << 20) + 1)},
         {"max_event_bytes", options().max_event_bytes(0)},
-        {"rejoin_wait", options().rejoin_wait(std::chrono::microseconds(-1))},
     };
     for (const auto& [which, how] : table) {
         const es::failure why = run(open_fails(es::errc::invalid_argument, how));

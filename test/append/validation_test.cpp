@@ -1,4 +1,4 @@
-#include "log/validation.hpp"
+#include "append/validation.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -233,7 +233,6 @@ BOOST_AUTO_TEST_CASE(a_snapshot_is_checked) {
 
 BOOST_AUTO_TEST_CASE(the_options_of_a_store_are_checked) {
     using std::chrono::hours;
-    using std::chrono::microseconds;
     const auto check = [](const store_options& how) { return check_options(how); };
     BOOST_TEST(!check(store_options("")).has_value());
     BOOST_TEST(!check(store_options("")
@@ -241,16 +240,12 @@ BOOST_AUTO_TEST_CASE(the_options_of_a_store_are_checked) {
                           .operation_timeout(milliseconds(1))
                           .close_timeout(milliseconds(0))
                           .max_queued_bytes(1)
-                          .max_event_bytes(1)
-                          .rejoin_wait(microseconds(0)))
+                          .max_event_bytes(1))
                     .has_value());
-    BOOST_TEST(!check(store_options("")
-                          .pool_size(1000)
-                          .operation_timeout(hours(24))
-                          .close_timeout(hours(24))
-                          .max_event_bytes(std::size_t{64} << 20)
-                          .rejoin_wait(std::chrono::seconds(1)))
-                    .has_value());
+    BOOST_TEST(
+        !check(store_options("").pool_size(1000).operation_timeout(hours(24)).close_timeout(hours(24)).max_event_bytes(
+                   std::size_t{64} << 20))
+             .has_value());
     expect_refused(check(store_options("").schema("")), "the schema name");
     expect_refused(check(store_options("a\0b"s)), "the url of the store holds a NUL");
     expect_refused(check(store_options("").pool_size(0)), "pool_size is 0");
@@ -263,8 +258,6 @@ BOOST_AUTO_TEST_CASE(the_options_of_a_store_are_checked) {
     expect_refused(check(store_options("").max_queued_bytes(0)), "max_queued_bytes is 0");
     expect_refused(check(store_options("").max_event_bytes(0)), "max_event_bytes must be");
     expect_refused(check(store_options("").max_event_bytes((std::size_t{64} << 20) + 1)), "max_event_bytes must be");
-    expect_refused(check(store_options("").rejoin_wait(microseconds(-1))), "rejoin_wait must be");
-    expect_refused(check(store_options("").rejoin_wait(microseconds(1'000'001))), "rejoin_wait must be");
 }
 
 BOOST_AUTO_TEST_CASE(a_name_in_a_message_is_printable_and_short) {

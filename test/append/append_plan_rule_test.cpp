@@ -1,7 +1,7 @@
 // The one rule that a flush lives by: what its groups demand is what its appends demand, one after the other.
-#include "log/append_plan.hpp"
+#include "append/append_plan.hpp"
 
-#include "log/appends.hpp"
+#include "append/appends.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -1,4 +1,4 @@
-/// Which appends go together, and when: decisions without I/O.
+/// Which appends go together: decisions without I/O.
 #pragma once
 
 #include <cstddef>
@@ -54,9 +54,24 @@ public:
         push_front(std::move(requests));
     }
 
+    /// The same, apart from all else, and as it is.
+    void push_front_alone(std::vector<pointer> requests) {
+        ++pieces_;
+        for (const pointer& each : requests) each->piece = pieces_;
+        push_front(std::move(requests));
+    }
+
+    /// The next one that is admitted asks to be sent apart from others.
+    bool goes_alone() const noexcept { return admitted_ > 0 && waiting_.front()->piece != 0; }
+
     /// The next flush: as many admitted requests as its limits allow, one at least. Those that were cancelled are left
     /// out and released.
     std::vector<pointer> cut() {
+        return cut([](const Request&) { return true; });
+    }
+    /// The same up to the first request that is not `wanted`.
+    template <class Condition>
+    std::vector<pointer> cut(Condition wanted) {
         std::vector<pointer> flush;
         std::size_t events = 0;
         std::size_t bytes = 0;
@@ -66,6 +81,7 @@ public:
                 const bool fits =
                     events + next->events <= limits_.flush_events && bytes + next->bytes <= limits_.flush_bytes;
                 if (!flush.empty() && (!fits || next->piece != flush.front()->piece)) break;
+                if (!wanted(*next)) break;
                 events += next->events;
                 bytes += next->bytes;
                 flush.push_back(std::move(next));
@@ -107,6 +123,7 @@ public:
         return std::exchange(waiting_, {});
     }
 
+    std::size_t budget() const noexcept { return limits_.queued_bytes; }
     bool empty() const noexcept { return waiting_.empty(); }
     std::size_t size() const noexcept { return waiting_.size(); }
     std::size_t admitted() const noexcept { return admitted_; }
@@ -127,51 +144,6 @@ private:
     std::size_t admitted_ = 0;
     std::size_t used_ = 0;
     std::uint64_t pieces_ = 0; // of flushes that failed; 0 = of none
-};
-
-/// When to cut the next flush.
-///
-/// One flush is under way at a time. When it returns, its writers must have had the chance to come back before the next
-/// one is cut, or two groups of half the size take turns for ever: the gate stays shut until as many appends have come
-/// as were released, or the wait is over, whatever comes first.
-class flush_gate {
-public:
-    /// An append was queued. True: cut now.
-    bool arrived() noexcept {
-        if (phase_ == phase::rejoining && ++rejoined_ >= released_) phase_ = phase::open;
-        return phase_ == phase::open;
-    }
-
-    /// A flush was sent.
-    void sent() noexcept { phase_ = phase::shut; }
-
-    /// The flush has returned and its callers were resumed. True: have `waited` called when they had time to come back;
-    /// the number tells this wait from earlier ones.
-    bool returned(std::size_t released) noexcept {
-        phase_ = released > 0 ? phase::rejoining : phase::open;
-        released_ = released;
-        rejoined_ = 0;
-        ++round_;
-        return released > 0;
-    }
-    std::uint64_t round() const noexcept { return round_; }
-
-    /// The wait of that round is over. True: cut now, if anything is queued.
-    bool waited(std::uint64_t round) noexcept {
-        if (round != round_ || phase_ != phase::rejoining) return false;
-        phase_ = phase::open;
-        return true;
-    }
-
-    bool is_open() const noexcept { return phase_ == phase::open; }
-    bool is_shut() const noexcept { return phase_ == phase::shut; }
-
-private:
-    enum class phase { open, shut, rejoining };
-    phase phase_ = phase::open;
-    std::size_t released_ = 0;
-    std::size_t rejoined_ = 0;
-    std::uint64_t round_ = 0;
 };
 
 } // namespace eventstore::log

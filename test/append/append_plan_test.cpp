@@ -1,6 +1,6 @@
-#include "log/append_plan.hpp"
+#include "append/append_plan.hpp"
 
-#include "log/appends.hpp"
+#include "append/appends.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -265,7 +265,7 @@ BOOST_AUTO_TEST_CASE(the_parts_of_a_request_are_a_unit_and_its_links_are_judged_
     parts[1].originals.push_back(eventstore::make_uuid());
     const uuid original = parts[1].originals.front();
     const append_list all{append_of("c", any, 1),
-        std::make_shared<eventstore::log::append_request>(std::weak_ptr<eventstore::log::appender>(), parts),
+        std::make_shared<eventstore::log::append_request>(std::weak_ptr<eventstore::log::group_commit>(), parts),
         append_of("a", any, 1)};
     const append_plan plan(all);
     BOOST_TEST(plan.needs_care());

@@ -1,7 +1,7 @@
 // Appends as a flush gets them, without a store.
 #pragma once
 
-#include "log/append_request.hpp"
+#include "append/append_request.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -19,7 +19,7 @@ inline append_ptr append_of(std::string stream, std::int64_t expected, std::vect
     parts.front().stream = std::move(stream);
     parts.front().expected = expected;
     parts.front().events = std::move(events);
-    return std::make_shared<log::append_request>(std::weak_ptr<log::appender>(), std::move(parts));
+    return std::make_shared<log::append_request>(std::weak_ptr<log::group_commit>(), std::move(parts));
 }
 
 inline append_ptr append_of(std::string stream, std::int64_t expected, std::size_t count) {

@@ -1,4 +1,4 @@
-#include "log/lock_report.hpp"
+#include "append/lock_holder.hpp"
 
 #include "base/text.hpp"
 
@@ -8,13 +8,9 @@
 
 namespace eventstore::log {
 
-using detail::message;
+namespace {
 
-postgres::parameters waiting_backend(int backend) {
-    postgres::parameters arguments;
-    arguments.add(static_cast<std::int32_t>(backend));
-    return arguments;
-}
+using detail::message;
 
 lock_holder read_lock_holder(const PGresult* answer) {
     lock_holder found;
@@ -37,15 +33,17 @@ lock_holder read_lock_holder(const PGresult* answer) {
     return found;
 }
 
-lock_report::lock_report(const postgres::statement& what, handler tell) : what_(what), tell_(std::move(tell)) {}
+} // namespace
 
-void lock_report::on_answer(postgres::result_handle answer) { found_ = read_lock_holder(answer.get()); }
-void lock_report::on_synced(const failure*) { end(); }
-void lock_report::on_skipped() { end(); }
-void lock_report::on_lost(const failure&, bool) { end(); }
-
-void lock_report::end() {
-    if (const auto tell = std::exchange(tell_, nullptr)) tell(found_);
+asio::awaitable<lock_holder> look_for_holder(std::shared_ptr<postgres::pool> reading,
+    std::shared_ptr<const statements> known, int backend, detail::steady_time deadline) {
+    postgres::parameters arguments;
+    arguments.add(static_cast<std::int32_t>(backend));
+    auto looking = postgres::pool::execute(reading, known->lock_holders, std::move(arguments), deadline);
+    const auto answer = co_await std::move(looking);
+    lock_holder holder;
+    if (answer) holder = read_lock_holder(answer->get());
+    co_return holder;
 }
 
 } // namespace eventstore::log

@@ -1,6 +1,6 @@
-#include "log/append_request.hpp"
+#include "append/append_request.hpp"
 
-#include "log/appender.hpp"
+#include "append/group_commit.hpp"
 
 namespace eventstore::log {
 
@@ -46,7 +46,7 @@ append_part link_part(std::string stream, std::int64_t expected, std::vector<uui
     return part;
 }
 
-append_request::append_request(std::weak_ptr<appender> owner, std::vector<append_part> parts_)
+append_request::append_request(std::weak_ptr<group_commit> owner, std::vector<append_part> parts_)
     : completion("appending"),
       parts(std::move(parts_)),
       bytes(bytes_of(parts)),

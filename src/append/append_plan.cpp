@@ -1,4 +1,4 @@
-#include "log/append_plan.hpp"
+#include "append/append_plan.hpp"
 
 #include <algorithm>
 #include <unordered_map>

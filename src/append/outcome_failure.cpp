@@ -1,4 +1,4 @@
-#include "log/outcome_failure.hpp"
+#include "append/outcome_failure.hpp"
 
 #include "base/text.hpp"
 
@@ -174,17 +174,6 @@ failure not_connected(failure::facts facts, const failure& last) {
     const bool is_refusal = last.code() == errc::server_unusable || last.code() == errc::log_truncated;
     const errc otherwise = facts.outcome_unknown ? errc::timeout : errc::connection_lost;
     return failure(is_refusal ? last.code() : otherwise, std::move(facts));
-}
-
-failure not_held(const log_mark& seen) {
-    failure::facts facts;
-    facts.sqlstate = "ES002";
-    facts.message = message("the log on this server does not hold what was seen of it, up to position ",
-        std::to_string(seen.position), seen.event ? message(" (event ", to_string(*seen.event), ")") : std::string(),
-        ": it is that of an older backup, or a fail-over lost its end, or this is an old primary; see that it is the "
-        "right "
-        "one, and open the store anew");
-    return failure(errc::log_truncated, std::move(facts));
 }
 
 failure overloaded(const std::string& stream, std::size_t used, std::size_t budget) {

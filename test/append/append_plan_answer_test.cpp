@@ -1,6 +1,6 @@
-#include "log/append_plan.hpp"
+#include "append/append_plan.hpp"
 
-#include "log/appends.hpp"
+#include "append/appends.hpp"
 
 #include <boost/test/unit_test.hpp>
 

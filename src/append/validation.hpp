@@ -1,7 +1,7 @@
 /// What the store refuses before it reaches the database.
 #pragma once
 
-#include "log/append_request.hpp"
+#include "append/append_request.hpp"
 
 #include <eventstore/error.hpp>
 #include <eventstore/event_data.hpp>

@@ -1,4 +1,4 @@
-#include "log/append_queue.hpp"
+#include "append/append_queue.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -1,9 +1,9 @@
 /// The failures of appends, in words.
 #pragma once
 
-#include "log/append_plan.hpp"
-#include "log/append_request.hpp"
-#include "log/lock_report.hpp"
+#include "append/append_plan.hpp"
+#include "append/append_request.hpp"
+#include "append/lock_holder.hpp"
 #include "log/log_mark.hpp"
 
 #include <eventstore/error.hpp>
@@ -24,8 +24,6 @@ failure lock_not_available(const append_request& append, const failure& why, con
 failure ended_early(errc why, failure::facts facts, const lock_holder& holder);
 /// Out of time because there was no connection, for this reason.
 failure not_connected(failure::facts facts, const failure& last);
-/// The server is not the one that was seen, or has lost what was seen of it.
-failure not_held(const log_mark& seen);
 failure overloaded(const std::string& stream, std::size_t used, std::size_t budget);
 
 } // namespace eventstore::log

@@ -1,4 +1,4 @@
-#include "log/validation.hpp"
+#include "append/validation.hpp"
 
 #include "base/text.hpp"
 #include "log/schema.hpp"
@@ -263,8 +263,6 @@ std::optional<failure> check_options(const store_options& options) {
     if (options.max_queued_bytes() == 0) return refuse("store_options::max_queued_bytes is 0");
     if (options.max_event_bytes() == 0 || options.max_event_bytes() > largest_event_option)
         return refuse("store_options::max_event_bytes must be 1 byte to 64 MB");
-    if (options.rejoin_wait().count() < 0 || options.rejoin_wait() > std::chrono::seconds(1))
-        return refuse("store_options::rejoin_wait must be 0 to 1 s");
     return std::nullopt;
 }
 

@@ -15,7 +15,7 @@
 
 namespace eventstore::log {
 
-class appender;
+class group_commit;
 
 /// What one stream gets.
 struct append_part {
@@ -31,10 +31,10 @@ std::vector<append_part> parts_of(std::vector<stream_append> streams);
 append_part link_part(std::string stream, std::int64_t expected, std::vector<uuid> event_ids);
 
 /// What a caller of append waits for: one part, or several that stand or fall together. Its fields belong to the
-/// appender, under its mutex.
+/// group_commit, under its mutex.
 class append_request final : public detail::completion<std::vector<append_result>> {
 public:
-    append_request(std::weak_ptr<appender> owner, std::vector<append_part> parts);
+    append_request(std::weak_ptr<group_commit> owner, std::vector<append_part> parts);
 
     const std::vector<append_part> parts; ///< one at least
     const std::size_t bytes;              ///< of names, types and payloads
@@ -43,20 +43,21 @@ public:
     /// The stream that messages speak of.
     const std::string& stream() const noexcept { return parts.front().stream; }
 
-    bool is_retry = false;     ///< an earlier attempt may have been carried out
-    bool is_under_way = false; ///< in a flush that was sent
-    std::uint64_t piece = 0;   ///< of a flush that failed as a whole; see append_queue
-    int attempts = 0;          ///< whose connections were lost
-    int attempts_alone = 0;    ///< of those
+    bool is_retry = false;      ///< an earlier attempt may have been carried out
+    bool is_under_way = false;  ///< in a flush that was sent
+    bool asks_for_care = false; ///< a flush with it was refused: each of its appends is judged by itself
+    std::uint64_t piece = 0;    ///< of a flush that failed as a whole; see append_queue
+    int attempts = 0;           ///< whose connections were lost
+    int attempts_alone = 0;     ///< of those
 
 private:
-    friend class appender;
+    friend class group_commit;
 
     void start() override;
     void cancel() noexcept override;
     void expire() noexcept override;
 
-    const std::weak_ptr<appender> owner_; // which holds this request in its queue
+    const std::weak_ptr<group_commit> owner_; // which holds this request in its queue
 };
 
 } // namespace eventstore::log

@@ -1,7 +1,7 @@
 /// A flush as the append functions take it, and their answers.
 #pragma once
 
-#include "log/append_request.hpp"
+#include "append/append_request.hpp"
 #include "log/log_mark.hpp"
 #include "postgres/parameters.hpp"
 

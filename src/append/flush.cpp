@@ -1,0 +1,86 @@
+#include "append/flush.hpp"
+
+#include "base/text.hpp"
+#include "postgres/sql_error.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace eventstore::log {
+
+flush::flush(std::shared_ptr<const statements> known, const log_mark& seen, append_list appends,
+    std::weak_ptr<postgres::connection> on, std::function<void()> ended)
+    : statements_(std::move(known)),
+      appends_(std::move(appends)),
+      plan_(appends_),
+      is_careful_(
+          plan_.needs_care() || std::ranges::any_of(appends_, [](const auto& each) { return each->asks_for_care; })),
+      is_lone_(!is_careful_ && plan_.is_lone()),
+      what_(is_lone_ ? &statements_->append_event : &statements_->append_events),
+      arguments_(is_lone_ ? plan_.lone_arguments(seen) : plan_.arguments(is_careful_, seen)),
+      on_(std::move(on)),
+      ended_(std::move(ended)) {}
+
+flush::~flush() = default;
+
+bool flush::goes_alone() const noexcept { return appends_.front()->piece != 0; }
+
+bool flush::shares_streams(const append_request& other) const {
+    if (streams_.empty()) {
+        for (const append_plan::group& each : plan_.groups()) streams_.insert(each.stream);
+    }
+    return std::ranges::any_of(other.parts, [&](const append_part& part) { return streams_.contains(part.stream); });
+}
+
+void flush::on_answer(postgres::result_handle answer) { answer_ = std::move(answer); }
+
+void flush::on_synced(const failure* why) {
+    flush_end how;
+    if (const auto link = on_.lock(); link && link->take_unreplicated()) {
+        // Committed here, but the synchronous standby does not have it: neither a success nor a failure.
+        failure::facts facts;
+        facts.message = "appending: the server stopped waiting for its synchronous standby";
+        how.why = failure(errc::connection_lost, std::move(facts));
+        how.is_lost = how.was_sent = true;
+    } else if (why) {
+        how.why = *why;
+    } else if (PQresultStatus(answer_.get()) != PGRES_TUPLES_OK) {
+        how.why = postgres::to_failure(answer_.get(), what_->doing);
+    } else {
+        const postgres::rows rows(answer_.get());
+        const auto values = rows.count() == 1 ? rows.int8_array(0, 0) : append_plan::answer();
+        how.verdict = is_lone_ ? plan_.lone_outcome(values) : plan_.outcomes(values);
+        if (!how.verdict)
+            how.why = failure(errc::schema_too_new,
+                detail::message("appending: the function ", what_->name,
+                    " of the schema gave an answer that this version of the library does not understand"));
+    }
+    come_back(std::move(how));
+}
+
+void flush::on_skipped() {
+    on_lost(failure(errc::connection_lost, "the connection has forgotten its prepared statements"), false);
+}
+
+void flush::on_lost(const failure& why, bool was_sent) {
+    flush_end how;
+    how.why = why;
+    how.is_lost = true;
+    how.was_sent = was_sent;
+    come_back(std::move(how));
+}
+
+void flush::come_back(flush_end how) {
+    if (end_) return;
+    unwatch();
+    end_ = std::move(how);
+    answer_.reset();
+    if (const auto tell = std::exchange(ended_, nullptr)) tell();
+}
+
+void flush::expire() noexcept {
+    if (const auto link = on_.lock())
+        link->drop_soon(failure(errc::connection_lost, "dropped a connection that did not answer an append in time"));
+}
+
+} // namespace eventstore::log

@@ -1,0 +1,69 @@
+/// One transaction of appends, as its connection sees it.
+#pragma once
+
+#include "append/append_plan.hpp"
+#include "append/flush_decision.hpp"
+#include "async/timer_queue.hpp"
+#include "base/live_objects.hpp"
+#include "log/log_mark.hpp"
+#include "log/statements.hpp"
+#include "postgres/connection.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+namespace eventstore::log {
+
+/// It has ended once its transaction has, not when the function has returned: the commit comes after that, and may fail.
+class flush final : public postgres::request, public detail::timed, private detail::live_object {
+public:
+    using append_list = std::vector<std::shared_ptr<append_request>>;
+
+    /// \param on which it is sent
+    /// \param ended called on the connection's strand
+    flush(std::shared_ptr<const statements> known, const log_mark& seen, append_list appends,
+        std::weak_ptr<postgres::connection> on, std::function<void()> ended);
+    ~flush() override;
+
+    const postgres::statement& what() const noexcept override { return *what_; }
+    const postgres::parameters& arguments() const noexcept override { return arguments_; }
+    void on_answer(postgres::result_handle answer) override;
+    void on_synced(const failure* why) override;
+    void on_skipped() override;
+    void on_lost(const failure& why, bool was_sent) override;
+
+    const append_list& appends() const noexcept { return appends_; }
+    bool is_careful() const noexcept { return is_careful_; }
+    /// Its appends ask to be sent apart from all others.
+    bool goes_alone() const noexcept;
+    /// Whether the append has a stream in common with it.
+    bool shares_streams(const append_request& other) const;
+    /// Nothing while it is under way.
+    const std::optional<flush_end>& end() const noexcept { return end_; }
+
+    std::optional<flush_decision> decision; ///< once it was taken
+
+private:
+    void come_back(flush_end how);
+    void expire() noexcept override;
+    void close() noexcept override {}
+
+    const std::shared_ptr<const statements> statements_;
+    const append_list appends_;
+    const append_plan plan_; // refers to appends_
+    const bool is_careful_;
+    const bool is_lone_;
+    const postgres::statement* const what_;
+    const postgres::parameters arguments_;
+    const std::weak_ptr<postgres::connection> on_;
+    std::function<void()> ended_;
+    mutable std::unordered_set<std::string_view> streams_; // once somebody has asked
+    postgres::result_handle answer_;
+    std::optional<flush_end> end_;
+};
+
+} // namespace eventstore::log

@@ -1,0 +1,487 @@
+#include "append/group_commit.hpp"
+
+#include "append/outcome_failure.hpp"
+#include "base/text.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace eventstore::log {
+
+namespace {
+
+// Of an append whose connection is lost again and again. Only by itself it can tell that it is to blame.
+constexpr int most_attempts = 8;
+constexpr int least_attempts_alone = 3;
+constexpr int hops_to_rejoin = 2; // a writer that posts once between two appends still makes it into the next group
+
+append_queue<append_request>::limits limits_of(const store_options& options) {
+    append_queue<append_request>::limits limits;
+    limits.queued_bytes = options.max_queued_bytes();
+    return limits;
+}
+
+failure closed_failure() { return failure(errc::store_closed, "the store is closed: nothing was appended"); }
+
+failure closed_while_waiting(const append_request& which) {
+    failure::facts facts = *closed_failure().operator->();
+    facts.outcome_unknown = which.is_retry || which.is_under_way;
+    return failure(errc::store_closed, std::move(facts));
+}
+
+result<std::vector<append_result>> result_of(
+    const append_request& append, std::span<const append_plan::outcome> outcomes) {
+    std::vector<append_result> results;
+    results.reserve(outcomes.size());
+    for (std::size_t i = 0; i < outcomes.size(); ++i) {
+        if (outcomes[i].what == append_plan::outcome::kind::unit_failed) continue;
+        if (!outcomes[i].is_success()) return to_failure(append, append.parts[i], outcomes[i]);
+        results.push_back(outcomes[i].result);
+    }
+    return results;
+}
+
+} // namespace
+
+group_commit::group_commit(const store_options& options, detail::environment where,
+    std::shared_ptr<const statements> known, std::shared_ptr<postgres::exclusive_pool> connections,
+    std::shared_ptr<postgres::pool_user> writer, std::shared_ptr<postgres::pool> reading,
+    std::shared_ptr<const seen_log> seen, committed_handler on_committed)
+    : environment_(std::move(where)),
+      patience_(options.operation_timeout() + options.close_timeout()),
+      fails_when_full_(options.fails_when_full()),
+      is_pooled_(options.is_pooled()),
+      statements_(std::move(known)),
+      connections_(std::move(connections)),
+      writer_(std::move(writer)),
+      reading_(std::move(reading)),
+      seen_(std::move(seen)),
+      on_committed_(std::move(on_committed)),
+      changed_(std::make_shared<detail::signal>()),
+      queue_(limits_of(options)) {}
+
+group_commit::~group_commit() = default;
+
+asio::awaitable<result<std::vector<append_result>>> group_commit::append(
+    const std::shared_ptr<group_commit>& self, std::vector<append_part> parts, detail::steady_time deadline) {
+    auto waiting = std::make_shared<append_request>(self, std::move(parts));
+    return append_request::wait(std::move(waiting), self->environment_.timers.get(), deadline);
+}
+
+void group_commit::submit(request_ptr next) {
+    failure refused;
+    {
+        const std::lock_guard lock(mutex_);
+        if (is_stopping_) {
+            refused = closed_failure();
+        } else if (fails_when_full_ && !queue_.has_room(next->bytes)) {
+            refused = overloaded(next->stream(), queue_.used_bytes(), queue_.budget());
+        } else {
+            queue_.push(std::move(next));
+            pace_.arrived(environment_.now());
+            if (!is_running_ || pace_.may_send(true)) wake();
+            return;
+        }
+    }
+    next->fail(refused);
+}
+
+void group_commit::give_up(append_request& which, errc why, const lock_holder& holder) noexcept {
+    failure::facts facts;
+    facts.stream = which.stream();
+    facts.retry_helps = true;
+    std::optional<failure> unreachable;
+    const auto last_failure = connections_->last_connect_failure();
+    {
+        const std::lock_guard lock(mutex_);
+        // Decided together with the facts: or an answer that comes just now would make them untrue.
+        if (!which.claim()) return;
+        // Once it was sent, by this attempt or an earlier one, only an answer could tell.
+        facts.outcome_unknown = which.is_under_way || which.is_retry;
+        if (!which.is_under_way && why == errc::timeout) unreachable = last_failure;
+        (void)queue_.remove(&which);
+    }
+    if (unreachable)
+        which.settle(not_connected(std::move(facts), *unreachable));
+    else
+        which.settle(ended_early(why, std::move(facts), holder));
+}
+
+// ---- the loop
+
+// A loop that waited for appends would keep its io_context running: it ends when there are none, and begins anew. The
+// connection that it had is taken again, unless another one has it.
+void group_commit::wake() {
+    if (is_abandoned_) return;
+    if (std::exchange(is_running_, true)) return changed_->raise();
+    if (held_.resume()) return begin_turn();
+    asio::post(environment_.executor, [self = shared_from_this()] {
+        asio::co_spawn(self->environment_.executor, acquire(self), [self](const std::exception_ptr& thrown) {
+            if (thrown) self->loop_ended(thrown);
+        });
+    });
+}
+
+void group_commit::begin_turn() {
+    held_.get()->post([self = shared_from_this(), strand = held_.get()->strand()] {
+        asio::co_spawn(*strand, turn(self), [self](const std::exception_ptr& thrown) { self->loop_ended(thrown); });
+    });
+}
+
+void group_commit::loop_ended(const std::exception_ptr& thrown) {
+    if (thrown) recover(thrown);
+    const std::lock_guard lock(mutex_);
+    is_running_ = false;
+    if (!queue_.empty() && !is_dropped_)
+        wake();
+    else if (is_stopping_)
+        stopped();
+}
+
+asio::awaitable<void> group_commit::acquire(std::shared_ptr<group_commit> self) {
+    auto acquiring = postgres::pool_user::acquire(self->writer_, detail::steady_time::max());
+    auto acquired = co_await std::move(acquiring);
+    if (!acquired) {
+        self->fail_all(acquired.error()); // they need not wait for what does not pass by itself
+        co_return self->loop_ended(nullptr);
+    }
+    const std::lock_guard lock(self->mutex_);
+    self->held_ = std::move(*acquired);
+    self->begin_turn();
+}
+
+// Out of memory, perhaps: what was under way ends here.
+void group_commit::recover(const std::exception_ptr& thrown) {
+    std::string text = "an exception that is no std::exception";
+    try {
+        std::rethrow_exception(thrown);
+    } catch (const std::exception& problem) {
+        text = problem.what();
+    } catch (...) { // described above
+    }
+    const failure why(errc::connection_lost, detail::message("appending: ", text));
+    held_.drop(why);
+    const auto left = std::exchange(under_way_, {});
+    {
+        const std::lock_guard lock(mutex_);
+        connection_.reset();
+        pace_ = commit_pace();
+        for (const flush_ptr& each : left) {
+            for (const request_ptr& one : each->appends()) {
+                queue_.release(one->bytes);
+                one->is_retry = true; // it may be stored
+            }
+        }
+    }
+    for (const flush_ptr& each : left) {
+        for (const request_ptr& one : each->appends()) one->fail(about(*one, why));
+    }
+}
+
+// As long as there is something to append, and nobody else wants the connection.
+asio::awaitable<void> group_commit::turn(std::shared_ptr<group_commit> self) {
+    const auto link = self->held_.get()->link;
+    bool is_idle = false;
+    if (link) {
+        const std::lock_guard lock(self->mutex_);
+        self->connection_ = self->held_.get();
+        self->backend_ = self->is_pooled_ ? 0 : link->backend(); // a pooler invents one
+    }
+    self->link_ = link;
+    while (link) {
+        auto taking = self->take_answers();
+        co_await std::move(taking);
+        while (self->send_next(link)) {
+        }
+        if (self->under_way_.empty()) {
+            const std::lock_guard lock(self->mutex_);
+            is_idle = link->is_open() && !self->is_dropped_ && self->queue_.empty() && !self->pace_.is_awaiting();
+            if (is_idle || !link->is_open() || self->is_dropped_ || self->connections_->is_wanted()) break;
+        }
+        auto waiting = detail::signal::wait(self->changed_);
+        co_await std::move(waiting);
+    }
+    {
+        const std::lock_guard lock(self->mutex_);
+        self->connection_.reset();
+    }
+    if (is_idle)
+        self->held_.rest();
+    else
+        self->held_.give_back();
+}
+
+group_commit::request_list group_commit::next_group(bool is_wanted) {
+    const std::lock_guard lock(mutex_);
+    const flush* const before = under_way_.empty() ? nullptr : under_way_.front().get();
+    const bool may_follow = !is_pooled_ && !is_wanted && !queue_.goes_alone() && (!before || !before->goes_alone());
+    if (queue_.empty() || !pace_.may_send(may_follow)) return {};
+    request_list group =
+        before ? queue_.cut([&](const append_request& each) { return !before->shares_streams(each); }) : queue_.cut();
+    if (group.empty()) return group;
+    for (const request_ptr& each : group) each->is_under_way = true;
+    pace_.sent(group.size(), environment_.now());
+    ++counts_.flushes;
+    return group;
+}
+
+bool group_commit::send_next(const std::shared_ptr<postgres::connection>& link) {
+    if (!link->is_open()) return false;
+    request_list group = next_group(connections_->is_wanted());
+    if (group.empty()) return false;
+    const auto next = std::make_shared<flush>(
+        statements_, seen_->latest(), std::move(group), link, [signal = changed_] { signal->raise(); });
+    // However patient its callers are, no group may hold the log's lock for ever.
+    next->watch(*environment_.timers, environment_.in(patience_));
+    under_way_.push_back(next);
+    const std::shared_ptr<postgres::request> one[] = {next};
+    link->send(one);
+    return true;
+}
+
+// Once for each, whatever its step has changed.
+const flush_decision& group_commit::decision_of(flush& which) {
+    if (which.decision) return *which.decision;
+    const flush_end& end = *which.end();
+    const auto link = link_.lock();
+    flush_facts facts;
+    facts.appends = which.appends().size();
+    facts.is_careful = which.is_careful();
+    const bool is_of_another_log = end.why.code() == errc::log_truncated;
+    facts.has_other_servers = is_of_another_log && !is_estranged_ && link && link->has_other_hosts();
+    which.decision = decide(facts, end);
+    if (which.decision->drops_connection && link) {
+        is_estranged_ = is_estranged_ || is_of_another_log;
+        link->drop(end.why);
+    }
+    return *which.decision;
+}
+
+// In the order in which they were sent. What has to go again takes what was sent behind it along: all of it is waited for.
+asio::awaitable<void> group_commit::take_answers() {
+    const auto self = shared_from_this();
+    while (!under_way_.empty() && under_way_.front()->end()) {
+        const flush_ptr first = under_way_.front();
+        const flush_end& end = *first->end();
+        const flush_decision what = decision_of(*first);
+        if (what.goes_again()) {
+            if (!under_way_.back()->end()) co_return;
+            go_again();
+            continue;
+        }
+        under_way_.pop_front();
+        {
+            const std::lock_guard lock(mutex_);
+            pace_.answered(first->appends().size(), environment_.now());
+        }
+        if (what.step == flush_step::deliver) {
+            deliver(first);
+        } else if (what.step == flush_step::explain_lock) {
+            auto explaining = explain_lock(first);
+            co_await std::move(explaining);
+        } else {
+            fail(first, end.why.code() == errc::log_truncated ? not_held(seen_->latest()) : end.why);
+        }
+    }
+}
+
+// Their order in the queue is that in which they were sent.
+void group_commit::go_again() {
+    std::vector<std::pair<flush_ptr, flush_step>> again;
+    for (const flush_ptr& each : std::exchange(under_way_, {})) {
+        const flush_decision what = decision_of(*each);
+        {
+            const std::lock_guard lock(mutex_);
+            pace_.answered(each->appends().size(), environment_.now());
+        }
+        if (what.goes_again())
+            again.emplace_back(each, what.step);
+        else if (what.step == flush_step::deliver)
+            deliver(each);
+        else
+            fail(each, each->end()->why);
+    }
+    for (auto each = again.rbegin(); each != again.rend(); ++each) send_again(each->first, each->second);
+}
+
+void group_commit::send_again(const flush_ptr& which, flush_step how) {
+    const flush_end& end = *which->end();
+    const bool was_lost = end.is_lost && end.was_sent;
+    const bool is_alone = which->appends().size() == 1;
+    request_list hopeless;
+    bool is_dropped = false;
+    {
+        const std::lock_guard lock(mutex_);
+        ++counts_.retried_flushes;
+        is_dropped = is_dropped_;
+        request_list again;
+        for (const request_ptr& each : which->appends()) {
+            each->is_under_way = false;
+            each->asks_for_care = each->asks_for_care || how == flush_step::send_carefully;
+            if (was_lost) {
+                each->is_retry = true;
+                ++each->attempts;
+                each->attempts_alone += is_alone ? 1 : 0;
+            }
+            const bool is_hopeless =
+                was_lost && each->attempts >= most_attempts && each->attempts_alone >= least_attempts_alone;
+            if (each->is_claimed() || is_dropped || is_hopeless) {
+                queue_.release(each->bytes);
+                hopeless.push_back(each);
+            } else {
+                again.push_back(each);
+            }
+        }
+        if (how == flush_step::send_halves)
+            queue_.push_front_halved(std::move(again));
+        else if (how == flush_step::send_carefully)
+            queue_.push_front_alone(std::move(again));
+        else
+            queue_.push_front(std::move(again));
+    }
+    for (const request_ptr& each : hopeless) each->fail(lost_again_and_again(*each, end.why, is_dropped));
+}
+
+void group_commit::deliver(const flush_ptr& which) {
+    const request_list& appends = which->appends();
+    const append_plan::verdict& verdict = *which->end()->verdict;
+    is_estranged_ = false;
+    {
+        const std::lock_guard lock(mutex_);
+        auto outcome = verdict.outcomes.begin();
+        for (const request_ptr& each : appends) {
+            queue_.release(each->bytes);
+            if (outcome->what == append_plan::outcome::kind::appended) {
+                ++counts_.appends;
+                counts_.events += each->events;
+            }
+            outcome += static_cast<std::ptrdiff_t>(each->parts.size());
+        }
+    }
+    auto outcome = verdict.outcomes.begin();
+    for (const request_ptr& each : appends) {
+        const auto end = outcome + static_cast<std::ptrdiff_t>(each->parts.size());
+        each->decide(result_of(*each, std::span(outcome, end)));
+        outcome = end;
+    }
+    on_committed_(appends, verdict);
+    resumed(appends);
+}
+
+void group_commit::fail(const flush_ptr& which, const failure& why) {
+    {
+        const std::lock_guard lock(mutex_);
+        for (const request_ptr& each : which->appends()) queue_.release(each->bytes);
+    }
+    for (const request_ptr& each : which->appends()) each->fail(about(*each, why));
+    resumed(which->appends());
+}
+
+void group_commit::fail_all(const failure& why) {
+    std::deque<request_ptr> all;
+    {
+        const std::lock_guard lock(mutex_);
+        all = queue_.take_all();
+    }
+    for (const request_ptr& each : all)
+        each->fail(why.code() == errc::store_closed ? closed_while_waiting(*each) : about(*each, why));
+}
+
+// ---- the time that writers need to come back
+
+void group_commit::resumed(const request_list& callers) {
+    std::uint64_t round = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        if (!pace_.resumed(callers.size(), environment_.now())) return;
+        round = pace_.round();
+    }
+    wait_for_writers(callers, round);
+}
+
+// The callers were posted to their executors. On the store's own context, what is posted now runs after them; for
+// others there is only the clock.
+void group_commit::wait_for_writers(const request_list& callers, std::uint64_t round) {
+    const void* own = &asio::query(environment_.executor, asio::execution::context);
+    const bool are_own =
+        std::ranges::all_of(callers, [&](const request_ptr& each) { return each->waiting_in() == own; });
+    if (are_own) return hop(hops_to_rejoin, round);
+    const std::lock_guard lock(mutex_);
+    rejoin_ =
+        detail::call_at(*environment_.timers, environment_.now() + pace_.patience(), [weak = weak_from_this(), round] {
+            if (const auto self = weak.lock()) self->waited(round);
+        });
+}
+
+void group_commit::hop(int left, std::uint64_t round) {
+    asio::post(environment_.executor, [self = shared_from_this(), left, round] {
+        if (left > 1)
+            self->hop(left - 1, round);
+        else
+            self->waited(round);
+    });
+}
+
+void group_commit::waited(std::uint64_t round) {
+    const std::lock_guard lock(mutex_);
+    pace_.waited(round, environment_.now());
+    if (is_running_) changed_->raise();
+}
+
+// ---- the end
+
+void group_commit::begin_stop() {
+    const std::lock_guard lock(mutex_);
+    is_stopping_ = true;
+    if (is_running_)
+        changed_->raise();
+    else
+        stopped();
+}
+
+void group_commit::drop() {
+    std::deque<request_ptr> left;
+    std::shared_ptr<postgres::exclusive_connection> connection;
+    {
+        const std::lock_guard lock(mutex_);
+        is_dropped_ = true;
+        left = queue_.take_all();
+        connection = connection_;
+    }
+    if (connection) connection->drop(closed_failure());
+    (void)detail::service::stop(writer_, environment_.timers, environment_.now()); // it does not wait for one any more
+    for (const request_ptr& each : left) each->fail(closed_while_waiting(*each));
+    changed_->raise();
+}
+
+void group_commit::abandon() noexcept {
+    std::deque<request_ptr> left;
+    request_list late;
+    {
+        const std::lock_guard lock(mutex_);
+        is_stopping_ = is_dropped_ = is_abandoned_ = true;
+        left = queue_.take_all();
+        late.swap(overdue_);
+        connection_.reset();
+        rejoin_.reset();
+    }
+    for (const flush_ptr& each : std::exchange(under_way_, {})) {
+        each->unwatch();
+        for (const request_ptr& one : each->appends()) left.push_back(one);
+    }
+    for (const request_ptr& each : left) each->fail(closed_while_waiting(*each));
+    for (const request_ptr& each : late) give_up(*each, errc::timeout);
+}
+
+group_commit::counts group_commit::count() const {
+    const std::lock_guard lock(mutex_);
+    counts now = counts_;
+    now.queued = queue_.size();
+    now.bytes = queue_.used_bytes();
+    return now;
+}
+
+} // namespace eventstore::log

@@ -1,0 +1,29 @@
+/// Who holds what appends wait for.
+#pragma once
+
+#include "log/statements.hpp"
+#include "postgres/pool.hpp"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <memory>
+#include <string>
+
+namespace eventstore::log {
+
+namespace asio = boost::asio;
+
+/// What an append waits for, and the session that has it, in words; empty if nobody does any more.
+struct lock_holder {
+    std::string what; ///< "the lock of the log"
+    std::string who;  ///< "held by the session with process id 7 of psql"
+
+    bool is_known() const noexcept { return !what.empty(); }
+};
+
+/// Looks from another session.
+/// \param backend that waits; 0 if it does not wait any more, or its number is not the server's
+asio::awaitable<lock_holder> look_for_holder(std::shared_ptr<postgres::pool> reading,
+    std::shared_ptr<const statements> known, int backend, detail::steady_time deadline);
+
+} // namespace eventstore::log
