@@ -364,6 +364,15 @@ void connection::drop_soon(failure why) {
     asio::post(strand_, [self = shared_from_this(), why = std::move(why)] { self->drop(why); });
 }
 
+transaction_state connection::transaction() const noexcept {
+    switch (PQtransactionStatus(handle_)) {
+    case PQTRANS_IDLE: return transaction_state::idle;
+    case PQTRANS_INTRANS: return transaction_state::in_transaction;
+    case PQTRANS_INERROR: return transaction_state::failed;
+    default: return transaction_state::unknown;
+    }
+}
+
 bool connection::is_alive() {
     // What a server says when it goes, and that it has gone, takes libpq two looks; the second may come too early.
     for (int look = 0; look < 2 && handle_ && in_flight_.empty(); ++look) {

@@ -49,6 +49,9 @@ public:
     virtual void on_lost(const failure& why, bool was_sent) = 0;
 };
 
+/// What the last answer has left a session in.
+enum class transaction_state { idle, in_transaction, failed, unknown };
+
 /// A connection. Its work is done on its strand; all calls but the constructor and the destructor come on it.
 ///
 /// While nothing is in flight it waits for nothing, so that it does not keep an io_context from ending. That a server has
@@ -130,10 +133,8 @@ public:
 
     /// Calls `visit` with each request that is in flight, or waits to be.
     void each_in_flight(const std::function<void(const std::shared_ptr<request>&)>& visit) const;
-    /// In which state the last answer has left the session; only known while nothing is in flight.
-    PGTransactionStatusType transaction_status() const noexcept {
-        return handle_ ? PQtransactionStatus(handle_) : PQTRANS_UNKNOWN;
-    }
+    /// Only known while nothing is in flight.
+    transaction_state transaction() const noexcept;
     /// While nothing is in flight: looks whether the server has ended the session meanwhile, and if so ends it here, too.
     bool is_alive();
     int backend() const noexcept { return handle_ ? PQbackendPID(handle_) : 0; }

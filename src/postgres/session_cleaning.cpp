@@ -26,7 +26,7 @@ constexpr const char* cleaning[] = {
 
 void send_cleaning(exclusive_connection& which, bool is_pooled) {
     const auto link = which.link;
-    const bool is_open = link->transaction_status() != PQTRANS_IDLE;
+    const bool is_open = link->transaction() != transaction_state::idle;
     const auto ended = [weak = std::weak_ptr(link)](const command_end& how) {
         if (!how.why || how.was_lost) return;
         if (const auto alive = weak.lock()) alive->drop(*how.why);

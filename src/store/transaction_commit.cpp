@@ -127,7 +127,7 @@ failure commit_step::what_does_not_fit(const PGresult* error) const {
 void commit_step::committed(postgres::result_handle answer) {
     const auto link = session_->link;
     const bool is_unreplicated = link && link->take_unreplicated();
-    const bool is_idle = link && link->transaction_status() == PQTRANS_IDLE;
+    const bool is_idle = link && link->transaction() == postgres::transaction_state::idle;
     const bool is_committed = answer && PQresultStatus(answer.get()) == PGRES_COMMAND_OK &&
         std::string_view(PQcmdStatus(answer.get())) == "COMMIT";
 

@@ -149,10 +149,11 @@ failure sql_step::refusal(const failure& by_server) const {
 }
 
 void sql_step::on_synced(const failure* why) {
-    const auto status = session_->link ? session_->link->transaction_status() : PQTRANS_UNKNOWN;
+    using state = postgres::transaction_state;
+    const state now = session_->link ? session_->link->transaction() : state::unknown;
     const bool is_error = why || !answer_ || PQresultStatus(answer_.get()) == PGRES_FATAL_ERROR;
     const bool is_another = answer_ && has_ended_transaction(PQcmdStatus(answer_.get()), what_.text);
-    if (is_another || (status != PQTRANS_INTRANS && status != PQTRANS_INERROR)) {
+    if (is_another || (now != state::in_transaction && now != state::failed)) {
         const failure ended(errc::transaction_ended,
             message(doing_,
                 ": this SQL has ended the transaction by itself, which commit() and rollback() are for; "
@@ -163,7 +164,7 @@ void sql_step::on_synced(const failure* why) {
     if (is_error) {
         const failure by_server = why ? *why : postgres::to_failure_of_caller(answer_.get(), doing_);
         const failure refused = refusal(by_server);
-        if (status == PQTRANS_INERROR) owner_->failed(by_server);
+        if (now == state::failed) owner_->failed(by_server);
         return fail(refused);
     }
     owner_->recovered();
