@@ -16,16 +16,25 @@
 
 namespace eventstore::postgres {
 
-/// The types that the library's statements take, with PostgreSQL's fixed type numbers.
+/// PostgreSQL's fixed numbers of the types that the library's statements take, or that are read as more than text.
 enum class type_oid : std::uint32_t {
     unknown = 0, // the server finds out
     boolean = 16,
     bytea = 17,
     int8 = 20,
+    int2 = 21,
     int4 = 23,
     text = 25,
+    oid = 26,
+    json = 114,
+    float4 = 700,
     float8 = 701,
+    varchar = 1043,
+    date = 1082,
+    timestamp = 1114,
     timestamptz = 1184,
+    interval = 1186,
+    numeric = 1700,
     uuid = 2950,
     jsonb = 3802,
     boolean_array = 1000,

@@ -18,51 +18,30 @@ namespace {
 using detail::message;
 using detail::query_data;
 using detail::quoted_for_message;
+using postgres::type_oid;
 
-/// PostgreSQL's fixed numbers of the types that are read as more than text.
-enum class sql_type : Oid {
-    boolean = 16,
-    bytea = 17,
-    bigint = 20,
-    smallint = 21,
-    integer = 23,
-    text = 25,
-    oid = 26,
-    json = 114,
-    real = 700,
-    double_precision = 701,
-    varchar = 1043,
-    date = 1082,
-    plain_timestamp = 1114,
-    timestamptz = 1184,
-    interval = 1186,
-    numeric = 1700,
-    uuid = 2950,
-    jsonb = 3802,
-};
-
-std::string name_of(sql_type type) {
+std::string name_of(type_oid type) {
     switch (type) {
-    case sql_type::boolean: return "boolean";
-    case sql_type::bytea: return "bytea";
-    case sql_type::bigint: return "bigint";
-    case sql_type::smallint: return "smallint";
-    case sql_type::integer: return "integer";
-    case sql_type::text: return "text";
-    case sql_type::oid: return "oid";
-    case sql_type::json: return "json";
-    case sql_type::real: return "real";
-    case sql_type::double_precision: return "double precision";
-    case sql_type::varchar: return "character varying";
-    case sql_type::date: return "date";
-    case sql_type::plain_timestamp: return "timestamp without time zone";
-    case sql_type::timestamptz: return "timestamp with time zone";
-    case sql_type::interval: return "interval";
-    case sql_type::numeric: return "numeric";
-    case sql_type::uuid: return "uuid";
-    case sql_type::jsonb: return "jsonb";
+    case type_oid::boolean: return "boolean";
+    case type_oid::bytea: return "bytea";
+    case type_oid::int8: return "bigint";
+    case type_oid::int2: return "smallint";
+    case type_oid::int4: return "integer";
+    case type_oid::text: return "text";
+    case type_oid::oid: return "oid";
+    case type_oid::json: return "json";
+    case type_oid::float4: return "real";
+    case type_oid::float8: return "double precision";
+    case type_oid::varchar: return "character varying";
+    case type_oid::date: return "date";
+    case type_oid::timestamp: return "timestamp without time zone";
+    case type_oid::timestamptz: return "timestamp with time zone";
+    case type_oid::interval: return "interval";
+    case type_oid::numeric: return "numeric";
+    case type_oid::uuid: return "uuid";
+    case type_oid::jsonb: return "jsonb";
+    default: return message("the type with the oid ", std::to_string(static_cast<std::uint32_t>(type)));
     }
-    return message("the type with the oid ", std::to_string(static_cast<Oid>(type)));
 }
 
 [[noreturn]] void refuse(std::string text) { throw error(failure(errc::invalid_argument, std::move(text))); }
@@ -76,7 +55,7 @@ std::string columns_of(const PGresult* answer) {
 
 std::string column(const PGresult* answer, std::size_t which) {
     return message("the column ", quoted_for_message(PQfname(answer, static_cast<int>(which))), " (",
-        name_of(static_cast<sql_type>(PQftype(answer, static_cast<int>(which)))), ")");
+        name_of(static_cast<type_oid>(PQftype(answer, static_cast<int>(which)))), ")");
 }
 
 const PGresult* check_column(const query_data& from, std::size_t which) {
@@ -97,9 +76,9 @@ std::string_view text_of(const query_data& from, std::size_t row, std::size_t wh
 }
 
 std::string_view text_of(const query_data& from, std::size_t row, std::size_t which,
-    std::initializer_list<sql_type> types, std::string_view wanted) {
+    std::initializer_list<type_oid> types, std::string_view wanted) {
     const PGresult* const answer = check_column(from, which);
-    const auto type = static_cast<sql_type>(PQftype(answer, static_cast<int>(which)));
+    const auto type = static_cast<type_oid>(PQftype(answer, static_cast<int>(which)));
     if (std::ranges::find(types, type) == types.end())
         refuse(
             message(column(answer, which), " cannot be read as ", wanted, "; cast it in the SQL, or read it as text"));
@@ -118,7 +97,7 @@ namespace detail {
 std::int64_t read_integer(
     const query_data& from, std::size_t row, std::size_t column, std::int64_t least, std::int64_t most) {
     const auto text = text_of(from, row, column,
-        {sql_type::bigint, sql_type::integer, sql_type::smallint, sql_type::numeric, sql_type::oid}, "an integer");
+        {type_oid::int8, type_oid::int4, type_oid::int2, type_oid::numeric, type_oid::oid}, "an integer");
     std::int64_t value = 0;
     const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (problem == std::errc::result_out_of_range || (problem == std::errc() && (value < least || value > most)))
@@ -131,13 +110,12 @@ std::int64_t read_integer(
 }
 
 bool read_bool(const query_data& from, std::size_t row, std::size_t column) {
-    return text_of(from, row, column, {sql_type::boolean}, "a bool") == "t";
+    return text_of(from, row, column, {type_oid::boolean}, "a bool") == "t";
 }
 
 double read_double(const query_data& from, std::size_t row, std::size_t column) {
     const auto text = text_of(from, row, column,
-        {sql_type::double_precision, sql_type::real, sql_type::numeric, sql_type::bigint, sql_type::integer,
-            sql_type::smallint},
+        {type_oid::float8, type_oid::float4, type_oid::numeric, type_oid::int8, type_oid::int4, type_oid::int2},
         "a floating-point number");
     double value = 0; // from_chars reads NaN and Infinity as well
     const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -151,14 +129,14 @@ std::string_view read_text(const query_data& from, std::size_t row, std::size_t 
 }
 
 uuid read_uuid(const query_data& from, std::size_t row, std::size_t column) {
-    const auto text = text_of(from, row, column, {sql_type::uuid}, "a uuid");
+    const auto text = text_of(from, row, column, {type_oid::uuid}, "a uuid");
     const auto value = parse_uuid(text);
     if (!value) refuse_value(from, column, text, "no uuid");
     return *value;
 }
 
 timestamp read_timestamp(const query_data& from, std::size_t row, std::size_t column) {
-    const auto text = text_of(from, row, column, {sql_type::timestamptz}, "a timestamp");
+    const auto text = text_of(from, row, column, {type_oid::timestamptz}, "a timestamp");
     const auto value = parse_timestamp(text);
     if (!value)
         refuse_value(from, column, text, "no point in time that a timestamp can hold, or not in the DateStyle ISO");
@@ -166,7 +144,7 @@ timestamp read_timestamp(const query_data& from, std::size_t row, std::size_t co
 }
 
 std::vector<std::byte> read_bytes(const query_data& from, std::size_t row, std::size_t column) {
-    const auto text = text_of(from, row, column, {sql_type::bytea}, "bytes");
+    const auto text = text_of(from, row, column, {type_oid::bytea}, "bytes");
     std::size_t size = 0;
     const std::unique_ptr<unsigned char, decltype(&PQfreemem)> bytes(
         PQunescapeBytea(reinterpret_cast<const unsigned char*>(text.data()), &size), &PQfreemem);
