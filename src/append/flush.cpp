@@ -1,7 +1,6 @@
 #include "append/flush.hpp"
 
 #include "base/text.hpp"
-#include "postgres/sql_error.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -32,8 +31,6 @@ bool flush::shares_streams(const append_request& other) const {
     return std::ranges::any_of(other.parts, [&](const append_part& part) { return streams_.contains(part.stream); });
 }
 
-void flush::on_answer(postgres::result_handle answer) { answer_ = std::move(answer); }
-
 void flush::on_synced(const failure* why) {
     flush_end how;
     if (const auto link = on_.lock(); link && link->take_unreplicated()) {
@@ -44,11 +41,10 @@ void flush::on_synced(const failure* why) {
         how.is_lost = how.was_sent = true;
     } else if (why) {
         how.why = *why;
-    } else if (PQresultStatus(answer_.get()) != PGRES_TUPLES_OK) {
-        how.why = postgres::to_failure(answer_.get(), what_->doing);
+    } else if (!answer_.is_table()) {
+        how.why = answer_.to_failure(what_->doing);
     } else {
-        const postgres::rows rows(answer_.get());
-        const auto values = rows.count() == 1 ? rows.int8_array(0, 0) : append_plan::answer();
+        const auto values = answer_.rows() == 1 ? answer_.int8_array(0, 0) : append_plan::answer();
         how.verdict = is_lone_ ? plan_.lone_outcome(values) : plan_.outcomes(values);
         if (!how.verdict)
             how.why = failure(errc::schema_too_new,
@@ -74,7 +70,7 @@ void flush::come_back(flush_end how) {
     if (end_) return;
     unwatch();
     end_ = std::move(how);
-    answer_.reset();
+    answer_ = postgres::answer();
     if (const auto tell = std::exchange(ended_, nullptr)) tell();
 }
 

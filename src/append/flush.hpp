@@ -31,7 +31,7 @@ public:
 
     const postgres::statement& what() const noexcept override { return *what_; }
     const postgres::parameters& arguments() const noexcept override { return arguments_; }
-    void on_answer(postgres::result_handle answer) override;
+    void on_answer(postgres::answer answer) override { answer_ = std::move(answer); }
     void on_synced(const failure* why) override;
     void on_skipped() override;
     void on_lost(const failure& why, bool was_sent) override;
@@ -62,7 +62,7 @@ private:
     const std::weak_ptr<postgres::connection> on_;
     std::function<void()> ended_;
     mutable std::unordered_set<std::string_view> streams_; // once somebody has asked
-    postgres::result_handle answer_;
+    postgres::answer answer_;
     std::optional<flush_end> end_;
 };
 

@@ -12,24 +12,22 @@ namespace {
 
 using detail::message;
 
-lock_holder read_lock_holder(const PGresult* answer) {
+lock_holder read_lock_holder(const postgres::answer& from) {
     lock_holder found;
-    if (PQresultStatus(answer) != PGRES_TUPLES_OK) return found;
-    const postgres::rows rows(answer);
-    if (rows.count() == 0) return found;
-    const std::string_view kind = rows.bytes(0, 4);
+    if (from.rows() == 0) return found; // as of an error
+    const std::string_view kind = from.bytes(0, 4);
     if (kind == "log")
         found.what = "the lock of the log";
     else if (kind == "table")
-        found.what = message("a lock on the table ", rows.bytes(0, 5), ", on which ", rows.bytes(0, 6), " is held,");
+        found.what = message("a lock on the table ", from.bytes(0, 5), ", on which ", from.bytes(0, 6), " is held,");
     else
         found.what = "a lock on a row";
-    const std::string_view application = rows.bytes(0, 1);
+    const std::string_view application = from.bytes(0, 1);
     found.who = message(
-        "held by the session with process id ", rows.bytes(0, 0), application.empty() ? "" : " of ", application);
+        "held by the session with process id ", from.bytes(0, 0), application.empty() ? "" : " of ", application);
     // Only who may see the sessions of all roles is told more.
-    if (!rows.is_null(0, 2)) found.who += message(", whose state is '", rows.bytes(0, 2), "'");
-    if (!rows.is_null(0, 3)) found.who += message(", in a transaction of ", rows.bytes(0, 3), " s");
+    if (!from.is_null(0, 2)) found.who += message(", whose state is '", from.bytes(0, 2), "'");
+    if (!from.is_null(0, 3)) found.who += message(", in a transaction of ", from.bytes(0, 3), " s");
     return found;
 }
 
@@ -42,7 +40,7 @@ asio::awaitable<lock_holder> look_for_holder(std::shared_ptr<postgres::pool> rea
     auto looking = postgres::pool::execute(reading, known->lock_holders, std::move(arguments), deadline);
     const auto answer = co_await std::move(looking);
     lock_holder holder;
-    if (answer) holder = read_lock_holder(answer->get());
+    if (answer) holder = read_lock_holder(*answer);
     co_return holder;
 }
 

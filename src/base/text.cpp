@@ -84,4 +84,16 @@ std::string quoted_for_message(std::string_view text) {
     return quoted += '\'';
 }
 
+std::string one_line(std::string_view text) {
+    std::string line;
+    for (const char c : text) {
+        if (c != '\n' && c != '\t')
+            line += c;
+        else if (!line.empty() && line.back() != ' ')
+            line += ' ';
+    }
+    while (!line.empty() && line.back() == ' ') line.pop_back();
+    return line;
+}
+
 } // namespace eventstore::detail

@@ -16,6 +16,9 @@ std::string storable_text(std::string_view text, std::size_t most);
 /// The text in single quotes for a message, cut after 80 bytes, with anything unprintable as \xNN.
 std::string quoted_for_message(std::string_view text);
 
+/// The text of several lines, indented perhaps, on one, without trailing blanks.
+std::string one_line(std::string_view text);
+
 /// "subject 'x' is bad": joins the pieces of a message with one allocation at most.
 template <class... Pieces>
 std::string message(const Pieces&... pieces) {

@@ -1,7 +1,6 @@
 #include "feed/listener.hpp"
 
 #include "base/text.hpp"
-#include "postgres/sql_error.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
@@ -35,7 +34,7 @@ public:
     }
     const postgres::statement& what() const noexcept override { return what_; }
     const postgres::parameters& arguments() const noexcept override { return arguments_; }
-    void on_answer(postgres::result_handle) override {}
+    void on_answer(postgres::answer) override {}
     void on_skipped() override {}
     void on_lost(const failure&, bool) override {}
 
@@ -66,14 +65,12 @@ public:
         arguments_.begin_array(type_oid::text, schemas_.size());
         for (const std::string& each : schemas_) arguments_.add(each);
     }
-    void on_answer(postgres::result_handle answer) override {
+    void on_answer(postgres::answer answer) override {
         const auto owner = owner_.lock();
         if (!owner) return;
-        if (PQresultStatus(answer.get()) != PGRES_TUPLES_OK)
-            return owner->refused(postgres::to_failure(answer.get(), "listening"));
-        const postgres::rows rows(answer.get());
+        if (!answer.is_table()) return owner->refused(answer.to_failure("listening"));
         std::vector<std::string> names;
-        for (int i = 0; i < rows.count(); ++i) names.emplace_back(rows.bytes(i, 0));
+        for (int i = 0; i < answer.rows(); ++i) names.emplace_back(answer.bytes(i, 0));
         owner->named(schemas_, names);
     }
 
@@ -89,8 +86,8 @@ public:
         std::weak_ptr<listener> owner, std::vector<std::string> schemas, const std::vector<std::string>& names)
         : listener_request(all_of(names)), owner_(std::move(owner)), schemas_(std::move(schemas)) {}
 
-    void on_answer(postgres::result_handle answer) override {
-        if (PQresultStatus(answer.get()) == PGRES_FATAL_ERROR) why_ = postgres::to_failure(answer.get(), "listening");
+    void on_answer(postgres::answer answer) override {
+        if (answer.is_error()) why_ = answer.to_failure("listening");
     }
     void on_synced(const failure* why) override {
         const auto owner = owner_.lock();

@@ -36,10 +36,9 @@ asio::awaitable<result<log::log_mark>> poller::newest(
     const auto answer = co_await std::move(asking);
     if (!answer) co_return answer.error();
     log::log_mark newest;
-    if (answer->row >= 0) {
-        const postgres::rows rows(answer->table.get());
-        newest.position = rows.int8(answer->row, 1);
-        newest.event = rows.id(answer->row, 2);
+    if (answer->number >= 0) {
+        newest.position = answer->table.int8(answer->number, 1);
+        newest.event = answer->table.id(answer->number, 2);
     }
     co_return newest;
 }

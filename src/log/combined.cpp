@@ -53,7 +53,7 @@ combined::combined(
       timeout_(timeout),
       strand_(environment_.executor) {}
 
-asio::awaitable<result<combined::answer>> combined::ask(
+asio::awaitable<result<combined::row>> combined::ask(
     std::shared_ptr<combined> self, std::shared_ptr<part> what, detail::steady_time deadline) {
     self->add(what);
     auto asking = part::wait(what, self->environment_.timers.get(), deadline);
@@ -104,16 +104,14 @@ asio::awaitable<void> combined::carry_out(parts all) {
     statement->what.writes = what_.writes;
     for (const auto& each : all) each->is_asked_.store(true);
     auto asking = postgres::pool::execute(pool_, statement->what, what_.arguments(all), environment_.in(timeout_));
-    auto outcome = co_await std::move(asking);
+    const auto outcome = co_await std::move(asking);
     if (outcome) {
-        const std::shared_ptr<const PGresult> table(outcome->release(), postgres::result_deleter());
-        const postgres::rows rows(table.get());
-        for (int i = 0; i < rows.count(); ++i) {
-            const auto place = static_cast<std::size_t>(rows.int4(i, 0));
-            if (place < all.size()) all[place]->decide(answer{table, i});
+        for (int i = 0; i < outcome->rows(); ++i) {
+            const auto place = static_cast<std::size_t>(outcome->int4(i, 0));
+            if (place < all.size()) all[place]->decide(row{*outcome, i});
         }
         for (const auto& each : all) {
-            if (what_.may_have_no_row) each->decide(answer{table, -1});
+            if (what_.may_have_no_row) each->decide(row{*outcome, -1});
         }
         // One without a row has an empty schema.
         for (const auto& each : all)

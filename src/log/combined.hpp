@@ -32,12 +32,12 @@ namespace asio = boost::asio;
 class combined : public std::enable_shared_from_this<combined>, private detail::live_object {
 public:
     /// Columns count from 1: the first one is the place of the part.
-    struct answer {
-        std::shared_ptr<const PGresult> table;
-        int row = 0; ///< -1 = none, where the question allows that
+    struct row {
+        postgres::answer table;
+        int number = 0; ///< -1 = none, where the question allows that
     };
     /// What one store asks.
-    class part : public detail::completion<answer> {
+    class part : public detail::completion<row> {
     public:
         /// \param whose its schema
         /// \param count elements of its in each of the arrays
@@ -74,7 +74,7 @@ public:
         std::chrono::milliseconds timeout);
 
     /// The part is a new one of this object's.
-    static asio::awaitable<result<answer>> ask(
+    static asio::awaitable<result<row>> ask(
         std::shared_ptr<combined> self, std::shared_ptr<part> what, detail::steady_time deadline);
 
     /// The execution context is going, and with it those who ask.

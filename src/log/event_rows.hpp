@@ -2,7 +2,7 @@
 #pragma once
 
 #include "log/page.hpp"
-#include "postgres/result.hpp"
+#include "postgres/answer.hpp"
 
 #include <cstdint>
 
@@ -21,8 +21,8 @@ inline constexpr int head = version, stream_id = position, timeline = link_to, s
                      end_event = correlation_id, anchor_event = causation_id;
 } // namespace column
 
-/// The event of a row, without the name of its stream. Its views point into the result.
-detail::page_row decode_event(const postgres::rows& rows, int row);
+/// The event of a row, without the name of its stream. Its views point into the answer.
+detail::page_row decode_event(const postgres::answer& from, int row);
 
 /// Of its payloads: what max_bytes counts.
 inline std::int64_t size_of(const detail::page_row& row) noexcept {

@@ -4,7 +4,6 @@
 #include "log/schema.hpp"
 #include "log/schema_answers.hpp"
 #include "log/statements.hpp"
-#include "postgres/sql_error.hpp"
 
 #include <boost/asio/use_awaitable.hpp>
 
@@ -73,24 +72,24 @@ bool is_unlike(const failure& why) { return is_undefined(why) || why->sqlstate =
 
 bool is_forbidden(const failure& why) { return why->sqlstate == "42501"; }
 
-server_state server_in(const postgres::result_handle& answer) {
+server_state server_in(const postgres::answer& from) {
     server_state found;
-    found.server_version = number(field(answer, 0));
-    found.synchronous_commit = field(answer, 1);
-    found.is_standby = field(answer, 2) == "t";
-    found.is_read_only = field(answer, 3) == "on";
-    found.encoding = field(answer, 4);
-    found.client_encoding = field(answer, 5);
-    found.messages = field(answer, 6);
-    found.isolation = field(answer, 7);
-    found.token = field(answer, 8);
+    found.server_version = number(field(from, 0));
+    found.synchronous_commit = field(from, 1);
+    found.is_standby = field(from, 2) == "t";
+    found.is_read_only = field(from, 3) == "on";
+    found.encoding = field(from, 4);
+    found.client_encoding = field(from, 5);
+    found.messages = field(from, 6);
+    found.isolation = field(from, 7);
+    found.token = field(from, 8);
     return found;
 }
 
-void owner_in(const postgres::result_handle& answer, int first, schema_state& found) {
-    found.owner = field(answer, first);
-    found.is_own = field(answer, first + 1) == "t";
-    found.creators = field(answer, first + 2);
+void owner_in(const postgres::answer& from, int first, schema_state& found) {
+    found.owner = field(from, first);
+    found.is_own = field(from, first + 1) == "t";
+    found.creators = field(from, first + 2);
 }
 
 failure unusable(std::string text) { return failure(errc::server_unusable, std::move(text)); }
@@ -157,22 +156,20 @@ asio::awaitable<result<schema_state>> find_schema(
     auto looking = postgres::pool::execute(through, look->what, postgres::parameters(), deadline);
     const auto there = co_await std::move(looking);
     if (!there) co_return there.error();
-    const postgres::rows row(there->get());
     schema_state found;
-    found.owner = row.bytes(0, 2);
-    found.is_own = !row.is_null(0, 3) && row.boolean(0, 3);
-    found.creators = row.bytes(0, 4);
-    if (!row.boolean(0, 0)) co_return found;
+    found.owner = there->bytes(0, 2);
+    found.is_own = !there->is_null(0, 3) && there->boolean(0, 3);
+    found.creators = there->bytes(0, 4);
+    if (!there->boolean(0, 0)) co_return found;
 
     std::string second = version_in(table);
-    if (row.boolean(0, 1)) second = message("select (", version_in(table), "), ", name_in(schema));
+    if (there->boolean(0, 1)) second = message("select (", version_in(table), "), ", name_in(schema));
     const auto ask = std::make_shared<lone_statement>(std::move(second), std::vector<postgres::type_oid>(), doing);
     auto asking = postgres::pool::execute(through, ask->what, postgres::parameters(), deadline);
     const auto answer = co_await std::move(asking);
     if (!answer) co_return answer.error();
-    const postgres::rows known(answer->get());
-    found.version = known.int4(0, 0);
-    if (row.boolean(0, 1)) found.made_for = known.bytes(0, 1);
+    found.version = answer->int4(0, 0);
+    if (there->boolean(0, 1)) found.made_for = answer->bytes(0, 1);
     co_return found;
 }
 

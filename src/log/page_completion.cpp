@@ -35,20 +35,19 @@ asio::awaitable<failure> reader::follow_links(self_ptr self, page_query& query) 
         arguments.begin_array(postgres::type_oid::int8, links.size() - done);
         for (std::size_t i = done; i < links.size(); ++i) arguments.add(links[i].original);
         arguments.add(std::max<std::int64_t>(query.bytes_left(), 1));
-        auto answer = co_await postgres::pool::execute(
+        const auto answer = co_await postgres::pool::execute(
             self->pool_, self->statements_->originals, std::move(arguments), query.deadline);
         if (!answer) co_return answer.error();
-        const postgres::rows found(answer->get());
-        const auto end = done + static_cast<std::size_t>(found.count());
+        const auto end = done + static_cast<std::size_t>(answer->rows());
         for (int i = 0; done < end; ++i, ++done) {
             detail::page_row& row = query.rows[links[done].row];
             count_up_to(links[done].row);
             ++counted;
-            if (found.is_null(i, column::version)) {
+            if (answer->is_null(i, column::version)) {
                 gone.push_back(links[done].row);
                 continue;
             }
-            detail::page_row original = decode_event(found, i);
+            detail::page_row original = decode_event(*answer, i);
             const std::int64_t size = size_of(original);
             if (size > query.bytes_left() && links[done].row > 0) {
                 query.complete = false;
@@ -65,9 +64,9 @@ asio::awaitable<failure> reader::follow_links(self_ptr self, page_query& query) 
             place.id = row.id;
             original.link = &place;
             row = original;
-            query.stream_ids[links[done].row] = found.int8(i, column::stream);
+            query.stream_ids[links[done].row] = answer->int8(i, column::stream);
         }
-        query.keep(std::move(*answer));
+        query.keep(*answer);
     }
     // From the last: the rows before keep their places.
     for (auto row = gone.rbegin(); row != gone.rend(); ++row) {
@@ -95,11 +94,10 @@ asio::awaitable<failure> reader::check_gone(self_ptr self, std::int64_t position
     arguments.begin_array(postgres::type_oid::int8, 1);
     arguments.add(position);
     arguments.add(std::int64_t(1));
-    auto answer =
+    const auto answer =
         co_await postgres::pool::execute(self->pool_, self->statements_->originals, std::move(arguments), deadline);
     if (!answer) co_return answer.error();
-    const postgres::rows found(answer->get());
-    if (found.count() == 0 || found.is_null(0, column::version)) co_return failure();
+    if (answer->rows() == 0 || answer->is_null(0, column::version)) co_return failure();
     failure::facts facts;
     facts.message = detail::message("reading: the event at position ", std::to_string(position),
         " is of a stream that is not there; read again when the backup that is being restored is complete");
@@ -141,15 +139,14 @@ asio::awaitable<failure> reader::name_streams(self_ptr self, page_query& query) 
         postgres::parameters arguments;
         arguments.begin_array(postgres::type_oid::int8, ids.size());
         for (const std::int64_t each : ids) arguments.add(each);
-        auto answer = co_await postgres::pool::execute(
+        const auto answer = co_await postgres::pool::execute(
             self->pool_, self->statements_->stream_names, std::move(arguments), query.deadline);
         if (!answer) co_return answer.error();
-        const postgres::rows found(answer->get());
         std::unordered_map<std::int64_t, stream_names::name> fresh; // the memory may be smaller than this page
-        for (int i = 0; i < found.count(); ++i) {
-            const bool is_tombstone = found.bytes(i, 1).starts_with("$deleted ");
-            auto name = is_tombstone ? nullptr : self->names_.remember(found.int8(i, 0), found.bytes(i, 1));
-            fresh.emplace(found.int8(i, 0), std::move(name));
+        for (int i = 0; i < answer->rows(); ++i) {
+            const bool is_tombstone = answer->bytes(i, 1).starts_with("$deleted ");
+            auto name = is_tombstone ? nullptr : self->names_.remember(answer->int8(i, 0), answer->bytes(i, 1));
+            fresh.emplace(answer->int8(i, 0), std::move(name));
         }
         std::int64_t orphan = 0; // position
         for (std::size_t i = 0; i < query.rows.size() && orphan == 0; ++i) {

@@ -7,10 +7,9 @@
 
 namespace eventstore::log {
 
-page_query::taken page_query::take(postgres::result_handle answer, std::int64_t window) {
-    const postgres::rows from_server(answer.get());
+page_query::taken page_query::take(const postgres::answer& from_server, std::int64_t window) {
     taken what;
-    const int count = from_server.count();
+    const int count = from_server.rows();
     if (count == 0) {
         what.is_missing = true;
         return what;
@@ -57,12 +56,12 @@ page_query::taken page_query::take(postgres::result_handle answer, std::int64_t 
     }
     if (what.rows > 0) go_on_after(place(rows.back()));
     if (copies) storage.push_back(copies);
-    keep(std::move(answer));
+    keep(from_server);
     return what;
 }
 
 void page_query::complete_copy(
-    const postgres::rows& from_server, int row_there, std::int64_t original, detail::page_row& row) {
+    const postgres::answer& from_server, int row_there, std::int64_t original, detail::page_row& row) {
     if (!copies) copies = std::make_shared<std::deque<detail::link_place>>();
     detail::link_place& link_there = copies->emplace_back();
     link_there.version = row.version;

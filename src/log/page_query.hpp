@@ -3,7 +3,7 @@
 
 #include "async/timer_queue.hpp"
 #include "log/page.hpp"
-#include "postgres/result.hpp"
+#include "postgres/answer.hpp"
 
 #include <eventstore/read_options.hpp>
 
@@ -80,15 +80,13 @@ struct page_query {
     };
     /// The rows of an answer, after those that are here.
     /// \param window what was looked at; 0 = all there is
-    taken take(postgres::result_handle answer, std::int64_t window = 0);
+    taken take(const postgres::answer& from_server, std::int64_t window = 0);
     /// The place that the next statement asks for.
     std::int64_t place_to_prove() const noexcept { return is_continued ? last.place : seen; }
     /// Makes the row of a link, which is a copy, the row of the event that it stands for.
-    void complete_copy(const postgres::rows& from, int row_there, std::int64_t original, detail::page_row& row);
+    void complete_copy(const postgres::answer& from, int row_there, std::int64_t original, detail::page_row& row);
     /// The views of rows point into it.
-    void keep(postgres::result_handle answer) {
-        storage.push_back(std::shared_ptr<const PGresult>(answer.release(), postgres::result_deleter()));
-    }
+    void keep(const postgres::answer& from_server) { storage.push_back(from_server.storage()); }
     event_page make_page() &&;
 };
 

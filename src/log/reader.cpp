@@ -4,7 +4,6 @@
 #include "log/continuity.hpp"
 #include "log/event_rows.hpp"
 #include "log/page_query.hpp"
-#include "postgres/result.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -51,13 +50,13 @@ failure standby_is_behind(std::int64_t seen, std::int64_t head) {
     return failure(errc::connection_lost, std::move(facts));
 }
 
-eventstore::stream_info decode_info(const postgres::rows& rows, int row) {
+eventstore::stream_info decode_info(const postgres::answer& from, int row) {
     eventstore::stream_info info;
-    info.name = rows.bytes(row, 0);
-    info.version = rows.is_null(row, 1) ? 0 : rows.int8(row, 1);
-    info.created_at = rows.time(row, 2);
-    if (!rows.is_null(row, 3)) info.deleted_at = rows.time(row, 3);
-    info.id = rows.int8(row, 4);
+    info.name = from.bytes(row, 0);
+    info.version = from.is_null(row, 1) ? 0 : from.int8(row, 1);
+    info.created_at = from.time(row, 2);
+    if (!from.is_null(row, 3)) info.deleted_at = from.time(row, 3);
+    info.id = from.int8(row, 4);
     return info;
 }
 
@@ -176,9 +175,9 @@ reader::task<event_page> reader::read_plain(self_ptr self, page_query& query) {
         }
     }
 
-    auto answer = co_await postgres::pool::execute(self->pool_, *what, std::move(arguments), query.deadline);
+    const auto answer = co_await postgres::pool::execute(self->pool_, *what, std::move(arguments), query.deadline);
     if (!answer) co_return answer.error();
-    const auto taken = query.take(std::move(*answer));
+    const auto taken = query.take(*answer);
     if (!query.links.empty() && !query.is_log()) self->linked_.add(query.stream);
     if (taken.is_missing) co_return about_stream(errc::stream_not_found, query.stream, "does not exist");
     if (query.head < 0) co_return about_stream(errc::stream_deleted, query.stream, "was deleted");
@@ -236,9 +235,9 @@ reader::task<event_page> reader::read_bounded(self_ptr self, page_query& query) 
 
         const std::int64_t asked_from = query.from;
         const std::int64_t asked_for = query.room();
-        auto answer = co_await postgres::pool::execute(self->pool_, what, std::move(arguments), query.deadline);
+        const auto answer = co_await postgres::pool::execute(self->pool_, what, std::move(arguments), query.deadline);
         if (!answer) co_return answer.error();
-        const auto taken = query.take(std::move(*answer), window);
+        const auto taken = query.take(*answer, window);
         if (taken.is_lost) co_return cut_back_meanwhile();
         if (taken.is_missing) co_return about_stream(errc::stream_not_found, query.stream, "does not exist");
         if (query.head < 0) co_return about_stream(errc::stream_deleted, query.stream, "was deleted");
@@ -268,13 +267,12 @@ reader::task<event_page> reader::read_bounded(self_ptr self, page_query& query) 
 reader::task<recorded_event> reader::find_event(self_ptr self, uuid id, detail::steady_time deadline) {
     postgres::parameters arguments;
     arguments.add(id);
-    auto answer =
+    const auto answer =
         co_await postgres::pool::execute(self->pool_, self->statements_->find_event, std::move(arguments), deadline);
     if (!answer) co_return answer.error();
-    const postgres::rows rows(answer->get());
-    if (rows.count() == 0) co_return failure(errc::event_not_found, message("no event has the id ", to_string(id)));
-    detail::page_row row = decode_event(rows, 0);
-    row.stream = rows.bytes(0, column::stream);
+    if (answer->rows() == 0) co_return failure(errc::event_not_found, message("no event has the id ", to_string(id)));
+    detail::page_row row = decode_event(*answer, 0);
+    row.stream = answer->bytes(0, column::stream);
     self->events_read_.fetch_add(1, std::memory_order_relaxed);
     co_return detail::page::single(row);
 }
@@ -284,11 +282,10 @@ reader::task<eventstore::stream_info> reader::info(self_ptr self, std::string st
     postgres::parameters arguments;
     if (!is_log) arguments.add(stream);
     const postgres::statement& what = is_log ? self->statements_->log_info : self->statements_->stream_info;
-    auto answer = co_await postgres::pool::execute(self->pool_, what, std::move(arguments), deadline);
+    const auto answer = co_await postgres::pool::execute(self->pool_, what, std::move(arguments), deadline);
     if (!answer) co_return answer.error();
-    const postgres::rows rows(answer->get());
-    if (rows.count() == 0) co_return about_stream(errc::stream_not_found, stream, "does not exist");
-    auto info = decode_info(rows, 0);
+    if (answer->rows() == 0) co_return about_stream(errc::stream_not_found, stream, "does not exist");
+    auto info = decode_info(*answer, 0);
     if (info.deleted_at) co_return about_stream(errc::stream_deleted, stream, "was deleted");
     co_return info;
 }
@@ -297,19 +294,18 @@ reader::task<reader::progress> reader::look(self_ptr self, log_mark seen, detail
     postgres::parameters arguments;
     arguments.add(seen.timeline);
     arguments.add(seen.position);
-    auto answer =
+    const auto answer =
         co_await postgres::pool::execute(self->pool_, self->statements_->log_progress, std::move(arguments), deadline);
     if (!answer) co_return answer.error();
-    const postgres::rows rows(answer->get());
-    if (rows.count() == 0) co_return without_log_state();
+    if (answer->rows() == 0) co_return without_log_state();
     progress now;
-    now.head = {rows.int4(0, 1), rows.int8(0, 0), rows.optional_id(0, 2)};
-    switch (continuity_of(seen, now.head.timeline, now.head.position, rows.optional_id(0, 3))) {
+    now.head = {answer->int4(0, 1), answer->int8(0, 0), answer->optional_id(0, 2)};
+    switch (continuity_of(seen, now.head.timeline, now.head.position, answer->optional_id(0, 3))) {
     case continuity::held: break;
     case continuity::lost: now.is_held = false; break;
     case continuity::unknown:
         if (now.head.timeline == 0) co_return standby_is_behind(seen.position, now.head.position);
-        now.is_held = rows.boolean(0, 4);
+        now.is_held = answer->boolean(0, 4);
         break;
     }
     co_return now;
@@ -320,12 +316,11 @@ reader::task<std::vector<reader::named_stream>> reader::visible(
     postgres::parameters arguments;
     arguments.begin_array(type_oid::text, streams.size());
     for (const std::string& each : streams) arguments.add(each);
-    auto answer = co_await postgres::pool::execute(
+    const auto answer = co_await postgres::pool::execute(
         self->pool_, self->statements_->visible_streams, std::move(arguments), deadline);
     if (!answer) co_return answer.error();
-    const postgres::rows rows(answer->get());
     std::vector<named_stream> found;
-    for (int i = 0; i < rows.count(); ++i) found.push_back({rows.int8(i, 0), std::string(rows.bytes(i, 1))});
+    for (int i = 0; i < answer->rows(); ++i) found.push_back({answer->int8(i, 0), std::string(answer->bytes(i, 1))});
     co_return found;
 }
 
@@ -347,12 +342,12 @@ reader::task<std::vector<eventstore::stream_info>> reader::streams(
     arguments.add(static_cast<std::int64_t>(query.count()));
     arguments.add(query.search());
     arguments.add(query.state() != stream_state::existing);
-    auto answer = co_await postgres::pool::execute(self->pool_, statements[backward], std::move(arguments), deadline);
+    const auto answer =
+        co_await postgres::pool::execute(self->pool_, statements[backward], std::move(arguments), deadline);
     if (!answer) co_return answer.error();
-    const postgres::rows rows(answer->get());
     std::vector<eventstore::stream_info> list;
-    list.reserve(static_cast<std::size_t>(rows.count()));
-    for (int i = 0; i < rows.count(); ++i) list.push_back(decode_info(rows, i));
+    list.reserve(static_cast<std::size_t>(answer->rows()));
+    for (int i = 0; i < answer->rows(); ++i) list.push_back(decode_info(*answer, i));
     co_return list;
 }
 

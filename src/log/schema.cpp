@@ -4,7 +4,6 @@
 #include "log/schema_answers.hpp"
 #include "log/sql.hpp"
 #include "log/statements.hpp"
-#include "postgres/sql_error.hpp"
 
 #include <boost/asio/use_awaitable.hpp>
 
@@ -43,12 +42,11 @@ asio::awaitable<result<std::vector<schema_info>>> find_schemas(
     const auto answer = co_await connection::run_script(link, ask, deadline);
     if (!answer) co_return answer.error();
     std::vector<schema_info> found;
-    const int count = PQntuples(answer->get());
-    for (int i = 0; i < count; ++i) {
+    for (int i = 0; i < answer->rows(); ++i) {
         schema_info each;
-        each.name = PQgetvalue(answer->get(), i, 0);
+        each.name = answer->bytes(i, 0);
         each.newest = needed_schema_version();
-        if (PQgetvalue(answer->get(), i, 1)[0] == 't') {
+        if (answer->bytes(i, 1) == "t") {
             const std::string ask_version =
                 message("select coalesce(max(version), 0) from ", quoted_identifier(each.name), ".schema_migrations");
             const auto version = co_await connection::run_script(link, ask_version, deadline);

@@ -4,16 +4,17 @@
 #include "base/text.hpp"
 #include "log/schema.hpp"
 #include "log/statements.hpp"
-#include "postgres/result.hpp"
+#include "postgres/answer.hpp"
 
 #include <charconv>
 #include <string>
+#include <string_view>
 
 namespace eventstore::log {
 
-inline std::string field(const postgres::result_handle& answer, int column) {
-    const bool is_there = PQntuples(answer.get()) > 0 && column < PQnfields(answer.get());
-    return is_there ? PQgetvalue(answer.get(), 0, column) : "";
+inline std::string field(const postgres::answer& from, int column) {
+    const bool is_there = from.rows() > 0 && column < from.columns();
+    return std::string(is_there ? from.bytes(0, column) : std::string_view());
 }
 
 inline int number(const std::string& text) {

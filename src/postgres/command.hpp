@@ -3,7 +3,8 @@
 
 #include "base/live_objects.hpp"
 #include "postgres/connection.hpp"
-#include "postgres/sql_error.hpp"
+
+#include <eventstore/error.hpp>
 
 #include <functional>
 #include <memory>
@@ -33,9 +34,9 @@ public:
     const statement& what() const noexcept override { return what_; }
     const parameters& arguments() const noexcept override { return arguments_; }
 
-    void on_answer(result_handle answer) override {
+    void on_answer(answer given) override {
         command_end how;
-        if (PQresultStatus(answer.get()) == PGRES_FATAL_ERROR) how.why = to_failure(answer.get(), what_.doing);
+        if (given.is_error()) how.why = given.to_failure(what_.doing);
         end(how);
     }
     void on_skipped() override {

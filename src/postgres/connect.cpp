@@ -3,13 +3,13 @@
 #include "base/text.hpp"
 #include "postgres/arrivals.hpp"
 #include "postgres/connection.hpp"
-#include "postgres/sql_error.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <fcntl.h>
+#include <libpq-fe.h>
 #include <unistd.h>
 
 namespace eventstore::postgres {
@@ -184,11 +184,11 @@ void connection::stop_connecting() {
     });
 }
 
-asio::awaitable<result<result_handle>> connection::run_script(
+asio::awaitable<result<answer>> connection::run_script(
     std::shared_ptr<connection> self, std::string text, steady_time deadline) {
     constexpr std::string_view doing = "setting up";
     for (bool is_opening = !self->opening_.empty();; is_opening = false) {
-        result_handle last;
+        answer last;
         const std::string all = is_opening ? self->opening_ + text : text;
         if (!self->handle_ || PQsendQuery(self->handle_, all.c_str()) == 0)
             co_return connection_failure(self->handle_, doing);
@@ -196,10 +196,10 @@ asio::awaitable<result<result_handle>> connection::run_script(
             const int left = PQflush(self->handle_);
             if (left < 0) co_return connection_failure(self->handle_, doing);
             if (left == 0 && PQisBusy(self->handle_) == 0) {
-                result_handle next(PQgetResult(self->handle_));
+                answer next(PQgetResult(self->handle_));
                 if (PQstatus(self->handle_) == CONNECTION_BAD) co_return connection_failure(self->handle_, doing);
                 if (!next) break;
-                if (!last || PQresultStatus(last.get()) != PGRES_FATAL_ERROR) last = std::move(next);
+                if (!last || !last.is_error()) last = std::move(next);
                 continue;
             }
             // While the script is going out, libpq has enough to do with writing; answers are small.
@@ -207,9 +207,8 @@ asio::awaitable<result<result_handle>> connection::run_script(
             if (ec == asio::error::timed_out) co_return out_of_time(doing);
             if (ec || (left == 0 && !consume_all(self->handle_))) co_return connection_failure(self->handle_, doing);
         }
-        const bool is_failed = PQresultStatus(last.get()) == PGRES_FATAL_ERROR;
-        if (is_failed && is_opening) continue; // nothing of it was done; which of the two it was shows now
-        if (is_failed) co_return to_failure(last.get(), doing);
+        if (last.is_error() && is_opening) continue; // nothing of it was done; which of the two it was shows now
+        if (last.is_error()) co_return last.to_failure(doing);
         self->opening_.clear();
         co_return std::move(last);
     }

@@ -1,7 +1,6 @@
 #include "postgres/connect_settings.hpp"
 
 #include "base/text.hpp"
-#include "postgres/sql_error.hpp"
 #include "postgres/url_fault.hpp"
 
 #include <eventstore/uuid.hpp>
@@ -183,7 +182,7 @@ std::string connect_settings::without_secrets(std::string text) const {
         "application_name", "fallback_application_name", "client_encoding", "options", "replication"};
     std::vector<std::string> hidden; // where it is a word of its own
     for (const auto& [name, raw] : given_) {
-        const std::string value = one_line(raw); // as all messages are
+        const std::string value = detail::one_line(raw); // as all messages are
         if (value.empty() || std::ranges::find(told_of_nowhere, name) != std::end(told_of_nowhere)) continue;
         if (std::ranges::find(secret, name) != std::end(secret)) {
             hide(text, value, true);

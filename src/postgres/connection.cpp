@@ -2,25 +2,21 @@
 
 #include "base/text.hpp"
 #include "postgres/arrivals.hpp"
-#include "postgres/sql_error.hpp"
 
 #include <boost/asio/post.hpp>
 
 #include <fcntl.h>
+#include <libpq-fe.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cstring>
 #include <utility>
 
 namespace eventstore::postgres {
 
 namespace {
 
-bool is_forgotten_statement(const PGresult* answer) {
-    const char* state = PQresultErrorField(answer, PG_DIAG_SQLSTATE);
-    return state && std::strcmp(state, "26000") == 0;
-}
+constexpr std::string_view forgotten_statement = "26000"; // invalid_sql_statement_name
 
 /// The number means nothing from here on; what it stood for stays as it is.
 void leave(int descriptor) noexcept {
@@ -32,6 +28,14 @@ void leave(int descriptor) noexcept {
 
 } // namespace
 
+failure connection_failure(const PGconn* connection, std::string_view doing) {
+    failure::facts facts;
+    const std::string why = detail::one_line(PQerrorMessage(connection));
+    facts.message = detail::message(doing, ": ", why.empty() ? std::string("the connection was closed") : why);
+    facts.retry_helps = true;
+    return failure(errc::connection_lost, std::move(facts));
+}
+
 /// Has the server forget a prepared statement. What becomes of it is of no weight: no name is used twice.
 class connection::farewell final : public request {
 public:
@@ -41,7 +45,7 @@ public:
     }
     const statement& what() const noexcept override { return what_; }
     const parameters& arguments() const noexcept override { return arguments_; }
-    void on_answer(result_handle) override {}
+    void on_answer(answer) override {}
     void on_skipped() override {}
     void on_lost(const failure&, bool) override {}
 
@@ -69,15 +73,13 @@ void connection::close() noexcept {
     }
 }
 
-void connection::receive_notice(void* self, const PGresult* notice) {
+void connection::receive_notice(void* self, const PGresult* lent) {
     auto& connection = *static_cast<postgres::connection*>(self);
-    const char* function = PQresultErrorField(notice, PG_DIAG_SOURCE_FUNCTION);
-    if (function && std::strcmp(function, "SyncRepWaitForLSN") == 0) connection.unreplicated_ = true;
-    const char* severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
-    if (severity && (std::strcmp(severity, "FATAL") == 0 || std::strcmp(severity, "PANIC") == 0))
-        connection.is_ending_ = true;
+    const answer notice = answer::of_notice(lent);
+    if (notice.source_function() == "SyncRepWaitForLSN") connection.unreplicated_ = true;
+    if (notice.ends_session()) connection.is_ending_ = true;
     const auto& log = connection.environment_.log;
-    if (log->is_heard()) log->tell(detail::log_level::info, one_line(PQresultErrorMessage(notice)));
+    if (log->is_heard()) log->tell(detail::log_level::info, notice.message());
 }
 
 void connection::start_pipeline(std::function<void(const failure&)> on_broken) {
@@ -260,27 +262,24 @@ bool connection::receive_all() {
         // description of rows that never came for an answer, an answer for that of the next statement.
         const bool was_lost = PQstatus(handle_) == CONNECTION_BAD;
         if (PQisBusy(handle_) != 0) break;
-        result_handle answer(PQgetResult(handle_));
+        answer given(PQgetResult(handle_));
         const bool is_lost = PQstatus(handle_) == CONNECTION_BAD;
-        if (!answer) {
+        if (!given) {
             if (was_lost || (!finish_statement() && is_lost)) return true;
             continue;
         }
         // What libpq itself says of a broken connection is no answer.
-        if (is_lost && PQresultStatus(answer.get()) == PGRES_FATAL_ERROR &&
-            !PQresultErrorField(answer.get(), PG_DIAG_SQLSTATE))
-            return true;
+        if (is_lost && given.is_error() && given.sqlstate().empty()) return true;
         // The server is going, and an answer that says so leaves the outcome open.
-        const char* severity = PQresultErrorField(answer.get(), PG_DIAG_SEVERITY_NONLOCALIZED);
-        if (severity && (std::strcmp(severity, "FATAL") == 0 || std::strcmp(severity, "PANIC") == 0)) {
-            failure why = to_failure(answer.get(), "the connection to PostgreSQL was ended");
+        if (given.ends_session()) {
+            failure why = given.to_failure("the connection to PostgreSQL was ended");
             failure::facts facts = *why.operator->();
             facts.retry_helps = true;
             break_off(failure(errc::connection_lost, std::move(facts)));
             return false;
         }
         if (was_lost) return true;
-        take_result(std::move(answer));
+        take_result(std::move(given));
     }
     return handle_ != nullptr;
 }
@@ -292,39 +291,38 @@ bool connection::finish_statement() {
     return true;
 }
 
-void connection::take_result(result_handle answer) {
+void connection::take_result(answer given) {
     expected_result& front = in_flight_.front();
-    const ExecStatusType status = PQresultStatus(answer.get());
     const auto whose = front.whose; // the calls below may send, and so change the queue
 
     switch (front.kind) {
     case step::preparation:
         front.answered = true;
-        if (status != PGRES_COMMAND_OK) prepared_.forget(whose->what().index);
-        if (status == PGRES_FATAL_ERROR) {
+        if (!given.is_command()) prepared_.forget(whose->what().index);
+        if (given.is_error()) {
             in_flight_[1].whose = nullptr; // its statement, which is skipped
-            whose->on_answer(std::move(answer));
+            whose->on_answer(std::move(given));
         }
         break;
     case step::statement:
-        if (status == PGRES_PIPELINE_SYNC) // no answer came: whatever comes next cannot be told apart, either
+        if (given.is_end_of_group()) // no answer came: whatever comes next cannot be told apart, either
             return break_off(failure(errc::connection_lost, "the answers of PostgreSQL are out of step"));
         front.answered = true;
         if (!whose) break;
-        if (status == PGRES_PIPELINE_ABORTED) {
+        if (given.is_skipped()) {
             leave_out(whose.get());
             whose->on_skipped();
-        } else if (how_.prepares && whose->what().is_prepared && is_forgotten_statement(answer.get())) {
+        } else if (how_.prepares && whose->what().is_prepared && given.sqlstate() == forgotten_statement) {
             // Its preparation was skipped with another group.
             prepared_.forget(whose->what().index);
             leave_out(whose.get());
             whose->on_skipped();
         } else {
-            whose->on_answer(std::move(answer));
+            whose->on_answer(std::move(given));
         }
         break;
     case step::end_of_group:
-        if (status == PGRES_PIPELINE_SYNC) {
+        if (given.is_end_of_group()) {
             const bool failed = front.answered;
             in_flight_.pop_front();
             if (whose && !failed) whose->on_synced(nullptr);
@@ -332,7 +330,7 @@ void connection::take_result(result_handle answer) {
         } else if (!front.answered) { // the commit failed
             front.answered = true;
             front.whose = nullptr; // told once
-            const failure why = to_failure(answer.get(), "committing");
+            const failure why = given.to_failure("committing");
             if (whose) whose->on_synced(&why);
         }
         break;
@@ -372,6 +370,8 @@ transaction_state connection::transaction() const noexcept {
     default: return transaction_state::unknown;
     }
 }
+
+int connection::backend() const noexcept { return handle_ ? PQbackendPID(handle_) : 0; }
 
 bool connection::is_alive() {
     // What a server says when it goes, and that it has gone, takes libpq two looks; the second may come too early.

@@ -5,9 +5,9 @@
 #include "async/operation.hpp"
 #include "base/home_process.hpp"
 #include "base/live_objects.hpp"
+#include "postgres/answer.hpp"
 #include "postgres/connect_settings.hpp"
 #include "postgres/prepared_statements.hpp"
-#include "postgres/result.hpp"
 #include "postgres/statement.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
@@ -23,6 +23,8 @@
 #include <string>
 #include <vector>
 
+struct pg_conn; // of libpq
+
 namespace eventstore::postgres {
 
 namespace asio = boost::asio;
@@ -37,7 +39,7 @@ public:
     virtual const parameters& arguments() const noexcept = 0;
 
     /// The statement was carried out, or failed by itself (an error result). Its transaction is still open.
-    virtual void on_answer(result_handle answer) = 0;
+    virtual void on_answer(answer given) = 0;
     /// The transaction that its group shared has ended; `why` tells if that failed.
     virtual void on_synced(const failure* /*why*/) {}
     /// It was not carried out, because another one of its group failed. It may be sent again.
@@ -48,6 +50,9 @@ public:
     /// The connection ended before its transaction did. If it was sent, it may have been carried out.
     virtual void on_lost(const failure& why, bool was_sent) = 0;
 };
+
+/// connection_lost, with what libpq has to say of its connection.
+failure connection_failure(const pg_conn* connection, std::string_view doing);
 
 /// What the last answer has left a session in.
 enum class transaction_state { idle, in_transaction, failed, unknown };
@@ -100,7 +105,7 @@ public:
 
     /// Runs a script of statements without parameters, and returns its last result or the first failure. Before
     /// start_pipeline() only.
-    static asio::awaitable<result<result_handle>> run_script(
+    static asio::awaitable<result<answer>> run_script(
         std::shared_ptr<connection> self, std::string text, steady_time deadline);
 
     /// `on_broken` is called once, when the connection has ended by itself.
@@ -137,7 +142,7 @@ public:
     transaction_state transaction() const noexcept;
     /// While nothing is in flight: looks whether the server has ended the session meanwhile, and if so ends it here, too.
     bool is_alive();
-    int backend() const noexcept { return handle_ ? PQbackendPID(handle_) : 0; }
+    int backend() const noexcept;
 
     /// True if, since the last call, the server said that it stopped waiting for a synchronous standby: what it
     /// acknowledged is not replicated.
@@ -158,7 +163,7 @@ private:
 
     class farewell;
 
-    static void receive_notice(void* self, const PGresult* notice);
+    static void receive_notice(void* self, const pg_result* notice);
     asio::awaitable<boost::system::error_code> wait(bool for_writing, steady_time deadline);
     static asio::awaitable<result<void>> connect_somewhere(
         std::shared_ptr<connection> self, const connect_settings& settings, steady_time deadline);
@@ -174,7 +179,7 @@ private:
     void take_arrived();
     bool receive();
     bool receive_all();
-    void take_result(result_handle answer);
+    void take_result(answer given);
     bool finish_statement();
     void sending_failed();
     void leave_out(const request* whose);
@@ -189,7 +194,7 @@ private:
     std::function<void(const failure&)> on_broken_;
     std::function<void(std::string_view, std::string_view)> on_message_; // set = it listens
 
-    PGconn* handle_ = nullptr;
+    pg_conn* handle_ = nullptr;
     std::optional<asio::posix::stream_descriptor> descriptor_; // a duplicate of libpq's socket
     bool reading_ = false;
     bool writing_ = false;

@@ -1,12 +1,21 @@
 #include "postgres/connector_state.hpp"
 
-#include "postgres/sql_error.hpp"
-
 namespace eventstore::postgres {
 
 namespace {
 
 constexpr std::chrono::seconds longest_promotion(1);
+
+/// Whether a failure to connect does not pass by itself.
+bool is_final(const failure& why) noexcept {
+    switch (why.code()) {
+    case errc::connection_lost:
+    case errc::timeout:
+    case errc::cancelled:
+    case errc::store_closed: return false;
+    default: return !why->retry_helps;
+    }
+}
 
 } // namespace
 

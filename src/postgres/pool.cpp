@@ -28,7 +28,7 @@ pool::pool(const connection_options& options, detail::environment where)
 
 pool::~pool() = default;
 
-asio::awaitable<result<result_handle>> pool::execute(
+asio::awaitable<result<answer>> pool::execute(
     std::shared_ptr<pool> self, const statement& what, parameters arguments, steady_time deadline) {
     // `self` stays in this frame, and keeps the pool while its caller waits.
     const auto waiting = std::make_shared<pool_request>(self, what, std::move(arguments));

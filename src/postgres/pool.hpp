@@ -34,12 +34,12 @@ public:
     ///
     /// Cancelled or out of time it ends at once; the statement's answer is dropped when it comes. The failure of a statement
     /// that writes says `outcome_unknown` if it may have been carried out all the same.
-    static asio::awaitable<result<result_handle>> execute(
+    static asio::awaitable<result<answer>> execute(
         std::shared_ptr<pool> self, const statement& what, parameters arguments, steady_time deadline);
 
     /// The answer to a statement that writes.
     struct change {
-        result_handle answer;
+        postgres::answer answer;
         bool is_repeated = false; ///< an earlier attempt, whose connection was lost, may have been carried out
     };
     /// execute(), for a statement that does not answer a second time as it has the first.

@@ -2,7 +2,6 @@
 
 #include "base/text.hpp"
 #include "postgres/pool.hpp"
-#include "postgres/sql_error.hpp"
 
 #include <string>
 #include <string_view>
@@ -57,20 +56,19 @@ void pool_request::count_in(pool& owner) const {
     if (set_) (what_.writes ? set_->others : set_->reads).fetch_add(1, std::memory_order_relaxed);
 }
 
-void pool_request::on_answer(result_handle answer) {
+void pool_request::on_answer(answer given) {
     if (!is_in_flight_) return;
-    const bool is_error = PQresultStatus(answer.get()) == PGRES_FATAL_ERROR;
-    if (what_.writes && !is_error) {
-        answer_ = std::move(answer); // until its commit
+    if (what_.writes && !given.is_error()) {
+        answer_ = std::move(given); // until its commit
         return;
     }
     landed();
     free_place();
     attempt_ended(false);
-    if (is_error)
-        fail(to_failure(answer.get(), what_.doing)); // its transaction is rolled back, whatever comes now
+    if (given.is_error())
+        fail(given.to_failure(what_.doing)); // its transaction is rolled back, whatever comes now
     else
-        succeed(std::move(answer));
+        succeed(std::move(given));
 }
 
 void pool_request::on_synced(const failure* why) {
@@ -105,7 +103,7 @@ void pool_request::on_skipped() {
 
 void pool_request::on_lost(const failure& why, bool was_sent) {
     if (!landed()) return;
-    answer_.reset();
+    answer_ = answer();
     attempt_ended(was_sent);
     if (was_sent && was_at_work_) {
         is_apart_ = true;
@@ -134,13 +132,13 @@ void pool_request::free_place() {
     if (const auto owner = owner_.lock()) owner->answered(slot);
 }
 
-void pool_request::succeed(result_handle answer) {
+void pool_request::succeed(answer given) {
     {
         const std::lock_guard lock(mutex_);
         if (!claim()) return;
         is_repeated = may_be_done_;
     }
-    settle(std::move(answer));
+    settle(std::move(given));
 }
 
 void pool_request::fail(failure why) noexcept {

@@ -18,7 +18,7 @@ class pool;
 ///
 /// The outcome of a read is its answer. That of a statement that writes is known when its transaction has ended: an answer
 /// whose commit failed, or was never heard of, is none.
-class pool_request final : public detail::completion<result_handle>, public request {
+class pool_request final : public detail::completion<answer>, public request {
 public:
     pool_request(std::weak_ptr<pool> owner, const statement& what, parameters arguments);
     ~pool_request() override;
@@ -26,7 +26,7 @@ public:
     const statement& what() const noexcept override { return what_; }
     const parameters& arguments() const noexcept override { return arguments_; }
 
-    void on_answer(result_handle answer) override;
+    void on_answer(answer given) override;
     void on_synced(const failure* why) override;
     void on_skipped() override;
     void on_lost_at_work() override { was_at_work_ = true; }
@@ -56,7 +56,7 @@ private:
     void again();
     bool landed();
     void free_place();
-    void succeed(result_handle answer);
+    void succeed(answer given);
     void attempt_ended(bool may_be_done);
 
     const std::weak_ptr<pool> owner_; // which holds this request in its queues
@@ -65,7 +65,7 @@ private:
     const parameters arguments_;
 
     // On the strand of its connection.
-    result_handle answer_;
+    answer answer_;
     bool is_in_flight_ = false;
     bool was_at_work_ = false;
     bool is_apart_ = false; // it was skipped or lost with others

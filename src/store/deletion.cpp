@@ -56,7 +56,7 @@ failure not_found(const std::string& stream) {
     return failure(errc::stream_not_found, std::move(facts));
 }
 
-asio::awaitable<result<postgres::result_handle>> ask(
+asio::awaitable<result<postgres::answer>> ask(
     core_ptr core, const postgres::statement& what, postgres::parameters arguments, milliseconds limit) {
     return postgres::pool::execute(core->pool, what, std::move(arguments), core->deadline(limit));
 }
@@ -66,9 +66,8 @@ asio::awaitable<result<void>> purge(core_ptr core, milliseconds limit) {
     auto looking = ask(core, core->statements->tombstones, postgres::parameters(), limit);
     const auto answer = co_await std::move(looking);
     if (!answer) co_return answer.error();
-    const postgres::rows tombstones(answer->get());
-    for (int i = 0; i < tombstones.count(); ++i) {
-        const std::int64_t stream = tombstones.int8(i, 0);
+    for (int i = 0; i < answer->rows(); ++i) {
+        const std::int64_t stream = answer->int8(i, 0);
         core->reader->forget_stream(stream);
         for (std::int64_t removed = 1; removed > 0;) {
             postgres::parameters arguments;
@@ -77,7 +76,7 @@ asio::awaitable<result<void>> purge(core_ptr core, milliseconds limit) {
             auto removing = ask(core, core->statements->purge_stream, std::move(arguments), limit);
             const auto step = co_await std::move(removing);
             if (!step) co_return step.error();
-            removed = postgres::rows(step->get()).int8(0, 0);
+            removed = step->int8(0, 0);
         }
     }
     co_return result<void>();
@@ -94,7 +93,7 @@ asio::awaitable<result<void>> delete_value(
         core->pool, core->statements->delete_stream, std::move(arguments), core->deadline(limit));
     const auto change = co_await std::move(deleting);
     if (!change) co_return change.error();
-    const auto fields = postgres::rows(change->answer.get()).int8_array(0, 0);
+    const auto fields = change->answer.int8_array(0, 0);
     if (fields.size() != 3 || !fields[0])
         co_return failure(errc::schema_too_new, "deleting a stream: the schema's answer is not understood");
     constexpr std::int64_t not_found = 4;
@@ -137,9 +136,8 @@ asio::awaitable<deletion_preview> preview_throwing(impl_ptr impl, milliseconds l
     postgres::parameters arguments;
     arguments.add(stream);
     auto counting = ask(impl->core, impl->core->statements->deletion_preview, std::move(arguments), limit);
-    const auto answer = co_await std::move(counting);
-    const postgres::rows row(answer.value().get());
-    if (row.count() == 0) throw error(not_found(stream));
+    const auto row = (co_await std::move(counting)).value();
+    if (row.rows() == 0) throw error(not_found(stream));
     deletion_preview counts;
     counts.events = row.int8(0, 0);
     counts.links = row.int8(0, 1);
@@ -155,8 +153,8 @@ asio::awaitable<void> restore_throwing(impl_ptr impl, milliseconds limit, std::s
     postgres::parameters arguments;
     arguments.add(stream);
     auto restoring = ask(impl->core, impl->core->statements->restore_stream, std::move(arguments), limit);
-    const auto answer = co_await std::move(restoring);
-    if (!postgres::rows(answer.value().get()).boolean(0, 0)) throw error(not_found(stream));
+    const auto answer = (co_await std::move(restoring)).value();
+    if (!answer.boolean(0, 0)) throw error(not_found(stream));
     impl->core->keeper->restored(stream); // at once, not by a notification
 }
 

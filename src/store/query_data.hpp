@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/live_objects.hpp"
-#include "postgres/result.hpp"
+#include "postgres/answer.hpp"
 
 #include <eventstore/query_result.hpp>
 
@@ -13,12 +13,9 @@ namespace eventstore::detail {
 /// The answer to SQL of the caller's, with all values in text.
 class query_data : private live_object {
 public:
-    explicit query_data(postgres::result_handle answer) noexcept : answer_(std::move(answer)) {}
+    explicit query_data(postgres::answer whole) noexcept : answer(std::move(whole)) {}
 
-    const PGresult* answer() const noexcept { return answer_.get(); }
-
-private:
-    const postgres::result_handle answer_;
+    const postgres::answer answer;
 };
 
 } // namespace eventstore::detail

@@ -1,7 +1,6 @@
 #include "store/query_data.hpp"
 
 #include "base/text.hpp"
-#include "postgres/sql_error.hpp"
 #include "store/sql_text.hpp"
 
 #include <eventstore/error.hpp>
@@ -18,6 +17,7 @@ namespace {
 using detail::message;
 using detail::query_data;
 using detail::quoted_for_message;
+using postgres::answer;
 using postgres::type_oid;
 
 std::string name_of(type_oid type) {
@@ -46,48 +46,45 @@ std::string name_of(type_oid type) {
 
 [[noreturn]] void refuse(std::string text) { throw error(failure(errc::invalid_argument, std::move(text))); }
 
-std::string columns_of(const PGresult* answer) {
+std::string columns_of(const answer& from) {
     std::string list;
-    for (int i = 0; i < PQnfields(answer); ++i)
-        list += message(i == 0 ? "" : ", ", quoted_for_message(PQfname(answer, i)));
+    for (int i = 0; i < from.columns(); ++i) list += message(i == 0 ? "" : ", ", quoted_for_message(from.name(i)));
     return list.empty() ? "none" : list;
 }
 
-std::string column(const PGresult* answer, std::size_t which) {
-    return message("the column ", quoted_for_message(PQfname(answer, static_cast<int>(which))), " (",
-        name_of(static_cast<type_oid>(PQftype(answer, static_cast<int>(which)))), ")");
+std::string column(const answer& from, std::size_t which) {
+    return message("the column ", quoted_for_message(from.name(static_cast<int>(which))), " (",
+        name_of(from.type(static_cast<int>(which))), ")");
 }
 
-const PGresult* check_column(const query_data& from, std::size_t which) {
-    const PGresult* const answer = from.answer();
-    if (which >= static_cast<std::size_t>(PQnfields(answer)))
+const answer& check_column(const query_data& data, std::size_t which) {
+    const answer& from = data.answer;
+    if (which >= static_cast<std::size_t>(from.columns()))
         refuse(
-            message("there is no column ", std::to_string(which), ", counted from 0; there are: ", columns_of(answer)));
-    return answer;
+            message("there is no column ", std::to_string(which), ", counted from 0; there are: ", columns_of(from)));
+    return from;
 }
 
-std::string_view text_of(const query_data& from, std::size_t row, std::size_t which) {
-    const PGresult* const answer = check_column(from, which);
+std::string_view text_of(const query_data& data, std::size_t row, std::size_t which) {
+    const answer& from = check_column(data, which);
     const int r = static_cast<int>(row);
     const int c = static_cast<int>(which);
-    if (r >= PQntuples(answer)) refuse(message("there is no row ", std::to_string(row), ", counted from 0"));
-    if (PQgetisnull(answer, r, c) != 0) refuse(message(column(answer, which), " is null; read it as a std::optional"));
-    return {PQgetvalue(answer, r, c), static_cast<std::size_t>(PQgetlength(answer, r, c))};
+    if (r >= from.rows()) refuse(message("there is no row ", std::to_string(row), ", counted from 0"));
+    if (from.is_null(r, c)) refuse(message(column(from, which), " is null; read it as a std::optional"));
+    return from.bytes(r, c);
 }
 
-std::string_view text_of(const query_data& from, std::size_t row, std::size_t which,
+std::string_view text_of(const query_data& data, std::size_t row, std::size_t which,
     std::initializer_list<type_oid> types, std::string_view wanted) {
-    const PGresult* const answer = check_column(from, which);
-    const auto type = static_cast<type_oid>(PQftype(answer, static_cast<int>(which)));
-    if (std::ranges::find(types, type) == types.end())
-        refuse(
-            message(column(answer, which), " cannot be read as ", wanted, "; cast it in the SQL, or read it as text"));
-    return text_of(from, row, which);
+    const answer& from = check_column(data, which);
+    if (std::ranges::find(types, from.type(static_cast<int>(which))) == types.end())
+        refuse(message(column(from, which), " cannot be read as ", wanted, "; cast it in the SQL, or read it as text"));
+    return text_of(data, row, which);
 }
 
 [[noreturn]] void refuse_value(
     const query_data& from, std::size_t which, std::string_view text, std::string_view wanted) {
-    refuse(message(column(from.answer(), which), " holds ", quoted_for_message(text), ", which is ", wanted));
+    refuse(message(column(from.answer, which), " holds ", quoted_for_message(text), ", which is ", wanted));
 }
 
 } // namespace
@@ -144,52 +141,38 @@ timestamp read_timestamp(const query_data& from, std::size_t row, std::size_t co
 }
 
 std::vector<std::byte> read_bytes(const query_data& from, std::size_t row, std::size_t column) {
-    const auto text = text_of(from, row, column, {type_oid::bytea}, "bytes");
-    std::size_t size = 0;
-    const std::unique_ptr<unsigned char, decltype(&PQfreemem)> bytes(
-        PQunescapeBytea(reinterpret_cast<const unsigned char*>(text.data()), &size), &PQfreemem);
-    if (!bytes) throw std::bad_alloc();
-    const auto* const first = reinterpret_cast<const std::byte*>(bytes.get());
-    return {first, first + size};
+    text_of(from, row, column, {type_oid::bytea}, "bytes");
+    return from.answer.unescaped(static_cast<int>(row), static_cast<int>(column));
 }
 
 } // namespace detail
 
 bool sql_row::is_null(std::size_t column) const {
-    return PQgetisnull(check_column(*data_, column), static_cast<int>(index_), static_cast<int>(column)) != 0;
+    return check_column(*data_, column).is_null(static_cast<int>(index_), static_cast<int>(column));
 }
 
-std::size_t sql_row::size() const noexcept { return static_cast<std::size_t>(PQnfields(data_->answer())); }
+std::size_t sql_row::size() const noexcept { return static_cast<std::size_t>(data_->answer.columns()); }
 
 std::size_t sql_row::find(std::string_view column) const {
-    const PGresult* const answer = data_->answer();
-    for (int i = 0; i < PQnfields(answer); ++i) {
-        if (column == PQfname(answer, i)) return static_cast<std::size_t>(i);
+    for (int i = 0; i < data_->answer.columns(); ++i) {
+        if (column == data_->answer.name(i)) return static_cast<std::size_t>(i);
     }
-    refuse(message("there is no column ", quoted_for_message(column), "; there are: ", columns_of(answer)));
+    refuse(message("there is no column ", quoted_for_message(column), "; there are: ", columns_of(data_->answer)));
 }
 
-std::size_t query_result::size() const noexcept {
-    return data_ ? static_cast<std::size_t>(PQntuples(data_->answer())) : 0;
-}
+std::size_t query_result::size() const noexcept { return data_ ? static_cast<std::size_t>(data_->answer.rows()) : 0; }
 
-std::int64_t query_result::affected() const noexcept {
-    if (!data_) return 0;
-    const std::string_view text = PQcmdTuples(const_cast<PGresult*>(data_->answer())); // libpq only reads it
-    std::int64_t count = 0;
-    std::from_chars(text.data(), text.data() + text.size(), count);
-    return count;
-}
+std::int64_t query_result::affected() const noexcept { return data_ ? data_->answer.affected() : 0; }
 
 std::vector<std::string> query_result::columns() const {
     std::vector<std::string> names;
     if (!data_) return names;
-    for (int i = 0; i < PQnfields(data_->answer()); ++i) names.emplace_back(PQfname(data_->answer(), i));
+    for (int i = 0; i < data_->answer.columns(); ++i) names.emplace_back(data_->answer.name(i));
     return names;
 }
 
 void query_result::check_single() const {
-    const int fields = data_ ? PQnfields(data_->answer()) : 0;
+    const int fields = data_ ? data_->answer.columns() : 0;
     if (size() == 1 && fields == 1) return;
     refuse(message("one row of one column is asked for, but the result has ", std::to_string(size()), " rows of ",
         std::to_string(fields), " columns"));

@@ -16,7 +16,7 @@ using detail::quoted_for_message;
 using impl_ptr = std::shared_ptr<detail::store_impl>;
 using core_ptr = std::shared_ptr<detail::store_core>;
 
-asio::awaitable<result<postgres::result_handle>> ask(
+asio::awaitable<result<postgres::answer>> ask(
     core_ptr core, const postgres::statement& what, postgres::parameters arguments, milliseconds limit) {
     return postgres::pool::execute(core->pool, what, std::move(arguments), core->deadline(limit));
 }
@@ -32,8 +32,7 @@ asio::awaitable<void> record_throwing(impl_ptr impl, milliseconds limit, snapsho
     arguments.add(what.data());
     arguments.add(what.metadata());
     auto recording = ask(impl->core, impl->core->statements->record_snapshot, std::move(arguments), limit);
-    const auto answer = co_await std::move(recording);
-    answer.value(); // whether it is the newest: who comes too late has lost nothing
+    (co_await std::move(recording)).value(); // whether it is the newest: who comes too late has lost nothing
 }
 
 asio::awaitable<snapshot> read_throwing(impl_ptr impl, milliseconds limit, std::string source) {
@@ -43,16 +42,15 @@ asio::awaitable<snapshot> read_throwing(impl_ptr impl, milliseconds limit, std::
     postgres::parameters arguments;
     arguments.add(source);
     auto reading = ask(impl->core, impl->core->statements->read_snapshot, std::move(arguments), limit);
-    const auto answer = co_await std::move(reading);
-    const postgres::rows rows(answer.value().get());
-    if (rows.count() == 0) {
+    const auto answer = (co_await std::move(reading)).value();
+    if (answer.rows() == 0) {
         const std::string text = message("there is no snapshot of ", quoted_for_message(source));
         throw error(failure(errc::snapshot_not_found, text));
     }
-    std::string type(rows.bytes(0, 1));
-    std::string data(rows.bytes(0, 2));
-    snapshot found(std::move(source), rows.int8(0, 0), std::move(type), std::move(data));
-    found.metadata(std::string(rows.bytes(0, 3))).recorded_at(rows.time(0, 4));
+    std::string type(answer.bytes(0, 1));
+    std::string data(answer.bytes(0, 2));
+    snapshot found(std::move(source), answer.int8(0, 0), std::move(type), std::move(data));
+    found.metadata(std::string(answer.bytes(0, 3))).recorded_at(answer.time(0, 4));
     co_return found;
 }
 
@@ -63,8 +61,7 @@ asio::awaitable<void> delete_throwing(impl_ptr impl, milliseconds limit, std::st
     postgres::parameters arguments;
     arguments.add(source);
     auto deleting = ask(impl->core, impl->core->statements->delete_snapshot, std::move(arguments), limit);
-    const auto answer = co_await std::move(deleting);
-    answer.value();
+    (co_await std::move(deleting)).value();
 }
 
 } // namespace

@@ -76,7 +76,7 @@ asio::awaitable<event_listener> listen_throwing(
 
 // ---- statements
 
-asio::awaitable<result<postgres::result_handle>> ask(
+asio::awaitable<result<postgres::answer>> ask(
     core_ptr core, const postgres::statement& what, postgres::parameters arguments, steady_time deadline) {
     return postgres::pool::execute(core->pool, what, std::move(arguments), deadline);
 }
@@ -93,20 +93,19 @@ asio::awaitable<std::vector<subscription_info>> list_throwing(impl_ptr impl, mil
     if (const auto why = check_call(impl, limit)) throw error(*why);
     const auto core = impl->core;
     auto work = ask(core, core->statements->subscriptions, postgres::parameters(), core->deadline(limit));
-    const auto answer = co_await std::move(work);
-    const postgres::rows rows(answer.value().get());
-    std::vector<subscription_info> list(static_cast<std::size_t>(rows.count()));
-    for (int i = 0; i < rows.count(); ++i) {
+    const auto answer = (co_await std::move(work)).value();
+    std::vector<subscription_info> list(static_cast<std::size_t>(answer.rows()));
+    for (int i = 0; i < answer.rows(); ++i) {
         subscription_info& info = list[static_cast<std::size_t>(i)];
-        info.stream = rows.bytes(i, 0);
-        info.name = rows.bytes(i, 1);
-        info.position = rows.int8(i, 2);
-        info.version = rows.int8(i, 3);
-        info.lag_events = rows.int8(i, 4);
-        info.lag = std::chrono::microseconds(rows.int8(i, 5));
-        info.parked = rows.int8(i, 6);
-        info.owner = rows.bytes(i, 7);
-        info.created_at = rows.time(i, 8);
+        info.stream = answer.bytes(i, 0);
+        info.name = answer.bytes(i, 1);
+        info.position = answer.int8(i, 2);
+        info.version = answer.int8(i, 3);
+        info.lag_events = answer.int8(i, 4);
+        info.lag = std::chrono::microseconds(answer.int8(i, 5));
+        info.parked = answer.int8(i, 6);
+        info.owner = answer.bytes(i, 7);
+        info.created_at = answer.time(i, 8);
     }
     co_return list;
 }
@@ -121,20 +120,19 @@ asio::awaitable<std::vector<parked_event>> parked_throwing(
     arguments.add(stream);
     arguments.add(name);
     auto work = ask(core, core->statements->parked_events, std::move(arguments), core->deadline(limit));
-    const auto answer = co_await std::move(work);
-    const postgres::rows rows(answer.value().get());
-    std::vector<parked_event> list(static_cast<std::size_t>(rows.count()));
-    for (int i = 0; i < rows.count(); ++i) {
+    const auto answer = (co_await std::move(work)).value();
+    std::vector<parked_event> list(static_cast<std::size_t>(answer.rows()));
+    for (int i = 0; i < answer.rows(); ++i) {
         parked_event& each = list[static_cast<std::size_t>(i)];
-        each.position = rows.int8(i, 0);
-        if (!rows.is_null(i, 1)) { // deleted for good since
-            each.version = rows.int8(i, 1);
-            each.stream = rows.bytes(i, 2);
-            each.type = rows.bytes(i, 3);
+        each.position = answer.int8(i, 0);
+        if (!answer.is_null(i, 1)) { // deleted for good since
+            each.version = answer.int8(i, 1);
+            each.stream = answer.bytes(i, 2);
+            each.type = answer.bytes(i, 3);
         }
-        each.reason = rows.bytes(i, 4);
-        each.deliveries = static_cast<int>(rows.int8(i, 5));
-        each.parked_at = rows.time(i, 6);
+        each.reason = answer.bytes(i, 4);
+        each.deliveries = static_cast<int>(answer.int8(i, 5));
+        each.parked_at = answer.time(i, 6);
     }
     co_return list;
 }
@@ -157,8 +155,7 @@ asio::awaitable<void> change_throwing(
     const auto outcome = co_await std::move(work);
     const postgres::pool::change& change = outcome.value();
     // What an attempt whose answer was lost may have removed is not there any more.
-    const bool is_done =
-        postgres::rows(change.answer.get()).boolean(0, 0) || (change.is_repeated && !checkpoint.has_value());
+    const bool is_done = change.answer.boolean(0, 0) || (change.is_repeated && !checkpoint.has_value());
     for (const auto& each : core->keeper->named(name)) { // told at once, not by a notification
         each->check_soon();
         core->keeper->due(detail::steady_time::min());
@@ -183,13 +180,12 @@ asio::awaitable<std::int64_t> release_throwing(impl_ptr impl, milliseconds limit
     }
     arguments.add(discards);
     auto work = ask(core, core->statements->release_parked, std::move(arguments), core->deadline(limit));
-    const auto answer = co_await std::move(work);
-    const postgres::rows row(answer.value().get());
-    if (row.is_null(0, 0)) throw error(not_found(stream, name));
+    const auto answer = (co_await std::move(work)).value();
+    if (answer.is_null(0, 0)) throw error(not_found(stream, name));
     for (const auto& each : core->keeper->named(name)) { // told at once, not by a notification
         if (!discards && each->stream == stream) each->replay_parked();
     }
-    co_return row.int8(0, 0);
+    co_return answer.int8(0, 0);
 }
 
 // ---- waiting for a subscription
@@ -211,11 +207,10 @@ asio::awaitable<result<bool>> has_reached(
     auto work = ask(core, core->statements->subscription_checkpoint, std::move(arguments), deadline);
     const auto answer = co_await std::move(work);
     if (!answer) co_return answer.error();
-    const postgres::rows rows(answer->get());
-    if (rows.count() == 0) co_return not_found({}, name);
+    if (answer->rows() == 0) co_return not_found({}, name);
     bool all = true;
-    for (int i = 0; i < rows.count(); ++i)
-        all = all && (rows.boolean(i, 1) || std::ranges::find(ours, rows.bytes(i, 0)) != ours.end());
+    for (int i = 0; i < answer->rows(); ++i)
+        all = all && (answer->boolean(i, 1) || std::ranges::find(ours, answer->bytes(i, 0)) != ours.end());
     co_return all;
 }
 

@@ -1,11 +1,9 @@
 // The end of a transaction: its appends, and COMMIT.
 #include "append/outcome_failure.hpp"
 #include "base/text.hpp"
-#include "postgres/sql_error.hpp"
 #include "store/transaction_step.hpp"
 
 #include <charconv>
-#include <cstring>
 
 namespace eventstore::detail {
 
@@ -29,17 +27,12 @@ log::append_plan::answer parse_array(std::string_view text) {
     return all;
 }
 
-bool has_state(const PGresult* answer, const char* state) {
-    const char* const given = PQresultErrorField(answer, PG_DIAG_SQLSTATE);
-    return given && std::strcmp(given, state) == 0;
-}
-
 } // namespace
 
 /// One of the two statements.
 class commit_step::part final : public postgres::request {
 public:
-    using answered = void (commit_step::*)(postgres::result_handle);
+    using answered = void (commit_step::*)(postgres::answer);
 
     part(std::shared_ptr<commit_step> whole, const postgres::statement& what, const postgres::parameters& arguments,
         answered tell, bool is_last)
@@ -47,7 +40,7 @@ public:
 
     const postgres::statement& what() const noexcept override { return what_; }
     const postgres::parameters& arguments() const noexcept override { return arguments_; }
-    void on_answer(postgres::result_handle answer) override { answer_ = std::move(answer); }
+    void on_answer(postgres::answer answer) override { answer_ = std::move(answer); }
     void on_synced(const failure* why) override {
         if (why) return on_lost(*why, true);
         ((*whole_).*tell_)(std::move(answer_));
@@ -63,7 +56,7 @@ private:
     const postgres::parameters& arguments_;
     const answered tell_;
     const bool is_last_;
-    postgres::result_handle answer_;
+    postgres::answer answer_;
 };
 
 commit_step::commit_step(
@@ -89,14 +82,14 @@ void commit_step::send() {
     session_->send(std::make_shared<part>(self, commit_, no_arguments_, &commit_step::committed, true));
 }
 
-void commit_step::appended(postgres::result_handle answer) { appended_ = std::move(answer); }
+void commit_step::appended(postgres::answer answer) { appended_ = std::move(answer); }
 
 std::optional<failure> commit_step::append_failure() const {
     if (appends_.empty()) return std::nullopt;
     if (!appended_) return failure(errc::database_error, message(doing_, ": the appends were not answered"));
-    if (PQresultStatus(appended_.get()) == PGRES_TUPLES_OK) return std::nullopt;
-    if (has_state(appended_.get(), "ES001")) return what_does_not_fit(appended_.get());
-    const failure why = postgres::to_failure(appended_.get(), doing_);
+    if (appended_.is_table()) return std::nullopt;
+    if (appended_.sqlstate() == "ES001") return what_does_not_fit();
+    const failure why = appended_.to_failure(doing_);
     if (why.code() == errc::log_truncated) return log::not_held(owner_->core()->seen->latest());
     if (why.code() == errc::lock_timeout) return log::lock_not_available(*appends_.front(), why, {});
     if (why->sqlstate == "25008") {
@@ -107,10 +100,9 @@ std::optional<failure> commit_step::append_failure() const {
     return why;
 }
 
-failure commit_step::what_does_not_fit(const PGresult* error) const {
+failure commit_step::what_does_not_fit() const {
     using kind = log::append_plan::outcome::kind;
-    const char* const detail = PQresultErrorField(error, PG_DIAG_MESSAGE_DETAIL);
-    const auto verdict = plan_.outcomes(parse_array(detail ? detail : ""));
+    const auto verdict = plan_.outcomes(parse_array(appended_.detail()));
     if (!verdict) return failure(errc::schema_too_new, message(doing_, ": the answer of the schema is not understood"));
     const log::append_request& all = *appends_.front();
     for (std::size_t i = 0; i < all.parts.size(); ++i) {
@@ -124,17 +116,15 @@ failure commit_step::what_does_not_fit(const PGresult* error) const {
     return failure(errc::duplicate_event, std::move(facts));
 }
 
-void commit_step::committed(postgres::result_handle answer) {
+void commit_step::committed(postgres::answer answer) {
     const auto link = session_->link;
     const bool is_unreplicated = link && link->take_unreplicated();
     const bool is_idle = link && link->transaction() == postgres::transaction_state::idle;
-    const bool is_committed = answer && PQresultStatus(answer.get()) == PGRES_COMMAND_OK &&
-        std::string_view(PQcmdStatus(answer.get())) == "COMMIT";
 
     std::optional<failure> why = append_failure();
-    if (!why && !is_committed) {
-        if (answer && PQresultStatus(answer.get()) == PGRES_FATAL_ERROR)
-            why = postgres::to_failure_of_caller(answer.get(), doing_);
+    if (!why && answer.tag() != "COMMIT") {
+        if (answer && answer.is_error())
+            why = answer.to_failure_of_caller(doing_);
         else
             why = failure(errc::database_error, message(doing_, ": the server rolled it back"));
     }
@@ -147,8 +137,7 @@ void commit_step::committed(postgres::result_handle answer) {
     }
     std::optional<log::append_plan::verdict> verdict;
     if (!why && !appends_.empty()) {
-        const postgres::rows rows(appended_.get());
-        verdict = plan_.outcomes(rows.count() == 1 ? rows.int8_array(0, 0) : log::append_plan::answer());
+        verdict = plan_.outcomes(appended_.rows() == 1 ? appended_.int8_array(0, 0) : log::append_plan::answer());
         if (!verdict) {
             failure::facts facts;
             facts.message = message(doing_, ": it is committed, but the answer of the schema is not understood");

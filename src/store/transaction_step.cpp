@@ -2,7 +2,6 @@
 
 #include "base/text.hpp"
 #include "postgres/command.hpp"
-#include "postgres/sql_error.hpp"
 #include "store/query_data.hpp"
 #include "store/sql_text.hpp"
 
@@ -124,9 +123,8 @@ void sql_step::send() {
     session_->send(std::static_pointer_cast<sql_step>(shared_from_this()));
 }
 
-void sql_step::on_answer(postgres::result_handle answer) {
-    const ExecStatusType status = PQresultStatus(answer.get());
-    if (status != PGRES_COPY_IN && status != PGRES_COPY_OUT && status != PGRES_COPY_BOTH) {
+void sql_step::on_answer(postgres::answer answer) {
+    if (!answer.is_copy()) {
         answer_ = std::move(answer);
         return;
     }
@@ -151,8 +149,7 @@ failure sql_step::refusal(const failure& by_server) const {
 void sql_step::on_synced(const failure* why) {
     using state = postgres::transaction_state;
     const state now = session_->link ? session_->link->transaction() : state::unknown;
-    const bool is_error = why || !answer_ || PQresultStatus(answer_.get()) == PGRES_FATAL_ERROR;
-    const bool is_another = answer_ && has_ended_transaction(PQcmdStatus(answer_.get()), what_.text);
+    const bool is_another = has_ended_transaction(answer_.tag(), what_.text);
     if (is_another || (now != state::in_transaction && now != state::failed)) {
         const failure ended(errc::transaction_ended,
             message(doing_,
@@ -161,8 +158,8 @@ void sql_step::on_synced(const failure* why) {
         owner_->break_off("SQL of its own has ended it", ended);
         return fail(ended);
     }
-    if (is_error) {
-        const failure by_server = why ? *why : postgres::to_failure_of_caller(answer_.get(), doing_);
+    if (why || answer_.is_error()) {
+        const failure by_server = why ? *why : answer_.to_failure_of_caller(doing_);
         const failure refused = refusal(by_server);
         if (now == state::failed) owner_->failed(by_server);
         return fail(refused);

@@ -57,7 +57,7 @@ public:
 
     const postgres::statement& what() const noexcept override { return what_; }
     const postgres::parameters& arguments() const noexcept override { return arguments_; }
-    void on_answer(postgres::result_handle answer) override;
+    void on_answer(postgres::answer answer) override;
     void on_synced(const failure* why) override;
     void on_skipped() override;
     void on_lost(const failure& why, bool was_sent) override;
@@ -69,7 +69,7 @@ private:
 
     postgres::statement what_;
     postgres::parameters arguments_;
-    postgres::result_handle answer_;
+    postgres::answer answer_;
 };
 
 class rollback_step final : public transaction_step {
@@ -103,18 +103,18 @@ private:
     void set_failure(const failure& why) override { outcome = why; }
     bool commits() const noexcept override { return true; }
 
-    void appended(postgres::result_handle answer);
-    void committed(postgres::result_handle answer);
+    void appended(postgres::answer answer);
+    void committed(postgres::answer answer);
     void broken(const failure& why, bool was_sent);
     std::optional<failure> append_failure() const;
-    failure what_does_not_fit(const PGresult* error) const;
+    failure what_does_not_fit() const;
 
     const append_list appends_;
     const log::append_plan plan_; // refers to appends_
     postgres::statement commit_;
     postgres::parameters no_arguments_;
     postgres::parameters append_arguments_;
-    postgres::result_handle appended_;
+    postgres::answer appended_;
 };
 
 } // namespace eventstore::detail

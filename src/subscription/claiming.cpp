@@ -160,33 +160,32 @@ asio::awaitable<result<std::optional<shared_subscription::claim>>> keeper::claim
     // And before this one: a beat that it shows may be as young as this.
     const auto answered = detail::lease_clock::now();
     if (!answer) co_return outcome(answer.error());
-    const postgres::rows row(answer->get());
     const std::lock_guard lock(mutex_);
-    if (row.boolean(0, 6)) {
+    if (answer->boolean(0, 6)) {
         co_return outcome(failure(errc::log_truncated,
             message("subscription ", quoted_for_message(what.name), ": the log does not hold the event at position ",
-                std::to_string(row.int8(0, 4)),
+                std::to_string(answer->int8(0, 4)),
                 " any more, which was acknowledged: a fail-over has lost its end; reset ",
                 "the subscription to where it should go on")));
     }
-    if (!row.boolean(0, 0)) {
-        const beat_watch::sight there{row.int8(0, 1), row.int8(0, 2), row.int8(0, 3)};
-        watched_[which].seen(there, std::chrono::milliseconds(row.int8(0, 7)), answered);
+    if (!answer->boolean(0, 0)) {
+        const beat_watch::sight there{answer->int8(0, 1), answer->int8(0, 2), answer->int8(0, 3)};
+        watched_[which].seen(there, std::chrono::milliseconds(answer->int8(0, 7)), answered);
         co_return outcome(std::nullopt);
     }
     watched_.erase(which);
     shared_subscription::claim claim;
-    claim.id = row.int8(0, 1);
-    claim.epoch = row.int8(0, 2);
-    claim.beat = row.int8(0, 3);
-    claim.checkpoint = {row.int8(0, 4), row.int8(0, 5)};
-    claim.replays = row.boolean(0, 8);
-    claim.timeline = row.int4(0, 9);
-    claim.stream_id = row.is_null(0, 10) ? 0 : row.int8(0, 10);
-    claim.event = row.optional_id(0, 11);
-    claim.handed_out.deliveries = row.int4(0, 12);
-    claim.handed_out.delivered = row.int8(0, 13);
-    claim.handed_out.through = row.int8(0, 14);
+    claim.id = answer->int8(0, 1);
+    claim.epoch = answer->int8(0, 2);
+    claim.beat = answer->int8(0, 3);
+    claim.checkpoint = {answer->int8(0, 4), answer->int8(0, 5)};
+    claim.replays = answer->boolean(0, 8);
+    claim.timeline = answer->int4(0, 9);
+    claim.stream_id = answer->is_null(0, 10) ? 0 : answer->int8(0, 10);
+    claim.event = answer->optional_id(0, 11);
+    claim.handed_out.deliveries = answer->int4(0, 12);
+    claim.handed_out.delivered = answer->int8(0, 13);
+    claim.handed_out.through = answer->int8(0, 14);
     claim.sent = sent;
     co_return outcome(claim);
 }

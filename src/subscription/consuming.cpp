@@ -207,7 +207,7 @@ asio::awaitable<void> shared_subscription::park(std::shared_ptr<shared_subscript
         const auto answer = co_await std::move(writing);
         if (answer) {
             // False: somebody else owns the subscription, and the next renewal finds out.
-            if (!postgres::rows(answer->get()).boolean(0, 0)) co_return;
+            if (!answer->boolean(0, 0)) co_return;
             consequences todo;
             {
                 const std::lock_guard lock(self->mutex_);

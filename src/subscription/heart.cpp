@@ -90,7 +90,7 @@ asio::awaitable<result<heart::codes>> heart::settle(
     auto asking = log::combined::ask(self->all_, mine, deadline);
     const auto answer = co_await std::move(asking);
     if (!answer) co_return answer.error();
-    co_return postgres::rows(answer->table.get()).int8_array(answer->row, 1);
+    co_return answer->table.int8_array(answer->number, 1);
 }
 
 } // namespace eventstore::delivery

@@ -132,7 +132,7 @@ asio::awaitable<void> keeper::write(std::shared_ptr<keeper> self, std::shared_pt
             with->pool, with->statements->settle_subscriptions, arguments_of(list), with->deadline());
         const auto answer = co_await std::move(writing);
         if (answer)
-            codes = postgres::rows(answer->get()).int8_array(0, 0);
+            codes = answer->int8_array(0, 0);
         else
             codes = answer.error();
     }

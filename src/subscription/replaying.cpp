@@ -62,8 +62,7 @@ asio::awaitable<void> shared_subscription::replay(
                 co_await std::move(pausing);
                 continue;
             }
-            const postgres::rows rows(answer->get());
-            for (int i = 0; i < rows.count(); ++i) next.emplace_back(rows.int8(i, 0), rows.int4(i, 1));
+            for (int i = 0; i < answer->rows(); ++i) next.emplace_back(answer->int8(i, 0), answer->int4(i, 1));
             if (next.empty()) {
                 const std::lock_guard lock(self->mutex_);
                 if (self->replay_wanted_) continue;

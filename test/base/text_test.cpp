@@ -12,6 +12,7 @@
 using namespace std::string_view_literals;
 using eventstore::detail::is_storable_text;
 using eventstore::detail::message;
+using eventstore::detail::one_line;
 using eventstore::detail::quoted_for_message;
 
 namespace {
@@ -147,6 +148,14 @@ BOOST_AUTO_TEST_CASE(any_bytes_can_be_made_storable_without_cutting_a_character)
         BOOST_TEST(kept.size() <= most);
         BOOST_TEST(is_storable_text(kept));
     }
+}
+
+BOOST_AUTO_TEST_CASE(lines_are_joined_by_one_blank_each) {
+    BOOST_TEST(one_line("") == "");
+    BOOST_TEST(one_line("\n\t \n") == "");
+    BOOST_TEST(one_line("one") == "one");
+    BOOST_TEST(one_line("\n\tone\n\ttwo\n") == "one two");
+    BOOST_TEST(one_line("one two  three ") == "one two  three");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -18,7 +18,7 @@ BOOST_AUTO_TEST_SUITE(combined_test)
 
 namespace {
 
-using answer = es::result<combined::answer>;
+using answer = es::result<combined::row>;
 
 class numbers_part final : public combined::part {
 public:
@@ -44,7 +44,7 @@ combined::question question(std::string_view sql) {
     return what;
 }
 
-std::int64_t number_in(const answer& from) { return es::postgres::rows(from->table.get()).int8(from->row, 1); }
+std::int64_t number_in(const answer& from) { return from->table.int8(from->number, 1); }
 
 class combined_fixture : public group_fixture {
 public:

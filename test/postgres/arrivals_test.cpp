@@ -76,9 +76,8 @@ public:
     }
     const es::postgres::statement& what() const noexcept override { return what_; }
     const es::postgres::parameters& arguments() const noexcept override { return arguments_; }
-    void on_answer(es::postgres::result_handle answer) override {
-        for (int i = 0; i < PQntuples(answer.get()); ++i)
-            size += row(static_cast<std::size_t>(PQgetlength(answer.get(), i, 0))).size();
+    void on_answer(es::postgres::answer answer) override {
+        for (int i = 0; i < answer.rows(); ++i) size += row(answer.bytes(i, 0).size()).size();
     }
     void on_synced(const es::failure*) override { done = true; }
     void on_skipped() override { done = true; }
@@ -175,7 +174,7 @@ BOOST_AUTO_TEST_CASE(a_script_of_the_set_up_is_answered_at_once) {
         const connection_ptr connection = co_await connect(server);
         for (std::size_t i = 0; i < answers.size(); ++i) {
             auto running = es::postgres::connection::run_script(connection, "set a.b = 1", soon());
-            const es::result<es::postgres::result_handle> answer = co_await std::move(running);
+            const es::result<es::postgres::answer> answer = co_await std::move(running);
             BOOST_TEST(answer.has_value());
         }
     }());

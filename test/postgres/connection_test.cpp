@@ -1,5 +1,6 @@
 // A connection as it is before a pool has it.
 #include "postgres/connection.hpp"
+#include "postgres/scripted_server.hpp"
 
 #include "support/coroutines.hpp"
 #include "support/server.hpp"
@@ -10,6 +11,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace es = eventstore;
 namespace asio = boost::asio;
@@ -17,6 +19,12 @@ using namespace std::chrono_literals;
 using namespace es::test;
 using es::postgres::connection;
 using es::postgres::transaction_state;
+
+namespace {
+
+bool holds(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+
+} // namespace
 
 BOOST_AUTO_TEST_SUITE(connection_test)
 
@@ -44,13 +52,29 @@ BOOST_AUTO_TEST_CASE(it_knows_what_the_last_answer_has_left_the_transaction_in) 
         };
         for (const auto& each : steps) {
             auto running = connection::run_script(link, each.script, deadline);
-            const es::result<es::postgres::result_handle> answer = co_await std::move(running);
+            const es::result<es::postgres::answer> answer = co_await std::move(running);
             BOOST_TEST(answer.has_value() == (each.after != transaction_state::failed), each.script);
             BOOST_TEST((link->transaction() == each.after), each.script);
         }
         link->drop(es::failure(es::errc::store_closed, "the test is over"));
         BOOST_TEST((link->transaction() == transaction_state::unknown));
     }());
+}
+
+BOOST_AUTO_TEST_CASE(a_server_that_hangs_up_is_a_lost_connection) {
+    scripted_server server;
+    server.hang_up();
+    const es::failure why = es::postgres::connection_failure(server.connection(), "reading");
+    BOOST_TEST((why.code() == es::errc::connection_lost));
+    BOOST_TEST(why->retry_helps);
+    BOOST_TEST(holds(why.message(), "reading: server closed the connection unexpectedly"), why.message());
+    BOOST_TEST(!holds(why.message(), "\n"), why.message());
+    BOOST_TEST(!why.message().ends_with(" "), why.message());
+}
+
+BOOST_AUTO_TEST_CASE(a_connection_that_says_nothing_is_told_to_be_closed) {
+    const es::failure why = es::postgres::connection_failure(scripted_server().connection(), "reading");
+    BOOST_TEST(why.message() == "reading: the connection was closed");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -34,9 +34,9 @@ public:
     }
     const postgres::statement& what() const noexcept override { return what_; }
     const postgres::parameters& arguments() const noexcept override { return arguments_; }
-    void on_answer(postgres::result_handle answer) override {
-        if (PQntuples(answer.get()) > 0) value = PQgetvalue(answer.get(), 0, 0);
-        if (PQresultStatus(answer.get()) == PGRES_FATAL_ERROR) value = PQresultErrorMessage(answer.get());
+    void on_answer(postgres::answer answer) override {
+        if (answer.rows() > 0) value = answer.bytes(0, 0);
+        if (answer.is_error()) value = answer.message();
     }
     void on_synced(const failure*) override { done = true; }
     void on_skipped() override { done = true; }

@@ -118,7 +118,7 @@ asio::awaitable<void> play(
         const caller& who = callers[i];
         const outcome& how_it_ended = told[i];
         BOOST_TEST_CONTEXT("caller " << who.number << ": " << (how_it_ended ? "" : how_it_ended.error().message())) {
-            if (how_it_ended) BOOST_TEST(es::postgres::rows(how_it_ended->answer.get()).int8(0, 0) == who.number);
+            if (how_it_ended) BOOST_TEST(how_it_ended->answer.int8(0, 0) == who.number);
             if (!writes(who.what)) {
                 BOOST_TEST((how_it_ended || !how_it_ended.error()->outcome_unknown));
                 continue;

@@ -65,7 +65,7 @@ scripted_server::~scripted_server() {
     std::filesystem::remove_all(folder_, ignored);
 }
 
-std::unique_ptr<PGresult, decltype(&PQclear)> scripted_server::error(const fields& what) {
+postgres::answer scripted_server::error(const fields& what) {
     std::string body;
     for (const auto& [code, text] : what) {
         body += code;
@@ -75,7 +75,7 @@ std::unique_ptr<PGresult, decltype(&PQclear)> scripted_server::error(const field
     body += '\0';
     say('E', body); // before the question: nobody has to wait for anybody
     say('Z', "I");
-    return {PQexec(connection_.get(), "select"), &PQclear};
+    return postgres::answer(PQexec(connection_.get(), "select"));
 }
 
 void scripted_server::hang_up() {

@@ -1,6 +1,8 @@
 // The other end of a connection of libpq, which says what a test wants it to say.
 #pragma once
 
+#include "postgres/answer.hpp"
+
 #include <libpq-fe.h>
 
 #include <memory>
@@ -26,7 +28,7 @@ public:
     using fields = std::vector<std::pair<char, std::string>>;
 
     /// What libpq makes of an error that the server sends in answer to a statement.
-    std::unique_ptr<PGresult, decltype(&PQclear)> error(const fields& what);
+    postgres::answer error(const fields& what);
 
     /// Closes the server's end, and lets libpq notice.
     void hang_up();
