@@ -36,6 +36,11 @@ if grep -nE 'include <(boost/asio\.hpp|boost/json|libpq)' include/eventstore/*.h
     complain "a public header includes more than it should"
 fi
 
+if grep -rnE '\bPQ[a-zA-Z]+\(|\b(PQTRANS|PGRES|PG_DIAG)_|\bPG(result|conn)\b|libpq-fe\.h' src --include='*.?pp' |
+    grep -vE '^src/(postgres|embedded)/'; then
+    complain "only src/postgres and src/embedded know libpq; what it returned is a postgres::answer"
+fi
+
 perl test/lint/functions.pl sql/functions/*.sql || complain "the functions call what another one could stand in for"
 
 if grep -lE 'include <boost/asio/' include/eventstore/*.hpp | xargs grep -L 'include <eventstore/asio_settings.hpp>' |
