@@ -77,13 +77,24 @@ asio::awaitable<void> append_to_one(store into, worker& self) {
     }
 }
 
-client_run run_appends(bench& b, int workers, asio::awaitable<void> (*work)(store, worker&)) {
+client_settings settings_for(const bench& b, int workers) {
     client_settings settings;
     settings.threads = b.wanted.threads;
     settings.workers = workers;
     settings.warm_up = b.wanted.warm_up;
     settings.seconds = b.wanted.seconds;
-    return run_client(in_schema(b, schema), settings, work);
+    return settings;
+}
+
+client_run run_appends(bench& b, int workers, asio::awaitable<void> (*work)(store, worker&)) {
+    return run_client(in_schema(b, schema), settings_for(b, workers), work);
+}
+
+/// A1, with the processor time that an append takes.
+client_run run_single_appends(bench& b, int workers) {
+    client_settings settings = settings_for(b, workers);
+    settings.session_cpu_seconds = [&b] { return b.on.session_cpu_seconds(); };
+    return run_client(in_schema(b, schema), settings, append_single);
 }
 
 /// An array of a hundred, as PostgreSQL reads it.
@@ -100,6 +111,10 @@ std::string hundred_times(const std::string& element) {
     return array += '}';
 }
 
+std::string limit_script(const char* name) {
+    return std::string(EVENTSTORE_SOURCE_FOLDER "/benchmarks/limits/") + name;
+}
+
 /// Appends are counted in events, by pgbench in transactions.
 double run_limit(bench& b, const char* script, int clients, int events_each) {
     std::mt19937_64 random(1);
@@ -114,8 +129,24 @@ double run_limit(bench& b, const char* script, int clients, int events_each) {
         variables.emplace_back("datas", hundred_times(data));
         variables.emplace_back("metadatas", hundred_times(metadata_json));
     }
-    const std::string path = std::string(EVENTSTORE_SOURCE_FOLDER "/benchmarks/limits/") + script;
-    return events_each * run_pgbench(b.on, b.wanted, path, clients, variables);
+    return events_each * run_pgbench(b.on, b.wanted, limit_script(script), clients, variables);
+}
+
+/// The limit of a group commit: one session that writes what so many writers write.
+double run_group_limit(bench& b, int writers) {
+    const std::string count = std::to_string(writers);
+    b.on.admin().run("insert into limits.streams (name, version, created_at)"
+                     " select '" +
+        std::string(stream_prefix) + "' || n, 0, now() from generate_series(1, " + count + ") as n");
+    std::mt19937_64 random(1);
+    const pgbench_variables variables = {
+        {"writers", count}, {"type", event_type}, {"data", data_json(random)}, {"metadata", metadata_json}};
+    const double rate = writers * run_pgbench(b.on, b.wanted, limit_script("advance_and_insert.sql"), 1, variables);
+    const std::string is_right = b.on.admin().value("select count(*) = " + count +
+        " and min(version) = max(version) and sum(version) ="
+        " (select count(*) from limits.group_events) from limits.streams");
+    if (is_right != "t") throw std::runtime_error("WRONG RESULT: the group limit wrote other rows than it should");
+    return rate;
 }
 
 cell append_cell(std::string name, int concurrency, std::string about) {
@@ -135,11 +166,12 @@ std::vector<cell> append_cells() {
     for (const int writers : {1, 10, 100, 1000}) {
         cell& a1 = cells.emplace_back(append_cell("A1", writers, "one event an append, a stream for each writer"));
         a1.library = [=](bench& b) {
-            client_run run = run_appends(b, writers, append_single);
+            client_run run = run_single_appends(b, writers);
             check_tables(b, schema, run.total, static_cast<std::uint64_t>(writers));
             return run;
         };
         a1.limit = [=](bench& b) { return run_limit(b, "insert_one.sql", std::min(writers, 100), 1); };
+        if (writers >= 10) a1.group_limit = [=](bench& b) { return run_group_limit(b, writers); };
     }
     for (const int writers : {1, 10, 50, 100}) {
         cell& a100 = cells.emplace_back(append_cell("A100", writers, "100 events an append, a new stream each"));

@@ -30,6 +30,8 @@ struct cell {
     std::function<client_run(bench&)> library;
     /// Measures the limit once, in the same unit; none if empty.
     std::function<double(bench&)> limit;
+    /// A second limit, which writes as a group commit does: as many rows with one flush to disk; none if empty.
+    std::function<double(bench&)> group_limit;
 };
 
 /// A1, A100 and AH.

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <random>
 #include <string>
 #include <vector>
@@ -64,6 +65,8 @@ struct client_settings {
     int workers = 1;
     double warm_up = 0; // seconds
     double seconds = 0;
+    /// Processor time of the server's sessions so far, by process; if it is set, processor time is measured.
+    std::function<std::map<int, double>()> session_cpu_seconds;
 };
 
 /// What the client saw.
@@ -72,6 +75,8 @@ struct client_run {
     std::uint64_t total = 0;
     std::vector<float> latencies_ms;
     double peak_rss_mb = 0;
+    double client_us = 0;  // processor time of this process within the window, for each that was counted
+    double backend_us = 0; // the same of the server's sessions; 0 where not measured
 };
 
 /// Opens the store, lets the workers run, and closes it. \throws what a worker throws

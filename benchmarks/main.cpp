@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <exception>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <stdexcept>
 #include <thread>
@@ -46,33 +47,44 @@ std::vector<cell> chosen_cells(const options& wanted) {
     return all;
 }
 
-/// Library and limit in turn; who begins changes from round to round, so that a server or a machine that gets slower
+/// Library and limits in turn; who begins changes from round to round, so that a server or a machine that gets slower
 /// with time favours neither.
 figures measure(const cell& one, bench& b) {
-    std::vector<double> values, limits, ratios;
+    std::vector<double> values, limits, ratios, group_limits, group_ratios, client_us, backend_us;
     std::vector<float> latencies_ms;
     figures found;
+    const auto library = [&] {
+        const client_run run = one.library(b);
+        values.push_back(run.rate);
+        latencies_ms.insert(latencies_ms.end(), run.latencies_ms.begin(), run.latencies_ms.end());
+        found.peak_rss_mb = std::max(found.peak_rss_mb, run.peak_rss_mb);
+        client_us.push_back(run.client_us);
+        backend_us.push_back(run.backend_us);
+    };
+    std::vector<std::function<void()>> turns = {library};
+    if (one.limit) turns.push_back([&] { limits.push_back(one.limit(b)); });
+    if (one.group_limit) turns.push_back([&] { group_limits.push_back(one.group_limit(b)); });
     for (int round = 0; round < b.wanted.rounds; ++round) {
         one.prepare(b);
-        for (const bool library : {round % 2 == 0, round % 2 != 0}) {
-            if (!library && !one.limit) continue;
+        for (const auto& turn : turns) {
             b.on.checkpoint();
-            if (library) {
-                const client_run run = one.library(b);
-                values.push_back(run.rate);
-                latencies_ms.insert(latencies_ms.end(), run.latencies_ms.begin(), run.latencies_ms.end());
-                found.peak_rss_mb = std::max(found.peak_rss_mb, run.peak_rss_mb);
-            } else {
-                limits.push_back(one.limit(b));
-            }
+            turn();
         }
         if (one.limit) ratios.push_back(values.back() / limits.back());
+        if (one.group_limit) group_ratios.push_back(values.back() / group_limits.back());
+        std::reverse(turns.begin(), turns.end());
     }
     found.value = summarize(values);
     if (one.limit) {
         found.limit = summarize(limits);
         found.ratio = summarize(ratios);
     }
+    if (one.group_limit) {
+        found.group_limit = summarize(group_limits);
+        found.group_ratio = summarize(group_ratios);
+    }
+    found.client_us = summarize(client_us).median;
+    found.backend_us = summarize(backend_us).median;
     found.p50_ms = percentile(latencies_ms, 0.50);
     found.p99_ms = percentile(latencies_ms, 0.99);
     return found;

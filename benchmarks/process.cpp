@@ -4,11 +4,13 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <stdexcept>
 #include <system_error>
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -102,5 +104,29 @@ double peak_rss_mb() {
 }
 
 void reset_peak_rss() { std::ofstream("/proc/self/clear_refs") << '5'; }
+
+double cpu_seconds() {
+    rusage used{};
+    ::getrusage(RUSAGE_SELF, &used);
+    const auto seconds = [](const timeval& time) {
+        return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+    };
+    return seconds(used.ru_utime) + seconds(used.ru_stime);
+}
+
+std::optional<double> cpu_seconds_of(int process) {
+    std::ifstream stat("/proc/" + std::to_string(process) + "/stat");
+    std::string line;
+    if (!std::getline(stat, line)) return std::nullopt;
+    // The second field is the program's name in parentheses, which may hold anything; utime and stime are the 14th and
+    // the 15th.
+    std::istringstream fields(line.substr(line.rfind(')') + 1));
+    std::string skipped;
+    for (int field = 3; field < 14; ++field) fields >> skipped;
+    double user_ticks = 0;
+    double system_ticks = 0;
+    if (!(fields >> user_ticks >> system_ticks)) throw std::runtime_error("cannot read /proc/.../stat: " + line);
+    return (user_ticks + system_ticks) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
 
 } // namespace eventstore::benchmarks

@@ -1,6 +1,7 @@
-// Other programs, and the memory of this one.
+// Other programs, and the memory and processor time of this one.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,5 +31,11 @@ double peak_rss_mb();
 
 /// Begins a new peak at what is resident now. Does nothing where the kernel does not allow it.
 void reset_peak_rss();
+
+/// Processor time that this process has had so far, user and system together, in seconds.
+double cpu_seconds();
+
+/// The same of another process, in whole clock ticks (a hundredth of a second each, as a rule); none if it is gone.
+std::optional<double> cpu_seconds_of(int process);
 
 } // namespace eventstore::benchmarks

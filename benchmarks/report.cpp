@@ -45,7 +45,9 @@ void print(std::ostream& out, const std::string (&columns)[9]) {
     std::snprintf(line, sizeof line, row_format, columns[0].c_str(), columns[1].c_str(), columns[2].c_str(),
         columns[3].c_str(), columns[4].c_str(), columns[5].c_str(), columns[6].c_str(), columns[7].c_str(),
         columns[8].c_str());
-    out << line << std::flush;
+    std::string text = line;
+    text.erase(text.find_last_not_of(" \n") + 1);
+    out << text << std::endl;
 }
 
 } // namespace
@@ -62,6 +64,13 @@ void print_row(std::ostream& out, const cell& measured, const figures& found) {
         {measured.name, std::to_string(measured.concurrency), measured.unit, readable(found.value),
             readable(found.limit), readable(found.ratio), has_latency ? readable(found.p50_ms) : "-",
             has_latency ? readable(found.p99_ms) : "-", found.peak_rss_mb > 0 ? readable(found.peak_rss_mb) : "-"});
+    if (found.group_limit)
+        print(out, {"", "", "", "group limit:", readable(found.group_limit), readable(found.group_ratio), "", "", ""});
+    if (found.client_us > 0) {
+        out << "        processor time of an append: " << readable(found.client_us) << " us in the client";
+        if (found.backend_us > 0) out << ", " << readable(found.backend_us) << " us in the server's sessions";
+        out << std::endl;
+    }
 }
 
 void print_failure(std::ostream& out, const cell& failed, const std::string& why) {
@@ -75,7 +84,11 @@ void write_json(std::ostream& out, const cell& measured, const figures& found) {
         << ", \"p50_ms\": " << plain(found.p50_ms) << ", \"p99_ms\": " << plain(found.p99_ms)
         << ", \"limit\": " << plain(found.limit ? found.limit->median : 0)
         << ", \"ratio\": " << plain(found.ratio ? found.ratio->median : 0)
-        << ", \"peak_rss_mb\": " << plain(found.peak_rss_mb) << "}" << std::endl;
+        << ", \"peak_rss_mb\": " << plain(found.peak_rss_mb)
+        << ", \"group_limit\": " << plain(found.group_limit ? found.group_limit->median : 0)
+        << ", \"group_ratio\": " << plain(found.group_ratio ? found.group_ratio->median : 0)
+        << ", \"client_us\": " << plain(found.client_us) << ", \"backend_us\": " << plain(found.backend_us) << "}"
+        << std::endl;
 }
 
 void write_json_failure(std::ostream& out, const cell& failed, const std::string& why) {

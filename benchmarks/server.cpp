@@ -1,5 +1,7 @@
 #include "server.hpp"
 
+#include "process.hpp"
+
 #include <cstdio>
 #include <filesystem>
 #include <stdexcept>
@@ -89,6 +91,17 @@ void server::check_settings(const options& wanted) {
 std::string server::limit_url() const {
     return with_parameters(
         url_, {{"options", "-c jit=off -c plan_cache_mode=force_generic_plan -c enable_seqscan=off"}});
+}
+
+std::map<int, double> server::session_cpu_seconds() {
+    std::map<int, double> all;
+    if (!embedded_) return all;
+    for (const auto& row : admin_->rows("select pid from pg_stat_activity where backend_type = 'client backend'"
+                                        " and datname = current_database() and pid <> pg_backend_pid()")) {
+        const int process = std::stoi(row[0]);
+        if (const std::optional<double> seconds = cpu_seconds_of(process)) all[process] = *seconds;
+    }
+    return all;
 }
 
 std::string server::description() {

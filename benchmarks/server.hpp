@@ -6,6 +6,7 @@
 
 #include <eventstore/embedded_postgres.hpp>
 
+#include <map>
 #include <optional>
 #include <string>
 
@@ -29,6 +30,10 @@ public:
     session& admin() { return *admin_; }
     /// Writes everything to disk, so that no measurement pays for what came before it.
     void checkpoint() { admin_->run("checkpoint"); }
+
+    /// Processor time, in seconds, that each session in the database but admin() has had so far, by its process. Empty
+    /// for a given server: its processes may be on another machine.
+    std::map<int, double> session_cpu_seconds();
 
     /// Version, settings and file system, for people.
     std::string description();

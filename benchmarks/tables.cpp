@@ -69,7 +69,11 @@ void make_fresh_tables(bench& b, const std::string& schema) {
         schema +
         ".events including all);"
         "create sequence limits.positions;"
+        "create table limits.group_events (like limits.events including all);"
         // As in `streams`: room for the new version on the same page.
+        "create table limits.streams (like " +
+        schema +
+        ".streams including all) with (fillfactor = 75);"
         "create table limits.counter (id bigint primary key, version bigint not null) with (fillfactor = 75);"
         "insert into limits.counter values (1, 0)");
 }

@@ -12,8 +12,8 @@ namespace eventstore::benchmarks {
 /// A statement of the library's own for a schema, reading forward, as the library sends it: with $1, $2 ...
 std::string library_statement(std::string_view name, std::string_view schema);
 
-/// Makes an empty store in the schema, in place of one that may be there; and beside it, in the schema `limits`, a
-/// table with the same columns and indexes as `events`, and a counter.
+/// Makes an empty store in the schema, in place of one that may be there; and beside it, in the schema `limits`, tables
+/// with the same columns and indexes as `events` (one for each limit that inserts) and `streams`, and a counter.
 void make_fresh_tables(bench& b, const std::string& schema);
 
 /// That the schema holds so many events in so many streams, that versions and positions have no gaps, and that each
