@@ -61,6 +61,10 @@ void append_request::cancel() noexcept {
     if (const auto owner = owner_.lock()) owner->give_up(*this, errc::cancelled);
 }
 
+void append_request::close() noexcept {
+    if (const auto owner = owner_.lock()) owner->closed(*this);
+}
+
 void append_request::expire() noexcept {
     if (const auto owner = owner_.lock()) owner->overdue(std::static_pointer_cast<append_request>(shared_from_this()));
 }

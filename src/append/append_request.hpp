@@ -56,6 +56,7 @@ private:
     void start() override;
     void cancel() noexcept override;
     void expire() noexcept override;
+    void close() noexcept override;
 
     const std::weak_ptr<group_commit> owner_; // which holds this request in its queue
 };

@@ -104,6 +104,7 @@ void group_commit::give_up(append_request& which, errc why, const lock_holder& h
         if (!which.is_under_way && why == errc::timeout) unreachable = last_failure;
         (void)queue_.remove(&which);
     }
+    stop_acquiring();
     if (unreachable)
         which.settle(not_connected(std::move(facts), *unreachable));
     else
@@ -118,6 +119,7 @@ void group_commit::wake() {
     if (is_abandoned_) return;
     if (std::exchange(is_running_, true)) return changed_->raise();
     if (held_.resume()) return begin_turn();
+    is_acquiring_ = true;
     asio::post(environment_.executor, [self = shared_from_this()] {
         asio::co_spawn(self->environment_.executor, acquire(self), [self](const std::exception_ptr& thrown) {
             if (thrown) self->loop_ended(thrown);
@@ -134,7 +136,7 @@ void group_commit::begin_turn() {
 void group_commit::loop_ended(const std::exception_ptr& thrown) {
     if (thrown) recover(thrown);
     const std::lock_guard lock(mutex_);
-    is_running_ = false;
+    is_running_ = is_acquiring_ = false;
     if (!queue_.empty() && !is_dropped_)
         wake();
     else if (is_stopping_)
@@ -145,12 +147,23 @@ asio::awaitable<void> group_commit::acquire(std::shared_ptr<group_commit> self) 
     auto acquiring = postgres::pool_user::acquire(self->writer_, detail::steady_time::max());
     auto acquired = co_await std::move(acquiring);
     if (!acquired) {
-        self->fail_all(acquired.error()); // they need not wait for what does not pass by itself
+        // They need not wait for what does not pass by itself.
+        if (acquired.error().code() != errc::cancelled) self->fail_all(acquired.error());
         co_return self->loop_ended(nullptr);
     }
     const std::lock_guard lock(self->mutex_);
+    self->is_acquiring_ = false;
     self->held_ = std::move(*acquired);
     self->begin_turn();
+}
+
+// Nothing waits for a connection any more.
+void group_commit::stop_acquiring() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (!is_acquiring_ || !queue_.empty()) return;
+    }
+    writer_->give_up_waiting();
 }
 
 // Out of memory, perhaps: what was under way ends here.
@@ -167,7 +180,7 @@ void group_commit::recover(const std::exception_ptr& thrown) {
     const auto left = std::exchange(under_way_, {});
     {
         const std::lock_guard lock(mutex_);
-        connection_.reset();
+        backend_ = 0;
         pace_ = commit_pace();
         for (const flush_ptr& each : left) {
             for (const request_ptr& one : each->appends()) {
@@ -187,10 +200,10 @@ asio::awaitable<void> group_commit::turn(std::shared_ptr<group_commit> self) {
     bool is_idle = false;
     if (link) {
         const std::lock_guard lock(self->mutex_);
-        self->connection_ = self->held_.get();
         self->backend_ = self->is_pooled_ ? 0 : link->backend(); // a pooler invents one
     }
     self->link_ = link;
+    self->has_sent_ = false;
     while (link) {
         auto taking = self->take_answers();
         co_await std::move(taking);
@@ -206,7 +219,7 @@ asio::awaitable<void> group_commit::turn(std::shared_ptr<group_commit> self) {
     }
     {
         const std::lock_guard lock(self->mutex_);
-        self->connection_.reset();
+        self->backend_ = 0;
     }
     if (is_idle)
         self->held_.rest();
@@ -217,6 +230,7 @@ asio::awaitable<void> group_commit::turn(std::shared_ptr<group_commit> self) {
 group_commit::request_list group_commit::next_group(bool is_wanted) {
     const std::lock_guard lock(mutex_);
     const flush* const before = under_way_.empty() ? nullptr : under_way_.front().get();
+    if (is_wanted && !before && has_sent_) return {}; // others first
     const bool may_follow = !is_pooled_ && !is_wanted && !queue_.goes_alone() && (!before || !before->goes_alone());
     if (queue_.empty() || !pace_.may_send(may_follow)) return {};
     request_list group =
@@ -237,6 +251,7 @@ bool group_commit::send_next(const std::shared_ptr<postgres::connection>& link) 
     // However patient its callers are, no group may hold the log's lock for ever.
     next->watch(*environment_.timers, environment_.in(patience_));
     under_way_.push_back(next);
+    has_sent_ = true;
     const std::shared_ptr<postgres::request> one[] = {next};
     link->send(one);
     return true;
@@ -434,28 +449,30 @@ void group_commit::waited(std::uint64_t round) {
 // ---- the end
 
 void group_commit::begin_stop() {
-    const std::lock_guard lock(mutex_);
-    is_stopping_ = true;
-    if (is_running_)
-        changed_->raise();
-    else
-        stopped();
+    {
+        const std::lock_guard lock(mutex_);
+        is_stopping_ = true;
+        if (is_running_)
+            changed_->raise();
+        else
+            stopped();
+    }
+    stop_acquiring();
 }
 
 void group_commit::drop() {
     std::deque<request_ptr> left;
-    std::shared_ptr<postgres::exclusive_connection> connection;
     {
         const std::lock_guard lock(mutex_);
         is_dropped_ = true;
         left = queue_.take_all();
-        connection = connection_;
     }
-    if (connection) connection->drop(closed_failure());
-    (void)detail::service::stop(writer_, environment_.timers, environment_.now()); // it does not wait for one any more
+    writer_->end_uses();
     for (const request_ptr& each : left) each->fail(closed_while_waiting(*each));
     changed_->raise();
 }
+
+void group_commit::closed(append_request& which) noexcept { which.fail(closed_while_waiting(which)); }
 
 void group_commit::abandon() noexcept {
     std::deque<request_ptr> left;
@@ -465,7 +482,6 @@ void group_commit::abandon() noexcept {
         is_stopping_ = is_dropped_ = is_abandoned_ = true;
         left = queue_.take_all();
         late.swap(overdue_);
-        connection_.reset();
         rejoin_.reset();
     }
     for (const flush_ptr& each : std::exchange(under_way_, {})) {

@@ -84,6 +84,8 @@ private:
     void submit(request_ptr next);
     void give_up(append_request& which, errc why, const lock_holder& holder = {}) noexcept;
     void overdue(const request_ptr& which) noexcept;
+    void closed(append_request& which) noexcept;
+    void stop_acquiring();
     asio::awaitable<void> explain_delay();
     EVENTSTORE_NOT_INTO_COROUTINES void wake(); // with the mutex held
 
@@ -125,17 +127,18 @@ private:
     postgres::lease held_;
     std::deque<flush_ptr> under_way_;
     std::weak_ptr<postgres::connection> link_;
+    bool has_sent_ = false;     // since it has this connection
     bool is_estranged_ = false; // a server said that it does not hold what was seen; since the last success
 
     mutable std::mutex mutex_;
     append_queue<append_request> queue_;
     commit_pace pace_;
     bool is_running_ = false;
+    bool is_acquiring_ = false;
     bool is_stopping_ = false;
     bool is_dropped_ = false;
     bool is_abandoned_ = false;
-    std::shared_ptr<postgres::exclusive_connection> connection_; // that it has
-    int backend_ = 0;                                            // of that one; 0 = not known
+    int backend_ = 0; // of the connection that it has; 0 = none, or not known
     counts counts_;
     request_list overdue_; // that are told why, as soon as it is known
     bool is_looking_ = false;

@@ -57,7 +57,7 @@ asio::awaitable<void> group_commit::explain_delay() {
     int backend = 0;
     {
         const std::lock_guard lock(mutex_);
-        backend = connection_ ? backend_ : 0;
+        backend = backend_;
     }
     auto looking = look_for_holder(reading_, statements_, backend, environment_.now() + longest_look);
     const lock_holder holder = co_await std::move(looking);

@@ -75,8 +75,11 @@ public:
         if (waiting_ == most_waiting) return void(++left_out_);
         ++waiting_;
         asio::post(*strand_, [self = shared_from_this(), level, text = std::move(text)] {
+            const std::uint64_t left_out = self->taken(); // first: the function may throw
             self->to_(level, text);
-            self->told();
+            if (left_out > 0)
+                self->to_(log_level::warning,
+                    message(std::to_string(left_out), " lines were left out: they came too quickly"));
         });
     }
 
@@ -101,14 +104,9 @@ public:
     }
 
 private:
-    void told() {
-        std::uint64_t left_out = 0;
-        {
-            const std::lock_guard lock(mutex_);
-            if (--waiting_ == 0) left_out = std::exchange(left_out_, 0);
-        }
-        if (left_out == 0) return;
-        to_(log_level::warning, message(std::to_string(left_out), " lines were left out: they came too quickly"));
+    std::uint64_t taken() {
+        const std::lock_guard lock(mutex_);
+        return --waiting_ == 0 ? std::exchange(left_out_, 0) : 0;
     }
 
     const sink to_;

@@ -58,18 +58,20 @@ private:
         left_ = 0;
         lease held = take();
         if (!how.why) return void(decide(std::move(held))); // goes back, if nobody waits
+        held.drop(*how.why);
+        if (!claim()) return;
         was_lost = how.was_lost;
         was_sent = how.was_sent;
-        held.drop(*how.why);
-        fail(*how.why);
+        settle(*how.why);
     }
 
     void expire() noexcept override {
+        if (!claim()) return;
         take().drop(failure(errc::connection_lost, "dropped a connection that fell silent"));
         failure::facts facts;
         facts.retry_helps = true;
         facts.message = detail::message(beginning_a_transaction, ": no answer in time");
-        fail(failure(errc::timeout, std::move(facts)));
+        settle(failure(errc::timeout, std::move(facts)));
     }
 
     void close() noexcept override { fail(failure(errc::store_closed, "the store is closed")); }

@@ -153,7 +153,8 @@ asio::awaitable<result<void>> connection::connect_somewhere(
     while (self->handle_ && PQstatus(self->handle_) != CONNECTION_BAD && status != PGRES_POLLING_OK &&
         status != PGRES_POLLING_FAILED) {
         if (!self->renew_descriptor()) break;
-        auto ec = co_await self->wait(status == PGRES_POLLING_WRITING, deadline);
+        boost::system::error_code ec;
+        if (!self->stopped_) ec = co_await self->wait(status == PGRES_POLLING_WRITING, deadline);
         if (self->stopped_) ec = asio::error::operation_aborted;
         if (ec) {
             self->close();

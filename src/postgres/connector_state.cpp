@@ -6,8 +6,9 @@ namespace {
 
 constexpr std::chrono::seconds longest_promotion(1);
 
-/// Whether a failure to connect does not pass by itself.
-bool is_final(const failure& why) noexcept {
+} // namespace
+
+bool connector_state::is_final(const failure& why) noexcept {
     switch (why.code()) {
     case errc::connection_lost:
     case errc::timeout:
@@ -16,8 +17,6 @@ bool is_final(const failure& why) noexcept {
     default: return !why->retry_helps;
     }
 }
-
-} // namespace
 
 void connector_state::connected() noexcept {
     last_failure_.reset();

@@ -16,8 +16,16 @@ class connector_state {
 public:
     using time = std::chrono::steady_clock::time_point;
 
+    /// Whether a failure to connect does not pass by itself.
+    static bool is_final(const failure& why) noexcept;
+
     /// It was made. It may be lost again and again before it is of use: the delays go on growing until proven().
     void connected() noexcept;
+    /// Its server has answered: what fails from here on is no reason to stay away for long, but for a little.
+    void answered() noexcept {
+        delays_.succeeded();
+        (void)delays_.failed(0);
+    }
     /// It is of use.
     void proven() noexcept { delays_.succeeded(); }
     /// \param random any number; the delay is drawn by it

@@ -12,12 +12,6 @@ namespace eventstore::postgres {
 
 namespace {
 
-/// Of the log that the session was inspected for, and not of the server.
-bool is_of_one_user(const failure& why) {
-    return why.code() == errc::log_truncated || why.code() == errc::schema_missing ||
-        why.code() == errc::schema_too_new;
-}
-
 failure closed_failure() { return failure(errc::store_closed, "the store is closed"); }
 
 } // namespace
@@ -80,6 +74,7 @@ std::vector<exclusive_pool::grant> exclusive_pool::serve() {
         const auto next = waiting_.find(*first);
         if (next->second->is_claimed()) { // cancelled, or out of time
             state_.give_up_first();
+            grants.push_back({std::move(next->second), nullptr}); // it may be the last to hold its user
         } else if (const auto granted = state_.grant_next()) {
             grants.push_back({std::move(next->second), places_[granted->place]});
         } else {
@@ -103,15 +98,16 @@ void exclusive_pool::open_more() {
         const auto fresh = std::make_shared<exclusive_connection>(environment_.executor);
         std::erase_if(made_, [](const auto& each) { return each.expired(); });
         made_.push_back(fresh);
-        connection::inspector look;
-        const auto user = users_.find(next->whom);
-        if (const auto whom = user == users_.end() ? nullptr : user->second.lock(); whom && whom->look_)
-            look = whom->look_();
-        fresh->post([self = shared_from_this(), place = next->place, fresh, look = std::move(look)] {
-            asio::co_spawn(*fresh->strand_, self->connect(place, fresh, look), [self](const std::exception_ptr&) {});
+        const auto known = users_.find(next->whom);
+        attempt what{next->place, fresh, known == users_.end() ? user_entry() : known->second};
+        fresh->post([self = shared_from_this(), what = std::move(what)] {
+            asio::co_spawn(*what.into->strand_, self->connect(what), [self, what](const std::exception_ptr& thrown) {
+                if (thrown) self->connect_failed(what, failure(errc::connection_lost, "connecting: out of memory"));
+            });
         });
     }
     const auto again = state_.retry_at(now);
+    if (!again) retry_.reset();
     if (!again || retry_) return;
     retry_ = detail::call_at(*environment_.timers, *again, [weak = weak_from_this()] {
         const auto self = weak.lock();
@@ -127,32 +123,50 @@ void exclusive_pool::open_more() {
     });
 }
 
-asio::awaitable<void> exclusive_pool::connect(std::size_t place, connection_ptr into, connection::inspector look) {
+asio::awaitable<void> exclusive_pool::connect(attempt what) {
     const auto self = shared_from_this();
-    auto connecting = connector::connect(connector_, *into->strand_, std::move(look));
+    connection::inspector look;
+    if (what.whom.look) look = what.whom.look();
+    auto connecting = connector::connect(connector_, *what.into->strand_, std::move(look));
     const auto made = co_await std::move(connecting);
+    if (!made) co_return connect_failed(what, made.error());
+    std::vector<grant> grants;
+    {
+        const std::lock_guard lock(mutex_);
+        if (is_stopping_) {
+            state_.closed(what.place);
+        } else {
+            adopt(what.into, *made, what.place);
+            state_.connected(what.place, environment_.now());
+        }
+        grants = serve();
+        check_stopped();
+    }
+    carry_out(std::move(grants));
+}
+
+void exclusive_pool::connect_failed(const attempt& what, const failure& why) {
+    const auto user = what.whom.user.lock();
+    // What its inspector does not accept for good concerns that user: the others make attempts of their own.
+    const bool is_of_user = user && what.whom.look && connector_state::is_final(why);
     std::vector<grant> grants;
     std::vector<acquisition_ptr> refused;
     {
         const std::lock_guard lock(mutex_);
         const auto now = environment_.now();
-        if (!made && is_of_one_user(made.error())) {
-            const auto* const user = state_.user_of(place); // the others may be luckier
-            state_.closed(place);
-            refused = take(state_.refuse(user));
-        } else if (!made) {
-            state_.connect_failed(place, made.error(), now, detail::random_number());
-            if (!how_.is_patient || state_.connects().is_hopeless(now)) refused = take(state_.refuse_all());
-        } else if (is_stopping_) {
-            state_.closed(place);
+        if (why.code() == errc::store_closed) {
+            state_.closed(what.place); // nobody needed it any more
+        } else if (is_of_user) {
+            state_.closed(what.place);
+            refused = take(state_.refuse(user.get()));
         } else {
-            adopt(into, *made, place);
-            state_.connected(place, now);
+            state_.connect_failed(what.place, why, now, detail::random_number());
+            if (!how_.is_patient || state_.connects().is_hopeless(now)) refused = take(state_.refuse_all());
         }
         grants = serve();
         check_stopped();
     }
-    for (const auto& each : refused) each->refuse(made.error());
+    for (const auto& each : refused) each->refuse(why);
     carry_out(std::move(grants));
 }
 
@@ -197,7 +211,8 @@ void exclusive_pool::give_back(const connection_ptr& which) {
 void exclusive_pool::clean(const connection_ptr& which) {
     const auto link = which->link;
     if (!link) return; // broken, and told
-    if (is_stopping() || !link->is_idle())
+    // What is on its way of a pool that cleans nothing concerns nobody.
+    if (is_stopping() || (how_.cleans && !link->is_idle()))
         return link->drop(failure(errc::connection_lost, "dropped the connection of a transaction that was given up"));
     if (how_.cleans) send_cleaning(*which, is_pooled_);
     if (which->link) released(which);
@@ -206,15 +221,16 @@ void exclusive_pool::clean(const connection_ptr& which) {
 void exclusive_pool::released(const connection_ptr& which) {
     std::vector<grant> grants;
     std::vector<connection_ptr> unused;
+    std::shared_ptr<pool_user> user; // outlives the lock
     {
         const std::lock_guard lock(mutex_);
         if (is_stopping_) return which->drop(closed_failure());
         const auto place = place_of(which);
         if (!place) return;
         const auto now = environment_.now();
-        const auto* const user = state_.user_of(*place);
+        const auto* const address = state_.user_of(*place);
         state_.released(*place, now);
-        check_user(user);
+        user = check_user(address);
         grants = serve();
         while (const auto idle = state_.close_unused(now)) unused.push_back(std::move(places_[*idle]));
     }
@@ -226,14 +242,15 @@ void exclusive_pool::released(const connection_ptr& which) {
 void exclusive_pool::broken(const connection_ptr& which, const failure& why) {
     which->link.reset();
     std::vector<grant> grants;
+    std::shared_ptr<pool_user> user; // outlives the lock
     {
         const std::lock_guard lock(mutex_);
         const auto place = place_of(which);
         if (!place) return; // closed on purpose
         places_[*place] = nullptr;
-        const auto* const user = state_.user_of(*place);
-        state_.closed(*place);
-        check_user(user);
+        const auto* const address = state_.user_of(*place);
+        state_.lost(*place, environment_.now(), detail::random_number());
+        user = check_user(address);
         if (!is_stopping_) connector_->lost(why);
         grants = serve();
         check_stopped();
@@ -302,11 +319,14 @@ void exclusive_pool::begin_stop() {
 }
 
 void exclusive_pool::check_stopped() {
-    if (is_stopping_ && state_.is_empty()) stopped();
+    // Once it is dropped, what is still connecting is not waited for: it closes itself.
+    if (is_stopping_ && (state_.is_empty() || (is_dropped_ && state_.connections() == 0))) stopped();
 }
 
 void exclusive_pool::drop() {
     const std::lock_guard lock(mutex_);
+    is_dropped_ = true;
+    check_stopped();
     for (const connection_ptr& each : places_) {
         if (each) each->drop(closed_failure());
     }
@@ -352,12 +372,7 @@ exclusive_pool::counts exclusive_pool::count() const {
 pool_user::pool_user(const std::shared_ptr<exclusive_pool>& owner, inspectors look)
     : owner_(owner), look_(std::move(look)) {}
 
-pool_user::~pool_user() {
-    const auto owner = owner_.lock();
-    if (!owner) return;
-    const std::lock_guard lock(owner->mutex_);
-    owner->users_.erase(this);
-}
+pool_user::~pool_user() = default;
 
 asio::awaitable<result<lease>> pool_user::acquire(
     std::shared_ptr<pool_user> self, steady_time deadline, bool is_first) {
@@ -366,7 +381,7 @@ asio::awaitable<result<lease>> pool_user::acquire(
     const auto waiting = std::make_shared<exclusive_pool::acquisition>(owner, self);
     {
         const std::lock_guard lock(owner->mutex_);
-        owner->users_.try_emplace(self.get(), self);
+        owner->remember(self);
     }
     owner->submit(waiting, is_first);
     auto acquiring = exclusive_pool::acquisition::wait(waiting, owner->environment_.timers.get(), deadline);
@@ -396,7 +411,7 @@ void exclusive_pool::end(const std::shared_ptr<pool_user>& user, bool only_idle)
     {
         const std::lock_guard lock(mutex_);
         user->is_stopping_ = true;
-        users_.try_emplace(user.get(), user); // is told when its last one is given back
+        remember(user); // it is told when its last one is given back
         refused = take(state_.refuse(user.get()));
         for (std::size_t i = 0; i < places_.size(); ++i) {
             if (!state_.is_used_by(i, user.get()) || !places_[i]) continue;
@@ -411,16 +426,42 @@ void exclusive_pool::end(const std::shared_ptr<pool_user>& user, bool only_idle)
                 link->drop(closed_failure());
             });
         }
-        check_user(user.get());
+        (void)check_user(user.get());
     }
     for (const auto& each : refused) each->fail(closed_failure());
 }
 
-void exclusive_pool::check_user(const void* address) {
+// The address of one that is gone may be another's by now.
+void exclusive_pool::remember(const std::shared_ptr<pool_user>& user) {
+    if (users_.size() >= clear_at_) { // not with each of a thousand
+        std::erase_if(users_, [](const auto& each) { return each.second.user.expired(); });
+        clear_at_ = std::max<std::size_t>(16, users_.size() * 2);
+    }
+    users_.insert_or_assign(user.get(), user_entry{user, user->look_});
+}
+
+// What is returned must outlive the lock: it may be the last to hold it.
+std::shared_ptr<pool_user> exclusive_pool::check_user(const void* address) {
     const auto known = users_.find(address);
-    if (known == users_.end()) return;
-    const auto user = known->second.lock();
+    auto user = known == users_.end() ? nullptr : known->second.user.lock();
     if (user && user->is_stopping_ && (is_abandoned_ || !state_.is_in_use_by(address))) user->stopped();
+    return user;
+}
+
+void pool_user::give_up_waiting() {
+    if (const auto owner = owner_.lock()) owner->give_up(this);
+}
+
+void exclusive_pool::give_up(const void* user) {
+    std::vector<acquisition_ptr> refused;
+    {
+        const std::lock_guard lock(mutex_);
+        refused = take(state_.refuse(user));
+        is_wanted_.store(state_.is_wanted(), std::memory_order_relaxed);
+        if (!state_.is_wanted()) connector_->stop_tries();
+        open_more();
+    }
+    for (const auto& each : refused) each->fail(failure(errc::cancelled, "it is not needed any more"));
 }
 
 } // namespace eventstore::postgres

@@ -71,7 +71,16 @@ private:
     using acquisition_ptr = std::shared_ptr<acquisition>;
     struct grant {
         acquisition_ptr to;
-        connection_ptr what;
+        connection_ptr what; // null: it does not wait any more
+    };
+    struct user_entry {
+        std::weak_ptr<pool_user> user;
+        std::function<connection::inspector()> look;
+    };
+    struct attempt { // to connect
+        std::size_t place = 0;
+        connection_ptr into;
+        user_entry whom;
     };
 
     /// Refuses who waits, and ends what is in use: at once where nothing is under way, else after the answer.
@@ -82,7 +91,8 @@ private:
     std::vector<grant> serve(); // with the mutex held
     void carry_out(std::vector<grant> grants);
     void open_more(); // with the mutex held
-    asio::awaitable<void> connect(std::size_t place, connection_ptr into, connection::inspector look);
+    asio::awaitable<void> connect(attempt what);
+    void connect_failed(const attempt& what, const failure& why);
     void give_back(const connection_ptr& which);
     void clean(const connection_ptr& which); // on the connection's strand
     void released(const connection_ptr& which);
@@ -99,7 +109,9 @@ private:
 
     // Of a user's.
     void end(const std::shared_ptr<pool_user>& user, bool only_idle);
-    void check_user(const void* address); // with the mutex held
+    std::shared_ptr<pool_user> check_user(const void* address); // with the mutex held
+    void remember(const std::shared_ptr<pool_user>& user);      // the same
+    void give_up(const void* user);
 
     const exclusive_pool_settings how_;
     const bool is_pooled_;
@@ -113,10 +125,12 @@ private:
     std::vector<connection_ptr> places_;                    // null: empty, or connecting
     std::vector<std::weak_ptr<exclusive_connection>> made_; // all: some user may have one whose connection has ended
     std::map<std::uint64_t, acquisition_ptr> waiting_;      // by their tickets
-    std::map<const void*, std::weak_ptr<pool_user>> users_;
+    std::map<const void*, user_entry> users_;               // by their addresses
+    std::size_t clear_at_ = 16;
     std::shared_ptr<detail::timed> retry_;
     std::uint64_t connects_ = 0;
     bool is_stopping_ = false;
+    bool is_dropped_ = false;
     bool is_abandoned_ = false;
 };
 
@@ -137,6 +151,10 @@ public:
     void abandon() noexcept override {} // its pool is
 
     bool is_stopping() const;
+    /// Whoever waits for it is told that it was cancelled.
+    void give_up_waiting();
+    /// Ends its uses at once, and refuses new ones.
+    void end_uses() { drop(); }
 
 private:
     friend class exclusive_pool;

@@ -73,7 +73,7 @@ std::optional<exclusive_pool_state::time> exclusive_pool_state::retry_at(time no
 
 void exclusive_pool_state::connected(std::size_t place, time now) {
     connects_.connected();
-    connects_.proven(); // it was looked at
+    connects_.answered(); // when it was looked at
     places_[place] = {state::idle, nullptr, now};
 }
 
@@ -98,11 +98,18 @@ bool exclusive_pool_state::take_again(std::size_t place, user who) noexcept {
 }
 
 void exclusive_pool_state::released(std::size_t place, time now) {
-    places_[place].is = state::idle;
-    places_[place].since = now;
+    slot& idle = places_[place];
+    idle.is = state::idle;
+    idle.since = now;
+    if (!std::exchange(idle.is_proven, true)) connects_.proven();
 }
 
 void exclusive_pool_state::closed(std::size_t place) { places_[place] = {}; }
+
+void exclusive_pool_state::lost(std::size_t place, time now, std::uint64_t random) {
+    if (is_used(place) && !places_[place].is_proven) connects_.lost(now, random);
+    closed(place);
+}
 
 std::optional<std::size_t> exclusive_pool_state::close_unused(time now) {
     const bool keeps_one = longest_idle_.count() > 0;

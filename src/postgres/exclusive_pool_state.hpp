@@ -65,8 +65,10 @@ public:
     bool take_again(std::size_t place, user who) noexcept;
     /// Given back, and in order.
     void released(std::size_t place, time now);
-    /// The connection there has ended.
+    /// The connection there was closed.
     void closed(std::size_t place);
+    /// It has ended by itself. One that was never given back was of no use yet: the next one is made a little later.
+    void lost(std::size_t place, time now, std::uint64_t random);
     /// An idle one that is to be closed; the place is empty then.
     std::optional<std::size_t> close_unused(time now);
 
@@ -88,6 +90,7 @@ private:
         state is = state::empty;
         user whose = nullptr; // has it, or had it last
         time since{};         // idle
+        bool is_proven = false;
     };
     struct one {
         ticket which = 0;

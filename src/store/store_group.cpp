@@ -59,7 +59,9 @@ asio::awaitable<store_group> open_group_throwing(store_options options) {
 // ---- its stores
 
 asio::awaitable<result<int>> migrate_over(
-    std::shared_ptr<connection> link, store_options options, steady_time deadline) {
+    std::shared_ptr<postgres::exclusive_connection> on, store_options options, steady_time deadline) {
+    const auto link = on->link;
+    if (!link) co_return failure(errc::connection_lost, "making a schema: the connection was lost");
     const std::optional<std::string> schema = options.schema();
     auto inspecting = log::inspect(link, schema, log::log_mark(), deadline);
     const auto found = co_await std::move(inspecting);
@@ -76,7 +78,7 @@ asio::awaitable<result<int>> migrate_in_turn(group_ptr group, store_options opti
     const auto on = turn->get();
     const auto strand = on->strand();
     if (!strand) co_return closed_failure();
-    auto work = migrate_over(on->link, options, deadline_from_now(*group->core)); // the wait for others does not count
+    auto work = migrate_over(on, options, deadline_from_now(*group->core)); // the wait for others does not count
     auto migrating = detail::run_apart(*strand, std::move(work), "making a schema");
     const auto outcome = co_await std::move(migrating);
     if (!outcome) turn->drop(outcome.error()); // it may be in the middle of its transaction

@@ -74,6 +74,19 @@ BOOST_AUTO_TEST_CASE(connections_that_are_lost_before_they_are_of_use_are_made_e
     BOOST_TEST((state.not_before() == now));
 }
 
+BOOST_AUTO_TEST_CASE(one_whose_server_has_answered_is_made_again_after_a_little) {
+    connector_state state;
+    auto now = start;
+    for (int i = 0; i < 10; ++i) {
+        state.connected();
+        state.answered();
+        state.lost(now, any);
+        const auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(state.not_before() - now);
+        BOOST_TEST((wait >= 10ms && wait <= 20ms));
+        now = state.not_before();
+    }
+}
+
 BOOST_AUTO_TEST_CASE(the_last_failure_is_known_until_a_try_succeeds) {
     connector_state state;
     BOOST_TEST(!state.last_failure());

@@ -220,6 +220,32 @@ BOOST_FIXTURE_TEST_CASE(a_tenant_dropped_while_open_fails_alone, group_fixture) 
     }(*this));
 }
 
+// The session that appends is inspected for the tenant that needs it: what is wrong there concerns no other.
+BOOST_FIXTURE_TEST_CASE(a_tenant_whose_schema_is_a_trap_fails_alone, group_fixture, *own_sessions()) {
+    run([](group_fixture& test) -> asio::awaitable<void> {
+        es::store_group group = co_await es::open_group(test.options().pool_size(1));
+        const std::vector<es::store> stores = co_await test.open_tenants(group, 2);
+        for (const es::store& each : stores) co_await each.append("a", es::any_version, counted_one("x"));
+        test.ask("grant create on schema " + quoted_name(test.tenant(0)) + " to public");
+        for (int i = 0; i < 3; ++i) {
+            test.terminate_backends(); // the next one is made, and looked at
+            std::vector<asio::awaitable<void>> appending;
+            const auto bad = [](es::store into) -> asio::awaitable<void> {
+                // Over a session that was looked at for the other one it is carried out.
+                const auto how = co_await into.try_append("a", es::any_version, counted_one("x"));
+                if (!how) BOOST_TEST((how.error().code() == es::errc::server_unusable), how.error().message());
+            };
+            appending.push_back(bad(stores[0]));
+            const auto good = [](es::store into) -> asio::awaitable<void> {
+                co_await into.append("a", es::any_version, counted_one("x"));
+            };
+            for (int j = 0; j < 3; ++j) appending.push_back(good(stores[1]));
+            co_await concurrently(std::move(appending));
+        }
+        BOOST_TEST(test.in(1, "select count(*) from tenant.events") == "10");
+    }(*this));
+}
+
 BOOST_FIXTURE_TEST_CASE(a_closed_group_ends_everything_that_is_pending, group_fixture) {
     run([](group_fixture& test) -> asio::awaitable<void> {
         es::store_group group = co_await es::open_group(test.options().close_timeout(200ms));
