@@ -385,20 +385,18 @@ BOOST_FIXTURE_TEST_CASE(notices_of_the_server_go_to_the_log, store_fixture) {
 BOOST_FIXTURE_TEST_CASE(nothing_is_tried_for_an_append_that_was_given_up, store_fixture, *own_sessions()) {
     proxy network(url());
     asio::io_context context(1);
-    const es::store store = es::test::run(context, es::open(options(network.url()).operation_timeout(3s)));
+    const es::store store =
+        es::test::run(context, es::open(options(network.url()).operation_timeout(3s).close_timeout(60s)));
     es::test::run(context, store.append("a", es::any_version, counted_one("x")));
     network.go_down();
     const auto how = es::test::run(context, store.within(300ms).try_append("a", es::any_version, counted_one("x")));
     BOOST_TEST(!how.has_value());
     context.restart();
-    const auto began = std::chrono::steady_clock::now();
-    context.run_for(default_deadline);
+    context.run_for(patient(default_deadline)); // a try that is under way takes 3 s at most
     BOOST_TEST(context.stopped());
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
-    BOOST_TEST(left.count() < 8'000); // a try that is under way, at most
     const auto closing = std::chrono::steady_clock::now();
     es::test::run(context, store.close());
-    BOOST_TEST((std::chrono::steady_clock::now() - closing < 900ms)); // less than close_timeout
+    BOOST_TEST((std::chrono::steady_clock::now() - closing < 30s)); // it does not wait for close_timeout
 }
 
 BOOST_AUTO_TEST_SUITE_END()
