@@ -4,9 +4,10 @@
 -- deleted stream, a duplicate) stores nothing and hinders none of the others. Nothing is raised for it: an exception
 -- would undo the work of all. Appends of one unit stand or fall together.
 --
--- Unless it is called with `careful`, it does not look in advance for what is wrong with an event itself: an id that is twice
--- in the call (23505), data that is no JSON (class 22 or 54), an event that is too large as jsonb (ES003). It raises, nothing
--- is stored, and the caller comes again with `careful`.
+-- Unless it is called with `careful`, it does not look in advance for what is wrong with an event itself: an id that is stored
+-- already or twice in the call (23505), data that is no JSON (class 22 or 54), an event that is too large as jsonb (ES003). It
+-- raises, nothing is stored, and the caller comes again with `careful`. Looking for each id would cost an append as much as
+-- entering it into the index does: that is done if one of the appends is a retry, or if the caller wants it.
 --
 -- The caller groups the appends by stream. A group's expected version is the one that its first exact (or no-stream)
 -- append demands of the stream before the flush, else -2 if one of them wants the stream to exist, else -1. Where the
@@ -26,6 +27,10 @@
 -- The roles that may call this may not change the tables, so that all is checked that another one relies on: that the
 -- groups, the appends and the events tell the same story, and what an event is.
 --
+-- The usual flush is an append of one event for each group, in order, none of them a retry. It is told by nulls in the place of
+-- stream_events, append_stream, append_expected, append_size, append_is_retry, event_stream and event_offset: to receive an
+-- array of a hundred integers costs as much as a tenth of the inserts.
+--
 -- Arrays are subscripted, never joined: the planner takes every unnest for ten rows, and joins of them are quadratic.
 -- unnest stands in the SELECT list, not in FROM, where it would spill large payloads to temporary files.
 create or replace function eventstore.append_events(
@@ -34,7 +39,7 @@ create or replace function eventstore.append_events(
     stream_events   integer[],     -- its number of events
     stream_created  timestamptz[], -- when it is made: its creation time; null, or a null in it = now
     new_streams     integer,       -- how many groups expect no stream
-    append_stream   integer[],     -- for each append: its group, counted from 1
+    append_stream   integer[],     -- for each append: its group, counted from 1; null = see below
     append_expected bigint[],      -- its own expected version
     append_size     integer[],     -- its number of events
     append_is_retry boolean[],     -- an earlier attempt of this very append may have been carried out
@@ -50,7 +55,7 @@ create or replace function eventstore.append_events(
     event_links     uuid[],        -- null = none is a link; the id of the event that it links to; only with `careful`
     append_unit     integer[],     -- null = each append by itself; those with the same number, which follow each other
     largest         bigint,        -- the bytes of the largest event (data and metadata), or more; null = not known
-    careful         boolean,       -- judge each append by itself from the start
+    careful         boolean,       -- judge each append by itself from the start; null = if an event's id is stored already
     seen_position   bigint default null, -- what the writer has seen of the log: if the log does not hold that, ES002 is
     seen_event      uuid default null,   -- raised, and nothing is written; null = not known
     own             regclass default 'eventstore.log_state'::regclass -- see refuse_schema
@@ -61,6 +66,8 @@ security definer
 set search_path = eventstore, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set enable_hashjoin = off -- whatever the planner takes the number of streams for
+set enable_mergejoin = off
 set jit = off -- for which a plan without sequential scans looks expensive
 as $function$
 declare
@@ -72,18 +79,19 @@ declare
     last_clock  timestamptz;
     clock_us    bigint;
     groups      constant integer := pg_catalog.cardinality(stream_names);
-    appends     constant integer := pg_catalog.cardinality(append_stream);
+    appends     constant integer := coalesce(pg_catalog.cardinality(append_stream), groups);
     events_     constant integer := pg_catalog.cardinality(event_ids);
     group_dims  constant text := pg_catalog.concat('[1:', groups, ']');
-    append_dims constant text := pg_catalog.concat('[1:', appends, ']');
+    append_dims text;
     event_dims  constant text := pg_catalog.concat('[1:', events_, ']');
+    lock_taken  text;
+    history     integer;
     is_sound    boolean;
     shape       integer := 0; -- of the flush: 1 = it has one stream, 2 = an event for each, 3 = an append for each, 0 = other
     firsts      bigint[];  -- shape 3: for each group, how many events come before its own
     known_bytes bigint;    -- of the largest event that the log is known to hold
     stream_ids  bigint[];
     bases       bigint[];
-    changed     bigint[];
     stored      integer;
     refused     bigint[];  -- for each event: why it is no jsonb
 --jsonb     documents          jsonb[]; -- for the careful way, as `refused`
@@ -100,16 +108,8 @@ begin
     is_sound := groups > 0 and appends > 0 and events_ > 0
         and pg_catalog.array_dims(stream_names) = group_dims
         and pg_catalog.array_dims(stream_expected) = group_dims
-        and pg_catalog.array_dims(stream_events) = group_dims
         and (stream_created is null or pg_catalog.array_dims(stream_created) = group_dims)
         and new_streams between 0 and groups
-        and pg_catalog.array_dims(append_stream) = append_dims
-        and pg_catalog.array_dims(append_expected) = append_dims
-        and pg_catalog.array_dims(append_size) = append_dims
-        and pg_catalog.array_dims(append_is_retry) = append_dims
-        and (append_unit is null or pg_catalog.array_dims(append_unit) = append_dims)
-        and pg_catalog.array_dims(event_stream) = event_dims
-        and pg_catalog.array_dims(event_offset) = event_dims
         and pg_catalog.array_dims(event_ids) = event_dims
         and pg_catalog.array_dims(event_types) = event_dims
         and pg_catalog.array_dims(event_data) = event_dims
@@ -118,13 +118,27 @@ begin
         and (causations is null or pg_catalog.array_dims(causations) = event_dims)
         and (created is null or pg_catalog.array_dims(created) = event_dims)
         and (event_links is null or (careful and pg_catalog.array_dims(event_links) = event_dims))
-        and 1 <= all (append_size) and 1 <= all (stream_events) and -2 <= all (append_expected)
         and '00000000-0000-0000-0000-000000000000'::uuid <> all (event_ids)
         and (created is null or ('0001-01-01 00:00:00+00'::timestamptz <= all (created)
-            and '10000-01-01 00:00:00+00'::timestamptz > all (created)) is not false)
-        and careful is not null;
+            and '10000-01-01 00:00:00+00'::timestamptz > all (created)) is not false);
     -- What is not compared here is seen to when the events are inserted.
-    if is_sound then
+    if append_stream is null then
+        is_sound := is_sound and groups = events_ and -2 <= all (stream_expected)
+            and coalesce(stream_events, append_size, event_stream, event_offset, append_unit) is null
+            and append_expected is null and append_is_retry is null;
+    elsif is_sound then
+        append_dims := pg_catalog.concat('[1:', appends, ']');
+        is_sound := pg_catalog.array_dims(stream_events) = group_dims
+            and pg_catalog.array_dims(append_stream) = append_dims
+            and pg_catalog.array_dims(append_expected) = append_dims
+            and pg_catalog.array_dims(append_size) = append_dims
+            and pg_catalog.array_dims(append_is_retry) = append_dims
+            and (append_unit is null or pg_catalog.array_dims(append_unit) = append_dims)
+            and pg_catalog.array_dims(event_stream) = event_dims
+            and pg_catalog.array_dims(event_offset) = event_dims
+            and 1 <= all (append_size) and 1 <= all (stream_events) and -2 <= all (append_expected);
+    end if;
+    if is_sound and append_stream is not null then
         if careful then
             is_sound := sound_appends(stream_events, append_stream, append_size, event_stream, event_offset);
         elsif groups = 1 and appends in (1, events_) then
@@ -147,23 +161,21 @@ begin
         perform refuse_arguments(groups, appends, events_);
     end if;
 
-    perform pg_advisory_xact_lock('log_state'::regclass::bigint + 7311000000000000000);
-
-    -- Everything from here on sees all that was committed before this lock was had. That an event is stored already is
-    -- asked in the same statement: the start of a statement costs more than this answer.
+    -- In an expression, which costs less than a statement. All that comes after it sees what was committed before.
+    lock_taken := pg_advisory_xact_lock('log_state'::regclass::bigint + 7311000000000000000);
+    history := timeline();
     select
         greatest(last.position, log.floor),
         last.position,
         last.event_id,
         last.created_at,
-        log.largest_event,
-        careful or exists (select from events as e where e.event_id = any (event_ids))
-    into head, newest, newest_id, last_clock, known_bytes, careful
+        log.largest_event
+    into head, newest, newest_id, last_clock, known_bytes
     from log_state as log
     left join lateral (
         select e.position, e.created_at, e.event_id from events as e order by e.position desc limit 1
     ) as last on true
-    where log.timeline = timeline() or record_fork();
+    where log.timeline = history or record_fork();
 
     if head is null or seen_position > head or (seen_position = newest and seen_event <> newest_id) then
         perform refuse_history(seen_position, seen_event);
@@ -172,6 +184,10 @@ begin
         if found then
             perform refuse_history(seen_position, seen_event);
         end if;
+    end if;
+
+    if careful is null or (not careful and true = any (append_is_retry)) then
+        careful := exists (select from events as e where e.event_id = any (event_ids));
     end if;
 
     -- How large the events are is seen when they are inserted. Where one may be larger than all before, it is measured.
@@ -201,45 +217,39 @@ begin
 
     -- The streams that should exist: all of them, or none of them stays changed.
     if not careful and new_streams < groups then
-        with wanted as materialized (
-            -- Numbered by a window function: a series would be taken for a thousand rows, and joined as such.
-            select g.name, g.expected, g.events, new_streams + row_number() over () as place
-            from (
-                select
-                    pg_catalog.unnest(stream_names[new_streams + 1:]) as name,
-                    pg_catalog.unnest(stream_expected[new_streams + 1:]) as expected,
-                    pg_catalog.unnest(stream_events[new_streams + 1:]) as events
-            ) as g
-        ),
-        moved as (
+        with moved as (
             update streams as s
-            set version = s.version + w.events
-            from wanted as w
-            where s.name = w.name
+            set version = s.version + coalesce(stream_events[w.place], 1)
+            from (select pg_catalog.generate_series(new_streams + 1, groups) as place) as w
+            where w.place between new_streams + 1 and groups -- for the planner, which takes a series for a thousand rows
+              and s.name = stream_names[w.place]
               and s.deleted_at is null
-              and (w.expected < 0 or s.version = w.expected)
-            returning w.place, s.stream_id, s.version - w.events as base
+              and (stream_expected[w.place] < 0 or s.version = stream_expected[w.place])
+            returning w.place, s.stream_id, s.version - coalesce(stream_events[w.place], 1) as base
         )
-        select
-            pg_catalog.array_agg(stream_id order by place),
-            pg_catalog.array_agg(base order by place),
-            pg_catalog.array_agg(place order by place)
-        into stream_ids, bases, changed
-        from moved;
+        select pg_catalog.array_agg(m.stream_id), pg_catalog.array_agg(m.base)
+        into stream_ids, bases
+        from (select * from moved order by place) as m;
 
-        if coalesce(pg_catalog.cardinality(changed), 0) < groups - new_streams then
+        if coalesce(pg_catalog.cardinality(stream_ids), 0) < groups - new_streams then
             careful := true;
             update streams as s
-            set version = s.version - u.events
-            from (
-                select pg_catalog.unnest(stream_ids) as stream_id, stream_events[pg_catalog.unnest(changed)] as events
-            ) as u
+            set version = u.base
+            from (select pg_catalog.unnest(stream_ids) as stream_id, pg_catalog.unnest(bases) as base) as u
             where s.stream_id = u.stream_id;
         end if;
     end if;
 
     if careful then
-        if shape > 0 and sound_appends(stream_events, append_stream, append_size, event_stream, event_offset) is not true then
+        if append_stream is null then
+            stream_events := pg_catalog.array_fill(1, array[groups]);
+            append_stream := array(select pg_catalog.generate_subscripts(stream_names, 1));
+            append_expected := stream_expected;
+            append_size := stream_events;
+            append_is_retry := pg_catalog.array_fill(false, array[groups]);
+            event_stream := append_stream;
+            event_offset := stream_events;
+        elsif shape > 0 and sound_appends(stream_events, append_stream, append_size, event_stream, event_offset) is not true then
             perform refuse_arguments(groups, appends, events_);
         end if;
         select max(coalesce(octet_length(e.data), 0) + coalesce(octet_length(e.metadata), 0)) -- bytea
@@ -259,7 +269,7 @@ begin
     if new_streams > 0 then
         with made as (
             insert into streams (name, version, created_at)
-            select n.name, n.events, coalesce(n.created_at, clock)
+            select n.name, coalesce(n.events, 1), coalesce(n.created_at, clock)
             from (
                 select
                     pg_catalog.unnest(stream_names[1:new_streams]) as name,
@@ -285,22 +295,24 @@ begin
         (position, stream_id, stream_version, created_at,
          event_id, correlation_id, causation_id, type, data, metadata)
     select
-        head + e.number, stream_ids[e.stream], bases[e.stream] + e.place, coalesce(e.created_at, clock),
-        e.event_id, e.correlation_id, e.causation_id, e.type,
+        head + e.number, stream_ids[e.stream], bases[e.stream] + e.place, coalesce(created[e.number], clock),
+        e.event_id, correlations[e.number], causations[e.number], e.type,
         e.data, coalesce(e.metadata, '') -- bytea
 --jsonb         nullif(convert_from(e.data, 'UTF8'), '')::jsonb, nullif(convert_from(e.metadata, 'UTF8'), '')::jsonb
     from (
         select
-            pg_catalog.generate_subscripts(event_ids, 1) as number,
-            pg_catalog.unnest(event_stream) as stream,
-            pg_catalog.unnest(event_offset) as place,
-            pg_catalog.unnest(created) as created_at,
-            pg_catalog.unnest(event_ids) as event_id,
-            pg_catalog.unnest(correlations) as correlation_id,
-            pg_catalog.unnest(causations) as causation_id,
-            pg_catalog.unnest(event_types) as type,
-            pg_catalog.unnest(event_data) as data,
-            pg_catalog.unnest(event_metadata) as metadata
+            n.number,
+            case when event_stream is null then n.number else event_stream[n.number] end as stream,
+            case when event_offset is null then 1 else event_offset[n.number] end as place,
+            n.event_id, n.type, n.data, n.metadata
+        from (
+            select
+                pg_catalog.generate_subscripts(event_ids, 1) as number,
+                pg_catalog.unnest(event_ids) as event_id,
+                pg_catalog.unnest(event_types) as type,
+                pg_catalog.unnest(event_data) as data,
+                pg_catalog.unnest(event_metadata) as metadata
+        ) as n
     ) as e
     where octet_length(e.type) between 1 and 512
       and case shape
@@ -327,7 +339,7 @@ begin
     if largest > known_bytes or (known_bytes is null and head = 0) then
         update log_state set largest_event = greatest(largest, 4096);
     end if;
-    return array[0, head, clock_us, timeline()] operator (pg_catalog.||) bases;
+    return array[0, head, clock_us, history] operator (pg_catalog.||) bases;
 end
 $function$;
 

@@ -31,6 +31,8 @@ security definer
 set search_path = eventstore, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set enable_hashjoin = on -- which append_events puts off
+set enable_mergejoin = on
 set jit = off
 as $function$
 declare

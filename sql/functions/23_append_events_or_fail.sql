@@ -58,7 +58,7 @@ begin
 --jsonb     end;
     if answer[1] <> 0 then
         -- Judged one by one: the outcomes stand in every sixth place after the first four.
-        for i in 1 .. pg_catalog.cardinality(append_stream) loop
+        for i in 1 .. (pg_catalog.cardinality(answer) - 4) / 6 loop
             if answer[6 * i - 1] <> 0 then
                 raise exception 'an append does not fit: the transaction is rolled back'
                     using errcode = 'ES001', detail = answer::text;

@@ -43,20 +43,17 @@ begin
         return array[2, here.version, here.stream_id];
     end if;
 
-    -- In the body, and not a SET clause of the function: only a superuser may make one of a setting that is not built in.
-    privilege := coalesce(current_setting('eventstore.hard_delete', true), '');
     if for_good then
-        perform set_config('eventstore.hard_delete', 'on', true);
+        -- In the body, and not a SET clause of the function: only a superuser may make one of a setting that is not built in.
+        privilege := coalesce(current_setting('eventstore.hard_delete', true), '');
         -- No position is given out twice, even if the end of the log goes.
         update log_state set floor = greatest(
             floor, (select e.position from events as e order by e.position desc limit 1));
+        perform set_config('eventstore.hard_delete', 'tombstone', true);
+        update streams as s set name = pg_catalog.concat('$deleted ', s.stream_id) where s.stream_id = here.stream_id;
+        perform set_config('eventstore.hard_delete', privilege, true);
     end if;
-    update streams as s
-    set deleted_at = clock_timestamp(),
-        deletion   = call_id,
-        name       = case when for_good then pg_catalog.concat('$deleted ', s.stream_id) else s.name end
-    where s.stream_id = here.stream_id;
-    perform set_config('eventstore.hard_delete', privilege, true);
+    update streams as s set deleted_at = clock_timestamp(), deletion = call_id where s.stream_id = here.stream_id;
     return array[0, here.version, here.stream_id];
 end
 $function$;

@@ -119,7 +119,40 @@ postgres::parameters append_plan::lone_arguments(const log_mark& seen) const {
     return arguments;
 }
 
-postgres::parameters append_plan::arguments(bool careful, const log_mark& seen) const {
+// One new event for each stream, in order: said by leaving out what is the same for all of them.
+bool append_plan::is_plain() const noexcept {
+    if (groups_.size() != events_ || parts_.size() != events_ || has_units_) return false;
+    std::int32_t next = 0;
+    return std::ranges::all_of(places_, [&](const place& each) { return each.group == next++; }) &&
+        std::ranges::none_of(appends_, [](const auto& each) { return each->is_retry; });
+}
+
+// Which events belong to which append, and those to which stream.
+void append_plan::add_places(postgres::parameters& arguments) const {
+    arguments.begin_array(type_oid::int4, parts_.size());
+    for (const place& each : places_) arguments.add(each.group + 1);
+    arguments.begin_array(type_oid::int8, parts_.size());
+    for (const append_part* each : parts_) arguments.add(each->expected);
+    arguments.begin_array(type_oid::int4, parts_.size());
+    for (const append_part* each : parts_) arguments.add(static_cast<std::int32_t>(each->events.size()));
+    arguments.begin_array(type_oid::boolean, parts_.size());
+    for (const auto& append : appends_) {
+        for (std::size_t n = 0; n < append->parts.size(); ++n) arguments.add(append->is_retry);
+    }
+
+    arguments.begin_array(type_oid::int4, events_);
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+        for (std::size_t n = 0; n < parts_[i]->events.size(); ++n) arguments.add(places_[i].group + 1);
+    }
+    arguments.begin_array(type_oid::int4, events_);
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+        for (std::size_t n = 0; n < parts_[i]->events.size(); ++n)
+            arguments.add(places_[i].offset + static_cast<std::int32_t>(n) + 1);
+    }
+}
+
+postgres::parameters append_plan::arguments(append_care care, const log_mark& seen) const {
+    const bool plain = is_plain();
     postgres::parameters arguments;
     arguments.reserve(bytes_ + 80 * events_ + 60 * groups_.size() + 40 * parts_.size() + 500);
 
@@ -127,8 +160,12 @@ postgres::parameters append_plan::arguments(bool careful, const log_mark& seen) 
     for (const group& each : groups_) arguments.add(each.stream);
     arguments.begin_array(type_oid::int8, groups_.size());
     for (const group& each : groups_) arguments.add(each.expected);
-    arguments.begin_array(type_oid::int4, groups_.size());
-    for (const group& each : groups_) arguments.add(each.events);
+    if (plain) {
+        arguments.add_null();
+    } else {
+        arguments.begin_array(type_oid::int4, groups_.size());
+        for (const group& each : groups_) arguments.add(each.events);
+    }
 
     const auto add_optional = [&](const auto& value) {
         if (value)
@@ -144,17 +181,6 @@ postgres::parameters append_plan::arguments(bool careful, const log_mark& seen) 
     }
     arguments.add(static_cast<std::int32_t>(new_streams_));
 
-    arguments.begin_array(type_oid::int4, parts_.size());
-    for (const place& each : places_) arguments.add(each.group + 1);
-    arguments.begin_array(type_oid::int8, parts_.size());
-    for (const append_part* each : parts_) arguments.add(each->expected);
-    arguments.begin_array(type_oid::int4, parts_.size());
-    for (const append_part* each : parts_) arguments.add(static_cast<std::int32_t>(each->events.size()));
-    arguments.begin_array(type_oid::boolean, parts_.size());
-    for (const auto& append : appends_) {
-        for (std::size_t n = 0; n < append->parts.size(); ++n) arguments.add(append->is_retry);
-    }
-
     const auto for_each_event = [&](auto&& visit) {
         for (const append_part* part : parts_) {
             for (const event_data& event : part->events) visit(event);
@@ -163,16 +189,10 @@ postgres::parameters append_plan::arguments(bool careful, const log_mark& seen) 
     const auto begin_events = [&](type_oid type, bool has_nulls = false) {
         arguments.begin_array(type, events_, has_nulls);
     };
-
-    begin_events(type_oid::int4);
-    for (std::size_t i = 0; i < parts_.size(); ++i) {
-        for (std::size_t n = 0; n < parts_[i]->events.size(); ++n) arguments.add(places_[i].group + 1);
-    }
-    begin_events(type_oid::int4);
-    for (std::size_t i = 0; i < parts_.size(); ++i) {
-        for (std::size_t n = 0; n < parts_[i]->events.size(); ++n)
-            arguments.add(places_[i].offset + static_cast<std::int32_t>(n) + 1);
-    }
+    if (plain)
+        for (int i = 0; i < 6; ++i) arguments.add_null();
+    else
+        add_places(arguments);
 
     bool has_metadata = false;
     bool has_correlation = false;
@@ -228,7 +248,10 @@ postgres::parameters append_plan::arguments(bool careful, const log_mark& seen) 
         arguments.add_null();
     }
     arguments.add(largest);
-    arguments.add(careful);
+    if (care == append_care::ids)
+        arguments.add_null();
+    else
+        arguments.add(care == append_care::all);
     add(arguments, seen);
     return arguments;
 }

@@ -14,6 +14,13 @@
 
 namespace eventstore::log {
 
+/// What append_events looks for before it writes.
+enum class append_care {
+    none, ///< it raises an error if an id is stored already, and for bad data
+    ids,  ///< ids that are stored already
+    all   ///< everything: each append is judged by itself
+};
+
 /// The appends of one flush, grouped by stream. See sql/functions/21_append_events.sql for the terms: an append of SQL
 /// is one part of a request, and a request of several parts is a unit.
 class append_plan {
@@ -27,7 +34,7 @@ public:
 
     /// \param seen what the log must hold, or nothing is appended; position 0 = anything
     postgres::parameters lone_arguments(const log_mark& seen) const;
-    postgres::parameters arguments(bool careful, const log_mark& seen) const;
+    postgres::parameters arguments(append_care care, const log_mark& seen) const;
 
     /// What became of one part.
     struct outcome {
@@ -80,6 +87,8 @@ private:
 
     void demand(group& of, const append_part& part);
     void put_new_streams_first();
+    bool is_plain() const noexcept;
+    void add_places(postgres::parameters& arguments) const;
 
     std::span<const std::shared_ptr<append_request>> appends_;
     std::vector<const append_part*> parts_;

@@ -7,7 +7,7 @@
 
 namespace eventstore::log {
 
-flush::flush(std::shared_ptr<const statements> known, const log_mark& seen, append_list appends,
+flush::flush(std::shared_ptr<const statements> known, const log_mark& seen, append_list appends, append_care least,
     std::weak_ptr<postgres::connection> on, std::function<void()> ended)
     : statements_(std::move(known)),
       appends_(std::move(appends)),
@@ -16,7 +16,7 @@ flush::flush(std::shared_ptr<const statements> known, const log_mark& seen, appe
           plan_.needs_care() || std::ranges::any_of(appends_, [](const auto& each) { return each->asks_for_care; })),
       is_lone_(!is_careful_ && plan_.is_lone()),
       what_(is_lone_ ? &statements_->append_event : &statements_->append_events),
-      arguments_(is_lone_ ? plan_.lone_arguments(seen) : plan_.arguments(is_careful_, seen)),
+      arguments_(is_lone_ ? plan_.lone_arguments(seen) : plan_.arguments(is_careful_ ? append_care::all : least, seen)),
       on_(std::move(on)),
       ended_(std::move(ended)) {}
 

@@ -23,9 +23,10 @@ class flush final : public postgres::request, public detail::timed, private deta
 public:
     using append_list = std::vector<std::shared_ptr<append_request>>;
 
+    /// \param least what it is looked at for if it needs no more care
     /// \param on which it is sent
     /// \param ended called on the connection's strand
-    flush(std::shared_ptr<const statements> known, const log_mark& seen, append_list appends,
+    flush(std::shared_ptr<const statements> known, const log_mark& seen, append_list appends, append_care least,
         std::weak_ptr<postgres::connection> on, std::function<void()> ended);
     ~flush() override;
 

@@ -16,6 +16,8 @@ namespace {
 // Of an append whose connection is lost again and again. Only by itself it can tell that it is to blame.
 constexpr int most_attempts = 8;
 constexpr int least_attempts_alone = 3;
+// One that was refused for an id that is stored is rarely the last: looking for ids is cheaper than writing twice.
+constexpr int groups_to_look = 100;
 constexpr int hops_to_rejoin = 2; // a writer that posts once between two appends still makes it into the next group
 
 append_queue<append_request>::limits limits_of(const store_options& options) {
@@ -246,8 +248,9 @@ bool group_commit::send_next(const std::shared_ptr<postgres::connection>& link) 
     if (!link->is_open()) return false;
     request_list group = next_group(connections_->is_wanted());
     if (group.empty()) return false;
-    const auto next = std::make_shared<flush>(
-        statements_, seen_->latest(), std::move(group), link, [signal = changed_] { signal->raise(); });
+    const auto next = std::make_shared<flush>(statements_, seen_->latest(), std::move(group),
+        look_for_ids_ > 0 ? append_care::ids : append_care::none, link, [signal = changed_] { signal->raise(); });
+    if (look_for_ids_ > 0) --look_for_ids_;
     // However patient its callers are, no group may hold the log's lock for ever.
     next->watch(*environment_.timers, environment_.in(patience_));
     under_way_.push_back(next);
@@ -326,6 +329,7 @@ void group_commit::send_again(const flush_ptr& which, flush_step how) {
     const flush_end& end = *which->end();
     const bool was_lost = end.is_lost && end.was_sent;
     const bool is_alone = which->appends().size() == 1;
+    if (end.why->sqlstate == "23505") look_for_ids_ = groups_to_look;
     request_list hopeless;
     bool is_dropped = false;
     {

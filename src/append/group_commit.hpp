@@ -128,6 +128,7 @@ private:
     std::deque<flush_ptr> under_way_;
     std::weak_ptr<postgres::connection> link_;
     bool has_sent_ = false;     // since it has this connection
+    int look_for_ids_ = 0;      // in so many groups to come
     bool is_estranged_ = false; // a server said that it does not hold what was seen; since the last success
 
     mutable std::mutex mutex_;

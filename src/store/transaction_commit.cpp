@@ -66,7 +66,10 @@ commit_step::commit_step(
       plan_(appends_) {
     commit_.text = "commit";
     commit_.doing = doing_;
-    if (!appends_.empty()) append_arguments_ = plan_.arguments(plan_.needs_care(), owner_->core()->seen->latest());
+    if (!appends_.empty()) {
+        const auto care = plan_.needs_care() ? log::append_care::all : log::append_care::ids;
+        append_arguments_ = plan_.arguments(care, owner_->core()->seen->latest());
+    }
 }
 
 void commit_step::send() {

@@ -12,6 +12,7 @@
 
 using namespace eventstore;
 using namespace eventstore::test;
+using eventstore::log::append_care;
 using eventstore::log::append_plan;
 using eventstore::log::log_mark;
 using eventstore::postgres::parameters;
@@ -139,7 +140,7 @@ BOOST_AUTO_TEST_CASE(streams_that_are_to_be_new_come_first_and_keep_their_order)
     BOOST_TEST(plan.new_streams() == 2u);
     BOOST_TEST(plan.groups()[1].events == 3);
 
-    const parameters sent = plan.arguments(false, log_mark());
+    const parameters sent = plan.arguments(append_care::none, log_mark());
     parameters expected;
     add_array<std::int32_t>(expected, type_oid::int4, {3, 1, 4, 2, 3, 2});    // groups of the appends
     add_array<std::int32_t>(expected, type_oid::int4, {3, 1, 4, 2, 2, 3, 2}); // of their events
@@ -242,18 +243,47 @@ BOOST_AUTO_TEST_CASE(a_flush_is_sent_as_columns) {
     expected.add(true);
     expected.add(std::int64_t{41}); // seen, and its event is not known
     expected.add_null();
-    expect_same(append_plan(all).arguments(true, {1, 41, std::nullopt}), expected);
+    expect_same(append_plan(all).arguments(append_care::all, {1, 41, std::nullopt}), expected);
 }
 
 BOOST_AUTO_TEST_CASE(columns_that_no_event_has_are_null) {
     const append_list all{append_of("a", any, 2), append_of("b", any, 1)};
-    const parameters sent = append_plan(all).arguments(false, log_mark());
+    const parameters sent = append_plan(all).arguments(append_care::none, log_mark());
     BOOST_REQUIRE(sent.size() == 24u);
     for (std::size_t i = 0; i < sent.size(); ++i) {
         const bool is_optional = i == 3 || (i >= 14 && i <= 19) || i >= 22;
         BOOST_TEST(sent.is_null(i) == is_optional, "parameter $" << i + 1);
     }
     BOOST_TEST((sent.value(21) == std::string_view("\0", 1)));
+}
+
+BOOST_AUTO_TEST_CASE(an_event_for_each_stream_is_sent_without_what_is_the_same_for_all) {
+    append_list all{append_of("a", 3, 1), append_of("b", any, 1)};
+    const auto is_left_out = [&] {
+        const parameters sent = append_plan(all).arguments(append_care::none, log_mark());
+        for (const std::size_t i : {2, 5, 6, 7, 8, 9, 10})
+            if (!sent.is_null(i)) return false;
+        return true;
+    };
+    BOOST_TEST(is_left_out());
+    all.push_back(append_of("c", 0, 1)); // goes first
+    BOOST_TEST(!is_left_out());
+    all.back() = append_of("c", 4, 2);
+    BOOST_TEST(!is_left_out());
+    all.back() = append_of("a", 4, 1);
+    BOOST_TEST(!is_left_out());
+    all.pop_back();
+    BOOST_TEST(is_left_out());
+    all.back()->is_retry = true;
+    BOOST_TEST(!is_left_out());
+}
+
+BOOST_AUTO_TEST_CASE(care_is_three_valued) {
+    const append_list all{append_of("a", any, 1)};
+    const auto care = [&](append_care how) { return append_plan(all).arguments(how, log_mark()); };
+    BOOST_TEST((care(append_care::none).value(21) == std::string_view("\0", 1)));
+    BOOST_TEST(care(append_care::ids).is_null(21));
+    BOOST_TEST((care(append_care::all).value(21) == std::string_view("\1", 1)));
 }
 
 BOOST_AUTO_TEST_CASE(the_parts_of_a_request_are_a_unit_and_its_links_are_judged_with_care) {
@@ -270,7 +300,7 @@ BOOST_AUTO_TEST_CASE(the_parts_of_a_request_are_a_unit_and_its_links_are_judged_
     const append_plan plan(all);
     BOOST_TEST(plan.needs_care());
     BOOST_TEST(!plan.is_lone());
-    const parameters sent = plan.arguments(true, log_mark());
+    const parameters sent = plan.arguments(append_care::all, log_mark());
     parameters expected;
     add_nullable<uuid>(expected, type_oid::uuid, {std::nullopt, std::nullopt, original, std::nullopt});
     add_array<std::int32_t>(expected, type_oid::int4, {0, 1, 1, 2});
@@ -295,7 +325,7 @@ BOOST_AUTO_TEST_CASE(the_largest_event_counts_data_and_metadata) {
         append_of("b", any, events(event_data("C", "12345")))};
     parameters expected;
     expected.add(std::int64_t{6});
-    BOOST_TEST((append_plan(all).arguments(false, log_mark()).value(20) == expected.value(0)));
+    BOOST_TEST((append_plan(all).arguments(append_care::none, log_mark()).value(20) == expected.value(0)));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -96,7 +96,7 @@ BOOST_FIXTURE_TEST_CASE(arguments_that_contradict_each_other_are_refused, writin
         {{"event_metadata", "array['1']::bytea[]"}}, {{"correlations", "array[gen_random_uuid()]"}},
         {{"created", "array['infinity',null,null]::timestamptz[]"}},
         {{"created", "array['10000-01-01 00:00:00+00',null,null]::timestamptz[]"}},
-        {{"event_links", "array[null,null," + fresh + "]"}}, {{"careful", "null"}}};
+        {{"event_links", "array[null,null," + fresh + "]"}}};
     for (const bool exist : {false, true}) {
         if (exist) BOOST_TEST(writer.state_of(here(append_with({}))) == "");
         for (const arguments& each : bad) {
@@ -113,8 +113,56 @@ BOOST_FIXTURE_TEST_CASE(arguments_that_contradict_each_other_are_refused, writin
     }
     BOOST_TEST(events_stored() == 3);
     BOOST_TEST(is_sound());
-    for (const char* const careful : {"false", "true"})
+    for (const char* const careful : {"false", "true", "null"})
         BOOST_TEST(writer.state_of(here(append_with({{"careful", careful}}))) == "");
+    BOOST_TEST(events_stored() == 12);
+    BOOST_TEST(is_sound());
+}
+
+BOOST_FIXTURE_TEST_CASE(the_short_way_is_for_an_event_for_each_stream, writing_role) {
+    const arguments plain{{"stream_events", "null"}, {"append_stream", "null"}, {"append_expected", "null"},
+        {"append_size", "null"}, {"append_is_retry", "null"}, {"event_stream", "null"}, {"event_offset", "null"},
+        {"event_ids", "array[gen_random_uuid(),gen_random_uuid()]"}, {"event_types", "array['T','T']"},
+        {"event_data", "array['1','2']::bytea[]"}};
+    const std::vector<std::pair<std::string, std::string>> bad{{"stream_events", "array[1,1]"},
+        {"append_expected", "array[-1,-1]::bigint[]"}, {"append_size", "array[1,1]"},
+        {"append_is_retry", "array[false,false]"}, {"event_stream", "array[1,2]"}, {"event_offset", "array[1,1]"},
+        {"append_unit", "array[1,2]"}, {"stream_expected", "array[-1,-3]::bigint[]"},
+        {"stream_expected", "array[-1,null]::bigint[]"}, {"stream_names", "array['a','b','c']"},
+        {"stream_names", "array['a','a']"}, {"event_types", "array['T','']"}, {"new_streams", "3"}};
+    for (const bool exist : {false, true}) {
+        for (const char* const careful : {"false", "true", "null"}) {
+            arguments all = plain;
+            all["careful"] = careful;
+            for (const auto& [name, value] : bad) {
+                arguments other = all;
+                other[name] = value;
+                BOOST_TEST(writer.state_of(here(append_with(other))) == wrong_argument, append_with(other));
+            }
+            if (exist) BOOST_TEST(writer.state_of(here(append_with(all))) == "", append_with(all));
+        }
+        if (exist) break;
+        arguments first = plain; // which makes the streams
+        first["stream_expected"] = "array[0,0]::bigint[]";
+        first["new_streams"] = "2";
+        BOOST_TEST(writer.state_of(here(append_with(first))) == "");
+    }
+    BOOST_TEST(events_stored() == 8);
+    BOOST_TEST(is_sound());
+}
+
+BOOST_FIXTURE_TEST_CASE(an_id_that_is_stored_raises_unless_it_is_looked_for, writing_role) {
+    BOOST_TEST(writer.state_of(here(append_with({}))) == "");
+    const std::string known = value("select event_id from eventstore.events where position = 1");
+    const std::string ids = "array[gen_random_uuid(),'" + known + "'::uuid,gen_random_uuid()]";
+    BOOST_TEST(writer.state_of(here(append_with({{"event_ids", ids}}))) == "23505");
+    for (const arguments& way :
+        {arguments{{"careful", "null"}}, {{"careful", "true"}}, {{"append_is_retry", "array[false,false,true]"}}}) {
+        arguments all = way;
+        all.emplace("event_ids", ids);
+        const std::string answer = writer.value(here(append_with(all)));
+        BOOST_TEST(answer.starts_with("{1,"), answer);
+    }
     BOOST_TEST(events_stored() == 9);
     BOOST_TEST(is_sound());
 }
