@@ -2,6 +2,8 @@
 
 #include <boost/asio/steady_timer.hpp>
 
+#include <time.h>
+
 #include <utility>
 
 namespace eventstore::detail {
@@ -27,6 +29,11 @@ private:
 class machine_clock final : public clock {
 public:
     steady_time now() const noexcept override { return machine_time(); }
+    lease_time lease_now() const noexcept override {
+        ::timespec now{};
+        ::clock_gettime(CLOCK_BOOTTIME, &now);
+        return lease_time(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
+    }
     std::unique_ptr<alarm> make_alarm(const asio::any_io_executor& where) override {
         return std::make_unique<machine_alarm>(where);
     }

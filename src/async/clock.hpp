@@ -12,6 +12,28 @@ namespace eventstore::detail {
 namespace asio = boost::asio;
 using steady_time = std::chrono::steady_clock::time_point;
 
+/// The clock by which leases are judged. It goes on while the machine is suspended, which steady_clock does not: a lease that
+/// ran out meanwhile has run out. Timers stay on steady_clock; the types keep the two apart.
+struct lease_clock {
+    using duration = std::chrono::nanoseconds;
+    using rep = duration::rep;
+    using period = duration::period;
+    using time_point = std::chrono::time_point<lease_clock>;
+    static constexpr bool is_steady = true;
+};
+using lease_time = lease_clock::time_point;
+
+/// One moment, on both clocks.
+struct instant {
+    steady_time timer;
+    lease_time lease;
+
+    /// When a timer should go off for what is due then. The timer may be late, when the machine was suspended.
+    steady_time timer_for(lease_time due) const noexcept {
+        return timer + std::chrono::duration_cast<steady_time::duration>(due - lease);
+    }
+};
+
 /// For what no test moves: the ends of processes.
 inline steady_time machine_time() noexcept { return std::chrono::steady_clock::now(); }
 
@@ -29,6 +51,8 @@ class clock {
 public:
     virtual ~clock() = default;
     virtual steady_time now() const noexcept = 0;
+    virtual lease_time lease_now() const noexcept = 0;
+    instant both() const noexcept { return {now(), lease_now()}; }
     /// An alarm that rings on `where`.
     virtual std::unique_ptr<alarm> make_alarm(const asio::any_io_executor& where) = 0;
 

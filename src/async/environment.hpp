@@ -29,6 +29,8 @@ struct environment {
     environment of(std::string schema) const { return {executor, timers, log->of(std::move(schema))}; }
 
     steady_time now() const noexcept { return timers->now(); }
+    lease_time lease_now() const noexcept { return timers->time()->lease_now(); }
+    instant both_now() const noexcept { return timers->time()->both(); }
     /// However long `time` is: the clock cannot count for ever.
     steady_time in(std::chrono::milliseconds time) const noexcept {
         constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 365);

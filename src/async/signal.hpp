@@ -16,6 +16,9 @@ public:
     void raise() noexcept;
     /// Returns at once if it was raised since the last wait.
     static asio::awaitable<void> wait(std::shared_ptr<signal> self);
+    /// The same, for no longer than until then.
+    static asio::awaitable<void> wait_until(
+        std::shared_ptr<signal> self, std::shared_ptr<timer_queue> timers, steady_time when);
 
 private:
     std::mutex mutex_;

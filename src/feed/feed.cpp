@@ -8,7 +8,6 @@
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 namespace eventstore::feed {
@@ -16,14 +15,6 @@ namespace eventstore::feed {
 namespace {
 
 constexpr std::size_t most_posted_bytes = std::size_t{16} << 20;
-
-std::int64_t take_number(std::string_view& text) {
-    text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
-    std::int64_t number = 0;
-    const auto end = std::from_chars(text.data(), text.data() + text.size(), number).ptr;
-    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-    return number;
-}
 
 } // namespace
 
@@ -46,12 +37,11 @@ feed::feed(const store_options& options, detail::environment where, std::shared_
       polls_(std::move(polls)),
       seen_(std::move(seen)),
       strand_(environment_.executor),
+      schedule_(!options_.is_pooled() || !options_.session_url().empty()),
       looks_(detail::asking_again, "looking", environment_.log),
       reads_(detail::asking_again, "reading", environment_.log) {}
 
 feed::~feed() = default;
-
-void feed::on_message(std::function<void(std::string_view, std::int64_t)> handler) { on_message_ = std::move(handler); }
 
 asio::awaitable<result<std::int64_t>> feed::attach(
     std::shared_ptr<feed> self, std::weak_ptr<follower> who, std::string stream, detail::steady_time deadline) {
@@ -72,8 +62,10 @@ void feed::add(const std::shared_ptr<attachment>& next) {
     is_followed_.store(true, std::memory_order_release);
     arriving_.push_back(next);
     if (state_.has_begun()) return begin(state_.mark());
-    start();
-    until_look_.end(); // which may be a pause after failures
+    if (running_)
+        look_now(); // it may pause after failures
+    else
+        start();
 }
 
 // What arrives is told of everything after this position.
@@ -106,7 +98,7 @@ void feed::remove(const follower* who) {
     if (has_followers()) return;
     is_followed_.store(false, std::memory_order_release);
     state_.end();
-    until_look_.end();
+    changed_->raise(); // the loop ends
     until_read_.end();
 }
 
@@ -145,7 +137,7 @@ void feed::begin_stop() {
         self->watched_.clear();
         self->is_followed_.store(false, std::memory_order_release);
         self->state_.end();
-        self->until_look_.end();
+        self->changed_->raise();
         self->until_read_.end();
         self->stop_listening();
         self->stopped();
@@ -173,19 +165,6 @@ void feed::fail_cut_back(std::int64_t seen, std::int64_t head) {
             std::to_string(seen),
             " any more, which was seen: a fail-over has lost its end, or a backup was restored; subscribe again to go "
             "on")));
-}
-
-void feed::receive(std::string_view message) {
-    const auto space = std::min(message.find(' '), message.size());
-    const std::string_view what = message.substr(0, space);
-    std::string_view rest = message.substr(space);
-    const std::int64_t first = take_number(rest);
-    if (what == "log") {
-        state_.hint(std::max(first, take_number(rest)));
-        progress();
-    } else if (on_message_) {
-        on_message_(what, first);
-    }
 }
 
 // Tells what can be told, and reads what is missing.
@@ -223,7 +202,7 @@ asio::awaitable<void> feed::read(feed_state::page_wish wish) {
     }
     state_.page_failed();
     if (closed_ || !state_.has_begun()) co_return;
-    if (answer) until_look_.end(); // another server has answered: what it holds is looked up before anything is told
+    if (answer) look_now(); // another server has answered: what it holds is looked up before anything is told
     const auto time = answer ? detail::asking_again.first : reads_.failed(answer.error());
     auto pausing = until_read_.until(environment_.in(time)); // instead of an earlier one, should news have had it read
     const bool is_over = co_await std::move(pausing);

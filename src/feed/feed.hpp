@@ -7,8 +7,10 @@
 #include "async/pause.hpp"
 #include "async/retry.hpp"
 #include "async/service.hpp"
+#include "async/signal.hpp"
 #include "feed/feed_state.hpp"
 #include "feed/listener.hpp"
+#include "feed/look_schedule.hpp"
 #include "feed/poller.hpp"
 #include "log/log_mark.hpp"
 #include "log/reader.hpp"
@@ -22,7 +24,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -49,6 +50,8 @@ public:
         std::optional<uuid> event;            ///< at that position, if it is known
     };
     virtual void on_live(const news& what) = 0;
+    /// Its stream, which was deleted, is visible again.
+    virtual void on_restored() {}
     /// Nothing more will be told.
     virtual void on_feed_failed(const failure& why) = 0;
 };
@@ -80,13 +83,11 @@ public:
     /// The log reaches at least this position.
     void hint(std::int64_t head);
 
-    /// This stream, which is followed, is deleted: once it is there again, that is told as a message would be, at the latest
-    /// with the next look.
+    /// This stream, which is followed, is deleted: its followers are told once it is visible again, at the latest with the
+    /// next look.
     void watch(std::string stream);
-
-    /// Other messages than those about the log: "free <id>", "gone <id>" and "replay <id>" of subscriptions, "restored <id>"
-    /// of streams.
-    void on_message(std::function<void(std::string_view what, std::int64_t id)> handler);
+    /// This process has restored a stream.
+    void restored(std::string stream);
 
     void abandon() noexcept override;
 
@@ -111,22 +112,26 @@ private:
     // Of the listener, on its strand.
     void on_listening() override;
     void on_deaf() override;
-    void on_heard(std::string_view message) override;
+    void on_heard(const notification& what) override;
 
     void add(const std::shared_ptr<attachment>& next); // on the strand, as all that follows
     void remove(const follower* who);
     void start();
     asio::awaitable<void> run();
+    asio::awaitable<void> look_once();
+    /// False: something has ended meanwhile, or it must be looked at again.
     asio::awaitable<result<bool>> look();
     asio::awaitable<result<bool>> look_at_end();
     bool is_news(const log::log_mark& newest);
     asio::awaitable<void> find_restored();
     void stop_listening();
     std::chrono::milliseconds until_next_look() const;
+    void look_now();
+    void heard(bool works);
     void refuse_arriving(const failure& why);
     void fail_cut_back(std::int64_t seen, std::int64_t head);
     EVENTSTORE_NOT_INTO_COROUTINES void begin(const log::log_mark& head);
-    void receive(std::string_view message);
+    void tell_restored(const std::string& stream);
     EVENTSTORE_NOT_INTO_COROUTINES void progress();
     asio::awaitable<void> read(feed_state::page_wish wish);
     void publish(const feed_state::publication& what);
@@ -145,7 +150,6 @@ private:
     std::atomic<std::size_t> bytes_posted_{0}; // of own commits on their way to the strand
     std::atomic<std::int64_t> hinted_{0};
     std::atomic<bool> hint_posted_{false};
-    std::function<void(std::string_view, std::int64_t)> on_message_;
 
     // On the strand only.
     feed_state state_;
@@ -153,19 +157,13 @@ private:
     std::unordered_map<std::string, std::vector<place>> of_stream_;
     std::vector<std::shared_ptr<attachment>> arriving_; // until it has begun
     std::vector<std::uint32_t> all_;                    // of the page that is being told: what is no link
-    detail::pause until_look_{environment_.timers};
+    look_schedule schedule_;
+    const std::shared_ptr<detail::signal> changed_ = std::make_shared<detail::signal>(); // for the loop that looks
     detail::pause until_read_{environment_.timers};
     detail::retry looks_;
     detail::retry reads_;
     std::set<std::string, std::less<>> watched_; // streams that are followed, and deleted
     std::optional<log::log_mark> newest_;        // the end of the log when it was looked at last, together with others
-    enum class hearing {
-        begins,
-        works, ///< all there is to hear
-        fails, ///< and is tried again: looks take its place
-    };
-    hearing hearing_ = hearing::begins;
-    std::uint64_t hearing_changes_ = 0;
     bool running_ = false;
     bool closed_ = false;
     bool has_joined_ = false;  // the listener

@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 namespace eventstore::feed {
@@ -289,13 +290,30 @@ void listener::listened(const std::vector<std::string>& schemas) {
     }
 }
 
+notification notification::parse(std::string_view text) noexcept {
+    const auto take_number = [&text]() -> std::int64_t {
+        text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+        std::int64_t number = 0;
+        const auto end = std::from_chars(text.data(), text.data() + text.size(), number).ptr;
+        text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+        return number;
+    };
+    notification read;
+    read.what = text.substr(0, text.find(' '));
+    text.remove_prefix(read.what.size());
+    read.first = take_number();
+    read.second = take_number();
+    return read;
+}
+
 void listener::pass_on(std::string_view name, std::string_view text) {
     const auto schema = schemas_.find(std::string(name));
     if (schema == schemas_.end()) return;
     const auto known = channels_.find(schema->second);
     if (known == channels_.end()) return;
+    const notification heard = notification::parse(text);
     for (const place& each : known->second.hearers) {
-        if (const auto alive = each.who.lock()) alive->on_heard(text);
+        if (const auto alive = each.who.lock()) alive->on_heard(heard);
     }
 }
 

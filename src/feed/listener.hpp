@@ -11,6 +11,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -22,15 +23,24 @@ namespace eventstore::feed {
 
 namespace asio = boost::asio;
 
-/// Who is told of messages. Called on the listener's strand.
+/// What has happened: a word, and one or two numbers. sql/functions/40_tell_followers.sql sends them.
+struct notification {
+    std::string_view what; ///< "log", "restored"; of subscriptions "free", "gone", "replay"
+    std::int64_t first = 0;
+    std::int64_t second = 0;
+
+    static notification parse(std::string_view text) noexcept;
+};
+
+/// Who is told of notifications. Called on the listener's strand.
 class hearer {
 public:
     virtual ~hearer() = default;
-    /// It is told of all messages from now on; what came before may have been missed. Again after each loss.
+    /// It is told of all notifications from now on; what came before may have been missed. Again after each loss.
     virtual void on_listening() = 0;
     /// It is not told any more, or not yet: the connection is lost, or the server refuses.
     virtual void on_deaf() = 0;
-    virtual void on_heard(std::string_view message) = 0;
+    virtual void on_heard(const notification& what) = 0;
 };
 
 /// Listens to the channels of the schemas that somebody wants to hear of. While nobody does, it has no connection. Where it

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "store/store_core.hpp"
-#include "subscription/listening.hpp"
+#include "subscription/listener_queue.hpp"
 #include "subscription/shared_subscription.hpp"
 
 #include <memory>
@@ -27,14 +27,14 @@ public:
 
 class listener_impl : private live_object {
 public:
-    listener_impl(std::shared_ptr<store_impl> store_, std::shared_ptr<delivery::listening> what_)
+    listener_impl(std::shared_ptr<store_impl> store_, std::shared_ptr<delivery::listener_queue> what_)
         : store(std::move(store_)), what(std::move(what_)) {}
     ~listener_impl() { what->end(std::nullopt); }
     listener_impl(const listener_impl&) = delete;
     listener_impl& operator=(const listener_impl&) = delete;
 
     const std::shared_ptr<store_impl> store;
-    const std::shared_ptr<delivery::listening> what;
+    const std::shared_ptr<delivery::listener_queue> what;
 };
 
 } // namespace eventstore::detail

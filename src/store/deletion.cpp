@@ -155,7 +155,7 @@ asio::awaitable<void> restore_throwing(impl_ptr impl, milliseconds limit, std::s
     auto restoring = ask(impl->core, impl->core->statements->restore_stream, std::move(arguments), limit);
     const auto answer = (co_await std::move(restoring)).value();
     if (!answer.boolean(0, 0)) throw error(not_found(stream));
-    impl->core->keeper->restored(stream); // at once, not by a notification
+    impl->core->feed->restored(stream); // at once, not by a notification
 }
 
 } // namespace

@@ -68,7 +68,7 @@ group_core::group_core(kind what, const store_options& options_, const asio::any
     if (!is_of_many()) return;
     const auto timeout = options.operation_timeout();
     polls = std::make_shared<eventstore::feed::poller>(environment, pool, timeout);
-    beats = std::make_shared<delivery::heart>(environment, pool, timeout);
+    renewals = std::make_shared<delivery::group_renewals>(environment, pool, timeout);
 }
 
 std::shared_ptr<const log::statements> group_core::make_statements(const std::string& schema) {
@@ -141,7 +141,7 @@ void group_core::abandon() noexcept {
     transacting->abandon();
     ear->abandon();
     if (polls) polls->abandon();
-    if (beats) beats->abandon();
+    if (renewals) renewals->abandon();
     pool->abandon();
     environment.timers->abandon();
     environment.log->abandon();

@@ -10,7 +10,7 @@
 #include "postgres/exclusive_pool.hpp"
 #include "postgres/pool.hpp"
 #include "store/context_life.hpp"
-#include "subscription/heart.hpp"
+#include "subscription/group_renewals.hpp"
 
 #include <eventstore/error.hpp>
 #include <eventstore/store_options.hpp>
@@ -71,7 +71,7 @@ public:
     std::shared_ptr<postgres::pool_user> migrator;       ///< who makes them
     std::shared_ptr<eventstore::feed::listener> ear;
     std::shared_ptr<eventstore::feed::poller> polls; ///< null for a store by itself, as the next one
-    std::shared_ptr<delivery::heart> beats;
+    std::shared_ptr<delivery::group_renewals> renewals;
 
 private:
     static asio::awaitable<void> close_in_order(std::shared_ptr<group_core> self);

@@ -39,7 +39,7 @@ std::shared_ptr<store_core> store_core::make(const store_options& options, const
 
 void store_core::abandon() noexcept {
     for (const auto& each : take_listeners()) each->abandon();
-    keeper->abandon();
+    leases->abandon();
     group_commit->abandon();
     feed->abandon();
     ended->open();
@@ -77,14 +77,12 @@ void store_core::connect_parts() {
         };
     transacting = std::make_shared<postgres::pool_user>(group->transacting, std::move(look));
 
-    const auto shared = std::make_shared<delivery::machinery>(delivery::machinery{
-        environment, pool, statements, reader, feed, {}, options.operation_timeout(), group->beats, options.schema()});
-    keeper = std::make_shared<delivery::keeper>(shared);
-    shared->leases = keeper;
-    machinery = shared;
-    feed->on_message([leases = std::weak_ptr(keeper)](std::string_view what, std::int64_t id) {
-        if (const auto alive = leases.lock()) alive->hear(what, id);
-    });
+    const auto checkpoints = std::make_shared<delivery::checkpoint_writer>(environment, pool, statements,
+        delivery::checkpoint_writer::settings{options.schema(), options.operation_timeout(), group->renewals});
+    machinery = std::make_shared<const delivery::machinery>(
+        delivery::machinery{environment, pool, statements, reader, feed, checkpoints, options.operation_timeout()});
+    const bool listens = !options.is_pooled() || !options.session_url().empty();
+    leases = std::make_shared<delivery::lease_manager>(machinery, listens ? group->ear : nullptr, options.schema());
 }
 
 // What this process has stored goes to its own subscribers from memory, and word of it to other processes.
@@ -112,14 +110,14 @@ void store_core::committed(appends which, const log::append_plan::verdict& verdi
     announcer->announce(stored.first, stored.last);
 }
 
-void store_core::add(const std::shared_ptr<delivery::listening>& listener) {
+void store_core::add(const std::shared_ptr<delivery::listener_queue>& listener) {
     const std::lock_guard lock(mutex_);
     std::erase_if(listeners_, [](const auto& each) { return each.expired(); });
     listeners_.push_back(listener);
 }
 
-std::vector<std::shared_ptr<delivery::listening>> store_core::take_listeners() {
-    std::vector<std::shared_ptr<delivery::listening>> all;
+std::vector<std::shared_ptr<delivery::listener_queue>> store_core::take_listeners() {
+    std::vector<std::shared_ptr<delivery::listener_queue>> all;
     const std::lock_guard lock(mutex_);
     for (const auto& each : std::exchange(listeners_, {})) {
         if (auto alive = each.lock()) all.push_back(std::move(alive));
@@ -154,7 +152,7 @@ asio::awaitable<void> store_core::close_in_order(std::shared_ptr<store_core> sel
     // All at once: what is queued is appended, transactions end, and subscriptions write their checkpoints.
     auto appending = service::stop(self->group_commit, timers, deadline);
     auto ending = service::stop(self->transacting, timers, deadline);
-    auto subscribing = service::stop(self->keeper, timers, deadline);
+    auto subscribing = service::stop(self->leases, timers, deadline);
     co_await std::move(appending);
     co_await std::move(ending);
     // Other processes hear of the last commits, and then nothing is written any more.

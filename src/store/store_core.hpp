@@ -14,8 +14,8 @@
 #include "postgres/pool.hpp"
 #include "store/context_life.hpp"
 #include "store/group_core.hpp"
-#include "subscription/keeper.hpp"
-#include "subscription/listening.hpp"
+#include "subscription/lease_manager.hpp"
+#include "subscription/listener_queue.hpp"
 #include "subscription/machinery.hpp"
 
 #include <eventstore/store.hpp>
@@ -63,7 +63,7 @@ public:
     std::shared_ptr<eventstore::feed::announcer> announcer;
     std::shared_ptr<eventstore::feed::feed> feed;
     std::shared_ptr<const delivery::machinery> machinery;
-    std::shared_ptr<delivery::keeper> keeper;
+    std::shared_ptr<delivery::lease_manager> leases;
     std::shared_ptr<log::group_commit> group_commit;
     std::shared_ptr<postgres::pool_user> transacting;
 
@@ -72,17 +72,17 @@ public:
     void committed(appends which, const log::append_plan::verdict& verdict);
 
     /// Ends this listener with the store.
-    void add(const std::shared_ptr<delivery::listening>& listener);
+    void add(const std::shared_ptr<delivery::listener_queue>& listener);
 
 private:
     void connect_parts();
     static asio::awaitable<void> close_in_order(std::shared_ptr<store_core> self);
-    std::vector<std::shared_ptr<delivery::listening>> take_listeners();
+    std::vector<std::shared_ptr<delivery::listener_queue>> take_listeners();
 
     std::atomic<bool> abandoned_{false};
     std::atomic<bool> is_closing_{false};
     std::mutex mutex_;
-    std::vector<std::weak_ptr<delivery::listening>> listeners_;
+    std::vector<std::weak_ptr<delivery::listener_queue>> listeners_;
 };
 
 /// What a close() that is cancelled says of itself.

@@ -7,7 +7,7 @@ namespace eventstore {
 
 namespace {
 
-using delivery::listening;
+using delivery::listener_queue;
 using delivery::shared_subscription;
 using detail::consumer;
 using detail::listener_impl;
@@ -44,7 +44,7 @@ asio::awaitable<void> unsubscribe_throwing(std::shared_ptr<consumer> inside) {
 asio::awaitable<std::optional<event_page>> heard_throwing(
     std::shared_ptr<listener_impl> inside, std::optional<milliseconds> wait) {
     if (!inside) co_return std::nullopt;
-    auto work = listening::next(inside->what, wait);
+    auto work = listener_queue::next(inside->what, wait);
     inside.reset();
     auto page = co_await std::move(work);
     co_return std::move(page).value();

@@ -30,11 +30,11 @@ using core_ptr = std::shared_ptr<store_core>;
 
 asio::awaitable<result<std::shared_ptr<consumer>>> subscribe_apart(impl_ptr impl, std::string stream, std::string name,
     subscription_options options, std::weak_ptr<void> caller, steady_time deadline) {
-    auto work = delivery::keeper::subscribe(
-        impl->core->keeper, std::move(stream), std::move(name), std::move(options), std::move(caller), deadline);
+    auto work = delivery::lease_manager::subscribe(
+        impl->core->leases, std::move(stream), std::move(name), std::move(options), std::move(caller), deadline);
     const auto taken = co_await std::move(work);
     if (!taken) co_return taken.error();
-    co_return std::make_shared<consumer>(std::move(impl), taken->what, taken->who);
+    co_return std::make_shared<consumer>(std::move(impl), taken->subscription, taken->consumer);
 }
 
 asio::awaitable<subscription> subscribe_throwing(
@@ -53,7 +53,7 @@ asio::awaitable<subscription> subscribe_throwing(
 asio::awaitable<result<std::shared_ptr<listener_impl>>> listen_apart(
     impl_ptr impl, std::string stream, listen_options options, steady_time deadline) {
     const auto core = impl->core;
-    const auto what = std::make_shared<delivery::listening>(core->machinery, std::move(options));
+    const auto what = std::make_shared<delivery::listener_queue>(core->machinery, std::move(options));
     core->add(what);
     auto inside = std::make_shared<listener_impl>(std::move(impl), what);
     auto work = feed::feed::attach(core->feed, what, std::move(stream), deadline);
@@ -156,10 +156,7 @@ asio::awaitable<void> change_throwing(
     const postgres::pool::change& change = outcome.value();
     // What an attempt whose answer was lost may have removed is not there any more.
     const bool is_done = change.answer.boolean(0, 0) || (change.is_repeated && !checkpoint.has_value());
-    for (const auto& each : core->keeper->named(name)) { // told at once, not by a notification
-        each->check_soon();
-        core->keeper->due(detail::steady_time::min());
-    }
+    for (const auto& each : core->leases->named(name)) each->renew_now(); // told at once, not by a notification
     if (!is_done) throw error(not_found(stream, name));
 }
 
@@ -182,7 +179,7 @@ asio::awaitable<std::int64_t> release_throwing(impl_ptr impl, milliseconds limit
     auto work = ask(core, core->statements->release_parked, std::move(arguments), core->deadline(limit));
     const auto answer = (co_await std::move(work)).value();
     if (answer.is_null(0, 0)) throw error(not_found(stream, name));
-    for (const auto& each : core->keeper->named(name)) { // told at once, not by a notification
+    for (const auto& each : core->leases->named(name)) { // told at once, not by a notification
         if (!discards && each->stream == stream) each->replay_parked();
     }
     co_return answer.int8(0, 0);
@@ -194,7 +191,7 @@ asio::awaitable<std::int64_t> release_throwing(impl_ptr impl, milliseconds limit
 asio::awaitable<result<bool>> has_reached(
     core_ptr core, std::string name, std::int64_t position, steady_time deadline) {
     std::vector<std::string> ours; // the streams of those that this store has, and that have got there
-    for (const auto& each : core->keeper->named(name)) {
+    for (const auto& each : core->leases->named(name)) {
         const auto done = each->done_through();
         if (done && *done >= position)
             ours.push_back(each->stream); // in memory it is further than in the database

@@ -1,7 +1,7 @@
 /// What a waiter has seen of a subscription that others have.
 #pragma once
 
-#include "async/lease_clock.hpp"
+#include "async/clock.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -15,7 +15,7 @@ namespace eventstore::delivery {
 /// same reason the time of the next claim is the one at which it is sent.
 class beat_watch {
 public:
-    using time = detail::lease_clock::time_point;
+    using time = detail::lease_time;
 
     /// One beat of one owner.
     struct sight {

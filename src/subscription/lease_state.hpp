@@ -1,7 +1,7 @@
 /// How long a lease may be trusted, on the owner's own clock.
 #pragma once
 
-#include "async/lease_clock.hpp"
+#include "async/clock.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -13,7 +13,7 @@ namespace eventstore::delivery {
 /// renewal: the server can only have renewed later than that, so nobody else can own the subscription yet.
 class lease_state {
 public:
-    using time = detail::lease_clock::time_point;
+    using time = detail::lease_time;
 
     lease_state(std::chrono::milliseconds length, time claim_sent) : length_(length), good_since_(claim_sent) {}
 

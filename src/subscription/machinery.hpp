@@ -18,8 +18,7 @@ namespace eventstore::delivery {
 
 namespace asio = boost::asio;
 
-class heart;
-class keeper;
+class checkpoint_writer;
 
 struct machinery {
     detail::environment environment;
@@ -27,10 +26,8 @@ struct machinery {
     std::shared_ptr<const log::statements> statements;
     std::shared_ptr<log::reader> reader;
     std::shared_ptr<eventstore::feed::feed> feed;
-    std::weak_ptr<keeper> leases;
+    std::shared_ptr<checkpoint_writer> checkpoints;
     std::chrono::milliseconds operation_timeout{};
-    std::shared_ptr<heart> beats; ///< for all stores of a group; null: this one renews its leases by itself
-    std::string schema;
 
     detail::steady_time now() const { return environment.now(); }
     detail::steady_time deadline() const { return environment.in(operation_timeout); }

@@ -1,7 +1,6 @@
 #include "subscription/shared_subscription.hpp"
 
 #include "base/text.hpp"
-#include "subscription/keeper.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 
@@ -11,8 +10,6 @@
 namespace eventstore::delivery {
 
 namespace {
-
-constexpr int filtered_is_late = 10; // progress over events that were left out is written that much later
 
 subscription_state::settings settings_of(const subscription_options& options, bool of_log, ordering order) {
     subscription_state::settings how;
@@ -30,8 +27,8 @@ subscription_state::settings settings_of(const subscription_options& options, bo
 
 } // namespace
 
-shared_subscription::shared_subscription(
-    std::shared_ptr<const machinery> with, std::string stream_, std::string name_, subscription_options options_)
+shared_subscription::shared_subscription(std::shared_ptr<const machinery> with, std::string stream_, std::string name_,
+    subscription_options options_, std::function<void(const shared_subscription*)> on_retired)
     : stream(std::move(stream_)),
       name(std::move(name_)),
       options(std::move(options_)),
@@ -39,11 +36,13 @@ shared_subscription::shared_subscription(
       timers_(with->environment.timers),
       log_(with->environment.log),
       with_(std::move(with)),
-      strand_(with_->environment.executor) {}
+      strand_(with_->environment.executor),
+      history_(is_log()),
+      on_retired_(std::move(on_retired)) {}
 
 shared_subscription::~shared_subscription() = default;
 
-std::shared_ptr<const machinery> shared_subscription::with() const {
+std::shared_ptr<const machinery> shared_subscription::parts() const {
     const std::lock_guard lock(mutex_);
     return with_;
 }
@@ -54,37 +53,40 @@ void shared_subscription::begin(const claim& what) {
     consequences todo;
     {
         const std::lock_guard lock(mutex_);
+        if (!with_) return;
         id_ = what.id;
         epoch_ = what.epoch;
-        beat_ = what.beat;
-        lease_.emplace(options.lease(), what.sent);
         state_.emplace(settings_of(options, is_log(), filter_.order()), what.checkpoint);
-        taken_at_ = written_ = what.checkpoint;
-        timeline_ = what.timeline;
-        stream_id_ = what.stream_id;
-        row_position_ = what.checkpoint.position;
+        history_.begin(what.checkpoint, what.timeline, what.stream_id, what.event);
         state_->remember(what.handed_out);
-        if (is_log()) note_seen(what.checkpoint, what.event);
-        replay_wanted_ = what.replays;
+        if (what.replays) replays_.want();
+        with_->checkpoints->add({id_, epoch_, what.beat, what.checkpoint, what.sent, options.lease(),
+                                    options.checkpoint_after(), options.checkpoint_every()},
+            weak_from_this());
+        report(ended_ ? write_by::release : write_by::terms);
         todo = changed();
-        todo.due = renewal_due();
-        wake_all(todo);
     }
     carry_out(std::move(todo));
+    begun_->open();
 }
 
-void shared_subscription::refuse_all(const failure& why) { retire(why); }
+bool shared_subscription::end_now(std::optional<failure> why) {
+    if (std::exchange(ended_, true)) return false;
+    why_ended_ = std::move(why);
+    report(write_by::release);
+    return true;
+}
 
 void shared_subscription::end(std::optional<failure> why) {
     consequences todo;
     {
         const std::lock_guard lock(mutex_);
-        if (std::exchange(ended_, true)) return;
-        why_ended_ = std::move(why);
+        if (!end_now(std::move(why))) return;
         wake_all(todo);
-        todo.due = now();
     }
     carry_out(std::move(todo));
+    begun_->open();
+    end_->open();
 }
 
 void shared_subscription::close() {
@@ -96,18 +98,22 @@ void shared_subscription::close() {
 }
 
 void shared_subscription::retire(const failure& why) {
+    const auto self = shared_from_this(); // whoever keeps it may let go of it meanwhile
+    end(why);
     consequences todo;
     std::shared_ptr<const machinery> with;
     {
         const std::lock_guard lock(mutex_);
-        if (!std::exchange(ended_, true)) why_ended_ = why;
-        retired_ = true;
-        wake_all(todo);
         with = std::exchange(with_, nullptr);
         strand_.reset();
+        wake_all(todo);
     }
-    if (with) with->feed->detach(this);
     carry_out(std::move(todo));
+    if (!with) return;
+    with->checkpoints->remove(id_, epoch_);
+    with->feed->detach(this);
+    retired_->open();
+    on_retired_(this);
 }
 
 void shared_subscription::abandon() noexcept {
@@ -116,12 +122,12 @@ void shared_subscription::abandon() noexcept {
         const std::lock_guard lock(mutex_);
         with_store_ = with_store_ || !ended_;
         ended_ = true;
-        retired_ = true;
         with_.reset();
         strand_.reset();
         wake_all(todo);
     }
     carry_out(std::move(todo));
+    for (const auto& each : {begun_, end_, retired_}) each->open();
 }
 
 failure shared_subscription::ended_failure() const {
@@ -149,20 +155,15 @@ std::int64_t shared_subscription::epoch() const {
 
 std::optional<std::int64_t> shared_subscription::done_through() const {
     const std::lock_guard lock(mutex_);
-    if (!state_ || retired_) return std::nullopt;
+    if (!state_ || !with_) return std::nullopt;
     return state_->done().where.position;
 }
 
 asio::awaitable<result<void>> shared_subscription::wait_begun(
     std::shared_ptr<shared_subscription> self, steady_time deadline) {
-    const auto with = self->with();
-    if (with) {
-        stage_wait begun{[](const shared_subscription& which, std::uint64_t) { return which.state_ || which.ended_; },
-            0, std::make_shared<detail::completion<void>>("subscribing")};
-        auto waiting = wait_for(self, with, std::move(begun), deadline);
-        const auto waited = co_await std::move(waiting);
-        if (!waited) co_return waited;
-    }
+    auto beginning = detail::latch::wait(self->begun_, "subscribing", self->timers_.get(), deadline);
+    const auto begun = co_await std::move(beginning);
+    if (!begun) co_return begun;
     const std::lock_guard lock(self->mutex_);
     if (self->ended_ && !self->state_) co_return self->ended_failure();
     co_return result<void>();
@@ -170,35 +171,24 @@ asio::awaitable<result<void>> shared_subscription::wait_begun(
 
 asio::awaitable<result<void>> shared_subscription::wait_retired(
     std::shared_ptr<shared_subscription> self, steady_time deadline) {
-    const auto with = self->with();
-    if (!with) co_return result<void>();
-    stage_wait retired{[](const shared_subscription& which, std::uint64_t) { return which.retired_; }, 0,
-        std::make_shared<detail::completion<void>>("letting go of the subscription")};
-    auto waiting = wait_for(self, with, std::move(retired), deadline);
-    co_return co_await std::move(waiting);
+    return detail::latch::wait(self->retired_, "releasing the subscription", self->timers_.get(), deadline);
 }
 
 asio::awaitable<result<void>> shared_subscription::wait_durable(
     std::shared_ptr<shared_subscription> self, steady_time deadline) {
-    std::shared_ptr<const machinery> with;
+    const auto written = std::make_shared<detail::completion<void>>("writing the checkpoint");
     std::uint64_t serial = 0;
-    consequences todo;
+    bool waits = false;
     {
         const std::lock_guard lock(self->mutex_);
-        with = self->with_;
         serial = self->serial_;
-        if (self->durable_serial_ < serial && !self->ended_) {
-            self->write_at_ = self->now();
-            todo.due = self->write_at_;
-        }
+        waits = self->durable_serial_ < serial && self->with_;
+        std::erase_if(self->waiting_durable_, [](const durable_wait& each) { return each.written->is_claimed(); });
+        if (waits) self->waiting_durable_.push_back({serial, written});
+        if (waits && !self->ended_) self->report(write_by::now);
     }
-    if (with) {
-        self->carry_out(std::move(todo));
-        stage_wait durable{[](const shared_subscription& which, std::uint64_t acknowledged) {
-                               return which.durable_serial_ >= acknowledged || which.retired_;
-                           },
-            serial, std::make_shared<detail::completion<void>>("writing the checkpoint")};
-        auto waiting = wait_for(self, with, std::move(durable), deadline);
+    if (waits) {
+        auto waiting = detail::completion<void>::wait(written, self->timers_.get(), deadline);
         const auto waited = co_await std::move(waiting);
         if (!waited) co_return waited;
     }
@@ -210,24 +200,63 @@ asio::awaitable<result<void>> shared_subscription::wait_durable(
 detail::retry shared_subscription::new_retry(std::string_view what) const { return {detail::asking_again, what, log_}; }
 
 asio::awaitable<void> shared_subscription::pause(
-    std::shared_ptr<shared_subscription> self, std::shared_ptr<const machinery> with, std::chrono::milliseconds time) {
-    stage_wait ended{[](const shared_subscription& which, std::uint64_t) { return which.ended_; }, 0,
-        std::make_shared<detail::completion<void>>("trying again")};
-    auto waiting = wait_for(self, with, std::move(ended), with->now() + time);
+    std::shared_ptr<shared_subscription> self, std::chrono::milliseconds time) {
+    auto waiting = detail::latch::wait(self->end_, "trying again", self->timers_.get(), self->now() + time);
     co_await std::move(waiting);
 }
 
-asio::awaitable<result<void>> shared_subscription::wait_for(std::shared_ptr<shared_subscription> self,
-    std::shared_ptr<const machinery> with, stage_wait stage, steady_time deadline) {
-    const completion reached = stage.reached;
-    {
-        const std::lock_guard lock(self->mutex_);
-        if (stage.is_reached(*self, stage.serial)) co_return result<void>();
-        std::erase_if(self->waiting_for_stage_, [](const stage_wait& each) { return each.reached->is_claimed(); });
-        self->waiting_for_stage_.push_back(std::move(stage));
+// ---- its lease
+
+void shared_subscription::report(write_by when) {
+    if (with_ && state_) with_->checkpoints->report(id_, epoch_, progress_now(), when);
+}
+
+progress shared_subscription::progress_now() {
+    progress now;
+    now.checkpoint = state_->done();
+    now.handed_out = state_->announce();
+    now.timeline = history_.timeline();
+    now.received = state_->received().position;
+    now.received_event = history_.event_at(state_->received());
+    now.serial = serial_;
+    return now;
+}
+
+void shared_subscription::renew_now() {
+    const std::lock_guard lock(mutex_);
+    if (with_ && state_) with_->checkpoints->renew_now(id_);
+}
+
+void shared_subscription::on_written(const lease_write& what, write_result how, bool is_trusted_again) {
+    const auto quoted = detail::quoted_for_message(name);
+    const auto gone = [&](errc code, std::string_view how_so) {
+        return failure(code, detail::message("subscription ", quoted, how_so));
+    };
+    switch (how) {
+    case write_result::done:
+    case write_result::replays: break;
+    case write_result::lost:
+        return retire(gone(errc::subscription_lost, " has another owner by now; subscribe again to share it or wait"));
+    case write_result::deleted: return retire(gone(errc::subscription_deleted, " was deleted"));
+    case write_result::truncated:
+        return retire(truncated(std::max(what.what.received, what.what.checkpoint.where.position)));
     }
-    auto waiting = detail::completion<void>::wait(reached, with->environment.timers.get(), deadline);
-    co_return co_await std::move(waiting);
+    consequences todo;
+    {
+        const std::lock_guard lock(mutex_);
+        durable_serial_ = std::max(durable_serial_, what.what.serial);
+        if (how == write_result::replays) replays_.want();
+        const bool was_waited_for = state_->announced(what.what.handed_out);
+        if (!was_waited_for) report(write_by::terms); // whoever has waited takes what was announced, and reports then
+        if (is_trusted_again || was_waited_for || replays_.is_wanted()) todo = changed();
+        std::erase_if(waiting_durable_, [&](durable_wait& each) {
+            if (each.serial > durable_serial_) return false;
+            todo.awake.push_back(std::move(each.written));
+            return true;
+        });
+    }
+    carry_out(std::move(todo));
+    if (what.releases) retire(gone(errc::subscription_lost, " was released"));
 }
 
 // ---- changes and what they lead to
@@ -237,56 +266,27 @@ shared_subscription::consequences shared_subscription::changed() {
     if (!state_ || ended_) return todo;
     todo.wish = state_->wish();
     todo.unpark = state_->take_replayed();
-    todo.replays = replays_on();
-    if (state_->queued() == 0 || waiting_.empty()) return todo;
-    std::erase_if(waiting_, [&](next_wait& each) {
-        if (state_->is_busy(each.who)) return false;
-        todo.awake.push_back(std::move(each.woken));
-        return true;
-    });
+    todo.replays = replays_.begin_reading(state_->has_room());
+    if (state_->queued() > 0) waiting_.take_if([&](consumer_id who) { return !state_->is_busy(who); }, todo.awake);
     return todo;
 }
 
 void shared_subscription::wake_all(consequences& todo) {
-    for (next_wait& each : std::exchange(waiting_, {})) todo.awake.push_back(std::move(each.woken));
-    wake_for_stage(todo);
-}
-
-void shared_subscription::wake_for_stage(consequences& todo) {
-    std::erase_if(waiting_for_stage_, [&](stage_wait& each) {
-        if (!each.is_reached(*this, each.serial)) return false;
-        todo.awake.push_back(std::move(each.reached));
-        return true;
-    });
+    waiting_.take_if([](consumer_id) { return true; }, todo.awake);
+    if (with_) return; // what is acknowledged is still written
+    for (durable_wait& each : std::exchange(waiting_durable_, {})) todo.awake.push_back(std::move(each.written));
 }
 
 void shared_subscription::carry_out(consequences what) {
     for (const completion& each : what.awake) each->complete();
     if (what.wish) read(*what.wish);
-    if (!what.due && what.unpark.empty() && !what.replays) return;
-    const auto with = this->with();
+    const auto with = parts();
     if (with && what.replays)
         asio::co_spawn(with->environment.executor, replay(shared_from_this(), with), [](const std::exception_ptr&) {});
     if (with && !what.unpark.empty()) {
         asio::co_spawn(with->environment.executor, unpark(shared_from_this(), with, std::move(what.unpark)),
             [](const std::exception_ptr&) {});
     }
-    if (!what.due) return;
-    if (const auto leases = with ? with->leases.lock() : nullptr) leases->due(*what.due);
-}
-
-// After an acknowledgement, or events that were left out.
-void shared_subscription::note_progress(steady_time now, consequences& todo) {
-    if (writing_) return; // looked at again when that has its answer
-    const auto done = state_->done();
-    if (done.where.position == written_.position && done.where.version == written_.version) return;
-    const std::uint64_t events = done.events - written_events_;
-    steady_time when = now + options.checkpoint_after();
-    if (events == 0) when = now + options.checkpoint_after() * filtered_is_late;
-    if (options.checkpoint_every() && events >= *options.checkpoint_every()) when = now;
-    if (when >= write_at_) return;
-    write_at_ = when;
-    todo.due = when;
 }
 
 } // namespace eventstore::delivery

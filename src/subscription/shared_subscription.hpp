@@ -3,12 +3,16 @@
 
 #include "async/asio_calls.hpp"
 #include "async/completion.hpp"
+#include "async/latch.hpp"
 #include "async/retry.hpp"
 #include "base/live_objects.hpp"
+#include "subscription/checkpoint_writer.hpp"
 #include "subscription/event_filter.hpp"
-#include "subscription/lease_state.hpp"
 #include "subscription/machinery.hpp"
+#include "subscription/parked_replays.hpp"
+#include "subscription/received_history.hpp"
 #include "subscription/subscription_state.hpp"
+#include "subscription/waiting_consumers.hpp"
 
 #include <eventstore/error.hpp>
 #include <eventstore/event_batch.hpp>
@@ -17,25 +21,30 @@
 #include <boost/asio/strand.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
 namespace eventstore::delivery {
 
-/// Drives subscription_state: live batches come from the feed, pages from the reader, and the keeper writes checkpoints
-/// and renews the lease. Thread safe; the user's functions run on a strand of its own.
+struct batch_of;
+
+/// Drives subscription_state: live batches come from the feed, pages from the reader, and how far it is goes to the
+/// checkpoint_writer. Thread safe; the user's functions run on a strand of its own.
 ///
-/// Its life: made, begun (once it is taken), ended (no consumer any more, or a failure), retired (let go of, or lost).
+/// Its life: made, begun (once it has its lease), ended (no consumer any more, or a failure), retired (the lease is released,
+/// or lost).
 class shared_subscription final : public feed::follower,
+                                  public lease_holder,
                                   public std::enable_shared_from_this<shared_subscription>,
                                   private detail::live_object {
 public:
-    shared_subscription(
-        std::shared_ptr<const machinery> with, std::string stream, std::string name, subscription_options options);
+    /// \param on_retired called once, when it is retired; not if it is abandoned
+    shared_subscription(std::shared_ptr<const machinery> with, std::string stream, std::string name,
+        subscription_options options, std::function<void(const shared_subscription*)> on_retired);
     ~shared_subscription() override;
 
     const std::string stream; ///< "$all" = the log
@@ -52,13 +61,11 @@ public:
         subscription_state::announcement handed_out;
         bool replays = false;       ///< there are parked events to deliver again
         std::int64_t stream_id = 0; ///< of the stream that has the name; 0 = none, or the log
-        lease_state::time sent{};
+        detail::lease_time sent{};
     };
-    /// The subscription is taken, and the feed tells of what comes.
+    /// The lease is acquired, and the feed tells of what comes.
     void begin(const claim& what);
-    /// It could not be taken.
-    void refuse_all(const failure& why);
-    /// Waits for one of the two; the failure of the second.
+    /// Waits until it has begun, or else for the failure that it has ended with.
     static asio::awaitable<result<void>> wait_begun(std::shared_ptr<shared_subscription> self, steady_time deadline);
 
     // --- Consumers
@@ -75,6 +82,10 @@ public:
     result<void> acknowledge_through(consumer_id who, std::int64_t where, bool is_position);
     result<void> refuse(consumer_id who, sequence_number first, std::uint32_t count, std::string_view reason);
     void give_back(consumer_id who, sequence_number first, std::uint32_t count);
+    /// The row that acknowledges a batch in a transaction of the caller's, right before its commit.
+    result<lease_write> write_for(const batch_of& batch);
+    /// That transaction is committed.
+    void committed(const batch_of& batch, const lease_write& what);
     static asio::awaitable<result<void>> wait_durable(std::shared_ptr<shared_subscription> self, steady_time deadline);
     static asio::awaitable<result<void>> wait_retired(std::shared_ptr<shared_subscription> self, steady_time deadline);
     /// The position up to which everything is acknowledged, durable or not; nothing before it has begun.
@@ -85,84 +96,54 @@ public:
     /// Ends it in order, with its store.
     EVENTSTORE_NOT_INTO_COROUTINES void close();
 
-    // --- The keeper
+    // --- The lease
 
-    struct settlement {
-        std::shared_ptr<shared_subscription> whose;
-        std::int64_t id = 0;
-        std::int64_t epoch = 0;
-        subscription_state::checkpoint checkpoint;
-        bool is_moved = false; ///< since the subscription was taken; if not, only the lease is renewed
-        std::int64_t from = 0; ///< the row's position, as far as its owner knows
-        uuid owner{};          ///< set by the keeper
-        std::int32_t timeline = 0;
-        std::int64_t seen = 0; ///< the position of what was received last, in that history
-        std::optional<uuid> seen_event;
-        subscription_state::announcement handed_out;
-        bool releases = false;
-        std::int64_t beat = 0;    ///< counts them
-        bool is_urgent = false;   ///< more than a renewal that others can share
-        std::uint64_t serial = 0; ///< of the acknowledgements that it holds
-    };
-    /// What is to be written now. Renews the lease with it if that is due, or soon would be.
-    std::optional<settlement> collect(steady_time now, bool is_closing);
-    /// When collect() will have something.
-    steady_time due() const;
-    enum class settled { done, lost, deleted, truncated, replays };
-    /// True if it is retired by that.
-    bool settle(const settlement& what, settled how, lease_state::time sent);
-    void settle_failed();
+    /// What it works with; null once it is retired.
+    std::shared_ptr<const machinery> parts() const;
+    bool is_retired() const { return retired_->is_open(); }
     /// Something has happened to its row.
-    void check_soon();
-    /// The stream is visible again, after it was deleted.
-    void look_again();
-    /// Of its stream; 0 if it is not known, or the log.
-    std::int64_t stream_id() const;
+    void renew_now();
     /// Has the parked events that are marked for it delivered again.
     EVENTSTORE_NOT_INTO_COROUTINES void replay_parked();
     /// 0 until it has begun.
     std::int64_t id() const;
     std::int64_t epoch() const;
-    void retire(const failure& why);
+    /// Ends it, and lets go of it without a word to the database.
+    EVENTSTORE_NOT_INTO_COROUTINES void retire(const failure& why);
     /// Its execution context is going.
     void abandon() noexcept;
+
+    void on_written(const lease_write& what, write_result how, bool is_trusted_again) override;
+    void on_lease_gone(const failure& why) override { retire(why); }
 
     // --- The feed
 
     void on_live(const news& what) override;
+    void on_restored() override;
     void on_feed_failed(const failure& why) override;
 
 private:
-    using completion = std::shared_ptr<detail::completion<void>>;
-    struct next_wait {
-        consumer_id who = 0;
-        completion woken;
-    };
-    struct stage_wait {
-        bool (*is_reached)(const shared_subscription&, std::uint64_t serial);
+    using completion = waiting_consumers::completion;
+    struct durable_wait {
         std::uint64_t serial = 0;
-        completion reached;
+        completion written;
     };
     /// What a change leads to, done once the mutex is free.
     struct consequences {
         std::optional<subscription_state::page_wish> wish;
         std::vector<completion> awake;
-        std::optional<steady_time> due; // earlier than the keeper knows
         std::vector<std::int64_t> unpark;
         bool replays = false; // there is room for parked events
     };
     consequences changed(); // with the mutex held
     EVENTSTORE_NOT_INTO_COROUTINES void carry_out(consequences what);
-    void note_progress(steady_time now, consequences& todo);
+    void report(write_by when); // with the mutex held
+    progress progress_now();    // the same
     void wake_all(consequences& todo);
-    void wake_for_stage(consequences& todo); // with the mutex held
-    /// Waits for a stage of its life: at most until the deadline, and not at all if it is there.
-    static asio::awaitable<result<void>> wait_for(std::shared_ptr<shared_subscription> self,
-        std::shared_ptr<const machinery> with, stage_wait stage, steady_time deadline);
+    bool end_now(std::optional<failure> why); // with the mutex held; false if it has ended
 
     /// Waits, if it does not end meanwhile, before something that has failed is tried again.
-    static asio::awaitable<void> pause(std::shared_ptr<shared_subscription> self, std::shared_ptr<const machinery> with,
-        std::chrono::milliseconds time);
+    static asio::awaitable<void> pause(std::shared_ptr<shared_subscription> self, std::chrono::milliseconds time);
     detail::retry new_retry(std::string_view what) const;
     steady_time now() const { return timers_->now(); }
 
@@ -176,10 +157,12 @@ private:
     static asio::awaitable<void> read_pages(std::shared_ptr<shared_subscription> self,
         std::shared_ptr<const machinery> with, subscription_state::page_wish wish);
     std::optional<subscription_state::page_wish> take_page(const log::reader::snapshot& answer);
-    void note_seen(const place& where, const std::optional<uuid>& event); // with the mutex held
-    /// Where the next page goes on; of one stream its position is a version.
-    log::log_mark seen() const;
-    std::optional<place> place_to_compare() const;
+    struct next_page {
+        read_options what;
+        log::log_mark seen;
+        std::optional<place> compared; // only this place is read
+    };
+    next_page plan_page(const subscription_state::page_wish& wish) const;
     std::optional<subscription_state::page_wish> compare(const place& known, const log::reader::snapshot& there);
     /// Whether a page is of a log that holds everything that this subscription has seen.
     static asio::awaitable<result<bool>> goes_on(std::shared_ptr<shared_subscription> self,
@@ -190,11 +173,8 @@ private:
         std::string reason);
     static asio::awaitable<void> replay(
         std::shared_ptr<shared_subscription> self, std::shared_ptr<const machinery> with);
-    bool replays_on(); // with the mutex held
     static asio::awaitable<void> unpark(std::shared_ptr<shared_subscription> self,
         std::shared_ptr<const machinery> with, std::vector<std::int64_t> positions);
-    std::shared_ptr<const machinery> with() const;
-
     const event_filter filter_;
     const std::shared_ptr<detail::timer_queue> timers_;
     const std::shared_ptr<detail::logger> log_;
@@ -203,68 +183,34 @@ private:
     std::shared_ptr<const machinery> with_; // null once abandoned
     std::optional<asio::strand<asio::any_io_executor>> strand_;
     std::optional<subscription_state> state_; // once it has begun
-    std::optional<lease_state> lease_;
-    steady_time renewal_due() const; // with the mutex held
     std::int64_t id_ = 0;
     std::int64_t epoch_ = 0;
-    std::int64_t beat_ = 0;      // of the last settlement
-    std::int64_t stream_id_ = 0; // which of the streams that had this name; 0 = not known
-    std::int32_t timeline_ = 0;  // the history that everything received is part of
-    place seen_at_;              // the last place of which the event may be known
-    std::optional<uuid> seen_event_;
-    std::vector<next_wait> waiting_;
-    std::vector<stage_wait> waiting_for_stage_;
+    received_history history_;
+    waiting_consumers waiting_;
+    std::vector<durable_wait> waiting_durable_;
+    parked_replays replays_;
     std::size_t posted_ = 0;           // live batches on their way to the handlers
-    std::optional<place> live_missed_; // those behind it, which were too many
     std::size_t posted_bytes_ = 0;     // of the pages that they keep
-    std::set<std::int64_t> replaying_; // positions of parked events that are queued or out
-    bool replay_wanted_ = false;       // there may be more
-    bool replay_runs_ = false;
+    std::optional<place> live_missed_; // those behind it, which were too many
     bool ended_ = false;
-    bool retired_ = false;
     std::optional<failure> why_ended_; // nothing = in order
     bool with_store_ = false;          // it ended because that did
-
-    // Checkpoints
     std::uint64_t serial_ = 0;         // grows with each acknowledgement
     std::uint64_t durable_serial_ = 0; // of what was written
-    place taken_at_;
-    place written_;
-    std::int64_t row_position_ = 0; // the checkpoint in the database, unless another has written there
-    std::uint64_t written_events_ = 0;
-    steady_time write_at_ = steady_time::max();
-    bool writing_ = false;
+
+    // The stages of its life; opened without the mutex.
+    const std::shared_ptr<detail::latch> begun_ = std::make_shared<detail::latch>(); // or ended before
+    const std::shared_ptr<detail::latch> end_ = std::make_shared<detail::latch>();
+    const std::shared_ptr<detail::latch> retired_ = std::make_shared<detail::latch>();
+    std::function<void(const shared_subscription*)> on_retired_;
+};
+
+/// Events that a consumer holds.
+struct batch_of {
+    std::shared_ptr<shared_subscription> subscription;
+    consumer_id consumer = 0;
+    sequence_number first = 0;
+    std::uint32_t count = 0;
 };
 
 } // namespace eventstore::delivery
-
-namespace eventstore::detail {
-
-/// The inside of an event_batch.
-class batch_state : private live_object {
-public:
-    batch_state() = default; // an empty one
-    batch_state(std::shared_ptr<delivery::shared_subscription> owner, delivery::consumer_id who,
-        delivery::subscription_state::hand_out what)
-        : owner_(std::move(owner)), who_(who), what_(std::move(what)) {}
-    ~batch_state() {
-        if (owner_ && !seen_ && !settled_) owner_->give_back(who_, what_.first, what_.count);
-    }
-    batch_state(const batch_state&) = delete;
-    batch_state& operator=(const batch_state&) = delete;
-
-    const recorded_event* begin() noexcept { return seen_ = true, what_.events; }
-    const recorded_event* end() noexcept { return seen_ = true, what_.events + what_.count; }
-    int delivery() const noexcept { return what_.delivery; }
-    void acknowledge();
-    void refuse(std::string_view reason);
-
-private:
-    const std::shared_ptr<delivery::shared_subscription> owner_;
-    const delivery::consumer_id who_ = 0;
-    const delivery::subscription_state::hand_out what_;
-    bool seen_ = false;
-    bool settled_ = false;
-};
-
-} // namespace eventstore::detail

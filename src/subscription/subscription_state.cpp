@@ -342,4 +342,17 @@ subscription_state::checkpoint subscription_state::done() const {
     return now;
 }
 
+std::optional<subscription_state::checkpoint> subscription_state::done_with(
+    consumer_id who, sequence_number first, std::uint32_t count) const {
+    if (count == 0 || first < first_ || first + count > end()) return std::nullopt;
+    for (auto which = first_; which < first + count; ++which) {
+        const entry& each = at(which);
+        const bool is_of_it = which >= first && each.now == status::in_flight && each.holder == who;
+        if ((each.now != status::done && !is_of_it) || each.is_replay) return std::nullopt;
+    }
+    const recorded_event& last = at(first + count - 1).event();
+    return checkpoint{{last.link_position(), how_.of_log ? 0 : last.link_version()}, detail::page::row_id_of(last),
+        done_count_ + (first - first_) + count};
+}
+
 } // namespace eventstore::delivery

@@ -1,6 +1,8 @@
 /// A subscription without its I/O: what was received, who holds what, what may be handed out, and how far all is done.
 #pragma once
 
+#include "async/clock.hpp"
+
 #include <eventstore/event_page.hpp>
 
 #include <chrono>
@@ -15,6 +17,7 @@
 
 namespace eventstore::delivery {
 
+using detail::lease_time;
 using steady_time = std::chrono::steady_clock::time_point;
 using consumer_id = std::uint32_t;     ///< from 1
 using sequence_number = std::uint64_t; ///< of an event in the order of receipt
@@ -168,7 +171,8 @@ public:
     int deliveries(sequence_number which) const { return at(which).reported(); }
 
     // --- What the database knows of hand-outs, so that they are counted when the owner dies. An event is handed out for
-    // the first time only after the row says that it may have been. See subscription_announcing.cpp.
+    // the first time only after the row says that it may have been. What is announced is reported again and again; one of
+    // the reports is written, now and then. See subscription_announcement.cpp.
 
     /// Positions, all of them behind the checkpoint.
     struct announcement {
@@ -182,9 +186,9 @@ public:
     void remember(const announcement& row) noexcept;
     /// True if take() found an event that has to be announced first.
     bool wants_announcement() const noexcept { return wanted_.has_value(); }
-    /// What is to be written now. Until that has succeeded, nothing beyond it is handed out.
+    /// What is to be written, now or later. Until it is, nothing beyond it is handed out.
     announcement announce();
-    /// It was written; true if somebody has waited for it.
+    /// One was written, not before the last that was; true if somebody has waited for it.
     bool announced(const announcement& written) noexcept;
 
     // --- How far it is
@@ -196,6 +200,8 @@ public:
     };
     /// Everything up to here is done.
     checkpoint done() const;
+    /// The same, were this batch acknowledged: nothing if that would not be so, because something before it is not done.
+    std::optional<checkpoint> done_with(consumer_id who, sequence_number first, std::uint32_t count) const;
 
     bool is_live() const noexcept { return is_live_; }
     std::size_t queued() const noexcept { return queued_; }
@@ -248,6 +254,7 @@ private:
     void push(const event_page& page, std::span<const arrival> events);
     entry& append(entry next);
     bool is_announced(const entry& what) const noexcept;
+    std::int64_t next_look() const noexcept;
     void queue_again(entry& what);
     void release_key(const entry& what);
     void settle(consumer& who, sequence_number which, status to);

@@ -18,7 +18,7 @@ class ear final : public es::feed::hearer {
 public:
     void on_listening() override { ++listening; }
     void on_deaf() override { ++deaf; }
-    void on_heard(std::string_view message) override { heard.emplace_back(message); }
+    void on_heard(const es::feed::notification& what) override { heard.emplace_back(what.what); }
 
     int listening = 0;
     int deaf = 0;
@@ -164,6 +164,21 @@ BOOST_FIXTURE_TEST_CASE(one_that_comes_back_at_once_misses_nothing_from_then_on,
             TEST_SAME(who->heard, texts({std::to_string(i)}));
         }
     });
+}
+
+BOOST_AUTO_TEST_CASE(a_notification_is_a_word_and_up_to_two_numbers) {
+    const auto check = [](std::string_view text, std::string_view what, std::int64_t first, std::int64_t second) {
+        const auto read = es::feed::notification::parse(text);
+        BOOST_TEST(read.what == what);
+        BOOST_TEST(read.first == first);
+        BOOST_TEST(read.second == second);
+    };
+    check("log 12 9223372036854775807", "log", 12, 9223372036854775807);
+    check("free 7", "free", 7, 0);
+    check("", "", 0, 0);
+    check("gone", "gone", 0, 0);
+    check("log x 5", "log", 0, 0); // what others send to the channel does no harm
+    check("log 99999999999999999999 5", "log", 0, 5);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -125,7 +125,8 @@ BOOST_AUTO_TEST_CASE(a_busy_subscription_hardly_ever_waits_and_a_quiet_one_is_ex
     BOOST_TEST(waits > 4);
     BOOST_TEST(waits < 16);
     mine.state.announced(mine.state.announce());
-    BOOST_TEST((mine.state.announce().through == 0)); // nothing was handed out since
+    mine.state.announced(mine.state.announce());
+    BOOST_TEST((mine.state.announce().through == 0)); // nothing was handed out since the one before
     mine.state.announced(mine.state.announce());
     mine.log.append("a");
     const event_page page = mine.log.page(1000, 1001);
@@ -143,6 +144,27 @@ BOOST_AUTO_TEST_CASE(what_goes_back_unseen_was_not_handed_out) {
     mine.take(batch);
     mine.state.give_back(mine.me, batch->first, batch->count);
     BOOST_TEST((mine.state.announce() == subscription_state::announcement()));
+}
+
+BOOST_AUTO_TEST_CASE(a_checkpoint_with_a_batch_needs_all_before_it_done) {
+    queue_of mine(4);
+    std::optional<subscription_state::hand_out> first;
+    std::optional<subscription_state::hand_out> second;
+    mine.take(first);
+    mine.take(second);
+    BOOST_TEST(!mine.state.done_with(mine.me, second->first, second->count).has_value());
+    BOOST_TEST(!mine.state.done_with(mine.me, first->first, 0).has_value());
+    BOOST_TEST(!mine.state.done_with(mine.me + 1, first->first, first->count).has_value()); // another's
+    BOOST_TEST(!mine.state.done_with(mine.me, second->first + 1, 1).has_value());           // in nobody's hands
+    BOOST_TEST(!mine.state.done_with(mine.me, second->first + 7, 1).has_value());           // not there
+    const auto with_first = mine.state.done_with(mine.me, first->first, first->count);
+    BOOST_TEST_REQUIRE(with_first.has_value());
+    BOOST_TEST(with_first->where.position == 1);
+    BOOST_TEST(with_first->events == 1u);
+    mine.state.acknowledge(mine.me, first->first, first->count);
+    BOOST_TEST(!mine.state.done_with(mine.me, first->first, first->count).has_value()); // it is done
+    BOOST_TEST(mine.state.done_with(mine.me, second->first, second->count)->where.position == 2);
+    BOOST_TEST(mine.state.done().where.position == 1); // it was only asked
 }
 
 BOOST_AUTO_TEST_SUITE_END()

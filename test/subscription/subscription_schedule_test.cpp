@@ -132,6 +132,7 @@ private:
             break;
         }
         case 14: return announce();
+        case 15: return report();
         default: return is_announced();
         }
         check();
@@ -145,6 +146,7 @@ private:
         if (known_life_ && *known_life_ != log_.life_at(from.position)) from.version = 0;
         state_.emplace(how_, from);
         announcing_.reset();
+        reported_.reset();
         state_->remember(row_);
         before_ = row_;
         filtered_.clear();
@@ -229,10 +231,15 @@ private:
         subscription_state::announcement row;
         place checkpoint;
     };
+    // It is reported again and again; what was reported last is what is written.
+    void report() {
+        const place reached = state_->done().where;
+        reported_ = writing{state_->announce(), reached};
+    }
     void announce() {
         if (announcing_) return;
-        const place reached = state_->done().where;
-        announcing_ = writing{state_->announce(), reached};
+        if (!reported_ || chance(2)) report();
+        announcing_ = reported_;
     }
     void commit(const writing& what) {
         row_ = what.row;
@@ -243,7 +250,8 @@ private:
         const auto written = *std::exchange(announcing_, std::nullopt);
         const bool is_lost = chance(5);
         if (!is_lost || chance(2)) commit(written);
-        if (!is_lost) state_->announced(written.row);
+        if (is_lost) return;
+        if (!state_->announced(written.row)) report();
     }
 
     // What was handed out before never says that it was not; what was not says so, unless its owner could not know.
@@ -435,6 +443,7 @@ private:
     subscription_state::announcement row_;    // what the database says
     subscription_state::announcement before_; // and said, when this owner took over
     std::optional<writing> announcing_;
+    std::optional<writing> reported_;
     std::set<std::int64_t> handed_out_; // ever, by anyone
     std::set<std::int64_t> filtered_;   // by this owner
     std::set<std::int64_t> just_taken_;

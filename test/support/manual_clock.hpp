@@ -27,6 +27,16 @@ public:
         return shared_->now;
     }
 
+    /// Goes on with the other one, and while the machine is suspended.
+    eventstore::detail::lease_time lease_now() const noexcept override {
+        const std::lock_guard lock(shared_->mutex);
+        return eventstore::detail::lease_time(shared_->now.time_since_epoch() + shared_->suspended);
+    }
+    void suspend(duration passed) {
+        const std::lock_guard lock(shared_->mutex);
+        shared_->suspended += passed;
+    }
+
     std::unique_ptr<eventstore::detail::alarm> make_alarm(const boost::asio::any_io_executor& where) override {
         return std::make_unique<manual_alarm>(shared_, where);
     }
@@ -59,6 +69,7 @@ private:
     struct state {
         std::mutex mutex;
         time now = time(std::chrono::hours(1));
+        duration suspended{};
         std::vector<setting> alarms;
     };
 

@@ -4,19 +4,10 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace eventstore::feed {
-
-namespace {
-
-using namespace std::chrono_literals;
-
-constexpr auto between_looks = 1s;          // whatever was not heard of is found by then
-constexpr auto between_looks_alone = 200ms; // behind a pooler, or while the listener is cut off
-constexpr auto longest_to_listen = 1s;      // before the first look
-
-} // namespace
 
 void feed::start() {
     if (std::exchange(running_, true)) return;
@@ -28,83 +19,99 @@ void feed::start() {
 
 void feed::watch(std::string stream) {
     post([self = shared_from_this(), stream = std::move(stream)] {
-        if (self->of_stream_.contains(stream)) self->watched_.insert(stream);
+        if (!self->of_stream_.contains(stream)) return;
+        self->watched_.insert(stream);
+        self->look_now(); // it may have been restored since it was read
     });
 }
 
-void feed::on_listening() {
-    post([self = shared_from_this()] {
+void feed::look_now() {
+    schedule_.look_now();
+    changed_->raise();
+}
+
+void feed::heard(bool works) {
+    post([self = shared_from_this(), works] {
         if (!self->has_joined_) return;
-        self->hearing_ = hearing::works;
-        ++self->hearing_changes_;
-        self->until_look_.end();
+        self->schedule_.heard(works);
+        self->changed_->raise();
     });
 }
 
-void feed::on_deaf() {
-    post([self = shared_from_this()] {
-        if (!self->has_joined_) return;
-        self->hearing_ = hearing::fails;
-        ++self->hearing_changes_;
-        self->until_look_.end();
+void feed::on_listening() { heard(true); }
+void feed::on_deaf() { heard(false); }
+
+void feed::on_heard(const notification& what) {
+    if (what.what == "log") return hint(std::max(what.first, what.second));
+    if (what.what != "restored") return;
+    post([self = shared_from_this()] { // whether it is one of those that are watched is looked up
+        if (!self->watched_.empty()) self->look_now();
     });
 }
 
-void feed::on_heard(std::string_view message) {
-    post([self = shared_from_this(), message = std::string(message)] {
-        if (self->has_joined_) self->receive(message);
-    });
+void feed::restored(std::string stream) {
+    post([self = shared_from_this(), stream = std::move(stream)] { self->tell_restored(stream); });
 }
 
-void feed::stop_listening() {
-    if (std::exchange(has_joined_, false)) ear_->leave(options_.schema(), this);
-    hearing_ = hearing::begins;
+// Whoever still sees nothing says so again.
+void feed::tell_restored(const std::string& stream) {
+    watched_.erase(stream);
+    const auto followed = of_stream_.find(stream);
+    if (followed == of_stream_.end()) return;
+    const auto all = followed->second;
+    for (const place& each : all) {
+        if (const auto alive = each.who.lock()) alive->on_restored();
+    }
 }
 
 // While there are followers: listens, and looks for the head after each connect and now and then.
 asio::awaitable<void> feed::run() {
     const auto self = shared_from_this();
-    const bool listens = !options_.is_pooled() || !options_.session_url().empty();
+    if (schedule_.listens() && !std::exchange(has_joined_, true)) ear_->join(options_.schema(), weak_from_this());
+    schedule_.begin(environment_.now());
     while (!closed_ && has_followers()) {
-        if (listens && !std::exchange(has_joined_, true)) ear_->join(options_.schema(), weak_from_this());
-        if (listens && hearing_ == hearing::begins) {
-            auto pausing = until_look_.until(environment_.in(longest_to_listen));
-            const bool is_late = co_await std::move(pausing);
-            if (is_late && hearing_ == hearing::begins) hearing_ = hearing::fails;
-            continue;
+        if (schedule_.is_due(environment_.now())) {
+            auto looking = look_once();
+            co_await std::move(looking);
+        } else {
+            auto waiting = detail::signal::wait_until(changed_, environment_.timers, schedule_.due());
+            co_await std::move(waiting);
         }
-        const std::uint64_t heard = hearing_changes_;
-        // Whoever waits for the first look waits for no others.
-        const bool with_others = polls_ && state_.has_begun() && !looks_alone_;
-        auto looking = with_others ? look_at_end() : look();
-        const auto outcome = co_await std::move(looking);
-        if (closed_ || !has_followers()) break;
-        if (!outcome) {
-            if (!detail::backoff::passes_by_itself(outcome.error().code())) looks_alone_ = true;
-            if (!state_.has_begun()) refuse_arriving(outcome.error());
-            const auto time = looks_.failed(outcome.error());
-            auto pausing = until_look_.until(environment_.in(time));
-            co_await std::move(pausing);
-            continue;
-        }
-        looks_alone_ = false;
-        looks_.succeeded();
-        if (!*outcome) continue; // it has failed, or must look again
-        if (!watched_.empty()) {
-            auto finding = find_restored();
-            co_await std::move(finding);
-        }
-        if (hearing_changes_ != heard) continue; // it broke meanwhile, or works again
-        auto pausing = until_look_.until(environment_.in(until_next_look()));
-        co_await std::move(pausing);
     }
     is_followed_.store(has_followers(), std::memory_order_release);
     stop_listening();
 }
 
+void feed::stop_listening() {
+    if (std::exchange(has_joined_, false)) ear_->leave(options_.schema(), this);
+}
+
+asio::awaitable<void> feed::look_once() {
+    schedule_.begin_look();
+    // Whoever waits for the first look waits for no others.
+    const bool with_others = polls_ && state_.has_begun() && !looks_alone_;
+    auto looking = with_others ? look_at_end() : look();
+    const auto outcome = co_await std::move(looking);
+    auto pause = std::chrono::milliseconds(0);
+    if (!outcome) {
+        if (!detail::backoff::passes_by_itself(outcome.error().code())) looks_alone_ = true;
+        if (!state_.has_begun()) refuse_arriving(outcome.error());
+        pause = looks_.failed(outcome.error());
+    } else {
+        looks_alone_ = false;
+        looks_.succeeded();
+        if (*outcome && !watched_.empty()) {
+            auto finding = find_restored();
+            co_await std::move(finding);
+        }
+        if (*outcome) pause = until_next_look();
+    }
+    schedule_.end_look(environment_.now(), pause);
+}
+
 std::chrono::milliseconds feed::until_next_look() const {
-    if (polls_) return polls_->until_next(options_.is_pooled() ? between_looks_alone : between_looks);
-    return hearing_ == hearing::works ? between_looks : between_looks_alone;
+    if (!polls_) return schedule_.period();
+    return polls_->until_next(options_.is_pooled() ? look_schedule::between_looks_deaf : look_schedule::between_looks);
 }
 
 // How far the log goes, and whether it is still the same.
@@ -167,10 +174,7 @@ asio::awaitable<void> feed::find_restored() {
     auto looking = log::reader::visible(reader_, streams, deadline);
     const auto found = co_await std::move(looking);
     if (!found || found->empty() || closed_) co_return;
-    for (const auto& each : *found) {
-        watched_.erase(each.name); // whoever still sees nothing says so again
-        if (on_message_) on_message_("restored", each.id);
-    }
+    for (const auto& each : *found) tell_restored(each.name);
 }
 
 } // namespace eventstore::feed

@@ -8,6 +8,7 @@
 #include "subscription/subscription_state.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace eventstore::delivery {
 
@@ -60,16 +61,9 @@ subscription_state::announcement subscription_state::announce() {
         }
     }
 
-    if (wanted_) {
-        if (waits_ >= exact_waits) looks_ahead_ = std::clamp(looks_ahead_ * 2, std::int64_t{8}, furthest_look);
-    } else if (!has_handed_out_) { // it is quiet
-        waits_ = 0;
-        looks_ahead_ = 0;
-    }
-    has_handed_out_ = false;
-    if (looks_ahead_ > 0) {
+    if (const std::int64_t ahead = next_look(); ahead > 0) {
         const std::int64_t next = entries_.empty() ? received_.position : 0;
-        row.through = std::max({row.through, furthest_, next}) + looks_ahead_;
+        row.through = std::max({row.through, furthest_, next}) + ahead;
     }
     announced_ = std::min(announced_, std::max(row.delivered, row.through));
     return row;
@@ -77,10 +71,25 @@ subscription_state::announcement subscription_state::announce() {
 
 bool subscription_state::announced(const announcement& written) noexcept {
     announced_ = std::max(written.delivered, written.through);
-    if (!wanted_) return false;
+    const bool was_quiet = !std::exchange(has_handed_out_, false);
+    if (!wanted_) {
+        if (was_quiet) waits_ = 0;
+        if (was_quiet) looks_ahead_ = 0;
+        return false;
+    }
+    const sequence_number last = wanted_->first + wanted_->count - 1;
+    if (last >= first_ && last < end() && !is_announced(at(last)))
+        return false; // the next one, which is due, covers it
+    looks_ahead_ = next_look();
     ++waits_;
     wanted_.reset(); // who still wants it says so again
     return true;
+}
+
+// How far a hand-out that waits now has the row look ahead.
+std::int64_t subscription_state::next_look() const noexcept {
+    if (!wanted_ || waits_ < exact_waits) return looks_ahead_;
+    return std::clamp(looks_ahead_ * 2, std::int64_t{8}, furthest_look);
 }
 
 } // namespace eventstore::delivery

@@ -20,15 +20,15 @@
 namespace eventstore::delivery {
 
 /// Keeps what comes until it is asked for, and drops the oldest when it is too much. Thread safe.
-class listening final : public feed::follower,
-                        public std::enable_shared_from_this<listening>,
-                        private detail::live_object {
+class listener_queue final : public feed::follower,
+                             public std::enable_shared_from_this<listener_queue>,
+                             private detail::live_object {
 public:
-    listening(std::shared_ptr<const machinery> with, listen_options options);
-    ~listening() override;
+    listener_queue(std::shared_ptr<const machinery> with, listen_options options);
+    ~listener_queue() override;
 
     static asio::awaitable<result<std::optional<event_page>>> next(
-        std::shared_ptr<listening> self, std::optional<milliseconds> wait);
+        std::shared_ptr<listener_queue> self, std::optional<milliseconds> wait);
     std::uint64_t missed() const;
 
     /// Ends it: in order, or with a failure.

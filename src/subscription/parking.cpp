@@ -1,4 +1,4 @@
-// A shared_subscription's parked events, delivered once more.
+// A shared_subscription's events that are out of tries: parked, and delivered once more.
 #include "subscription/shared_subscription.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -21,16 +21,47 @@ void shared_subscription::replay_parked() {
     {
         const std::lock_guard lock(mutex_);
         if (!state_ || ended_) return;
-        replay_wanted_ = true;
+        replays_.want();
         todo = changed();
     }
     carry_out(std::move(todo));
 }
 
-// They are read one by one as long as there is room, and wait in the database for the rest of the time.
-bool shared_subscription::replays_on() {
-    if (!replay_wanted_ || replay_runs_ || ended_ || !state_->has_room()) return false;
-    return replay_runs_ = true;
+asio::awaitable<void> shared_subscription::park(std::shared_ptr<shared_subscription> self,
+    std::shared_ptr<const machinery> with, subscription_state::refusal what, std::vector<std::int64_t> positions,
+    std::vector<std::int32_t> deliveries, std::string reason) {
+    detail::retry again = self->new_retry("parking");
+    while (!self->has_ended()) {
+        postgres::parameters arguments;
+        arguments.add(self->id_);
+        arguments.add(self->epoch_);
+        arguments.begin_array(postgres::type_oid::int8, positions.size());
+        for (const auto each : positions) arguments.add(each);
+        arguments.begin_array(postgres::type_oid::int4, deliveries.size());
+        for (const auto each : deliveries) arguments.add(each);
+        arguments.add(reason);
+        auto writing =
+            postgres::pool::execute(with->pool, with->statements->park_events, std::move(arguments), with->deadline());
+        const auto answer = co_await std::move(writing);
+        if (answer) {
+            // False: somebody else owns the subscription, and the next renewal finds out.
+            if (!answer->boolean(0, 0)) co_return;
+            consequences todo;
+            {
+                const std::lock_guard lock(self->mutex_);
+                if (self->ended_) co_return;
+                self->state_->exhausted(what.first, what.count);
+                for (const auto each : positions) self->replays_.remove(each);
+                ++self->serial_;
+                todo = self->changed();
+                self->report(write_by::terms);
+            }
+            self->carry_out(std::move(todo));
+            co_return;
+        }
+        auto pausing = pause(self, again.failed(answer.error()));
+        co_await std::move(pausing);
+    }
 }
 
 asio::awaitable<void> shared_subscription::replay(
@@ -42,14 +73,14 @@ asio::awaitable<void> shared_subscription::replay(
         {
             const std::lock_guard lock(self->mutex_);
             if (self->ended_ || !self->state_->has_room()) {
-                self->replay_runs_ = false;
+                self->replays_.end_reading();
                 co_return;
             }
             if (next.empty()) {
-                self->replay_wanted_ = false; // whoever marks more from here on says so again
+                self->replays_.begin_list();
                 arguments.add(self->id_);
-                arguments.begin_array(postgres::type_oid::int8, self->replaying_.size());
-                for (const auto each : self->replaying_) arguments.add(each);
+                arguments.begin_array(postgres::type_oid::int8, self->replays_.positions().size());
+                for (const auto each : self->replays_.positions()) arguments.add(each);
                 arguments.add(replayed_at_once);
             }
         }
@@ -58,19 +89,19 @@ asio::awaitable<void> shared_subscription::replay(
                 with->pool, with->statements->parked_to_replay, std::move(arguments), with->deadline());
             const auto answer = co_await std::move(asking);
             if (!answer) {
-                auto pausing = pause(self, with, again.failed(answer.error()));
+                auto pausing = pause(self, again.failed(answer.error()));
                 co_await std::move(pausing);
                 continue;
             }
             for (int i = 0; i < answer->rows(); ++i) next.emplace_back(answer->int8(i, 0), answer->int4(i, 1));
             if (next.empty()) {
                 const std::lock_guard lock(self->mutex_);
-                if (self->replay_wanted_) continue;
-                self->replay_runs_ = false;
+                if (self->replays_.is_wanted()) continue;
+                self->replays_.end_reading();
                 co_return;
             }
             const std::lock_guard lock(self->mutex_);
-            self->replay_wanted_ = true;
+            self->replays_.want();
         }
         const auto [position, deliveries] = next.front();
         read_options what;
@@ -78,7 +109,7 @@ asio::awaitable<void> shared_subscription::replay(
         auto reading = log::reader::read_with_links(with->reader, std::move(what), with->deadline());
         const auto page = co_await std::move(reading);
         if (!page) {
-            auto pausing = pause(self, with, again.failed(page.error()));
+            auto pausing = pause(self, again.failed(page.error()));
             co_await std::move(pausing);
             continue;
         }
@@ -88,7 +119,7 @@ asio::awaitable<void> shared_subscription::replay(
         {
             const std::lock_guard lock(self->mutex_);
             if (self->ended_) continue;
-            if (!self->replaying_.insert(position).second) continue;
+            if (!self->replays_.add(position)) continue;
             // It passed the selector when it was first delivered, and its order is lost anyway.
             const bool is_there = !page->page.empty() && page->page.front().link_position() == position;
             if (is_there) self->state_->replay(page->page, deliveries);
@@ -115,7 +146,7 @@ asio::awaitable<void> shared_subscription::unpark(std::shared_ptr<shared_subscri
     if (!answer) // they will come once more
         with->environment.log->tell(detail::log_level::warning, answer.error().message());
     const std::lock_guard lock(self->mutex_);
-    for (const auto each : positions) self->replaying_.erase(each);
+    for (const auto each : positions) self->replays_.remove(each);
 }
 
 } // namespace eventstore::delivery

@@ -1,4 +1,4 @@
-#include "subscription/listening.hpp"
+#include "subscription/listener_queue.hpp"
 
 #include "base/text.hpp"
 #include "log/page.hpp"
@@ -18,15 +18,15 @@ constexpr std::size_t most_kept_along = 2; // times what is wanted
 
 } // namespace
 
-listening::listening(std::shared_ptr<const machinery> with, listen_options options)
+listener_queue::listener_queue(std::shared_ptr<const machinery> with, listen_options options)
     : options_(std::move(options)),
       timers_(with->environment.timers),
       with_(std::move(with)),
       strand_(with_->environment.executor) {}
 
-listening::~listening() = default;
+listener_queue::~listener_queue() = default;
 
-void listening::end(std::optional<failure> why) {
+void listener_queue::end(std::optional<failure> why) {
     std::shared_ptr<const machinery> with;
     std::shared_ptr<detail::completion<void>> waiting;
     {
@@ -41,7 +41,7 @@ void listening::end(std::optional<failure> why) {
     if (waiting) waiting->complete();
 }
 
-void listening::abandon() noexcept {
+void listener_queue::abandon() noexcept {
     std::shared_ptr<detail::completion<void>> waiting;
     {
         const std::lock_guard lock(mutex_);
@@ -53,7 +53,7 @@ void listening::abandon() noexcept {
     if (waiting) waiting->complete();
 }
 
-void listening::on_live(const news& what) {
+void listener_queue::on_live(const news& what) {
     if (what.which.empty()) return;
     if (!options_.selector()) return take(what.page, what.which);
     const std::lock_guard lock(mutex_);
@@ -89,7 +89,7 @@ void listening::on_live(const news& what) {
 }
 
 // Few events of a large page are copied: they would keep all of it.
-event_page listening::chosen_of(const event_page& page, std::span<const std::uint32_t> which) {
+event_page listener_queue::chosen_of(const event_page& page, std::span<const std::uint32_t> which) {
     std::vector<const recorded_event*> events;
     std::size_t bytes = 0;
     for (const std::uint32_t each : which) {
@@ -102,7 +102,7 @@ event_page listening::chosen_of(const event_page& page, std::span<const std::uin
 }
 
 // The oldest go, until the rest is within bounds; the newest event always stays.
-void listening::drop_oldest() {
+void listener_queue::drop_oldest() {
     while (queued_ > options_.max_queued() || (queued_bytes_ > options_.max_queued_bytes() && queued_ > 1)) {
         queued_page& oldest = queue_.front();
         const std::size_t too_many = queued_ > options_.max_queued() ? queued_ - options_.max_queued() : 0;
@@ -138,7 +138,7 @@ void listening::drop_oldest() {
     }
 }
 
-void listening::take(const event_page& page, std::span<const std::uint32_t> which) {
+void listener_queue::take(const event_page& page, std::span<const std::uint32_t> which) {
     event_page chosen = chosen_of(page, which);
     const std::size_t bytes = detail::page::kept_bytes(chosen);
     std::shared_ptr<detail::completion<void>> waiting;
@@ -154,8 +154,8 @@ void listening::take(const event_page& page, std::span<const std::uint32_t> whic
     if (waiting) waiting->complete();
 }
 
-asio::awaitable<result<std::optional<event_page>>> listening::next(
-    std::shared_ptr<listening> self, std::optional<milliseconds> wait) {
+asio::awaitable<result<std::optional<event_page>>> listener_queue::next(
+    std::shared_ptr<listener_queue> self, std::optional<milliseconds> wait) {
     using outcome = result<std::optional<event_page>>;
     const auto begun = self->timers_->now();
     const auto until = wait ? begun + std::min<milliseconds>(*wait, std::chrono::hours(24 * 365))
@@ -188,7 +188,7 @@ asio::awaitable<result<std::optional<event_page>>> listening::next(
     }
 }
 
-std::uint64_t listening::missed() const {
+std::uint64_t listener_queue::missed() const {
     const std::lock_guard lock(mutex_);
     return missed_told_;
 }

@@ -1,7 +1,6 @@
-// What comes into a shared_subscription: live events from the feed, and pages from storage.
+// How a shared_subscription gets its events: live ones from the feed, pages from storage while it is behind.
 #include "async/retry.hpp"
 #include "base/text.hpp"
-#include "log/continuity.hpp"
 #include "log/page.hpp"
 #include "subscription/shared_subscription.hpp"
 
@@ -94,7 +93,7 @@ void shared_subscription::take_live(const news& what) {
     {
         const std::lock_guard lock(mutex_);
         if (!state_ || ended_) return;
-        if (what.timeline == timeline_)
+        if (what.timeline == history_.timeline())
             room = state_->open_for(what.page, what.which, first_of(what), covered_by(what));
         else
             state_->live_missed(covered_by(what)); // whether the histories agree is found out with the next page
@@ -122,31 +121,14 @@ void shared_subscription::take_live(const news& what) {
         if (is_all && is_log()) event = what.event;
         if (is_all) through = covered_by(what);
         state_->live(what.page, found.passed, through, is_all);
-        if (state_->received() == through) note_seen(through, event);
+        if (state_->received() == through) history_.note(through, event);
         todo = changed();
-        if (found.passed.size() < what.which.size() || what.which.empty()) note_progress(now(), todo);
+        report(write_by::terms);
     }
     carry_out(std::move(todo));
 }
 
-// The event at the last place received, if it is known: the next page must find it again.
-void shared_subscription::note_seen(const place& where, const std::optional<uuid>& event) {
-    if (event || seen_at_ != where) seen_event_ = event;
-    seen_at_ = where;
-}
-
-log::log_mark shared_subscription::seen() const {
-    const std::lock_guard lock(mutex_);
-    log::log_mark mark{timeline_, 0, std::nullopt};
-    if (!state_) return mark;
-    const place received = state_->received();
-    mark.position = is_log() ? received.position : received.version;
-    const bool is_there = is_log() ? seen_at_.position == received.position : seen_at_ == received;
-    if (is_there) mark.event = seen_event_;
-    return mark;
-}
-
-void shared_subscription::look_again() {
+void shared_subscription::on_restored() {
     consequences todo;
     {
         const std::lock_guard lock(mutex_);
@@ -155,11 +137,6 @@ void shared_subscription::look_again() {
         todo = changed();
     }
     carry_out(std::move(todo));
-}
-
-std::int64_t shared_subscription::stream_id() const {
-    const std::lock_guard lock(mutex_);
-    return stream_id_;
 }
 
 void shared_subscription::on_feed_failed(const failure& why) { end(why); }
@@ -185,14 +162,9 @@ asio::awaitable<void> shared_subscription::read_pages(std::shared_ptr<shared_sub
     std::shared_ptr<const machinery> with, subscription_state::page_wish wish) {
     detail::retry again = self->new_retry("reading");
     for (;;) {
-        read_options what;
-        what.from(wish.from).count(wish.count).max_bytes(wish.bytes).types(self->options.types());
-        const std::optional<place> known = self->place_to_compare();
-        if (known) what.from(known->version).count(1).types({});
-        if (self->is_log()) what.stream_prefix(self->options.stream_prefix());
-        const log::log_mark seen = self->seen();
+        const next_page next = self->plan_page(wish);
         auto reading =
-            log::reader::read_snapshot(with->reader, self->stream, std::move(what), with->deadline(), seen.position);
+            log::reader::read_snapshot(with->reader, self->stream, next.what, with->deadline(), next.seen.position);
         auto answer = co_await std::move(reading);
         if (self->has_ended()) co_return;
         const bool is_nothing_there = !answer &&
@@ -202,7 +174,7 @@ asio::awaitable<void> shared_subscription::read_pages(std::shared_ptr<shared_sub
         result<bool> is_usable(true);
         if (!answer) is_usable = answer.error();
         if (answer && !is_nothing_there) {
-            auto following = goes_on(self, with, seen, *answer);
+            auto following = goes_on(self, with, next.seen, *answer);
             is_usable = co_await std::move(following);
             if (self->has_ended()) co_return;
         }
@@ -210,34 +182,36 @@ asio::awaitable<void> shared_subscription::read_pages(std::shared_ptr<shared_sub
             is_usable = failure(errc::connection_lost, "reading a page: another server has answered meanwhile");
         if (!is_usable) { // it goes on when the database is back
             if (is_usable.error().code() == errc::schema_missing) co_return self->end(is_usable.error());
-            auto pausing = pause(self, with, again.failed(is_usable.error()));
+            auto pausing = pause(self, again.failed(is_usable.error()));
             co_await std::move(pausing);
             if (self->has_ended()) co_return;
             continue;
         }
-        const bool compares = known && !is_nothing_there;
-        const auto next = compares ? self->compare(*known, *answer) : self->take_page(*answer);
+        const bool compares = next.compared && !is_nothing_there;
+        const auto more = compares ? self->compare(*next.compared, *answer) : self->take_page(*answer);
         again.succeeded();
-        if (!next) co_return;
-        wish = *next;
+        if (!more) co_return;
+        wish = *more;
     }
 }
 
-// Live events do not tell which of the streams that had this name they are of. Before a page counts, the last event
-// received is looked up: if another one stands there, the stream was made anew.
-std::optional<place> shared_subscription::place_to_compare() const {
+shared_subscription::next_page shared_subscription::plan_page(const subscription_state::page_wish& wish) const {
+    next_page next;
+    next.what.from(wish.from).count(wish.count).max_bytes(wish.bytes).types(options.types());
+    if (is_log()) next.what.stream_prefix(options.stream_prefix());
     const std::lock_guard lock(mutex_);
-    if (is_log() || stream_id_ != 0 || !state_ || state_->received().position == 0) return std::nullopt;
-    return state_->received();
+    const place received = state_->received();
+    next.seen = history_.mark(received);
+    next.compared = history_.to_compare(received);
+    if (next.compared) next.what.from(received.version).count(1).types({});
+    return next;
 }
 
 std::optional<subscription_state::page_wish> shared_subscription::compare(
     const place& known, const log::reader::snapshot& there) {
     const std::lock_guard lock(mutex_);
     if (!state_ || ended_) return std::nullopt;
-    const bool is_same = !there.page.empty() && there.page.front().link_position() == known.position;
-    stream_id_ = there.stream_id;
-    if (!is_same && there.stream_id != 0)
+    if (history_.compared(known, there))
         state_->restart();
     else
         state_->page_failed(); // and asked for anew
@@ -248,18 +222,12 @@ std::optional<subscription_state::page_wish> shared_subscription::compare(
 asio::awaitable<result<bool>> shared_subscription::goes_on(std::shared_ptr<shared_subscription> self,
     std::shared_ptr<const machinery> with, const log::log_mark& seen, const log::reader::snapshot& page) {
     std::int64_t position = 0;
-    bool is_same_stream = false;
+    auto how = log::continuity::unknown;
     {
         const std::lock_guard lock(self->mutex_);
         position = self->state_->received().position;
-        is_same_stream = self->is_log() || page.stream_id == self->stream_id_;
+        how = self->history_.judge(seen, page);
     }
-    auto how = log::continuity::unknown;
-    // One that was made anew has other events at its versions; and one may begin beyond the end.
-    if (is_same_stream && seen.event)
-        how = log::continuity_of(seen, page.timeline, page.head, page.seen_event);
-    else if (page.timeline == seen.timeline || page.timeline == 0)
-        how = log::continuity::held;
     if (how == log::continuity::unknown) {
         log::log_mark where = seen;
         where.position = position;
@@ -276,7 +244,7 @@ asio::awaitable<result<bool>> shared_subscription::goes_on(std::shared_ptr<share
     }
     const std::lock_guard lock(self->mutex_);
     // Nothing is received while a page is under way, so that the answer still holds.
-    if (page.timeline != 0) self->timeline_ = page.timeline;
+    self->history_.go_on_in(page.timeline);
     co_return true;
 }
 
@@ -290,17 +258,12 @@ failure shared_subscription::truncated(std::int64_t position) const {
 
 std::optional<subscription_state::page_wish> shared_subscription::take_page(const log::reader::snapshot& answer) {
     const event_page& page = answer.page;
-    const std::int64_t stream_id = answer.stream_id;
     {
         const std::lock_guard lock(mutex_);
         if (!state_ || ended_) return std::nullopt;
-        if (stream_id != 0) {
-            const std::int64_t known = std::exchange(stream_id_, stream_id);
-            if (known != 0 && known != stream_id && state_->received().version > 0) {
-                stream_id_ = 0; // what was received may be of the new stream already: that is looked up
-                state_->page_failed();
-                return state_->wish();
-            }
+        if (!history_.is_of(answer.stream_id, state_->received())) {
+            state_->page_failed();
+            return state_->wish();
         }
     }
     std::vector<arrival> events;
@@ -319,9 +282,9 @@ std::optional<subscription_state::page_wish> shared_subscription::take_page(cons
         const place before = state_->received();
         state_->page_arrived(page, events, through, page.complete());
         const bool is_moved = state_->received() != before;
-        note_seen(state_->received(), is_moved ? answer.event_at(page.next_from() - 1) : answer.seen_event);
+        history_.note(state_->received(), is_moved ? answer.event_at(page.next_from() - 1) : answer.seen_event);
         todo = changed();
-        if (events.size() < page.size() || page.empty()) note_progress(now(), todo);
+        report(write_by::terms);
     }
     const auto next = std::exchange(todo.wish, std::nullopt);
     carry_out(std::move(todo));

@@ -1,10 +1,9 @@
 // A shared_subscription's consumers: what they take, acknowledge and refuse.
 #include "base/text.hpp"
-#include "subscription/keeper.hpp"
+#include "subscription/batch_state.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 
-#include <algorithm>
 #include <utility>
 
 namespace eventstore::delivery {
@@ -36,11 +35,7 @@ void shared_subscription::leave(consumer_id who) {
         if (!state_) return;
         state_->leave(who);
         todo = changed();
-        std::erase_if(waiting_, [&](next_wait& each) { // it is told that it has ended
-            if (each.who != who) return false;
-            todo.awake.push_back(std::move(each.woken));
-            return true;
-        });
+        waiting_.take_if([&](consumer_id each) { return each == who; }, todo.awake); // it is told that it has ended
         is_last = state_->consumers() == 0;
     }
     carry_out(std::move(todo));
@@ -55,46 +50,37 @@ asio::awaitable<result<std::optional<event_batch>>> shared_subscription::next(
     for (steady_time now = begun;; now = self->now()) {
         std::optional<subscription_state::hand_out> taken;
         completion woken;
-        std::shared_ptr<const machinery> with;
         consequences todo;
         steady_time deadline = until;
         {
             const std::lock_guard lock(self->mutex_);
-            std::erase_if(self->waiting_, [](const next_wait& each) { return each.woken->is_claimed(); });
-            if (std::ranges::any_of(self->waiting_, [&](const next_wait& each) { return each.who == who; }))
+            if (!self->waiting_.may_wait(who))
                 co_return failure(errc::next_pending, "another next() of this consumer is waiting");
             if (self->ended_ && self->why_ended_) co_return *self->why_ended_;
             if (self->ended_ || !self->state_->has(who)) co_return outcome(std::nullopt);
-            // The time is taken here, with the mutex held: whoever had waited for it might believe in a lease of then.
-            if (self->lease_->is_trusted(detail::lease_clock::now())) {
+            const bool is_trusted = self->with_ && self->with_->checkpoints->is_trusted(self->id_, self->epoch_);
+            if (is_trusted) {
                 taken = self->state_->take(who, now);
                 deadline = std::min(deadline, self->state_->next_retry());
-            } else {
-                todo.due = now; // it is renewed at once, however long the machine was suspended
+            } else if (self->with_) {
+                self->with_->checkpoints->renew_now(self->id_); // however long the machine was suspended
             }
             if (taken) {
                 todo.wish = self->state_->wish();
-                todo.replays = self->replays_on();
+                todo.replays = self->replays_.begin_reading(self->state_->has_room());
                 // How often it was handed out is known soon, should its handler not survive it.
-                const auto soon = now + self->options.checkpoint_after();
-                if (taken->delivery > 1 && soon < self->write_at_) todo.due = self->write_at_ = soon;
+                self->report(taken->delivery > 1 ? write_by::soon : write_by::terms);
             } else if (self->state_->wants_announcement()) {
-                todo.due = self->write_at_ = now;
+                self->report(write_by::now);
             }
-            if (!taken && now < until) {
-                woken = std::make_shared<detail::completion<void>>("next()");
-                self->waiting_.push_back({who, woken});
-            }
-            with = self->with_;
+            if (!taken && now < until) woken = self->waiting_.add(who);
         }
         if (taken) {
             self->carry_out(std::move(todo));
             co_return outcome(event_batch(std::make_unique<detail::batch_state>(self, who, std::move(*taken))));
         }
-        if (todo.due) self->carry_out(std::move(todo));
         if (now >= until) co_return outcome(event_batch(std::make_unique<detail::batch_state>()));
-        detail::timer_queue* const timers = with ? with->environment.timers.get() : nullptr;
-        auto waiting = detail::completion<void>::wait(woken, timers, deadline);
+        auto waiting = detail::completion<void>::wait(woken, self->timers_.get(), deadline);
         const auto waited = co_await std::move(waiting);
         if (!waited && waited.error().code() == errc::cancelled) co_return waited.error(); // nothing was taken
     }
@@ -107,7 +93,7 @@ result<void> shared_subscription::acknowledge(consumer_id who, sequence_number f
         if (ended_ || !state_->acknowledge(who, first, count)) return ended_failure();
         ++serial_;
         todo = changed();
-        note_progress(now(), todo);
+        report(write_by::terms);
     }
     carry_out(std::move(todo));
     return {};
@@ -129,10 +115,41 @@ result<void> shared_subscription::acknowledge_through(consumer_id who, std::int6
         }
         ++serial_;
         todo = changed();
-        note_progress(now(), todo);
+        report(write_by::terms);
     }
     carry_out(std::move(todo));
     return {};
+}
+
+result<lease_write> shared_subscription::write_for(const batch_of& batch) {
+    const std::lock_guard lock(mutex_);
+    if (ended_ || !with_ || !state_->has(batch.consumer)) return ended_failure();
+    const auto checkpoint = state_->done_with(batch.consumer, batch.first, batch.count);
+    if (!checkpoint)
+        return failure(errc::invalid_argument,
+            detail::message("subscription ", detail::quoted_for_message(name),
+                ": a transaction can acknowledge a whole batch that nothing lies before which is not acknowledged, and "
+                "that "
+                "holds no event that was parked"));
+    progress now = progress_now();
+    now.checkpoint = *checkpoint;
+    auto row = with_->checkpoints->row_for(id_, epoch_, now);
+    if (!row) return ended_failure();
+    return std::move(*row);
+}
+
+void shared_subscription::committed(const batch_of& batch, const lease_write& what) {
+    consequences todo;
+    {
+        const std::lock_guard lock(mutex_);
+        if (!with_ || !state_) return;
+        with_->checkpoints->written_elsewhere(what);
+        if (ended_ || !state_->acknowledge(batch.consumer, batch.first, batch.count)) return;
+        ++serial_;
+        todo = changed();
+        report(write_by::terms);
+    }
+    carry_out(std::move(todo));
 }
 
 void shared_subscription::give_back(consumer_id who, sequence_number first, std::uint32_t count) {
@@ -156,8 +173,7 @@ result<void> shared_subscription::refuse(
     {
         const std::lock_guard lock(mutex_);
         if (ended_) return ended_failure();
-        const auto refused_at = now();
-        refusal = state_->refuse(who, first, count, refused_at);
+        refusal = state_->refuse(who, first, count, now());
         if (refusal.is_gone) return ended_failure();
         if (refusal.count > 0) {
             for (auto which = refusal.first; which < refusal.first + refusal.count; ++which) {
@@ -169,8 +185,7 @@ result<void> shared_subscription::refuse(
         }
         ++serial_; // the count of its deliveries is written, too
         todo = changed();
-        const auto soon = refused_at + options.checkpoint_after();
-        if (write_at_ > soon) todo.due = write_at_ = soon;
+        report(write_by::soon);
         with = with_;
     }
     carry_out(std::move(todo));
@@ -189,78 +204,4 @@ result<void> shared_subscription::refuse(
     return {};
 }
 
-asio::awaitable<void> shared_subscription::park(std::shared_ptr<shared_subscription> self,
-    std::shared_ptr<const machinery> with, subscription_state::refusal what, std::vector<std::int64_t> positions,
-    std::vector<std::int32_t> deliveries, std::string reason) {
-    detail::retry again = self->new_retry("parking");
-    while (!self->has_ended()) {
-        postgres::parameters arguments;
-        arguments.add(self->id_);
-        arguments.add(self->epoch_);
-        arguments.begin_array(postgres::type_oid::int8, positions.size());
-        for (const auto each : positions) arguments.add(each);
-        arguments.begin_array(postgres::type_oid::int4, deliveries.size());
-        for (const auto each : deliveries) arguments.add(each);
-        arguments.add(reason);
-        auto writing =
-            postgres::pool::execute(with->pool, with->statements->park_events, std::move(arguments), with->deadline());
-        const auto answer = co_await std::move(writing);
-        if (answer) {
-            // False: somebody else owns the subscription, and the next renewal finds out.
-            if (!answer->boolean(0, 0)) co_return;
-            consequences todo;
-            {
-                const std::lock_guard lock(self->mutex_);
-                if (self->ended_) co_return;
-                self->state_->exhausted(what.first, what.count);
-                for (const auto each : positions) self->replaying_.erase(each);
-                ++self->serial_;
-                todo = self->changed();
-                self->note_progress(self->now(), todo);
-            }
-            self->carry_out(std::move(todo));
-            co_return;
-        }
-        auto pausing = pause(self, with, again.failed(answer.error()));
-        co_await std::move(pausing);
-    }
-}
-
 } // namespace eventstore::delivery
-
-namespace eventstore::detail {
-
-void batch_state::acknowledge() {
-    seen_ = true;
-    if (!owner_ || settled_) return;
-    owner_->acknowledge(who_, what_.first, what_.count).value();
-    settled_ = true;
-}
-
-void batch_state::refuse(std::string_view reason) {
-    seen_ = true;
-    if (!owner_ || settled_) return;
-    owner_->refuse(who_, what_.first, what_.count, reason).value();
-    settled_ = true;
-}
-
-} // namespace eventstore::detail
-
-namespace eventstore {
-
-event_batch::event_batch(std::unique_ptr<detail::batch_state> state) noexcept : state_(std::move(state)) {}
-event_batch::event_batch(event_batch&&) noexcept = default;
-event_batch& event_batch::operator=(event_batch&&) noexcept = default;
-event_batch::~event_batch() = default;
-
-const recorded_event* event_batch::begin() const noexcept { return state_ ? state_->begin() : nullptr; }
-const recorded_event* event_batch::end() const noexcept { return state_ ? state_->end() : nullptr; }
-int event_batch::delivery() const noexcept { return state_ ? state_->delivery() : 0; }
-void event_batch::ack() const {
-    if (state_) state_->acknowledge();
-}
-void event_batch::nack(std::string_view reason) const {
-    if (state_) state_->refuse(reason);
-}
-
-} // namespace eventstore

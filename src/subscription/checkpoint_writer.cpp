@@ -1,0 +1,179 @@
+#include "subscription/checkpoint_writer.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace eventstore::delivery {
+
+namespace {
+
+constexpr std::chrono::milliseconds long_write{10};
+
+std::optional<steady_time> rhythm_of(const std::shared_ptr<group_renewals>& renewals) {
+    if (!renewals) return std::nullopt;
+    return renewals->rhythm();
+}
+
+} // namespace
+
+checkpoint_writer::checkpoint_writer(detail::environment where, std::shared_ptr<postgres::pool> pool,
+    std::shared_ptr<const log::statements> statements, settings how)
+    : environment_(std::move(where)),
+      pool_(std::move(pool)),
+      statements_(std::move(statements)),
+      how_(std::move(how)),
+      owner_(make_uuid()),
+      table_(rhythm_of(how_.renewals)),
+      writes_(detail::asking_again, "renewing leases", environment_.log) {}
+
+void checkpoint_writer::add(const lease_table::lease& what, std::weak_ptr<lease_holder> holder) {
+    const std::lock_guard lock(mutex_);
+    if (is_abandoned_) return;
+    table_.add(what);
+    holders_.insert_or_assign(what.id, std::move(holder));
+    changed_->raise();
+    if (!std::exchange(is_running_, true)) start_soon();
+}
+
+void checkpoint_writer::start_soon() {
+    asio::post(environment_.executor, [self = shared_from_this()] {
+        asio::co_spawn(self->environment_.executor, run(self), [self](const std::exception_ptr& thrown) {
+            const std::lock_guard lock(self->mutex_);
+            if (thrown && !self->is_abandoned_) self->start_soon(); // there was no memory
+        });
+    });
+}
+
+void checkpoint_writer::remove(std::int64_t id, std::int64_t epoch) {
+    const std::lock_guard lock(mutex_);
+    table_.remove(id, epoch);
+    if (table_.is_empty()) changed_->raise(); // the loop ends
+}
+
+void checkpoint_writer::report(std::int64_t id, std::int64_t epoch, const progress& what, write_by when) {
+    const auto now = environment_.both_now();
+    const std::lock_guard lock(mutex_);
+    if (table_.report(id, epoch, what, when, now)) changed_->raise();
+}
+
+void checkpoint_writer::renew_now(std::int64_t id) {
+    const auto now = environment_.both_now();
+    const std::lock_guard lock(mutex_);
+    table_.renew_now(id, now);
+    changed_->raise();
+}
+
+bool checkpoint_writer::is_trusted(std::int64_t id, std::int64_t epoch) const {
+    const std::lock_guard lock(mutex_);
+    // With the mutex held: who had waited for it might believe in a lease of then.
+    return table_.is_trusted(id, epoch, environment_.lease_now());
+}
+
+std::optional<lease_write> checkpoint_writer::row_for(std::int64_t id, std::int64_t epoch, const progress& what) const {
+    const std::lock_guard lock(mutex_);
+    return table_.row_for(id, epoch, what);
+}
+
+void checkpoint_writer::written_elsewhere(const lease_write& what) {
+    const std::lock_guard lock(mutex_);
+    table_.written_elsewhere(what);
+}
+
+std::shared_ptr<lease_holder> checkpoint_writer::holder_of(std::int64_t id) const {
+    const auto found = holders_.find(id);
+    return found == holders_.end() ? nullptr : found->second.lock();
+}
+
+asio::awaitable<void> checkpoint_writer::run(std::shared_ptr<checkpoint_writer> self) {
+    for (;;) {
+        std::vector<lease_write> writes;
+        steady_time due = steady_time::max();
+        {
+            const std::lock_guard lock(self->mutex_);
+            if (self->is_abandoned_ || self->table_.is_empty()) {
+                self->holders_.clear();
+                self->is_running_ = false;
+                co_return;
+            }
+            const auto now = self->environment_.both_now();
+            if (now.timer >= self->not_before_) writes = self->table_.take(now);
+            if (writes.empty()) due = std::max(self->table_.due(now), self->not_before_);
+        }
+        if (writes.empty()) {
+            auto waiting = detail::signal::wait_until(self->changed_, self->environment_.timers, due);
+            co_await std::move(waiting);
+        } else {
+            auto writing = write(self, std::move(writes));
+            co_await std::move(writing);
+        }
+    }
+}
+
+asio::awaitable<void> checkpoint_writer::write(
+    std::shared_ptr<checkpoint_writer> self, std::vector<lease_write> writes) {
+    const auto& renewals = self->how_.renewals;
+    const auto deadline = self->environment_.in(self->how_.timeout);
+    const bool is_shared =
+        renewals && !self->is_failing_ && std::ranges::none_of(writes, [](const auto& each) { return each.is_urgent; });
+    const auto sent = self->environment_.both_now();
+    result<group_renewals::codes> codes;
+    if (is_shared) {
+        auto renewing = group_renewals::write(renewals, self->how_.schema, writes, self->owner_, deadline);
+        codes = co_await std::move(renewing);
+    } else {
+        std::vector<owned_write> list;
+        for (const lease_write& each : writes) list.push_back({&each, self->owner_});
+        auto writing =
+            postgres::pool::execute(self->pool_, self->statements_->settle_subscriptions, arguments_of(list), deadline);
+        const auto answer = co_await std::move(writing);
+        if (answer)
+            codes = answer->int8_array(0, 0);
+        else
+            codes = answer.error();
+    }
+    self->is_failing_ = !codes;
+    const steady_time end = self->environment_.now();
+    if (!codes)
+        self->not_before_ = end + self->writes_.failed(codes.error());
+    else
+        self->writes_.succeeded();
+    // However many subscriptions there are, most of the time is the server's own.
+    if (codes && !is_shared && end - sent.timer > long_write) self->not_before_ = end + 3 * (end - sent.timer);
+    self->apply(writes, codes, sent);
+}
+
+void checkpoint_writer::apply(
+    const std::vector<lease_write>& writes, const result<group_renewals::codes>& codes, const detail::instant& sent) {
+    for (std::size_t i = 0; i < writes.size(); ++i) {
+        const lease_write& what = writes[i];
+        auto how = write_result::lost;
+        if (codes && i < codes->size()) how = static_cast<write_result>((*codes)[i].value_or(0));
+        std::shared_ptr<lease_holder> holder;
+        lease_table::applied applied;
+        {
+            const std::lock_guard lock(mutex_);
+            const auto now = environment_.both_now();
+            if (codes)
+                applied = table_.apply(what, how, sent.lease, now);
+            else
+                table_.failed(what, now);
+            holder = holder_of(what.id);
+        }
+        if (holder && applied.is_known)
+            holder->on_written(what, how, applied.is_trusted_again);
+        else if (holder && !codes && codes.error().code() == errc::schema_missing)
+            holder->on_lease_gone(codes.error());
+    }
+}
+
+void checkpoint_writer::abandon() noexcept {
+    const std::lock_guard lock(mutex_);
+    is_abandoned_ = true;
+    table_.clear();
+    holders_.clear();
+}
+
+} // namespace eventstore::delivery

@@ -1,0 +1,96 @@
+/// Writes the checkpoints and renews the leases of all subscriptions of a store, in one statement.
+#pragma once
+
+#include "async/environment.hpp"
+#include "async/retry.hpp"
+#include "async/signal.hpp"
+#include "base/live_objects.hpp"
+#include "log/statements.hpp"
+#include "postgres/pool.hpp"
+#include "subscription/group_renewals.hpp"
+#include "subscription/lease_table.hpp"
+
+#include <eventstore/error.hpp>
+#include <eventstore/uuid.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace eventstore::delivery {
+
+namespace asio = boost::asio;
+
+/// Who has a lease. Told on any thread, and not under a lock of the writer's.
+class lease_holder {
+public:
+    virtual ~lease_holder() = default;
+    /// \param is_trusted_again events may be handed out again
+    virtual void on_written(const lease_write& what, write_result how, bool is_trusted_again) = 0;
+    /// The lease is gone, with the schema.
+    virtual void on_lease_gone(const failure& why) = 0;
+};
+
+/// Drives a lease_table: one statement at a time, when something is due. Its loop ends with the last lease. Thread safe.
+class checkpoint_writer : public std::enable_shared_from_this<checkpoint_writer>, private detail::live_object {
+public:
+    struct settings {
+        std::string schema;
+        std::chrono::milliseconds timeout{};
+        std::shared_ptr<group_renewals> renewals; ///< of all stores of a group; null: this one renews by itself
+    };
+    checkpoint_writer(detail::environment where, std::shared_ptr<postgres::pool> pool,
+        std::shared_ptr<const log::statements> statements, settings how);
+
+    /// Of the store, as the rows of its leases name it.
+    const uuid& owner() const noexcept { return owner_; }
+
+    void add(const lease_table::lease& what, std::weak_ptr<lease_holder> holder);
+    void remove(std::int64_t id, std::int64_t epoch);
+    void report(std::int64_t id, std::int64_t epoch, const progress& what, write_by when);
+    void renew_now(std::int64_t id);
+    /// Whether events may be handed out under this lease now.
+    bool is_trusted(std::int64_t id, std::int64_t epoch) const;
+
+    /// For a checkpoint that is written in another transaction; see lease_table.
+    std::optional<lease_write> row_for(std::int64_t id, std::int64_t epoch, const progress& what) const;
+    void written_elsewhere(const lease_write& what);
+
+    /// The execution context is going.
+    void abandon() noexcept;
+
+private:
+    void start_soon(); // with the mutex held
+    static asio::awaitable<void> run(std::shared_ptr<checkpoint_writer> self);
+    static asio::awaitable<void> write(std::shared_ptr<checkpoint_writer> self, std::vector<lease_write> writes);
+    void apply(const std::vector<lease_write>& writes, const result<group_renewals::codes>& codes,
+        const detail::instant& sent);
+    std::shared_ptr<lease_holder> holder_of(std::int64_t id) const; // with the mutex held
+
+    const detail::environment environment_;
+    const std::shared_ptr<postgres::pool> pool_;
+    const std::shared_ptr<const log::statements> statements_;
+    const settings how_;
+    const uuid owner_;
+    const std::shared_ptr<detail::signal> changed_ = std::make_shared<detail::signal>();
+
+    mutable std::mutex mutex_;
+    lease_table table_;
+    std::map<std::int64_t, std::weak_ptr<lease_holder>> holders_;
+    bool is_running_ = false;
+    bool is_abandoned_ = false;
+
+    // Of the loop.
+    detail::retry writes_;
+    bool is_failing_ = false;
+    steady_time not_before_{};
+};
+
+} // namespace eventstore::delivery

@@ -1,0 +1,114 @@
+#include "subscription/lease_manager.hpp"
+
+#include "subscription/checkpoint_writer.hpp"
+
+#include <algorithm>
+
+namespace eventstore::delivery {
+
+lease_manager::lease_manager(
+    std::shared_ptr<const machinery> with, std::shared_ptr<feed::listener> ear, std::string schema)
+    : ear_(std::move(ear)), schema_(std::move(schema)), with_(std::move(with)) {}
+
+lease_manager::~lease_manager() = default;
+
+std::vector<lease_manager::subscription_ptr> lease_manager::named(const std::string& name) const {
+    std::vector<subscription_ptr> list;
+    const std::lock_guard lock(mutex_);
+    for (const auto& [of, subscription] : all_) {
+        if (of.second == name) list.push_back(subscription);
+    }
+    return list;
+}
+
+lease_manager::found lease_manager::find_or_make(const key& of, const subscription_options& options) {
+    const std::lock_guard lock(mutex_);
+    if (closing_ || !with_) return {};
+    if (all_.empty() && ear_) ear_->join(schema_, weak_from_this());
+    subscription_ptr& known = all_[of];
+    if (known && !known->is_retired()) return {known, false};
+    known = std::make_shared<shared_subscription>(
+        with_, of.first, of.second, options, [weak = weak_from_this()](const shared_subscription* which) {
+            if (const auto self = weak.lock()) self->forget(which);
+        });
+    return {known, true};
+}
+
+// It is retired, and another may have its place already.
+void lease_manager::forget(const shared_subscription* which) {
+    bool is_stopped = false;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto known = all_.find(key(which->stream, which->name));
+        if (known != all_.end() && known->second.get() == which) all_.erase(known);
+        if (all_.empty() && ear_) ear_->leave(schema_, this);
+        is_stopped = all_.empty() && closing_;
+    }
+    wake_waiting();
+    if (is_stopped) stopped();
+}
+
+void lease_manager::wake_waiting() {
+    std::vector<std::weak_ptr<detail::completion<void>>> waiting;
+    {
+        const std::lock_guard lock(mutex_);
+        waiting = std::exchange(waiting_, {});
+    }
+    for (const auto& each : waiting) {
+        if (const auto alive = each.lock()) alive->complete();
+    }
+}
+
+// Of what other processes have done: a lease was released, a subscription deleted or reset, parked events marked.
+void lease_manager::on_heard(const feed::notification& heard) {
+    if (heard.what == "free") return wake_waiting();
+    if (heard.what != "gone" && heard.what != "replay") return;
+    std::vector<subscription_ptr> of_it;
+    {
+        const std::lock_guard lock(mutex_);
+        for (const auto& [of, subscription] : all_) {
+            if (subscription->id() == heard.first) of_it.push_back(subscription);
+        }
+    }
+    for (const auto& each : of_it) {
+        if (heard.what == "replay")
+            each->replay_parked();
+        else
+            each->renew_now();
+    }
+}
+
+// ---- the end
+
+std::vector<lease_manager::subscription_ptr> lease_manager::close_all() noexcept {
+    std::vector<subscription_ptr> all;
+    const std::lock_guard lock(mutex_);
+    closing_ = true;
+    for (const auto& [of, subscription] : all_) all.push_back(subscription);
+    return all;
+}
+
+void lease_manager::begin_stop() {
+    const auto all = close_all();
+    for (const auto& each : all) each->close();
+    if (all.empty()) stopped();
+}
+
+void lease_manager::drop() {
+    for (const auto& each : close_all()) each->retire(failure(errc::store_closed, "the store is closed"));
+    stopped();
+}
+
+void lease_manager::abandon() noexcept {
+    const auto all = close_all();
+    std::shared_ptr<const machinery> with;
+    {
+        const std::lock_guard lock(mutex_);
+        all_.clear();
+        with = std::exchange(with_, nullptr);
+    }
+    if (with) with->checkpoints->abandon();
+    for (const auto& each : all) each->abandon();
+}
+
+} // namespace eventstore::delivery
