@@ -62,6 +62,7 @@ public:
     void nack(std::string_view reason) const;
 
 private:
+    friend class transaction; // which acknowledges it with its commit
     std::unique_ptr<detail::batch_state> state_;
 };
 

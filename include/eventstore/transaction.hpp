@@ -5,6 +5,7 @@
 #include <eventstore/append_result.hpp>
 #include <eventstore/asio_settings.hpp>
 #include <eventstore/error.hpp>
+#include <eventstore/event_batch.hpp>
 #include <eventstore/event_data.hpp>
 #include <eventstore/expected_version.hpp>
 #include <eventstore/export.hpp>
@@ -97,6 +98,24 @@ public:
     /// before, put into another stream, too (see `store::link`).
     void link(std::string_view stream, expected_version expected, std::vector<uuid> event_ids);
     void link(std::string_view stream, expected_version expected, uuid event_id);
+
+    /// Acknowledges a batch with the commit: what this transaction has done with its events and the word that it is done
+    /// are committed together, or not at all. So the events have their effect in the database exactly once.
+    ///
+    ///     es::transaction tx = co_await store.begin();
+    ///     for (const es::recorded_event& event : *batch) co_await tx.execute("update balances ...", ...);
+    ///     tx.ack(*batch);
+    ///     co_await tx.commit();
+    ///
+    /// The batch must not be acknowledged yet, nothing before it may be open (so `concurrency_limit` 1, or batches in their
+    /// order), and no event of it may come from the parked ones; one batch of a subscription for each transaction. All of
+    /// that is refused with `invalid_argument`, here or by commit().
+    ///
+    /// commit() fails with `subscription_lost` or `subscription_deleted` where the subscription has another owner by now: the
+    /// transaction is rolled back, and the other owner gets the events. After an error of commit() the batch is still this
+    /// consumer's: nack() it. Where it has `outcome_unknown`, the subscription ends: the next one that subscribes goes on from
+    /// what the database holds.
+    void ack(const event_batch& batch);
 
     /// Appends what was collected, and commits. Returns a result for each append, in order.
     ///

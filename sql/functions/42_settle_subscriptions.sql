@@ -21,7 +21,7 @@ create or replace function eventstore.settle_subscriptions(
     delivereds      bigint[],
     announceds      bigint[],  -- others through here may have been handed out
     releases        boolean[],
-    beats           bigint[]   -- the number of this call: more than that of the one before
+    beats           bigint[]   -- the number of this call: more than that of the one before; null = the lease is not renewed
 )
 returns integer[]
 language plpgsql
@@ -73,8 +73,12 @@ begin
         end if;
 
         update subscriptions as s
-        set beat       = beats[i],
-            renewed_at = case when releases[i] then null else clock_timestamp() end,
+        set beat       = coalesce(beats[i], s.beat),
+            renewed_at = case
+                when releases[i] then null
+                when beats[i] is null then s.renewed_at
+                else clock_timestamp()
+            end,
             owner      = case when releases[i] then null else s.owner end,
             owner_text = case when releases[i] then null else s.owner_text end,
             -- Only forward: an earlier call may arrive late.
@@ -90,7 +94,7 @@ begin
             announced  = announceds[i]
         where s.subscription_id = ids[i] and s.epoch = epochs[i] and s.position >= from_positions[i]
             -- One that comes after a later one, which nobody waits for any more, sets nothing back.
-            and beats[i] between s.beat and s.beat + 1000000000
+            and (beats[i] is null or beats[i] between s.beat and s.beat + 1000000000)
             -- Let go of already: by this very call, whose answer was lost.
             and (s.owner = owners[i] or (s.owner is null and releases[i]));
         if not found then

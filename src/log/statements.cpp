@@ -174,6 +174,9 @@ statements::statements(std::string_view schema, std::size_t first_index) : next_
         {int8_array, int8_array, uuid_array, int8_array, int8_array, int8_array, uuid_array, int4_array, int8_array,
             uuid_array, int4_array, int8_array, int8_array, boolean_array, int8_array},
         "writing the checkpoints of subscriptions");
+    checkpoint_or_fail = make(schema, "checkpoint_or_fail", sql::checkpoint_or_fail,
+        {int8, int8, uuid, int8, int8, int8, uuid, int4, int8, uuid, int4, int8, int8},
+        "writing the checkpoint of a subscription");
     park_events =
         make(schema, "park_events", sql::park_events, {int8, int8, int8_array, int4_array, text}, "parking events");
     delete_subscription =
@@ -201,8 +204,8 @@ statements::statements(std::string_view schema, std::size_t first_index) : next_
     delete_snapshot = make(schema, "delete_snapshot", sql::delete_snapshot, {text}, "deleting a snapshot");
     for (postgres::statement* each :
         {&append_event, &append_events, &append_events_or_fail, &announce, &claim_subscription, &settle_subscriptions,
-            &park_events, &unpark_events, &release_parked, &delete_subscription, &reset_subscription, &delete_stream,
-            &purge_stream, &restore_stream, &record_snapshot, &delete_snapshot})
+            &checkpoint_or_fail, &park_events, &unpark_events, &release_parked, &delete_subscription,
+            &reset_subscription, &delete_stream, &purge_stream, &restore_stream, &record_snapshot, &delete_snapshot})
         each->writes = true;
 }
 

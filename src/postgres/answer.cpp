@@ -25,7 +25,8 @@ struct meaning {
 };
 
 constexpr meaning meanings_to_library[] = {
-    {"ES002", errc::log_truncated, false},  // raised by the append functions
+    {"ES002", errc::log_truncated, false}, // raised by the append functions
+    {"ES004", errc::subscription_lost, false}, {"ES005", errc::subscription_deleted, false},
     {"55P03", errc::lock_timeout, true},    // lock_not_available
     {"57014", errc::timeout, true},         // query_canceled: statement_timeout, or an administrator
     {"57P01", errc::connection_lost, true}, // admin_shutdown

@@ -3,6 +3,7 @@
 #include "postgres/begin_transaction.hpp"
 #include "store/store_core.hpp"
 #include "store/transaction_impl.hpp"
+#include "subscription/batch_state.hpp"
 
 #include <eventstore/store.hpp>
 
@@ -73,6 +74,11 @@ void transaction::link(std::string_view stream, expected_version expected, std::
 
 void transaction::link(std::string_view stream, expected_version expected, uuid event_id) {
     link(stream, expected, std::vector<uuid>(1, event_id));
+}
+
+void transaction::ack(const event_batch& batch) {
+    const auto held = batch.state_ ? batch.state_->to_acknowledge() : std::nullopt;
+    if (const auto why = transaction_impl::acknowledge(impl_, held)) throw error(*why);
 }
 
 asio::awaitable<std::vector<append_result>> transaction::commit() { return commit_throwing(impl_); }

@@ -1,7 +1,8 @@
-// The end of a transaction: its appends, and COMMIT.
+// The end of a transaction: its appends, the checkpoints that go with it, and COMMIT.
 #include "append/outcome_failure.hpp"
 #include "base/text.hpp"
 #include "store/transaction_step.hpp"
+#include "subscription/group_renewals.hpp"
 
 #include <charconv>
 
@@ -29,47 +30,48 @@ log::append_plan::answer parse_array(std::string_view text) {
 
 } // namespace
 
-/// One of the two statements.
+/// One of the statements.
 class commit_step::part final : public postgres::request {
 public:
-    using answered = void (commit_step::*)(postgres::answer);
-
     part(std::shared_ptr<commit_step> whole, const postgres::statement& what, const postgres::parameters& arguments,
-        answered tell, bool is_last)
-        : whole_(std::move(whole)), what_(what), arguments_(arguments), tell_(tell), is_last_(is_last) {}
+        postgres::answer& answer)
+        : whole_(std::move(whole)), what_(what), arguments_(arguments), answer_(answer) {}
 
     const postgres::statement& what() const noexcept override { return what_; }
     const postgres::parameters& arguments() const noexcept override { return arguments_; }
     void on_answer(postgres::answer answer) override { answer_ = std::move(answer); }
     void on_synced(const failure* why) override {
         if (why) return on_lost(*why, true);
-        ((*whole_).*tell_)(std::move(answer_));
+        if (is_last()) whole_->committed();
     }
     void on_skipped() override { on_lost(failure(errc::connection_lost, "a statement before it failed"), false); }
     void on_lost(const failure& why, bool was_sent) override {
-        if (is_last_) whole_->broken(why, was_sent); // the other one does not decide anything
+        if (is_last()) whole_->broken(why, was_sent); // the others do not decide anything
     }
 
 private:
+    bool is_last() const noexcept { return &answer_ == &whole_->committed_; }
+
     const std::shared_ptr<commit_step> whole_;
     const postgres::statement& what_; // of the whole, or of the store
     const postgres::parameters& arguments_;
-    const answered tell_;
-    const bool is_last_;
-    postgres::answer answer_;
+    postgres::answer& answer_;
 };
 
-commit_step::commit_step(
-    std::shared_ptr<transaction_impl> owner, std::shared_ptr<postgres::exclusive_connection> on, append_list appends)
+commit_step::commit_step(std::shared_ptr<transaction_impl> owner, std::shared_ptr<postgres::exclusive_connection> on,
+    append_list appends, checkpoint_list checkpoints)
     : transaction_step(std::move(owner), std::move(on), "committing a transaction"),
       appends_(std::move(appends)),
-      plan_(appends_) {
+      plan_(appends_),
+      checkpoints_(std::move(checkpoints)) {
     commit_.text = "commit";
     commit_.doing = doing_;
     if (!appends_.empty()) {
         const auto care = plan_.needs_care() ? log::append_care::all : log::append_care::ids;
         append_arguments_ = plan_.arguments(care, owner_->core()->seen->latest());
     }
+    const auto& owner_id = owner_->core()->machinery->checkpoints->owner();
+    for (checkpoint& each : checkpoints_) each.arguments = delivery::checkpoint_arguments(each.row, owner_id);
 }
 
 void commit_step::send() {
@@ -78,14 +80,13 @@ void commit_step::send() {
     if (const auto link = session_->link; !link || !link->is_alive())
         return broken(failure(errc::connection_lost, "its connection was lost"), false);
     (void)session_->link->take_unreplicated();
-    if (!appends_.empty()) {
-        session_->send(std::make_shared<part>(
-            self, owner_->core()->statements->append_events_or_fail, append_arguments_, &commit_step::appended, false));
-    }
-    session_->send(std::make_shared<part>(self, commit_, no_arguments_, &commit_step::committed, true));
+    const auto& statements = *owner_->core()->statements;
+    if (!appends_.empty())
+        session_->send(std::make_shared<part>(self, statements.append_events_or_fail, append_arguments_, appended_));
+    for (checkpoint& each : checkpoints_)
+        session_->send(std::make_shared<part>(self, statements.checkpoint_or_fail, each.arguments, each.answer));
+    session_->send(std::make_shared<part>(self, commit_, no_arguments_, committed_));
 }
-
-void commit_step::appended(postgres::answer answer) { appended_ = std::move(answer); }
 
 std::optional<failure> commit_step::append_failure() const {
     if (appends_.empty()) return std::nullopt;
@@ -101,6 +102,32 @@ std::optional<failure> commit_step::append_failure() const {
         return failure(errc::invalid_argument, std::move(facts));
     }
     return why;
+}
+
+std::optional<failure> commit_step::checkpoint_failure() const {
+    for (const checkpoint& each : checkpoints_) {
+        if (each.answer.is_table()) continue;
+        failure::facts facts;
+        const auto& of = *each.batch.subscription;
+        facts.stream = of.stream;
+        facts.message =
+            message(doing_, ": the batch of subscription ", quoted_for_message(of.name), " was not acknowledged");
+        if (!each.answer) return failure(errc::database_error, std::move(facts));
+        const failure why = each.answer.to_failure(facts.message);
+        facts.sqlstate = why->sqlstate;
+        facts.message = why.message();
+        return failure(why.code(), std::move(facts));
+    }
+    return std::nullopt;
+}
+
+void commit_step::give_up_subscriptions() {
+    for (const checkpoint& each : checkpoints_) {
+        const auto& of = each.batch.subscription;
+        of->end(failure(errc::subscription_lost,
+            message("subscription ", quoted_for_message(of->name),
+                ": whether the transaction was committed that acknowledges its events is not known; subscribe again")));
+    }
 }
 
 failure commit_step::what_does_not_fit() const {
@@ -119,12 +146,14 @@ failure commit_step::what_does_not_fit() const {
     return failure(errc::duplicate_event, std::move(facts));
 }
 
-void commit_step::committed(postgres::answer answer) {
+void commit_step::committed() {
+    const postgres::answer& answer = committed_;
     const auto link = session_->link;
     const bool is_unreplicated = link && link->take_unreplicated();
     const bool is_idle = link && link->transaction() == postgres::transaction_state::idle;
 
     std::optional<failure> why = append_failure();
+    if (!why) why = checkpoint_failure();
     if (!why && answer.tag() != "COMMIT") {
         if (answer && answer.is_error())
             why = answer.to_failure_of_caller(doing_);
@@ -138,6 +167,7 @@ void commit_step::committed(postgres::answer answer) {
         facts.message = message(doing_, ": the server stopped waiting for its synchronous standby");
         why = failure(errc::connection_lost, std::move(facts));
     }
+    const bool is_committed = !why;
     std::optional<log::append_plan::verdict> verdict;
     if (!why && !appends_.empty()) {
         verdict = plan_.outcomes(appended_.rows() == 1 ? appended_.int8_array(0, 0) : log::append_plan::answer());
@@ -158,6 +188,9 @@ void commit_step::committed(postgres::answer answer) {
                 is_estranged ? "closed a connection to a server that does not hold what was seen"
                              : "closed a connection in an unexpected state"));
     if (verdict) owner_->core()->committed(appends_, *verdict);
+    if (is_committed) {
+        for (const checkpoint& each : checkpoints_) each.batch.subscription->committed(each.batch, each.row);
+    }
     if (why) return fail(*why);
     if (!claim()) return;
     std::vector<append_result> results;

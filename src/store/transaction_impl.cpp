@@ -5,6 +5,7 @@
 #include "store/sql_text.hpp"
 #include "store/transaction_step.hpp"
 
+#include <algorithm>
 #include <variant>
 
 namespace eventstore::detail {
@@ -145,6 +146,22 @@ std::optional<failure> transaction_impl::collect(std::vector<log::append_part> p
     return std::nullopt;
 }
 
+std::optional<failure> transaction_impl::acknowledge(const self_ptr& self, std::optional<delivery::batch_of> batch) {
+    if (!self) return moved_from();
+    const std::lock_guard lock(self->mutex_);
+    if (self->ended_) return failure(errc::transaction_ended, message("the transaction has ended: ", *self->ended_));
+    if (self->is_committing_) return refuse("the commit of this transaction is under way: acknowledge before it");
+    if (!batch) return refuse("acknowledging with a transaction: the batch is empty, or acknowledged already");
+    const auto row = batch->subscription->write_for(*batch);
+    if (!row) return row.error();
+    const auto is_same = [&](const delivery::batch_of& each) { return each.subscription == batch->subscription; };
+    if (std::ranges::any_of(self->batches_, is_same))
+        return refuse(message("acknowledging with a transaction: it has a batch of subscription ",
+            quoted_for_message(batch->subscription->name), " already; commit after each"));
+    self->batches_.push_back(std::move(*batch));
+    return std::nullopt;
+}
+
 asio::awaitable<result<query_result>> transaction_impl::execute(
     self_ptr self, std::string sql, std::vector<sql_value> values) {
     if (!self) co_return moved_from();
@@ -163,10 +180,12 @@ asio::awaitable<result<std::vector<append_result>>> transaction_impl::commit(sel
     if (const auto why = self->enter()) co_return *why;
     const busy_mark mark(*self);
     std::vector<log::append_part> collected;
+    std::vector<delivery::batch_of> batches;
     {
         const std::lock_guard lock(self->mutex_);
         self->is_committing_ = true;
         collected = std::exchange(self->appends_, {});
+        batches = std::exchange(self->batches_, {});
     }
     if (const auto first = self->first_failure()) {
         self->end("it was rolled back, because of an error");
@@ -178,6 +197,18 @@ asio::awaitable<result<std::vector<append_result>>> transaction_impl::commit(sel
     if (const auto why = log::check_parts(collected)) {
         self->end("its commit failed");
         co_return *why;
+    }
+
+    // Rows are locked in the order of their ids, as renewals do.
+    std::ranges::sort(batches, {}, [](const delivery::batch_of& each) { return each.subscription->id(); });
+    commit_step::checkpoint_list checkpoints;
+    for (delivery::batch_of& each : batches) {
+        auto row = each.subscription->write_for(each);
+        if (!row) {
+            self->end("its commit failed");
+            co_return row.error();
+        }
+        checkpoints.push_back({std::move(each), std::move(*row)});
     }
 
     std::vector<append_result> all(collected.size());
@@ -193,8 +224,9 @@ asio::awaitable<result<std::vector<append_result>>> transaction_impl::commit(sel
         appends.push_back(std::make_shared<log::append_request>(std::weak_ptr<log::group_commit>(), std::move(parts)));
     const auto session = self->session();
     if (!session) co_return moved_from();
-    const auto step = std::make_shared<commit_step>(self, session, std::move(appends));
+    const auto step = std::make_shared<commit_step>(self, session, std::move(appends), std::move(checkpoints));
     co_await suspend(step, self->core_->environment.timers.get(), self->core_->deadline(self->limit_));
+    if (!step->outcome && step->outcome.error()->outcome_unknown) step->give_up_subscriptions();
     if (!step->outcome) co_return step->outcome.error();
     for (std::size_t i = 0; i < places.size(); ++i) all[places[i]] = (*step->outcome)[i];
     co_return all;

@@ -4,6 +4,7 @@
 #include "base/live_objects.hpp"
 #include "postgres/exclusive_connection.hpp"
 #include "store/store_core.hpp"
+#include "subscription/shared_subscription.hpp"
 
 #include <eventstore/query_result.hpp>
 #include <eventstore/sql_value.hpp>
@@ -33,6 +34,9 @@ public:
     static std::optional<failure> append(const self_ptr& self, std::vector<stream_append> streams);
     static std::optional<failure> link(
         const self_ptr& self, std::string stream, expected_version expected, std::vector<uuid> event_ids);
+
+    /// Checks and collects. Returns why not.
+    static std::optional<failure> acknowledge(const self_ptr& self, std::optional<delivery::batch_of> batch);
 
     // For the steps, which are its statements under way: on the session's strand, or by the one who has claimed a step.
 
@@ -65,6 +69,7 @@ private:
     std::optional<std::string> ended_; // how
     std::optional<failure> first_failure_;
     std::vector<log::append_part> appends_;
+    std::vector<delivery::batch_of> batches_; // to be acknowledged
     bool is_busy_ = false;
     bool is_committing_ = false;
 };

@@ -83,16 +83,26 @@ private:
     void set_failure(const failure& why) override { outcome = why; }
 };
 
-/// The appends, if there are any, and COMMIT: two groups of the pipeline, in one go. If the appends fail, the COMMIT of
-/// their transaction is a ROLLBACK, and no further round trip is needed. Each has a Sync of its own: should the client
-/// vanish between the two, the server knows that it waits, and for how long. Behind a pooler the COMMIT waits for the answer
-/// to the appends.
+/// The appends and checkpoints, if there are any, and COMMIT: groups of the pipeline, in one go. If one of them fails, the
+/// COMMIT of their transaction is a ROLLBACK, and no further round trip is needed. Each has a Sync of its own: should the
+/// client vanish between two of them, the server knows that it waits, and for how long. Behind a pooler each waits for the
+/// answer to the one before. Checkpoints come last: whoever waits for their rows waits for nothing else then.
 class commit_step final : public transaction_step {
 public:
     using append_list = std::vector<std::shared_ptr<log::append_request>>;
+    struct checkpoint {
+        delivery::batch_of batch;
+        delivery::lease_write row;
+        postgres::parameters arguments{};
+        postgres::answer answer{};
+    };
+    using checkpoint_list = std::vector<checkpoint>;
 
     commit_step(std::shared_ptr<transaction_impl> owner, std::shared_ptr<postgres::exclusive_connection> on,
-        append_list appends);
+        append_list appends, checkpoint_list checkpoints);
+
+    /// Nobody knows whether it is committed: whoever subscribes next goes on from what the database holds.
+    void give_up_subscriptions();
 
     /// Of each part of the appends.
     result<std::vector<append_result>> outcome{std::vector<append_result>()};
@@ -103,10 +113,10 @@ private:
     void set_failure(const failure& why) override { outcome = why; }
     bool commits() const noexcept override { return true; }
 
-    void appended(postgres::answer answer);
-    void committed(postgres::answer answer);
+    void committed();
     void broken(const failure& why, bool was_sent);
     std::optional<failure> append_failure() const;
+    std::optional<failure> checkpoint_failure() const;
     failure what_does_not_fit() const;
 
     const append_list appends_;
@@ -115,6 +125,8 @@ private:
     postgres::parameters no_arguments_;
     postgres::parameters append_arguments_;
     postgres::answer appended_;
+    checkpoint_list checkpoints_;
+    postgres::answer committed_;
 };
 
 } // namespace eventstore::detail

@@ -1,0 +1,1 @@
+-- Functions only: a checkpoint can be a part of a caller's transaction (functions/45_checkpoint_or_fail.sql).
