@@ -28,16 +28,18 @@ public:
     const std::string stream;
 };
 
-feed::feed(const store_options& options, detail::environment where, std::shared_ptr<log::reader> reader,
-    std::shared_ptr<listener> ear, std::shared_ptr<poller> polls, std::shared_ptr<log::seen_log> seen)
-    : options_(options),
+feed::feed(postgres::connection_options how, std::string schema, detail::environment where,
+    std::shared_ptr<log::reader> reader, std::shared_ptr<listener> ear, std::shared_ptr<poller> polls,
+    std::shared_ptr<log::seen_log> seen)
+    : how_(std::move(how)),
+      schema_(std::move(schema)),
       environment_(std::move(where)),
       reader_(std::move(reader)),
       ear_(std::move(ear)),
       polls_(std::move(polls)),
       seen_(std::move(seen)),
       strand_(environment_.executor),
-      schedule_(!options_.is_pooled() || !options_.session_url().empty()),
+      schedule_(how_.can_listen()),
       looks_(detail::asking_again, "looking", environment_.log),
       reads_(detail::asking_again, "reading", environment_.log) {}
 
@@ -179,7 +181,7 @@ void feed::progress() {
 asio::awaitable<void> feed::read(feed_state::page_wish wish) {
     const auto self = shared_from_this();
     const log::log_mark seen = state_.mark(); // nothing but own commits is told while a page is under way
-    const auto deadline = environment_.in(options_.operation_timeout());
+    const auto deadline = environment_.in(how_.operation_timeout);
     read_options what;
     what.from(wish.from).count(wish.count);
     auto reading = log::reader::read_with_links(reader_, std::move(what), deadline, seen.position);

@@ -17,8 +17,7 @@
 #include "log/seen_log.hpp"
 #include "log/statements.hpp"
 #include "postgres/connection.hpp"
-
-#include <eventstore/store_options.hpp>
+#include "postgres/connection_options.hpp"
 
 #include <boost/asio/post.hpp>
 
@@ -66,8 +65,9 @@ class feed final : public std::enable_shared_from_this<feed>,
                    private detail::live_object {
 public:
     /// \param polls for all stores of a group; null: it looks by itself
-    feed(const store_options& options, detail::environment where, std::shared_ptr<log::reader> reader,
-        std::shared_ptr<listener> ear, std::shared_ptr<poller> polls, std::shared_ptr<log::seen_log> seen);
+    feed(postgres::connection_options how, std::string schema, detail::environment where,
+        std::shared_ptr<log::reader> reader, std::shared_ptr<listener> ear, std::shared_ptr<poller> polls,
+        std::shared_ptr<log::seen_log> seen);
     ~feed() override;
 
     /// Has the follower told of everything after the position that is returned.
@@ -138,7 +138,8 @@ private:
     EVENTSTORE_NOT_INTO_COROUTINES void fail(const failure& why);
     bool has_followers();
 
-    const store_options options_;
+    const postgres::connection_options how_;
+    const std::string schema_;
     const detail::environment environment_;
     const std::shared_ptr<log::reader> reader_;
     const std::shared_ptr<listener> ear_;

@@ -67,7 +67,7 @@ void feed::tell_restored(const std::string& stream) {
 // While there are followers: listens, and looks for the head after each connect and now and then.
 asio::awaitable<void> feed::run() {
     const auto self = shared_from_this();
-    if (schedule_.listens() && !std::exchange(has_joined_, true)) ear_->join(options_.schema(), weak_from_this());
+    if (schedule_.listens() && !std::exchange(has_joined_, true)) ear_->join(schema_, weak_from_this());
     schedule_.begin(environment_.now());
     while (!closed_ && has_followers()) {
         if (schedule_.is_due(environment_.now())) {
@@ -83,7 +83,7 @@ asio::awaitable<void> feed::run() {
 }
 
 void feed::stop_listening() {
-    if (std::exchange(has_joined_, false)) ear_->leave(options_.schema(), this);
+    if (std::exchange(has_joined_, false)) ear_->leave(schema_, this);
 }
 
 asio::awaitable<void> feed::look_once() {
@@ -111,7 +111,7 @@ asio::awaitable<void> feed::look_once() {
 
 std::chrono::milliseconds feed::until_next_look() const {
     if (!polls_) return schedule_.period();
-    return polls_->until_next(options_.is_pooled() ? look_schedule::between_looks_deaf : look_schedule::between_looks);
+    return polls_->until_next(how_.is_pooled ? look_schedule::between_looks_deaf : look_schedule::between_looks);
 }
 
 // How far the log goes, and whether it is still the same.
@@ -120,7 +120,7 @@ asio::awaitable<result<bool>> feed::look() {
     // What is told while the answer is on its way may lie behind it.
     const bool had_begun = state_.has_begun();
     const log::log_mark seen = state_.mark();
-    const auto deadline = environment_.in(options_.operation_timeout());
+    const auto deadline = environment_.in(how_.operation_timeout);
     auto looking = log::reader::look(reader_, seen, deadline);
     const auto now = co_await std::move(looking);
     if (!now) co_return now.error();
@@ -142,8 +142,8 @@ asio::awaitable<result<bool>> feed::look() {
 // The same together with others, and only closer where it is not clear.
 asio::awaitable<result<bool>> feed::look_at_end() {
     const auto self = shared_from_this();
-    const auto deadline = environment_.in(options_.operation_timeout());
-    auto looking = poller::newest(polls_, options_.schema(), deadline);
+    const auto deadline = environment_.in(how_.operation_timeout);
+    auto looking = poller::newest(polls_, schema_, deadline);
     const auto newest = co_await std::move(looking);
     if (!newest) co_return newest.error();
     if (closed_ || !state_.has_begun()) co_return false;
@@ -170,7 +170,7 @@ bool feed::is_news(const log::log_mark& newest) {
 asio::awaitable<void> feed::find_restored() {
     const auto self = shared_from_this();
     const std::vector<std::string> streams(watched_.begin(), watched_.end());
-    const auto deadline = environment_.in(options_.operation_timeout());
+    const auto deadline = environment_.in(how_.operation_timeout);
     auto looking = log::reader::visible(reader_, streams, deadline);
     const auto found = co_await std::move(looking);
     if (!found || found->empty() || closed_) co_return;

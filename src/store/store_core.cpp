@@ -54,7 +54,8 @@ store_core::store_core(const store_options& options_, const std::shared_ptr<grou
       reader(std::make_shared<log::reader>(environment.timers->time(), pool, statements)),
       announcer(
           std::make_shared<eventstore::feed::announcer>(environment, pool, statements, options.operation_timeout())),
-      feed(std::make_shared<eventstore::feed::feed>(options, environment, reader, group->ear, group->polls, seen)) {}
+      feed(std::make_shared<eventstore::feed::feed>(
+          options, options.schema(), environment, reader, group->ear, group->polls, seen)) {}
 
 void store_core::connect_parts() {
     const auto weak = weak_from_this();
@@ -81,7 +82,7 @@ void store_core::connect_parts() {
         delivery::checkpoint_writer::settings{options.schema(), options.operation_timeout(), group->renewals});
     machinery = std::make_shared<const delivery::machinery>(
         delivery::machinery{environment, pool, statements, reader, feed, checkpoints, options.operation_timeout()});
-    const bool listens = !options.is_pooled() || !options.session_url().empty();
+    const bool listens = postgres::connection_options(options).can_listen();
     leases = std::make_shared<delivery::lease_manager>(machinery, listens ? group->ear : nullptr, options.schema());
 }
 
