@@ -107,14 +107,18 @@ public:
     ///     tx.ack(*batch);
     ///     co_await tx.commit();
     ///
-    /// The batch must not be acknowledged yet, nothing before it may be open (so `concurrency_limit` 1, or batches in their
-    /// order), and no event of it may come from the parked ones; one batch of a subscription for each transaction. All of
-    /// that is refused with `invalid_argument`, here or by commit().
+    /// The batch is of a subscription of this store. It must not be acknowledged yet, nothing before it may be open (so
+    /// `concurrency_limit` 1, or batches in their order), and no event of it may come from the parked ones; one batch of a
+    /// subscription for each transaction, which must be READ COMMITTED. All of that is refused with `invalid_argument`, here
+    /// or by commit().
     ///
     /// commit() fails with `subscription_lost` or `subscription_deleted` where the subscription has another owner by now: the
-    /// transaction is rolled back, and the other owner gets the events. After an error of commit() the batch is still this
-    /// consumer's: nack() it. Where it has `outcome_unknown`, the subscription ends: the next one that subscribes goes on from
-    /// what the database holds.
+    /// transaction is rolled back, and the other owner gets the events. The subscription ends then, and also where the
+    /// error has `outcome_unknown`: the next one that subscribes goes on from what the database holds. After any other error
+    /// the batch is still this consumer's: nack() it.
+    ///
+    /// From the checkpoint to the end of the commit the row of the subscription is locked, and renewals of this store's
+    /// leases wait for it: check deferred constraints before (`set constraints all immediate`).
     void ack(const event_batch& batch);
 
     /// Appends what was collected, and commits. Returns a result for each append, in order.

@@ -21,7 +21,8 @@ create or replace function eventstore.settle_subscriptions(
     delivereds      bigint[],
     announceds      bigint[],  -- others through here may have been handed out
     releases        boolean[],
-    beats           bigint[]   -- the number of this call: more than that of the one before; null = the lease is not renewed
+    beats           bigint[]   -- the number of this call: more than that of the one before; null = neither is the lease
+                               -- renewed, nor written what is known of hand-outs
 )
 returns integer[]
 language plpgsql
@@ -89,9 +90,9 @@ begin
                 when positions[i] > s.position and s.stream <> '$all' then coalesce(there_stream, s.stream_id)
                 else s.stream_id
             end,
-            deliveries = delivery_counts[i],
-            delivered  = delivereds[i],
-            announced  = announceds[i]
+            deliveries = case when beats[i] is null then s.deliveries else delivery_counts[i] end,
+            delivered  = case when beats[i] is null then s.delivered else delivereds[i] end,
+            announced  = case when beats[i] is null then s.announced else announceds[i] end
         where s.subscription_id = ids[i] and s.epoch = epochs[i] and s.position >= from_positions[i]
             -- One that comes after a later one, which nobody waits for any more, sets nothing back.
             and (beats[i] is null or beats[i] between s.beat and s.beat + 1000000000)

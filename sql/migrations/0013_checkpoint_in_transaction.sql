@@ -1,1 +1,2 @@
--- Functions only: a checkpoint can be a part of a caller's transaction (functions/45_checkpoint_or_fail.sql).
+-- A checkpoint can be written in a transaction of the owner, which renews no lease: functions/45_checkpoint_or_fail.sql.
+comment on column eventstore.subscriptions.beat is 'counts the renewals of the lease';

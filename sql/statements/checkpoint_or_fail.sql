@@ -1,1 +1,1 @@
-select eventstore.checkpoint_or_fail($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+select eventstore.checkpoint_or_fail($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)

@@ -175,8 +175,7 @@ statements::statements(std::string_view schema, std::size_t first_index) : next_
             uuid_array, int4_array, int8_array, int8_array, boolean_array, int8_array},
         "writing the checkpoints of subscriptions");
     checkpoint_or_fail = make(schema, "checkpoint_or_fail", sql::checkpoint_or_fail,
-        {int8, int8, uuid, int8, int8, int8, uuid, int4, int8, uuid, int4, int8, int8},
-        "writing the checkpoint of a subscription");
+        {int8, int8, uuid, int8, int8, int8, int8, uuid, int4, int8, uuid}, "writing the checkpoint of a subscription");
     park_events =
         make(schema, "park_events", sql::park_events, {int8, int8, int8_array, int4_array, text}, "parking events");
     delete_subscription =

@@ -114,19 +114,26 @@ std::optional<failure> commit_step::checkpoint_failure() const {
             message(doing_, ": the batch of subscription ", quoted_for_message(of.name), " was not acknowledged");
         if (!each.answer) return failure(errc::database_error, std::move(facts));
         const failure why = each.answer.to_failure(facts.message);
+        const bool is_isolation = why->sqlstate == "25008";
         facts.sqlstate = why->sqlstate;
         facts.message = why.message();
-        return failure(why.code(), std::move(facts));
+        if (is_isolation) facts.message += ": it must be READ COMMITTED, as it began";
+        return failure(is_isolation ? errc::invalid_argument : why.code(), std::move(facts));
     }
     return std::nullopt;
 }
 
-void commit_step::give_up_subscriptions() {
+void commit_step::end_subscriptions(const failure& why) {
     for (const checkpoint& each : checkpoints_) {
         const auto& of = each.batch.subscription;
-        of->end(failure(errc::subscription_lost,
-            message("subscription ", quoted_for_message(of->name),
-                ": whether the transaction was committed that acknowledges its events is not known; subscribe again")));
+        const auto state = each.answer.sqlstate();
+        if (why->outcome_unknown)
+            of->end(failure(errc::subscription_lost,
+                message("subscription ", quoted_for_message(of->name),
+                    ": whether the transaction was committed that acknowledges its events is not known; subscribe "
+                    "again")));
+        else if (state == "ES004" || state == "ES005")
+            of->end(why);
     }
 }
 

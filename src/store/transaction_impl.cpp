@@ -90,6 +90,7 @@ std::optional<postgres::lease> transaction_impl::take_lease(std::string how) {
     ended_ = std::move(how);
     store = std::move(store_);
     appends_.clear();
+    batches_.clear();
     return std::move(lease_);
 }
 
@@ -154,6 +155,9 @@ std::optional<failure> transaction_impl::acknowledge(const self_ptr& self, std::
     if (!batch) return refuse("acknowledging with a transaction: the batch is empty, or acknowledged already");
     const auto row = batch->subscription->write_for(*batch);
     if (!row) return row.error();
+    if (batch->subscription->parts() != self->core_->machinery)
+        return refuse(message("acknowledging with a transaction: subscription ",
+            quoted_for_message(batch->subscription->name), " is of another store than the transaction"));
     const auto is_same = [&](const delivery::batch_of& each) { return each.subscription == batch->subscription; };
     if (std::ranges::any_of(self->batches_, is_same))
         return refuse(message("acknowledging with a transaction: it has a batch of subscription ",
@@ -226,8 +230,10 @@ asio::awaitable<result<std::vector<append_result>>> transaction_impl::commit(sel
     if (!session) co_return moved_from();
     const auto step = std::make_shared<commit_step>(self, session, std::move(appends), std::move(checkpoints));
     co_await suspend(step, self->core_->environment.timers.get(), self->core_->deadline(self->limit_));
-    if (!step->outcome && step->outcome.error()->outcome_unknown) step->give_up_subscriptions();
-    if (!step->outcome) co_return step->outcome.error();
+    if (!step->outcome) {
+        step->end_subscriptions(step->outcome.error());
+        co_return step->outcome.error();
+    }
     for (std::size_t i = 0; i < places.size(); ++i) all[places[i]] = (*step->outcome)[i];
     co_return all;
 }

@@ -101,8 +101,9 @@ public:
     commit_step(std::shared_ptr<transaction_impl> owner, std::shared_ptr<postgres::exclusive_connection> on,
         append_list appends, checkpoint_list checkpoints);
 
-    /// Nobody knows whether it is committed: whoever subscribes next goes on from what the database holds.
-    void give_up_subscriptions();
+    /// Where nobody knows whether it is committed, or a subscription is not its owner's any more: whoever subscribes next
+    /// goes on from what the database holds.
+    void end_subscriptions(const failure& why);
 
     /// Of each part of the appends.
     result<std::vector<append_result>> outcome{std::vector<append_result>()};

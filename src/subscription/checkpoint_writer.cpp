@@ -4,6 +4,7 @@
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 namespace eventstore::delivery {
@@ -11,6 +12,8 @@ namespace eventstore::delivery {
 namespace {
 
 constexpr std::chrono::milliseconds long_write{10};
+constexpr std::chrono::milliseconds longest_calm{100};
+constexpr std::chrono::milliseconds without_memory{100}; // until it is tried again
 
 std::optional<steady_time> rhythm_of(const std::shared_ptr<group_renewals>& renewals) {
     if (!renewals) return std::nullopt;
@@ -42,14 +45,14 @@ void checkpoint_writer::start_soon() {
     asio::post(environment_.executor, [self = shared_from_this()] {
         asio::co_spawn(self->environment_.executor, run(self), [self](const std::exception_ptr& thrown) {
             const std::lock_guard lock(self->mutex_);
-            if (thrown && !self->is_abandoned_) self->start_soon(); // there was no memory
+            if (thrown && !self->is_abandoned_) self->start_soon();
         });
     });
 }
 
 void checkpoint_writer::remove(std::int64_t id, std::int64_t epoch) {
     const std::lock_guard lock(mutex_);
-    table_.remove(id, epoch);
+    if (table_.remove(id, epoch)) holders_.erase(id);
     if (table_.is_empty()) changed_->raise(); // the loop ends
 }
 
@@ -82,11 +85,6 @@ void checkpoint_writer::written_elsewhere(const lease_write& what) {
     table_.written_elsewhere(what);
 }
 
-std::shared_ptr<lease_holder> checkpoint_writer::holder_of(std::int64_t id) const {
-    const auto found = holders_.find(id);
-    return found == holders_.end() ? nullptr : found->second.lock();
-}
-
 asio::awaitable<void> checkpoint_writer::run(std::shared_ptr<checkpoint_writer> self) {
     for (;;) {
         std::vector<lease_write> writes;
@@ -99,16 +97,24 @@ asio::awaitable<void> checkpoint_writer::run(std::shared_ptr<checkpoint_writer> 
                 co_return;
             }
             const auto now = self->environment_.both_now();
-            if (now.timer >= self->not_before_) writes = self->table_.take(now);
-            if (writes.empty()) due = std::max(self->table_.due(now), self->not_before_);
+            const auto from =
+                self->table_.is_awaited() ? self->not_before_ : std::max(self->not_before_, self->calm_until_);
+            if (now.timer >= from) writes = self->table_.take(now);
+            if (writes.empty()) due = std::max(self->table_.due(now), from);
         }
         if (writes.empty()) {
             auto waiting = detail::signal::wait_until(self->changed_, self->environment_.timers, due);
             co_await std::move(waiting);
-        } else {
-            auto writing = write(self, std::move(writes));
-            co_await std::move(writing);
+            continue;
         }
+        bool is_done = false;
+        try {
+            auto writing = write(self, writes);
+            co_await std::move(writing);
+            is_done = true;
+        } catch (const std::bad_alloc&) { // what was not told is written again
+        }
+        if (!is_done) self->failed(writes);
     }
 }
 
@@ -141,32 +147,48 @@ asio::awaitable<void> checkpoint_writer::write(
     else
         self->writes_.succeeded();
     // However many subscriptions there are, most of the time is the server's own.
-    if (codes && !is_shared && end - sent.timer > long_write) self->not_before_ = end + 3 * (end - sent.timer);
+    const auto took = end - sent.timer;
+    if (codes && !is_shared && took > long_write)
+        self->calm_until_ = end + std::min<steady_time::duration>(3 * took, longest_calm);
     self->apply(writes, codes, sent);
 }
 
 void checkpoint_writer::apply(
     const std::vector<lease_write>& writes, const result<group_renewals::codes>& codes, const detail::instant& sent) {
-    for (std::size_t i = 0; i < writes.size(); ++i) {
-        const lease_write& what = writes[i];
-        auto how = write_result::lost;
-        if (codes && i < codes->size()) how = static_cast<write_result>((*codes)[i].value_or(0));
+    struct told {
         std::shared_ptr<lease_holder> holder;
+        write_result how = write_result::lost;
         lease_table::applied applied;
-        {
-            const std::lock_guard lock(mutex_);
-            const auto now = environment_.both_now();
+    };
+    std::vector<told> all(writes.size());
+    {
+        const std::lock_guard lock(mutex_);
+        const auto now = environment_.both_now();
+        for (std::size_t i = 0; i < writes.size(); ++i) {
+            if (codes && i < codes->size()) all[i].how = static_cast<write_result>((*codes)[i].value_or(0));
             if (codes)
-                applied = table_.apply(what, how, sent.lease, now);
+                all[i].applied = table_.apply(writes[i], all[i].how, sent.lease, now);
             else
-                table_.failed(what, now);
-            holder = holder_of(what.id);
+                table_.failed(writes[i], now);
+            const auto found = holders_.find(writes[i].id);
+            if (found != holders_.end()) all[i].holder = found->second.lock();
         }
-        if (holder && applied.is_known)
-            holder->on_written(what, how, applied.is_trusted_again);
-        else if (holder && !codes && codes.error().code() == errc::schema_missing)
-            holder->on_lease_gone(codes.error());
     }
+    const bool is_gone = !codes && codes.error().code() == errc::schema_missing; // with all that was in it
+    for (std::size_t i = 0; i < writes.size(); ++i) {
+        if (!all[i].holder) continue;
+        if (all[i].applied.is_known)
+            all[i].holder->on_written(writes[i], all[i].how, all[i].applied.is_trusted_again);
+        else if (is_gone)
+            all[i].holder->on_lease_gone(codes.error());
+    }
+}
+
+void checkpoint_writer::failed(const std::vector<lease_write>& writes) {
+    const std::lock_guard lock(mutex_);
+    const auto now = environment_.both_now();
+    not_before_ = now.timer + without_memory;
+    for (const lease_write& each : writes) table_.failed(each, now);
 }
 
 void checkpoint_writer::abandon() noexcept {

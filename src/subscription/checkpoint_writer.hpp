@@ -72,7 +72,7 @@ private:
     static asio::awaitable<void> write(std::shared_ptr<checkpoint_writer> self, std::vector<lease_write> writes);
     void apply(const std::vector<lease_write>& writes, const result<group_renewals::codes>& codes,
         const detail::instant& sent);
-    std::shared_ptr<lease_holder> holder_of(std::int64_t id) const; // with the mutex held
+    void failed(const std::vector<lease_write>& writes);
 
     const detail::environment environment_;
     const std::shared_ptr<postgres::pool> pool_;
@@ -90,7 +90,8 @@ private:
     // Of the loop.
     detail::retry writes_;
     bool is_failing_ = false;
-    steady_time not_before_{};
+    steady_time not_before_{}; // after a failure
+    steady_time calm_until_{}; // after a slow write, unless somebody waits
 };
 
 } // namespace eventstore::delivery

@@ -135,21 +135,30 @@ result<lease_write> shared_subscription::write_for(const batch_of& batch) {
     now.checkpoint = *checkpoint;
     auto row = with_->checkpoints->row_for(id_, epoch_, now);
     if (!row) return ended_failure();
+    row->first = state_->event(batch.first).link_position();
     return std::move(*row);
 }
 
 void shared_subscription::committed(const batch_of& batch, const lease_write& what) {
     consequences todo;
+    bool is_kept = false;
     {
         const std::lock_guard lock(mutex_);
         if (!with_ || !state_) return;
         with_->checkpoints->written_elsewhere(what);
-        if (ended_ || !state_->acknowledge(batch.consumer, batch.first, batch.count)) return;
-        ++serial_;
-        todo = changed();
-        report(write_by::terms);
+        if (ended_) return;
+        is_kept = state_->acknowledge(batch.consumer, batch.first, batch.count);
+        if (is_kept) {
+            ++serial_;
+            todo = changed();
+            report(write_by::terms);
+        }
     }
     carry_out(std::move(todo));
+    if (!is_kept) // its consumer has left meanwhile, and the events are in the queue again
+        end(failure(errc::subscription_lost,
+            detail::message("subscription ", detail::quoted_for_message(name),
+                ": a transaction has acknowledged events of a consumer that has left; subscribe again")));
 }
 
 void shared_subscription::give_back(consumer_id who, sequence_number first, std::uint32_t count) {

@@ -57,15 +57,13 @@ postgres::parameters checkpoint_arguments(const lease_write& what, const eventst
     arguments.add(what.epoch);
     arguments.add(owner);
     arguments.add(what.from);
+    arguments.add(what.first);
     arguments.add(what.what.checkpoint.where.position);
     arguments.add(what.what.checkpoint.where.version);
     add_id(what.what.checkpoint.event);
     arguments.add(what.what.timeline);
     arguments.add(what.what.received);
     add_id(what.what.received_event);
-    arguments.add(std::int32_t(what.what.handed_out.deliveries));
-    arguments.add(what.what.handed_out.delivered);
-    arguments.add(what.what.handed_out.through);
     return arguments;
 }
 

@@ -25,13 +25,14 @@ lease_manager::found lease_manager::find_or_make(const key& of, const subscripti
     const std::lock_guard lock(mutex_);
     if (closing_ || !with_) return {};
     if (all_.empty() && ear_) ear_->join(schema_, weak_from_this());
-    subscription_ptr& known = all_[of];
-    if (known && !known->is_retired()) return {known, false};
-    known = std::make_shared<shared_subscription>(
+    const auto known = all_.find(of);
+    if (known != all_.end() && !known->second->is_retired()) return {known->second, false};
+    auto made = std::make_shared<shared_subscription>(
         with_, of.first, of.second, options, [weak = weak_from_this()](const shared_subscription* which) {
             if (const auto self = weak.lock()) self->forget(which);
         });
-    return {known, true};
+    all_.insert_or_assign(of, made);
+    return {std::move(made), true};
 }
 
 // It is retired, and another may have its place already.

@@ -1,6 +1,7 @@
 #include "subscription/lease_table.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace eventstore::delivery {
 
@@ -23,29 +24,31 @@ lease_table::entry* lease_table::find(std::int64_t id, std::int64_t epoch) {
     return found == all_.end() || found->second.terms.epoch != epoch ? nullptr : &found->second;
 }
 
-void lease_table::remove(std::int64_t id, std::int64_t epoch) {
-    if (find(id, epoch)) all_.erase(id);
-}
+bool lease_table::remove(std::int64_t id, std::int64_t epoch) { return find(id, epoch) && all_.erase(id) == 1; }
 
 bool lease_table::report(
     std::int64_t id, std::int64_t epoch, const progress& what, write_by when, const detail::instant& now) {
     entry* const of = find(id, epoch);
     if (!of || of->is_over) return false;
     of->last = what;
-    of->is_reported = true;
+    const bool is_first = !std::exchange(of->is_reported, true);
+    const bool was_awaited = of->is_awaited;
     const steady_time before = of->write_at;
     plan(*of, when, now.timer);
-    return !of->is_being_written && of->write_at < before;
+    return !of->is_being_written && (is_first || of->write_at < before || of->is_awaited != was_awaited);
 }
 
 // The one place that decides when a checkpoint is written.
 void lease_table::plan(entry& of, write_by when, steady_time now) const {
     if (when == write_by::release) of.releases = true;
-    if (when == write_by::release || when == write_by::now) of.write_at = std::min(of.write_at, now);
+    if (when == write_by::release || when == write_by::now) {
+        of.write_at = std::min(of.write_at, now);
+        of.is_awaited = true;
+    }
     if (when == write_by::soon) of.write_at = std::min(of.write_at, now + of.terms.checkpoint_after);
     // What moves while it is being written is looked at again when that has its answer.
     if (of.is_being_written || of.last.checkpoint.where == of.written) return;
-    const std::uint64_t events = of.last.checkpoint.events - of.written_events;
+    const std::uint64_t events = std::max(of.last.checkpoint.events, of.written_events) - of.written_events;
     steady_time at = now + of.terms.checkpoint_after * (events == 0 ? filtered_is_late : 1);
     if (of.terms.checkpoint_every && events >= *of.terms.checkpoint_every) at = now;
     of.write_at = std::min(of.write_at, at);
@@ -53,12 +56,15 @@ void lease_table::plan(entry& of, write_by when, steady_time now) const {
 
 void lease_table::renew_now(std::int64_t id, const detail::instant& now) {
     const auto found = all_.find(id);
-    if (found != all_.end()) found->second.write_at = std::min(found->second.write_at, now.timer);
+    if (found == all_.end()) return;
+    found->second.write_at = std::min(found->second.write_at, now.timer);
+    found->second.is_awaited = true;
 }
 
 bool lease_table::is_trusted(std::int64_t id, std::int64_t epoch, lease_time now) const {
     const auto found = all_.find(id);
-    return found != all_.end() && found->second.terms.epoch == epoch && found->second.held.is_trusted(now);
+    return found != all_.end() && found->second.terms.epoch == epoch && !found->second.is_over &&
+        found->second.held.is_trusted(now);
 }
 
 // One of many stores goes along with the others, a little before its time.
@@ -80,6 +86,13 @@ steady_time lease_table::due(const detail::instant& now) const {
     return first;
 }
 
+bool lease_table::is_awaited() const noexcept {
+    return std::ranges::any_of(all_, [](const auto& each) {
+        const entry& of = each.second;
+        return of.is_awaited && of.is_reported && !of.is_being_written && !of.is_over;
+    });
+}
+
 std::vector<lease_write> lease_table::take(const detail::instant& now) {
     std::vector<lease_write> writes;
     if (due(now) > now.timer) return writes;
@@ -96,6 +109,7 @@ std::vector<lease_write> lease_table::take(const detail::instant& now) {
         writes.push_back(next);
         each.is_being_written = true;
         each.write_at = steady_time::max();
+        each.is_awaited = false;
     }
     return writes;
 }
@@ -143,6 +157,7 @@ void lease_table::failed(const lease_write& what, const detail::instant& now) {
     if (!of) return;
     of->is_being_written = false;
     of->write_at = now.timer;
+    of->is_awaited = true;
 }
 
 } // namespace eventstore::delivery

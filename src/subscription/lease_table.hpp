@@ -44,6 +44,7 @@ struct lease_write {
     bool is_moved = false; ///< since the lease was taken; if not, the checkpoint is not written
     bool releases = false;
     bool is_urgent = false; ///< more than a renewal, which can wait for those of other stores
+    std::int64_t first = 0; ///< in another transaction: the first event that it acknowledges
 };
 
 /// What became of a write, as settle_subscriptions.sql says it.
@@ -68,11 +69,12 @@ public:
     explicit lease_table(std::optional<steady_time> rhythm = std::nullopt) : rhythm_(rhythm) {}
 
     void add(const lease& what);
-    void remove(std::int64_t id, std::int64_t epoch);
+    /// False if it is another lease by now.
+    bool remove(std::int64_t id, std::int64_t epoch);
     void clear() noexcept { all_.clear(); }
     bool is_empty() const noexcept { return all_.empty(); }
 
-    /// Replaces the report before. True if something is due earlier than before.
+    /// Replaces the report before. True if something is due earlier than before, or is waited for.
     bool report(std::int64_t id, std::int64_t epoch, const progress& what, write_by when, const detail::instant& now);
     /// Something has happened to its row: it is renewed, to find out.
     void renew_now(std::int64_t id, const detail::instant& now);
@@ -80,6 +82,8 @@ public:
 
     /// When take() will have something; the far future while all of it is being written.
     steady_time due(const detail::instant& now) const;
+    /// Whether somebody waits for a row: for a checkpoint, an announcement, or that the lease is released.
+    bool is_awaited() const noexcept;
     /// What is written now, in the order of the ids, so that no two processes wait for each other's rows. If something is due,
     /// what waits for its time goes along, and a renewal that would be due soon.
     std::vector<lease_write> take(const detail::instant& now);
@@ -112,6 +116,7 @@ private:
         std::uint64_t written_events = 0;
         steady_time write_at = steady_time::max();
         bool is_reported = false;
+        bool is_awaited = false;
         bool is_being_written = false;
         bool releases = false;
         bool is_over = false;

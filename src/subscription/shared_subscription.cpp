@@ -159,6 +159,11 @@ std::optional<std::int64_t> shared_subscription::done_through() const {
     return state_->done().where.position;
 }
 
+std::int64_t shared_subscription::position() const {
+    const std::lock_guard lock(mutex_);
+    return state_ ? state_->done().where.position : 0;
+}
+
 asio::awaitable<result<void>> shared_subscription::wait_begun(
     std::shared_ptr<shared_subscription> self, steady_time deadline) {
     auto beginning = detail::latch::wait(self->begun_, "subscribing", self->timers_.get(), deadline);

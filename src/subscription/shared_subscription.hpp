@@ -90,6 +90,8 @@ public:
     static asio::awaitable<result<void>> wait_retired(std::shared_ptr<shared_subscription> self, steady_time deadline);
     /// The position up to which everything is acknowledged, durable or not; nothing before it has begun.
     std::optional<std::int64_t> done_through() const;
+    /// The same, and after its end: that of the end; 0 before it has begun.
+    std::int64_t position() const;
 
     /// Ends it: in order, or with a failure. What was acknowledged is written, and the subscription let go of.
     EVENTSTORE_NOT_INTO_COROUTINES void end(std::optional<failure> why);

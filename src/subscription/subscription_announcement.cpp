@@ -15,6 +15,7 @@ namespace eventstore::delivery {
 namespace {
 
 constexpr int exact_waits = 4;
+constexpr std::size_t walked_at_once = 64;
 constexpr std::int64_t furthest_look = std::int64_t{1} << 20;
 
 } // namespace
@@ -30,6 +31,9 @@ bool subscription_state::is_announced(const entry& what) const noexcept {
 }
 
 subscription_state::announcement subscription_state::announce() {
+    // What was announced before stays true. So the walk over many events in flight is made once for many calls.
+    if (!wanted_ && ++reports_ * walked_at_once < in_flight() && told_) return *told_;
+    reports_ = 0;
     announcement row;
     const auto is_wanted = [&](sequence_number which) {
         return wanted_ && which >= wanted_->first && which < wanted_->first + wanted_->count;
@@ -66,11 +70,13 @@ subscription_state::announcement subscription_state::announce() {
         row.through = std::max({row.through, furthest_, next}) + ahead;
     }
     announced_ = std::min(announced_, std::max(row.delivered, row.through));
+    told_ = row;
     return row;
 }
 
 bool subscription_state::announced(const announcement& written) noexcept {
     announced_ = std::max(written.delivered, written.through);
+    if (told_) announced_ = std::min(announced_, std::max(told_->delivered, told_->through)); // which is written next
     const bool was_quiet = !std::exchange(has_handed_out_, false);
     if (!wanted_) {
         if (was_quiet) waits_ = 0;

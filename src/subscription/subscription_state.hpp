@@ -289,13 +289,15 @@ private:
     consumer_id last_consumer_ = 0;
     steady_time next_retry_ = steady_time::max();
 
-    announcement earlier_;         // of the owners before
-    std::int64_t announced_ = 0;   // what the row covers
-    std::optional<batch> wanted_;  // the hand-out that waits for an announcement
-    std::int64_t furthest_ = 0;    // position that was ever handed out
-    bool has_handed_out_ = false;  // since the last announcement was made
-    int waits_ = 0;                // hand-outs that waited, since it was quiet
-    std::int64_t looks_ahead_ = 0; // positions
+    announcement earlier_;             // of the owners before
+    std::int64_t announced_ = 0;       // what the row covers
+    std::optional<batch> wanted_;      // the hand-out that waits for an announcement
+    std::int64_t furthest_ = 0;        // position that was ever handed out
+    std::optional<announcement> told_; // the one that was made last
+    std::size_t reports_ = 0;          // since then
+    bool has_handed_out_ = false;      // since the last announcement was written
+    int waits_ = 0;                    // hand-outs that waited, since it was quiet
+    std::int64_t looks_ahead_ = 0;     // positions
 };
 
 } // namespace eventstore::delivery

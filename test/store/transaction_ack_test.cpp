@@ -137,6 +137,90 @@ BOOST_FIXTURE_TEST_CASE(only_the_next_batch_of_a_subscription_and_only_one_of_it
     });
 }
 
+BOOST_FIXTURE_TEST_CASE(the_same_batch_in_two_transactions_has_one_of_them_rolled_back, acknowledging) {
+    with_batch(2, [&](es::store store, es::subscription& balances, es::event_batch batch) -> asio::awaitable<void> {
+        es::transaction first = co_await store.begin();
+        es::transaction second = co_await store.begin();
+        co_await withdraw(first, "ada", 1);
+        co_await withdraw(second, "bob", 1);
+        first.ack(batch);
+        second.ack(batch);
+        std::vector<asio::awaitable<void>> both;
+        int lost = 0;
+        for (es::transaction* const each : {&first, &second}) {
+            both.push_back([](es::transaction& tx, int& refused) -> asio::awaitable<void> {
+                try {
+                    co_await tx.commit();
+                } catch (const es::error& e) {
+                    refused +=
+                        e.code() == es::errc::subscription_lost || e.code() == es::errc::invalid_argument ? 1 : 0;
+                }
+            }(*each, lost));
+        }
+        co_await concurrently(std::move(both));
+        BOOST_TEST(lost == 1);
+        BOOST_TEST(balance("ada") + balance("bob") == 199);
+        BOOST_TEST(checkpoint() == 1);
+        (void)balances;
+    });
+}
+
+BOOST_FIXTURE_TEST_CASE(events_of_a_consumer_that_left_meanwhile_have_their_effect_once, acknowledging) {
+    with_accounts([&](es::store store) -> asio::awaitable<void> {
+        co_await store.append("a", es::any_version, counted(1));
+        const auto shared = [] { return one_by_one().concurrency_limit(2); };
+        es::subscription one = co_await store.subscribe_to_all("balances", shared());
+        es::subscription other = co_await store.subscribe_to_all("balances", shared());
+        std::optional<es::event_batch> batch = co_await one.next();
+        es::transaction tx = co_await store.begin();
+        co_await withdraw(tx, "ada", 1);
+        tx.append("b", es::any_version, counted_one("x"));
+        tx.ack(*batch);
+        blocker log = hold_log();
+        auto committing = tx.commit();
+        started<std::vector<es::append_result>> under_way(co_await asio::this_coro::executor, std::move(committing));
+        co_await eventually([&] { return log.blocks(); }, default_deadline);
+        co_await one.unsubscribe();
+        std::optional<es::event_batch> again = co_await other.next();
+        BOOST_TEST(again->front().position() == 1);
+        es::transaction twice = co_await store.begin();
+        co_await withdraw(twice, "bob", 1);
+        twice.ack(*again);
+        co_await twice.commit();
+        log.release();
+        co_await eventually([&] { return under_way.done(); }, default_deadline);
+        expect_code(es::errc::subscription_lost, [&] { (void)under_way.value(); });
+        BOOST_TEST(events_stored() == 1);
+        BOOST_TEST(balance("ada") == 100);
+        BOOST_TEST(balance("bob") == 99);
+        BOOST_TEST(checkpoint() == 1);
+        co_await expect_error(es::errc::subscription_lost, other.next());
+    });
+}
+
+BOOST_FIXTURE_TEST_CASE(a_transaction_with_an_older_snapshot_is_refused, acknowledging) {
+    with_batch(1, [&](es::store store, es::subscription& balances, es::event_batch batch) -> asio::awaitable<void> {
+        es::transaction tx = co_await store.begin();
+        co_await tx.execute("set transaction isolation level repeatable read");
+        co_await withdraw(tx, "ada", 1);
+        tx.ack(batch);
+        co_await expect_error(es::errc::invalid_argument, tx.commit());
+        BOOST_TEST(balance("ada") == 100);
+        batch.ack();
+        co_await balances.unsubscribe();
+        BOOST_TEST(checkpoint() == 1);
+    });
+}
+
+BOOST_FIXTURE_TEST_CASE(a_batch_of_another_store_is_refused, acknowledging) {
+    with_batch(1, [&](es::store, es::subscription&, es::event_batch batch) -> asio::awaitable<void> {
+        const es::store other = co_await es::open(options());
+        es::transaction tx = co_await other.begin();
+        expect_code(es::errc::invalid_argument, [&] { tx.ack(batch); });
+        co_await tx.rollback();
+    });
+}
+
 BOOST_FIXTURE_TEST_CASE(the_lease_is_renewed_while_transactions_write_the_checkpoint, acknowledging) {
     with_accounts([&](es::store store) -> asio::awaitable<void> {
         co_await store.append("a", es::any_version, counted(30));

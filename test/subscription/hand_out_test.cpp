@@ -167,4 +167,38 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_with_a_batch_needs_all_before_it_done) {
     BOOST_TEST(mine.state.done().where.position == 1); // it was only asked
 }
 
+BOOST_AUTO_TEST_CASE(what_a_lower_report_would_take_back_is_not_handed_out) {
+    queue_of mine(4);
+    const auto other = mine.state.join();
+    BOOST_TEST(!mine.state.take(mine.me, now).has_value());
+    const auto first = mine.state.announce(); // event 1, for one consumer
+    BOOST_TEST(first.through == 1);
+    std::optional<subscription_state::hand_out> one;
+    mine.state.announced(first);
+    one = mine.state.take(mine.me, now);
+    BOOST_REQUIRE(one.has_value());
+    BOOST_TEST(!mine.state.take(other, now).has_value());
+    const auto second = mine.state.announce(); // event 2, and it is being written
+    BOOST_TEST(second.through == 2);
+    mine.state.leave(other); // nobody wants it any more
+    mine.state.give_back(mine.me, one->first, one->count);
+    const auto third = mine.state.announce(); // what is written next
+    mine.state.announced(second);
+    const auto next = mine.state.take(mine.me, now);
+    if (next) BOOST_TEST(std::max(third.delivered, third.through) >= next->events->position());
+}
+
+BOOST_AUTO_TEST_CASE(many_reports_of_many_events_in_flight_walk_over_them_now_and_then) {
+    queue_of mine(4'000);
+    std::optional<subscription_state::hand_out> batch;
+    for (int i = 0; i < 4'000; ++i) {
+        mine.take(batch);
+        mine.read();
+    }
+    for (int i = 0; i < 1'000; ++i) {
+        const auto row = mine.state.announce();
+        BOOST_TEST_REQUIRE(row.through >= 4'000); // all of them were handed out
+    }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -178,6 +178,7 @@ BOOST_AUTO_TEST_CASE(a_lease_that_was_lost_is_not_written_again) {
         add(7);
         table.renew_now(7, now);
         BOOST_TEST(write(how).size() == 1u);
+        BOOST_TEST(!table.is_trusted(7, 1, now.lease)); // though its time is not over
         BOOST_TEST(!table.report(7, 1, at(5), write_by::now, now));
         pass(10s);
         BOOST_TEST((table.due(now) == steady_time::max()));
@@ -211,6 +212,30 @@ BOOST_AUTO_TEST_CASE(leases_of_many_stores_are_renewed_in_one_rhythm_and_none_of
     other.report(1, 1, at(0), write_by::terms, now);
     BOOST_TEST((one.due(now) == begun + 300ms));
     BOOST_TEST((other.due(now) == begun + 300ms));
+}
+
+BOOST_AUTO_TEST_CASE(the_first_report_of_a_lease_makes_it_due) {
+    table.add({7, 1, 0, {}, now.lease, length, checkpoint_after, std::nullopt});
+    BOOST_TEST((table.due(now) == steady_time::max())); // nothing is known to write
+    BOOST_TEST(table.report(7, 1, at(0), write_by::terms, now));
+    BOOST_TEST((until_due() == 300ms));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_waited_for_can_be_told_from_what_waits_for_its_time) {
+    add(7);
+    table.report(7, 1, at(1), write_by::terms, now);
+    BOOST_TEST(!table.is_awaited());
+    pass(20ms);
+    BOOST_TEST(table.report(7, 1, at(1), write_by::now, now)); // though it was due already
+    BOOST_TEST(table.is_awaited());
+    const auto writes = table.take(now);
+    BOOST_TEST(!table.is_awaited());
+    table.failed(writes.front(), now);
+    BOOST_TEST(table.is_awaited()); // still
+    write();
+    BOOST_TEST(!table.is_awaited());
+    table.report(7, 1, at(2), write_by::release, now);
+    BOOST_TEST(table.is_awaited());
 }
 
 BOOST_AUTO_TEST_CASE(what_another_transaction_has_written_is_not_written_again) {
