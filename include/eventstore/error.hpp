@@ -17,43 +17,43 @@
 
 namespace eventstore {
 
-/// One code for each outcome that a program can act on.
+/// One code for each outcome that a program can act on. The numbers stay the same in all versions.
 enum class errc {
-    wrong_expected_version = 1,  ///< the stream is at another version than the caller expected
-    stream_exists,               ///< `no_stream` was expected, but the stream has events
-    stream_not_found,            ///< the stream has never been written to
-    stream_deleted,              ///< the stream was deleted; wins over any version error
-    duplicate_event,             ///< an event id is stored already, elsewhere or only in part
-    reserved_stream,             ///< names that begin with `$` are the store's own
-    invalid_argument,            ///< an argument is out of bounds; the message says which one and why
-    event_not_found,             ///< no event has this id
-    next_pending,                ///< one `next()` at a time: another one is still waiting
-    schema_missing,              ///< the schema does not exist, or holds no store, or is older than this library
-    schema_too_new,              ///< the schema was made by a newer version of this library
-    server_unusable,             ///< the server's version or settings would break a promise of the store
-    store_closed,                ///< the store was closed
-    overloaded,                  ///< `fail_when_full` is set and the byte budget of queued appends is used up
-    connection_lost,             ///< no connection could be had, or it broke while the operation was under way
-    lock_timeout,                ///< another session holds a lock that is needed; the message names both
-    timeout,                     ///< the operation's time was over
-    cancelled,                   ///< the caller's cancellation slot was triggered
-    database_error,              ///< any other error of PostgreSQL; `failure->sqlstate` says which
-    embedded_server_failed,      ///< the embedded PostgreSQL could not be set up or started
-    subscription_already_exists, ///< another process, or this one, has the subscription
-    too_many_subscribers,        ///< the subscription has as many consumers as its `concurrency_limit` allows
-    subscription_not_found,      ///< there is no subscription of this name
-    subscription_lost,           ///< another process has taken the subscription over: subscribe again
-    subscription_deleted,        ///< the subscription was deleted
-    subscription_stopped,        ///< an event was refused too often, and `when_exhausted::stop` was asked for
-    unexpected_ack,              ///< an event was acknowledged that had not been handed out
-    handler_failed,              ///< a selector or a partition function threw
-    log_truncated,               ///< the log was cut back behind what was seen: a fail-over lost its end
-    snapshot_not_found,          ///< there is no snapshot of this source
-    hard_delete_disabled,        ///< `store_options::allow_hard_delete` is not set
-    transaction_ended,           ///< the transaction was committed or rolled back, or its connection broke
-    unknown_event_type,          ///< no type of the given list has a codec for this event
-    event_not_decodable,         ///< the data of an event does not fit its C++ type
-    subscription_ended,          ///< the caller itself has ended the subscription, or its consumer of it
+    wrong_expected_version = 1,       ///< the stream is at another version than the caller expected
+    stream_exists = 2,                ///< `no_stream` was expected, but the stream has events
+    stream_not_found = 3,             ///< the stream has never been written to
+    stream_deleted = 4,               ///< the stream was deleted; wins over any version error
+    duplicate_event = 5,              ///< an event id is stored already, elsewhere or only in part
+    reserved_stream = 6,              ///< names that begin with `$` are the store's own
+    invalid_argument = 7,             ///< an argument is out of bounds; the message says which one and why
+    event_not_found = 8,              ///< no event has this id
+    next_pending = 9,                 ///< one `next()` at a time: another one is still waiting
+    schema_missing = 10,              ///< the schema does not exist, or holds no store, or is older than this library
+    schema_too_new = 11,              ///< the schema was made by a newer version of this library
+    server_unusable = 12,             ///< the server's version or settings would break a promise of the store
+    store_closed = 13,                ///< the store was closed
+    overloaded = 14,                  ///< `fail_when_full` is set and the byte budget of queued appends is used up
+    connection_lost = 15,             ///< no connection could be had, or it broke while the operation was under way
+    lock_timeout = 16,                ///< another session holds a lock that is needed; the message names both
+    timeout = 17,                     ///< the operation's time was over
+    cancelled = 18,                   ///< the caller's cancellation slot was triggered
+    database_error = 19,              ///< any other error of PostgreSQL; `failure->sqlstate` says which
+    embedded_server_failed = 20,      ///< the embedded PostgreSQL could not be set up or started
+    subscription_already_exists = 21, ///< another process, or this one, has the subscription
+    too_many_subscribers = 22,        ///< the subscription has as many consumers as its `concurrency_limit` allows
+    subscription_not_found = 23,      ///< there is no subscription of this name
+    subscription_lost = 24,           ///< another process has taken the subscription over: subscribe again
+    subscription_deleted = 25,        ///< the subscription was deleted
+    subscription_stopped = 26,        ///< an event was refused too often, and `when_exhausted::stop` was asked for
+    unexpected_ack = 27,              ///< an event was acknowledged that had not been handed out
+    handler_failed = 28,              ///< a selector or a partition function threw
+    log_truncated = 29,               ///< the log was cut back behind what was seen: a fail-over lost its end
+    snapshot_not_found = 30,          ///< there is no snapshot of this source
+    hard_delete_disabled = 31,        ///< `store_options::allow_hard_delete` is not set
+    transaction_ended = 32,           ///< the transaction was committed or rolled back, or its connection broke
+    unknown_event_type = 33,          ///< no type of the given list has a codec for this event
+    event_not_decodable = 34,         ///< the data of an event does not fit its C++ type
+    subscription_ended = 35,          ///< the caller itself has ended the subscription, or its consumer of it
 };
 
 /// The category of `errc`. Its codes compare equal to the matching generic conditions: `cancelled` to
@@ -122,5 +122,7 @@ using result = boost::system::result<T, failure>;
 
 } // namespace eventstore
 
+/// \cond
 template <>
 struct boost::system::is_error_code_enum<eventstore::errc> : std::true_type {};
+/// \endcond

@@ -16,7 +16,7 @@ namespace eventstore {
 /// Data and metadata are any bytes, together at most `store_options::max_event_bytes`.
 class snapshot {
 public:
-    /// \param version of the stream's last event that the state holds, 1 or more
+    /// The state `data` of `source` at a version: that of the last event of its stream that the state holds, 1 or more.
     snapshot(std::string source, std::int64_t version, std::string type, std::string data)
         : source_(std::move(source)), version_(version), type_(std::move(type)), data_(std::move(data)) {}
 

@@ -234,8 +234,9 @@ public:
     /// All subscriptions, by name.
     asio::awaitable<std::vector<subscription_info>> subscriptions() const;
 
-    /// Removes a subscription, its checkpoint and what it has parked. Whoever has it gets `subscription_deleted`.
-    /// \param stream may be `$all`
+    /// Removes a subscription to a stream, or to `$all`, its checkpoint and what it has parked. Whoever has it gets
+    /// `subscription_deleted`.
+    ///
     /// Errors: `subscription_not_found`. Cancellation: it may have been removed.
     asio::awaitable<void> delete_subscription(std::string_view stream, std::string_view name) const;
 

@@ -7,11 +7,14 @@
 #include <eventstore/export.hpp>
 #include <eventstore/store_options.hpp>
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 
 namespace eventstore {
 
@@ -61,7 +64,7 @@ public:
 
     /// Acknowledges everything that this consumer was handed out, through this event.
     /// Errors: `unexpected_ack` if it was not handed out; those of event_batch::ack().
-    void ack(const recorded_event& through);
+    void ack_through(const recorded_event& event);
     /// The same by the event's position, or (in a subscription to one stream) its version.
     void ack_through_position(std::int64_t position);
     void ack_through_version(std::int64_t version);
@@ -75,6 +78,18 @@ public:
     /// elsewhere keeps the highest that it has seen there, in the same transaction, and refuses lower ones: so an owner
     /// that was silent for too long overwrites nothing of its successor's. 0 once the subscription was moved from.
     std::int64_t epoch() const noexcept;
+
+    /// The stream that it is to, or `$all`, and its name; empty once it was moved from.
+    const std::string& stream() const noexcept;
+    const std::string& name() const noexcept;
+    /// The position up to which all is acknowledged, by all consumers together, durable or not.
+    std::int64_t position() const noexcept;
+    /// How many positions of the log come after that, as far as this store has seen the log. Events count that the
+    /// subscription is not given.
+    std::int64_t lag() const noexcept;
+
+    /// Of the store. \throws error `subscription_ended` once it was moved from
+    asio::any_io_executor get_executor() const;
 
     /// Ends this consumer. With the last one the checkpoint is written and the subscription released, before this
     /// returns. Idempotent. Cancellation: only the waiting ends.

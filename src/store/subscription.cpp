@@ -3,6 +3,8 @@
 #include <eventstore/event_listener.hpp>
 #include <eventstore/subscription.hpp>
 
+#include <algorithm>
+
 namespace eventstore {
 
 namespace {
@@ -11,6 +13,8 @@ using delivery::listener_queue;
 using delivery::shared_subscription;
 using detail::consumer;
 using detail::listener_impl;
+
+const std::string nothing; // what the handles of nothing tell
 
 failure moved_from() { return failure(errc::subscription_ended, "the subscription was moved from"); }
 
@@ -62,7 +66,7 @@ asio::awaitable<std::optional<event_batch>> subscription::next(milliseconds wait
     return next_throwing(inside_, wait);
 }
 
-void subscription::ack(const recorded_event& through) { ack_through_position(through.link_position()); }
+void subscription::ack_through(const recorded_event& event) { ack_through_position(event.link_position()); }
 
 void subscription::ack_through_position(std::int64_t position) {
     if (!inside_) throw error(moved_from());
@@ -79,6 +83,21 @@ void subscription::ack_through_version(std::int64_t version) {
 
 asio::awaitable<void> subscription::checkpoint() { return checkpoint_throwing(inside_); }
 std::int64_t subscription::epoch() const noexcept { return inside_ ? inside_->what->epoch() : 0; }
+
+const std::string& subscription::stream() const noexcept { return inside_ ? inside_->what->stream : nothing; }
+const std::string& subscription::name() const noexcept { return inside_ ? inside_->what->name : nothing; }
+std::int64_t subscription::position() const noexcept { return inside_ ? inside_->what->position() : 0; }
+
+std::int64_t subscription::lag() const noexcept {
+    if (!inside_) return 0;
+    return std::max<std::int64_t>(0, inside_->store->core->seen->latest().position - inside_->what->position());
+}
+
+asio::any_io_executor subscription::get_executor() const {
+    if (!inside_) throw error(moved_from());
+    return inside_->store->core->environment.executor;
+}
+
 asio::awaitable<void> subscription::unsubscribe() { return unsubscribe_throwing(inside_); }
 
 event_listener::event_listener(std::shared_ptr<detail::listener_impl> inside) noexcept : inside_(std::move(inside)) {}

@@ -53,7 +53,7 @@ BOOST_FIXTURE_TEST_CASE(a_subscription_to_a_stream_of_links_goes_on_at_its_check
             for (int i = 0; i < 3; ++i) {
                 const auto batch = co_await reader.next(5s);
                 BOOST_TEST_REQUIRE(batch->size() == 4u);
-                reader.ack(batch->back());
+                reader.ack_through(batch->back());
             }
             co_await reader.unsubscribe();
         }

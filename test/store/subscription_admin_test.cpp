@@ -37,6 +37,26 @@ BOOST_FIXTURE_TEST_CASE(subscriptions_are_listed_with_their_lag, store_fixture) 
     with_store(body);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_subscription_tells_what_it_is_and_how_far, store_fixture) {
+    with_store([&](es::store store) -> asio::awaitable<void> {
+        co_await store.append("a", es::any_version, counted(3));
+        es::subscription all = co_await store.subscribe_to_all("far", es::subscription_options().max_batch(2));
+        BOOST_TEST(all.stream() == "$all");
+        BOOST_TEST(all.name() == "far");
+        BOOST_TEST(all.position() == 0);
+        (co_await all.next(5s))->ack();
+        BOOST_TEST(all.position() == 2);
+        BOOST_TEST(all.lag() == 1);
+        BOOST_TEST((all.get_executor() == co_await asio::this_coro::executor));
+        es::subscription moved = std::move(all);
+        BOOST_TEST(all.name() == ""); // NOLINT(bugprone-use-after-move): that is what is tested
+        BOOST_TEST(all.lag() == 0);
+        expect_code(es::errc::subscription_ended, [&] { (void)all.get_executor(); });
+        co_await moved.unsubscribe();
+        BOOST_TEST(moved.position() == 2);
+    });
+}
+
 BOOST_FIXTURE_TEST_CASE(deleting_a_subscription_ends_it_everywhere, store_fixture) {
     const auto body = [&](es::store store) -> asio::awaitable<void> {
         const es::store other = co_await es::open(options());

@@ -153,7 +153,7 @@ BOOST_FIXTURE_TEST_CASE(part_of_a_batch_may_be_acknowledged, store_fixture) {
         co_await store.append("a", es::any_version, counted(3));
         es::subscription all = co_await store.subscribe("a", "part");
         auto batch = co_await all.next(5s);
-        all.ack(batch->front());
+        all.ack_through(batch->front());
         co_await store.append("a", es::any_version, counted_one("4"));
         auto none = co_await all.next(50ms);
         BOOST_TEST(none->empty());
