@@ -89,7 +89,7 @@ else()
     set(view "std::span<const migration>()")
 endif()
 file(WRITE "${output}.cpp" "// Made from sql/ by sql/embed.cmake.
-#include \"log/sql.hpp\"
+#include \"storage/sql.hpp\"
 
 namespace eventstore::log::sql {
 

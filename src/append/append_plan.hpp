@@ -2,8 +2,8 @@
 #pragma once
 
 #include "append/append_request.hpp"
-#include "log/log_mark.hpp"
 #include "postgres/parameters.hpp"
+#include "storage/log_mark.hpp"
 
 #include <cstdint>
 #include <memory>

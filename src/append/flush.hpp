@@ -5,9 +5,9 @@
 #include "append/flush_decision.hpp"
 #include "async/timer_queue.hpp"
 #include "base/live_objects.hpp"
-#include "log/log_mark.hpp"
-#include "log/statements.hpp"
 #include "postgres/connection.hpp"
+#include "storage/log_mark.hpp"
+#include "storage/statements.hpp"
 
 #include <functional>
 #include <memory>

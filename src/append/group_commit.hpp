@@ -9,10 +9,10 @@
 #include "async/environment.hpp"
 #include "async/service.hpp"
 #include "async/signal.hpp"
-#include "log/seen_log.hpp"
-#include "log/statements.hpp"
 #include "postgres/exclusive_pool.hpp"
 #include "postgres/pool.hpp"
+#include "storage/seen_log.hpp"
+#include "storage/statements.hpp"
 
 #include <eventstore/store_options.hpp>
 

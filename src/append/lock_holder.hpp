@@ -1,8 +1,8 @@
 /// Who holds what appends wait for.
 #pragma once
 
-#include "log/statements.hpp"
 #include "postgres/pool.hpp"
+#include "storage/statements.hpp"
 
 #include <boost/asio/awaitable.hpp>
 

@@ -4,7 +4,7 @@
 #include "append/append_plan.hpp"
 #include "append/append_request.hpp"
 #include "append/lock_holder.hpp"
-#include "log/log_mark.hpp"
+#include "storage/log_mark.hpp"
 
 #include <eventstore/error.hpp>
 

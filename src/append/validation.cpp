@@ -1,7 +1,7 @@
 #include "append/validation.hpp"
 
 #include "base/text.hpp"
-#include "log/schema.hpp"
+#include "storage/schema.hpp"
 
 #include <boost/container_hash/hash.hpp>
 #include <boost/uuid/uuid_hash.hpp>

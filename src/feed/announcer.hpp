@@ -4,8 +4,8 @@
 #include "async/environment.hpp"
 #include "async/service.hpp"
 #include "base/live_objects.hpp"
-#include "log/statements.hpp"
 #include "postgres/pool.hpp"
+#include "storage/statements.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 

@@ -1,8 +1,8 @@
 #include "feed/feed.hpp"
 
 #include "base/text.hpp"
-#include "log/continuity.hpp"
-#include "log/page.hpp"
+#include "read/page.hpp"
+#include "storage/continuity.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>

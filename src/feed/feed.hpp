@@ -10,11 +10,11 @@
 #include "feed/feed_state.hpp"
 #include "feed/listener.hpp"
 #include "feed/poller.hpp"
-#include "log/log_mark.hpp"
-#include "log/reader.hpp"
-#include "log/seen_log.hpp"
-#include "log/statements.hpp"
 #include "postgres/connection.hpp"
+#include "read/reader.hpp"
+#include "storage/log_mark.hpp"
+#include "storage/seen_log.hpp"
+#include "storage/statements.hpp"
 
 #include <eventstore/store_options.hpp>
 

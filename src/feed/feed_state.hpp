@@ -1,7 +1,7 @@
 /// What a follower of the log knows, without its I/O: how far it has told, and what it must read to go on.
 #pragma once
 
-#include "log/log_mark.hpp"
+#include "storage/log_mark.hpp"
 
 #include <eventstore/event_page.hpp>
 

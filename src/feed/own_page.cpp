@@ -1,6 +1,6 @@
 #include "feed/own_page.hpp"
 
-#include "log/page.hpp"
+#include "read/page.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -1,6 +1,6 @@
 #include "feed/poller.hpp"
 
-#include "log/sql.hpp"
+#include "storage/sql.hpp"
 
 #include <utility>
 

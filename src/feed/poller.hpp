@@ -2,8 +2,8 @@
 #pragma once
 
 #include "async/environment.hpp"
-#include "log/combined.hpp"
-#include "log/log_mark.hpp"
+#include "storage/combined.hpp"
+#include "storage/log_mark.hpp"
 
 #include <chrono>
 #include <cstdint>

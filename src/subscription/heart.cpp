@@ -1,6 +1,6 @@
 #include "subscription/heart.hpp"
 
-#include "log/sql.hpp"
+#include "storage/sql.hpp"
 
 #include <utility>
 

@@ -1,7 +1,7 @@
 /// The leases of many stores, renewed in few statements.
 #pragma once
 
-#include "log/combined.hpp"
+#include "storage/combined.hpp"
 #include "subscription/shared_subscription.hpp"
 
 #include <chrono>

@@ -1,7 +1,7 @@
 #include "subscription/listening.hpp"
 
 #include "base/text.hpp"
-#include "log/page.hpp"
+#include "read/page.hpp"
 
 #include <boost/asio/post.hpp>
 

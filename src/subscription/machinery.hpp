@@ -3,9 +3,9 @@
 
 #include "async/environment.hpp"
 #include "feed/feed.hpp"
-#include "log/reader.hpp"
-#include "log/statements.hpp"
 #include "postgres/pool.hpp"
+#include "read/reader.hpp"
+#include "storage/statements.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 

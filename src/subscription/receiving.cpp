@@ -1,8 +1,8 @@
 // What comes into a shared_subscription: live events from the feed, and pages from storage.
 #include "async/retry.hpp"
 #include "base/text.hpp"
-#include "log/continuity.hpp"
-#include "log/page.hpp"
+#include "read/page.hpp"
+#include "storage/continuity.hpp"
 #include "subscription/shared_subscription.hpp"
 
 #include <boost/asio/co_spawn.hpp>

@@ -4,7 +4,7 @@
 #include "support/stop.hpp"
 
 #include "feed/poller.hpp"
-#include "log/reader.hpp"
+#include "read/reader.hpp"
 
 namespace es = eventstore;
 namespace asio = boost::asio;

@@ -1,8 +1,8 @@
 // Schemas as older libraries left them.
 #pragma once
 
-#include "log/sql.hpp"
-#include "log/statements.hpp"
+#include "storage/sql.hpp"
+#include "storage/statements.hpp"
 #include "support/session.hpp"
 
 #include <string>

@@ -1,0 +1,81 @@
+#include <eventstore/transaction.hpp>
+
+#include "postgres/begin_transaction.hpp"
+#include "runtime/store_core.hpp"
+#include "transaction/transaction_impl.hpp"
+
+#include <eventstore/store.hpp>
+
+namespace eventstore {
+
+namespace {
+
+using detail::transaction_impl;
+using impl_ptr = std::shared_ptr<transaction_impl>;
+
+asio::awaitable<transaction> begin_throwing(std::shared_ptr<detail::store_impl> store, milliseconds limit) {
+    if (const auto why = detail::check_call(store, limit)) throw error(*why);
+    const auto core = store->core;
+    const milliseconds each = limit.count() != 0 ? limit : core->options.operation_timeout();
+    auto work = postgres::begin_transaction(core->transacting, core->environment.timers, each, core->deadline(limit));
+    auto lease = co_await std::move(work);
+    co_return transaction(std::make_shared<transaction_impl>(std::move(store), limit, std::move(lease).value()));
+}
+
+asio::awaitable<query_result> execute_throwing(impl_ptr impl, std::string sql, std::vector<sql_value> values) {
+    auto rows = co_await transaction_impl::execute(std::move(impl), std::move(sql), std::move(values));
+    co_return std::move(rows).value();
+}
+
+asio::awaitable<std::vector<append_result>> commit_throwing(impl_ptr impl) {
+    auto results = co_await transaction_impl::commit(std::move(impl));
+    co_return std::move(results).value();
+}
+
+asio::awaitable<void> rollback_throwing(impl_ptr impl) {
+    const auto done = co_await transaction_impl::rollback(std::move(impl));
+    done.value();
+}
+
+} // namespace
+
+asio::awaitable<transaction> store::begin() const { return begin_throwing(impl_, limit_); }
+
+transaction::transaction(impl_ptr impl) noexcept : impl_(std::move(impl)) {}
+transaction::transaction(transaction&&) noexcept = default;
+transaction& transaction::operator=(transaction&&) noexcept = default;
+transaction::~transaction() = default;
+
+asio::awaitable<query_result> transaction::execute(std::string_view sql, std::vector<sql_value> values) {
+    return execute_throwing(impl_, std::string(sql), std::move(values));
+}
+
+void transaction::append(std::string_view stream, expected_version expected, event_data event) {
+    std::vector<event_data> list;
+    list.push_back(std::move(event));
+    append(stream, expected, std::move(list));
+}
+
+void transaction::append(std::string_view stream, expected_version expected, std::vector<event_data> events) {
+    std::vector<stream_append> parts;
+    parts.emplace_back(std::string(stream), expected, std::move(events));
+    append(std::move(parts));
+}
+
+void transaction::append(std::vector<stream_append> parts) {
+    if (const auto why = transaction_impl::append(impl_, std::move(parts))) throw error(*why);
+}
+
+void transaction::link(std::string_view stream, expected_version expected, std::vector<uuid> event_ids) {
+    if (const auto why = transaction_impl::link(impl_, std::string(stream), expected, std::move(event_ids)))
+        throw error(*why);
+}
+
+void transaction::link(std::string_view stream, expected_version expected, uuid event_id) {
+    link(stream, expected, std::vector<uuid>(1, event_id));
+}
+
+asio::awaitable<std::vector<append_result>> transaction::commit() { return commit_throwing(impl_); }
+asio::awaitable<void> transaction::rollback() { return rollback_throwing(impl_); }
+
+} // namespace eventstore

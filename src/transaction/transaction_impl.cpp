@@ -1,0 +1,214 @@
+#include "transaction/transaction_impl.hpp"
+
+#include "append/validation.hpp"
+#include "base/text.hpp"
+#include "transaction/sql_text.hpp"
+#include "transaction/transaction_step.hpp"
+
+#include <variant>
+
+namespace eventstore::detail {
+
+namespace {
+
+constexpr std::size_t most_parameters = 65'535; // of PostgreSQL's protocol
+constexpr std::size_t most_bytes = std::size_t{256} << 20;
+
+failure refuse(std::string text) { return failure(errc::invalid_argument, std::move(text)); }
+
+failure moved_from() {
+    return failure(errc::transaction_ended, "the transaction was moved from: this object is good for nothing");
+}
+
+std::size_t bytes_of(const sql_value& value) {
+    if (const auto* const text = std::get_if<std::string>(&value.value())) return text->size();
+    if (const auto* const bytes = std::get_if<std::vector<std::byte>>(&value.value())) return bytes->size();
+    return 0;
+}
+
+std::optional<failure> check_sql(const std::string& sql, const std::vector<sql_value>& values) {
+    if (sql.empty()) return refuse("executing SQL in a transaction: the SQL is empty");
+    if (!is_storable_text(sql)) return refuse("executing SQL in a transaction: the SQL is not UTF-8, or holds a NUL");
+    if (is_transaction_control(sql))
+        return refuse(message("executing SQL in a transaction: ", quoted_for_message(sql),
+            ": use commit() and rollback(); a transaction has begun when begin() returns. Savepoints are possible"));
+    if (values.size() > most_parameters)
+        return refuse(message("executing SQL in a transaction: ", std::to_string(values.size()),
+            " parameters; 65,535 are the most; pass arrays as text, such as {1,2,3}"));
+    std::size_t bytes = sql.size();
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        bytes += bytes_of(values[i]);
+        const auto* const text = std::get_if<std::string>(&values[i].value());
+        if (text && !is_storable_text(*text))
+            return refuse(message("executing SQL in a transaction: the parameter $", std::to_string(i + 1),
+                " is not UTF-8, or holds a NUL; bytes are passed as std::vector<std::byte>"));
+    }
+    if (bytes > most_bytes)
+        return refuse(message(
+            "executing SQL in a transaction: ", std::to_string(bytes), " bytes in one statement; 256 MB are the most"));
+    return std::nullopt;
+}
+
+} // namespace
+
+/// One operation at a time.
+class transaction_impl::busy_mark {
+public:
+    explicit busy_mark(transaction_impl& of) : of_(of) {}
+    ~busy_mark() {
+        const std::lock_guard lock(of_.mutex_);
+        of_.is_busy_ = false;
+    }
+    busy_mark(const busy_mark&) = delete;
+    busy_mark& operator=(const busy_mark&) = delete;
+
+private:
+    transaction_impl& of_;
+};
+
+transaction_impl::transaction_impl(
+    std::shared_ptr<store_impl> store, std::chrono::milliseconds limit, postgres::lease lease)
+    : core_(store->core), limit_(limit), store_(std::move(store)), lease_(std::move(lease)) {}
+
+transaction_impl::~transaction_impl() = default;
+
+std::optional<failure> transaction_impl::enter() {
+    const std::lock_guard lock(mutex_);
+    if (is_busy_)
+        return refuse("another operation of this transaction is under way: await one before the next is begun");
+    if (ended_) return failure(errc::transaction_ended, message("the transaction has ended: ", *ended_));
+    if (auto why = check_call(store_, std::chrono::milliseconds(0))) return why;
+    is_busy_ = true;
+    return std::nullopt;
+}
+
+std::optional<postgres::lease> transaction_impl::take_lease(std::string how) {
+    std::shared_ptr<store_impl> store; // the last handle may close it: without the mutex
+    const std::lock_guard lock(mutex_);
+    if (ended_) return std::nullopt;
+    ended_ = std::move(how);
+    store = std::move(store_);
+    appends_.clear();
+    return std::move(lease_);
+}
+
+void transaction_impl::end(std::string how) { (void)take_lease(std::move(how)); }
+
+void transaction_impl::break_off(std::string how, const failure& why) {
+    if (auto lease = take_lease(std::move(how))) lease->drop(why);
+}
+
+void transaction_impl::failed(const failure& first) {
+    const std::lock_guard lock(mutex_);
+    if (!first_failure_) first_failure_ = first;
+}
+
+void transaction_impl::recovered() {
+    const std::lock_guard lock(mutex_);
+    first_failure_.reset();
+}
+
+std::optional<failure> transaction_impl::first_failure() const {
+    const std::lock_guard lock(mutex_);
+    return first_failure_;
+}
+
+std::shared_ptr<postgres::exclusive_connection> transaction_impl::session() const {
+    const std::lock_guard lock(mutex_);
+    return lease_.get();
+}
+
+std::optional<failure> transaction_impl::append(const self_ptr& self, std::vector<stream_append> streams) {
+    if (!self) return moved_from();
+    for (const stream_append& each : streams) {
+        if (auto why = log::check_append(each.stream(), each.expected(), each.events(), self->core_->options))
+            return why;
+    }
+    if (auto why = log::check_parts(streams)) return why;
+    return self->collect(log::parts_of(std::move(streams)));
+}
+
+std::optional<failure> transaction_impl::link(
+    const self_ptr& self, std::string stream, expected_version expected, std::vector<uuid> event_ids) {
+    if (!self) return moved_from();
+    if (auto why = log::check_link(stream, expected, event_ids)) return why;
+    std::vector<log::append_part> parts;
+    parts.push_back(log::link_part(std::move(stream), expected.value(), std::move(event_ids)));
+    return self->collect(std::move(parts));
+}
+
+std::optional<failure> transaction_impl::collect(std::vector<log::append_part> parts) {
+    const std::lock_guard lock(mutex_);
+    if (ended_) return failure(errc::transaction_ended, message("the transaction has ended: ", *ended_));
+    if (is_committing_) return refuse("the commit of this transaction is under way: append before it");
+    appends_.insert(appends_.end(), std::make_move_iterator(parts.begin()), std::make_move_iterator(parts.end()));
+    return std::nullopt;
+}
+
+asio::awaitable<result<query_result>> transaction_impl::execute(
+    self_ptr self, std::string sql, std::vector<sql_value> values) {
+    if (!self) co_return moved_from();
+    if (const auto why = self->enter()) co_return *why;
+    const busy_mark mark(*self);
+    if (const auto why = check_sql(sql, values)) co_return *why;
+    const auto session = self->session();
+    if (!session) co_return moved_from();
+    const auto step = std::make_shared<sql_step>(self, session, std::move(sql), values);
+    co_await suspend(step, self->core_->environment.timers.get(), self->core_->deadline(self->limit_));
+    co_return std::move(step->outcome);
+}
+
+asio::awaitable<result<std::vector<append_result>>> transaction_impl::commit(self_ptr self) {
+    if (!self) co_return moved_from();
+    if (const auto why = self->enter()) co_return *why;
+    const busy_mark mark(*self);
+    std::vector<log::append_part> collected;
+    {
+        const std::lock_guard lock(self->mutex_);
+        self->is_committing_ = true;
+        collected = std::exchange(self->appends_, {});
+    }
+    if (const auto first = self->first_failure()) {
+        self->end("it was rolled back, because of an error");
+        failure::facts facts = *first->operator->();
+        facts.message =
+            message("committing a transaction: it is rolled back, because of an earlier error: ", first->message());
+        co_return failure(first->code(), std::move(facts));
+    }
+    if (const auto why = log::check_parts(collected)) {
+        self->end("its commit failed");
+        co_return *why;
+    }
+
+    std::vector<append_result> all(collected.size());
+    std::vector<std::size_t> places; // of the parts: those without events are left out
+    std::vector<log::append_part> parts;
+    for (std::size_t i = 0; i < collected.size(); ++i) {
+        if (collected[i].events.empty()) continue;
+        places.push_back(i);
+        parts.push_back(std::move(collected[i]));
+    }
+    commit_step::append_list appends; // one, whose parts stand or fall together
+    if (!parts.empty())
+        appends.push_back(std::make_shared<log::append_request>(std::weak_ptr<log::group_commit>(), std::move(parts)));
+    const auto session = self->session();
+    if (!session) co_return moved_from();
+    const auto step = std::make_shared<commit_step>(self, session, std::move(appends));
+    co_await suspend(step, self->core_->environment.timers.get(), self->core_->deadline(self->limit_));
+    if (!step->outcome) co_return step->outcome.error();
+    for (std::size_t i = 0; i < places.size(); ++i) all[places[i]] = (*step->outcome)[i];
+    co_return all;
+}
+
+asio::awaitable<result<void>> transaction_impl::rollback(self_ptr self) {
+    if (!self) co_return moved_from();
+    if (const auto why = self->enter()) co_return *why;
+    const busy_mark mark(*self);
+    const auto session = self->session();
+    if (!session) co_return moved_from();
+    const auto step = std::make_shared<rollback_step>(self, session);
+    co_await suspend(step, self->core_->environment.timers.get(), self->core_->deadline(self->limit_));
+    co_return step->outcome;
+}
+
+} // namespace eventstore::detail
