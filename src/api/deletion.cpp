@@ -1,8 +1,8 @@
 // The calls of a store that delete streams and bring them back.
 
-#include "append/validation.hpp"
 #include "base/text.hpp"
 #include "runtime/store_core.hpp"
+#include "storage/validation.hpp"
 
 #include <eventstore/store.hpp>
 
@@ -107,7 +107,7 @@ asio::awaitable<result<void>> delete_value(
 asio::awaitable<void> delete_throwing(
     impl_ptr impl, milliseconds limit, std::string stream, expected_version expected, deletion how) {
     auto why = check_call(impl, limit);
-    if (!why) why = log::check_stream_to_write(stream, expected);
+    if (!why) why = storage::check_stream_to_write(stream, expected);
     if (!why && how == deletion::hard && !impl->core->options.allows_hard_delete()) {
         failure::facts facts;
         facts.stream = stream;
@@ -131,7 +131,7 @@ asio::awaitable<void> delete_throwing(
 
 asio::awaitable<deletion_preview> preview_throwing(impl_ptr impl, milliseconds limit, std::string stream) {
     auto why = check_call(impl, limit);
-    if (!why) why = log::check_stream_to_write(stream, any_version);
+    if (!why) why = storage::check_stream_to_write(stream, any_version);
     if (why) throw error(*why);
     postgres::parameters arguments;
     arguments.add(stream);
@@ -148,7 +148,7 @@ asio::awaitable<deletion_preview> preview_throwing(impl_ptr impl, milliseconds l
 
 asio::awaitable<void> restore_throwing(impl_ptr impl, milliseconds limit, std::string stream) {
     auto why = check_call(impl, limit);
-    if (!why) why = log::check_stream_to_write(stream, any_version);
+    if (!why) why = storage::check_stream_to_write(stream, any_version);
     if (why) throw error(*why);
     postgres::parameters arguments;
     arguments.add(stream);

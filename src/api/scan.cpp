@@ -1,11 +1,11 @@
 #include "api/scan.hpp"
 
-#include "append/validation.hpp"
 #include "async/latch.hpp"
 #include "async/run_apart.hpp"
 #include "base/text.hpp"
 #include "read/page.hpp"
 #include "storage/continuity.hpp"
+#include "storage/validation.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 
@@ -13,7 +13,7 @@
 
 namespace eventstore::detail {
 
-using fetched = result<log::reader::snapshot>;
+using fetched = result<read::reader::snapshot>;
 
 /// A page on its way, which may be waited for or not, now or later.
 class page_fetch {
@@ -60,26 +60,26 @@ void scan_impl::fetch() {
     fetch_ = std::make_shared<page_fetch>();
     const auto& core = *store_->core;
     if (const auto why = check_call(store_, limit_)) return fetch_->complete(*why); // closed since the last page
-    auto read = log::reader::read_snapshot(core.reader, stream_, options_, core.deadline(limit_), seen_.position);
+    auto read = read::reader::read_snapshot(core.reader, stream_, options_, core.deadline(limit_), seen_.position);
     auto then = [fetch = fetch_](fetched page) { fetch->complete(std::move(page)); };
-    apart_handler<log::reader::snapshot, decltype(then)> handler("reading a page ahead", std::move(then));
+    apart_handler<read::reader::snapshot, decltype(then)> handler("reading a page ahead", std::move(then));
     asio::co_spawn(core.environment.executor, std::move(read), std::move(handler));
 }
 
 asio::awaitable<std::optional<failure>> scan_impl::check_page(
-    std::shared_ptr<scan_impl> self, const log::reader::snapshot& next) {
+    std::shared_ptr<scan_impl> self, const read::reader::snapshot& next) {
     if (self->seen_.position == 0) co_return std::nullopt;
     if (next.stream_id != self->stream_id_) co_return self->another_stream();
-    switch (log::continuity_of(self->seen_, next.timeline, next.head, next.seen_event)) {
-    case log::continuity::held: co_return std::nullopt;
-    case log::continuity::lost: co_return self->cut_back();
-    case log::continuity::unknown: break;
+    switch (storage::continuity_of(self->seen_, next.timeline, next.head, next.seen_event)) {
+    case storage::continuity::held: co_return std::nullopt;
+    case storage::continuity::lost: co_return self->cut_back();
+    case storage::continuity::unknown: break;
     }
     // The event was deleted for good: a stream that is still the same has lost nothing else; of the log the forks tell.
     if (next.timeline != 0 && !self->is_log()) co_return std::nullopt;
     if (!self->is_log()) co_return self->standby_is_behind(next.head);
     const auto& core = *self->store_->core;
-    auto looking = log::reader::look(core.reader, self->seen_, core.deadline(self->limit_));
+    auto looking = read::reader::look(core.reader, self->seen_, core.deadline(self->limit_));
     const auto now = co_await std::move(looking);
     if (!now) co_return now.error();
     if (!now->is_held) co_return self->cut_back();
@@ -87,7 +87,7 @@ asio::awaitable<std::optional<failure>> scan_impl::check_page(
 }
 
 // Going forward, what comes next is proven by what came last; going backward, everything is by what came first.
-void scan_impl::note_page(const log::reader::snapshot& next) {
+void scan_impl::note_page(const read::reader::snapshot& next) {
     stream_id_ = next.stream_id;
     if (next.timeline != 0) seen_.timeline = next.timeline;
     const event_page& page = next.page;
@@ -133,7 +133,7 @@ failure scan_impl::cut_back() const {
 
 asio::awaitable<result<bool>> scan_impl::advance(std::shared_ptr<scan_impl> self) {
     auto why = check_call(self->store_, self->limit_);
-    if (!why) why = log::check_read(self->stream_, self->options_);
+    if (!why) why = storage::check_read(self->stream_, self->options_);
     if (why) co_return *why;
     while (self->index_ >= self->current_.size()) {
         if (self->last_page_) co_return false;

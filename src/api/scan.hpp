@@ -34,8 +34,8 @@ private:
     bool is_log() const noexcept { return stream_ == "$all"; }
     /// Whether a page goes on where the one before ended: of the same stream, and of a log that holds what was read.
     static asio::awaitable<std::optional<failure>> check_page(
-        std::shared_ptr<scan_impl> self, const log::reader::snapshot& next);
-    void note_page(const log::reader::snapshot& next);
+        std::shared_ptr<scan_impl> self, const read::reader::snapshot& next);
+    void note_page(const read::reader::snapshot& next);
     failure another_stream() const;
     failure cut_back() const;
     failure standby_is_behind(std::int64_t head) const;
@@ -48,7 +48,7 @@ private:
     const std::chrono::milliseconds limit_;
 
     // Of what was read; `position` is a version if it is of one stream.
-    log::log_mark seen_;
+    storage::log_mark seen_;
     std::int64_t stream_id_ = 0;
 
     event_page current_;

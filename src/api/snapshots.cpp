@@ -1,8 +1,8 @@
 // The calls of a store that are about snapshots.
 
-#include "append/validation.hpp"
 #include "base/text.hpp"
 #include "runtime/store_core.hpp"
+#include "storage/validation.hpp"
 
 #include <eventstore/store.hpp>
 
@@ -23,7 +23,7 @@ asio::awaitable<result<postgres::answer>> ask(
 
 asio::awaitable<void> record_throwing(impl_ptr impl, milliseconds limit, snapshot what) {
     auto why = check_call(impl, limit);
-    if (!why) why = log::check_snapshot(what, impl->core->options);
+    if (!why) why = storage::check_snapshot(what, impl->core->options);
     if (why) throw error(*why);
     postgres::parameters arguments;
     arguments.add(what.source());
@@ -37,7 +37,7 @@ asio::awaitable<void> record_throwing(impl_ptr impl, milliseconds limit, snapsho
 
 asio::awaitable<snapshot> read_throwing(impl_ptr impl, milliseconds limit, std::string source) {
     auto why = check_call(impl, limit);
-    if (!why) why = log::check_snapshot_source(source);
+    if (!why) why = storage::check_snapshot_source(source);
     if (why) throw error(*why);
     postgres::parameters arguments;
     arguments.add(source);
@@ -56,7 +56,7 @@ asio::awaitable<snapshot> read_throwing(impl_ptr impl, milliseconds limit, std::
 
 asio::awaitable<void> delete_throwing(impl_ptr impl, milliseconds limit, std::string source) {
     auto why = check_call(impl, limit);
-    if (!why) why = log::check_snapshot_source(source);
+    if (!why) why = storage::check_snapshot_source(source);
     if (why) throw error(*why);
     postgres::parameters arguments;
     arguments.add(source);

@@ -1,8 +1,8 @@
 #include <eventstore/store.hpp>
 
 #include "api/scan.hpp"
-#include "append/validation.hpp"
 #include "runtime/store_core.hpp"
+#include "storage/validation.hpp"
 
 #include <boost/asio/error.hpp>
 
@@ -25,14 +25,14 @@ using results = std::vector<append_result>;
 asio::awaitable<result<append_result>> append_value(
     impl_ptr impl, milliseconds limit, std::string stream, expected_version expected, std::vector<event_data> events) {
     if (const auto why = check_call(impl, limit)) co_return *why;
-    if (const auto why = log::check_append(stream, expected, events, impl->core->options)) co_return *why;
+    if (const auto why = storage::check_append(stream, expected, events, impl->core->options)) co_return *why;
     if (events.empty()) co_return append_result();
-    std::vector<log::append_part> parts(1);
+    std::vector<append::append_part> parts(1);
     parts.front().stream = std::move(stream);
     parts.front().expected = expected.value();
     parts.front().events = std::move(events);
     const auto outcome =
-        co_await log::group_commit::append(impl->core->group_commit, std::move(parts), deadline_of(*impl, limit));
+        co_await append::group_commit::append(impl->core->group_commit, std::move(parts), deadline_of(*impl, limit));
     if (!outcome) co_return outcome.error();
     co_return outcome->front();
 }
@@ -43,25 +43,31 @@ asio::awaitable<append_result> append_throwing(
     co_return outcome.value();
 }
 
+std::optional<failure> check_together(const std::vector<stream_append>& streams) {
+    std::vector<storage::part_of_append> parts;
+    for (const stream_append& each : streams) parts.push_back({each.stream(), each.events()});
+    return storage::check_parts(parts);
+}
+
 asio::awaitable<result<results>> append_all_value(
     impl_ptr impl, milliseconds limit, std::vector<stream_append> streams) {
     if (const auto why = check_call(impl, limit)) co_return *why;
     for (const stream_append& each : streams) {
-        if (const auto why = log::check_append(each.stream(), each.expected(), each.events(), impl->core->options))
+        if (const auto why = storage::check_append(each.stream(), each.expected(), each.events(), impl->core->options))
             co_return *why;
     }
-    if (const auto why = log::check_parts(streams)) co_return *why;
+    if (const auto why = check_together(streams)) co_return *why;
 
     results all(streams.size());
-    std::vector<log::append_part> parts = log::parts_of(std::move(streams));
+    std::vector<append::append_part> parts = append::parts_of(std::move(streams));
     std::vector<std::size_t> places; // of the parts: those without events are left out
     for (std::size_t i = 0; i < parts.size(); ++i) {
         if (!parts[i].events.empty()) places.push_back(i);
     }
-    std::erase_if(parts, [](const log::append_part& part) { return part.events.empty(); });
+    std::erase_if(parts, [](const append::append_part& part) { return part.events.empty(); });
     if (parts.empty()) co_return all;
     const auto outcome =
-        co_await log::group_commit::append(impl->core->group_commit, std::move(parts), deadline_of(*impl, limit));
+        co_await append::group_commit::append(impl->core->group_commit, std::move(parts), deadline_of(*impl, limit));
     if (!outcome) co_return outcome.error();
     for (std::size_t i = 0; i < places.size(); ++i) all[places[i]] = (*outcome)[i];
     co_return all;
@@ -75,13 +81,13 @@ asio::awaitable<results> append_all_throwing(impl_ptr impl, milliseconds limit, 
 asio::awaitable<append_result> link_throwing(
     impl_ptr impl, milliseconds limit, std::string stream, expected_version expected, std::vector<uuid> event_ids) {
     auto why = check_call(impl, limit);
-    if (!why) why = log::check_link(stream, expected, event_ids);
+    if (!why) why = storage::check_link(stream, expected, event_ids);
     if (why) throw error(*why);
     if (event_ids.empty()) co_return append_result();
-    std::vector<log::append_part> parts;
-    parts.push_back(log::link_part(std::move(stream), expected.value(), std::move(event_ids)));
+    std::vector<append::append_part> parts;
+    parts.push_back(append::link_part(std::move(stream), expected.value(), std::move(event_ids)));
     const auto outcome =
-        co_await log::group_commit::append(impl->core->group_commit, std::move(parts), deadline_of(*impl, limit));
+        co_await append::group_commit::append(impl->core->group_commit, std::move(parts), deadline_of(*impl, limit));
     co_return outcome.value().front();
 }
 
@@ -104,33 +110,33 @@ asio::awaitable<result<T>> with_one_kind_of_error(asio::awaitable<result<T>> wor
 
 asio::awaitable<event_page> read_throwing(impl_ptr impl, milliseconds limit, std::string stream, read_options options) {
     auto why = check_call(impl, limit);
-    if (!why) why = log::check_read(stream, options);
+    if (!why) why = storage::check_read(stream, options);
     if (why) throw error(*why);
     const auto deadline = deadline_of(*impl, limit);
-    auto work = log::reader::read(impl->core->reader, std::move(stream), std::move(options), deadline);
+    auto work = read::reader::read(impl->core->reader, std::move(stream), std::move(options), deadline);
     auto page = co_await with_one_kind_of_error(std::move(work));
     co_return std::move(page).value();
 }
 
 asio::awaitable<recorded_event> find_throwing(impl_ptr impl, milliseconds limit, uuid id) {
     if (const auto why = check_call(impl, limit)) throw error(*why);
-    auto found = co_await log::reader::find_event(impl->core->reader, id, deadline_of(*impl, limit));
+    auto found = co_await read::reader::find_event(impl->core->reader, id, deadline_of(*impl, limit));
     co_return std::move(found).value();
 }
 
 asio::awaitable<stream_info> info_throwing(impl_ptr impl, milliseconds limit, std::string stream) {
     auto why = check_call(impl, limit);
-    if (!why) why = log::check_stream_to_read(stream);
+    if (!why) why = storage::check_stream_to_read(stream);
     if (why) throw error(*why);
-    auto info = co_await log::reader::info(impl->core->reader, std::move(stream), deadline_of(*impl, limit));
+    auto info = co_await read::reader::info(impl->core->reader, std::move(stream), deadline_of(*impl, limit));
     co_return std::move(info).value();
 }
 
 asio::awaitable<std::vector<stream_info>> streams_throwing(impl_ptr impl, milliseconds limit, stream_query query) {
     auto why = check_call(impl, limit);
-    if (!why) why = log::check_query(query);
+    if (!why) why = storage::check_query(query);
     if (why) throw error(*why);
-    auto list = co_await log::reader::streams(impl->core->reader, std::move(query), deadline_of(*impl, limit));
+    auto list = co_await read::reader::streams(impl->core->reader, std::move(query), deadline_of(*impl, limit));
     co_return std::move(list).value();
 }
 

@@ -1,10 +1,10 @@
 #include <eventstore/store_group.hpp>
 
-#include "append/validation.hpp"
 #include "async/run_apart.hpp"
 #include "runtime/open.hpp"
 #include "runtime/store_core.hpp"
 #include "storage/inspection.hpp"
+#include "storage/validation.hpp"
 
 #include <boost/asio/strand.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -34,7 +34,7 @@ steady_time deadline_from_now(const group_core& core) { return core.environment.
 asio::awaitable<result<void>> set_up(
     group_ptr group, std::shared_ptr<postgres::exclusive_connection> first, connection::strand strand) {
     const store_options& options = group->core->options;
-    auto looking = log::look_around(options, std::nullopt, log::log_mark(), log::purpose::opening);
+    auto looking = storage::look_around(options, std::nullopt, storage::log_mark(), storage::purpose::opening);
     auto connecting = postgres::connector::connect(
         detail::first_connector(options, group->core->environment), std::move(strand), std::move(looking));
     const auto made = co_await std::move(connecting);
@@ -45,7 +45,7 @@ asio::awaitable<result<void>> set_up(
 }
 
 asio::awaitable<store_group> open_group_throwing(store_options options) {
-    if (const auto why = log::check_options(options)) throw error(*why);
+    if (const auto why = storage::check_options(options)) throw error(*why);
     const auto executor = detail::executor_for(options, co_await asio::this_coro::executor);
     auto impl = std::make_shared<group_impl>(group_core::make(group_core::kind::many, options, executor));
     const auto first = std::make_shared<postgres::exclusive_connection>(executor);
@@ -63,10 +63,11 @@ asio::awaitable<result<int>> migrate_over(
     const auto link = on->link;
     if (!link) co_return failure(errc::connection_lost, "making a schema: the connection was lost");
     const std::optional<std::string> schema = options.schema();
-    auto inspecting = log::inspect(link, schema, log::log_mark(), deadline);
+    auto inspecting = storage::inspect(link, schema, storage::log_mark(), deadline);
     const auto found = co_await std::move(inspecting);
     if (!found) co_return found.error();
-    if (const auto why = log::check_schema(found->schema, options.schema(), log::purpose::making)) co_return *why;
+    if (const auto why = storage::check_schema(found->schema, options.schema(), storage::purpose::making))
+        co_return *why;
     auto migrating = detail::migrate_over(link, options, found->schema, true, deadline);
     co_return co_await std::move(migrating);
 }
@@ -87,12 +88,12 @@ asio::awaitable<result<int>> migrate_in_turn(group_ptr group, store_options opti
 
 asio::awaitable<result<std::shared_ptr<store_impl>>> open_apart(group_ptr group, store_options options) {
     const steady_time deadline = deadline_from_now(*group->core);
-    auto looking = log::find_schema(group->core->pool, options.schema(), deadline);
+    auto looking = storage::find_schema(group->core->pool, options.schema(), deadline);
     const auto found = co_await std::move(looking);
     if (!found) co_return found.error();
-    const auto what_for = options.creates() ? log::purpose::making : log::purpose::opening;
-    if (const auto why = log::check_schema(*found, options.schema(), what_for)) co_return *why;
-    if (log::needs_migration(*found, options.schema())) {
+    const auto what_for = options.creates() ? storage::purpose::making : storage::purpose::opening;
+    if (const auto why = storage::check_schema(*found, options.schema(), what_for)) co_return *why;
+    if (storage::needs_migration(*found, options.schema())) {
         auto migrating = migrate_in_turn(group, options);
         const auto migrated = co_await std::move(migrating);
         if (!migrated) co_return migrated.error();
@@ -107,7 +108,7 @@ asio::awaitable<store> open_store_throwing(group_ptr group, std::string schema) 
     if (!group || group->core->is_closing() || group->core->is_abandoned()) throw error(closed_failure());
     store_options options = group->core->options;
     options.schema(std::move(schema));
-    if (const auto why = log::check_options(options)) throw error(*why);
+    if (const auto why = storage::check_options(options)) throw error(*why);
     const auto executor = group->core->environment.executor;
     auto work = open_apart(std::move(group), std::move(options));
     auto opened = co_await detail::run_apart(executor, std::move(work), "opening a store");

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
-namespace eventstore::log {
+namespace eventstore::append {
 
 namespace {
 
@@ -14,7 +14,7 @@ constexpr std::int64_t exists = -2;
 
 timestamp from_unix(std::int64_t microseconds) { return timestamp(std::chrono::microseconds(microseconds)); }
 
-void add(postgres::parameters& arguments, const log_mark& seen) {
+void add(postgres::parameters& arguments, const storage::log_mark& seen) {
     if (seen.position == 0)
         arguments.add_null();
     else
@@ -94,7 +94,7 @@ void append_plan::put_new_streams_first() {
 
 bool append_plan::is_lone() const noexcept { return parts_.size() == 1 && events_ == 1 && !has_links_; }
 
-postgres::parameters append_plan::lone_arguments(const log_mark& seen) const {
+postgres::parameters append_plan::lone_arguments(const storage::log_mark& seen) const {
     const append_part& part = *parts_.front();
     const event_data& event = part.events.front();
     postgres::parameters arguments;
@@ -119,7 +119,7 @@ postgres::parameters append_plan::lone_arguments(const log_mark& seen) const {
     return arguments;
 }
 
-postgres::parameters append_plan::arguments(bool careful, const log_mark& seen) const {
+postgres::parameters append_plan::arguments(bool careful, const storage::log_mark& seen) const {
     postgres::parameters arguments;
     arguments.reserve(bytes_ + 80 * events_ + 60 * groups_.size() + 40 * parts_.size() + 500);
 
@@ -306,9 +306,9 @@ std::optional<append_plan::verdict> append_plan::outcomes(const answer& from) co
     return all;
 }
 
-log_mark last_stored(
+storage::log_mark last_stored(
     std::span<const std::shared_ptr<append_request>> appends, const append_plan::verdict& verdict) noexcept {
-    log_mark last;
+    storage::log_mark last;
     auto outcome = verdict.outcomes.begin();
     for (const auto& append : appends) {
         for (const append_part& part : append->parts) {
@@ -320,4 +320,4 @@ log_mark last_stored(
     return last;
 }
 
-} // namespace eventstore::log
+} // namespace eventstore::append

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-namespace eventstore::log {
+namespace eventstore::append {
 
 /// The appends of one flush, grouped by stream. See sql/functions/21_append_events.sql for the terms: an append of SQL
 /// is one part of a request, and a request of several parts is a unit.
@@ -26,8 +26,8 @@ public:
     bool needs_care() const noexcept { return needs_care_; }
 
     /// \param seen what the log must hold, or nothing is appended; position 0 = anything
-    postgres::parameters lone_arguments(const log_mark& seen) const;
-    postgres::parameters arguments(bool careful, const log_mark& seen) const;
+    postgres::parameters lone_arguments(const storage::log_mark& seen) const;
+    postgres::parameters arguments(bool careful, const storage::log_mark& seen) const;
 
     /// What became of one part.
     struct outcome {
@@ -94,7 +94,7 @@ private:
 };
 
 /// The last event of those that a transaction has stored, or found stored; position 0 = there is none.
-log_mark last_stored(
+storage::log_mark last_stored(
     std::span<const std::shared_ptr<append_request>> appends, const append_plan::verdict& verdict) noexcept;
 
-} // namespace eventstore::log
+} // namespace eventstore::append

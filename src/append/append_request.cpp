@@ -2,7 +2,7 @@
 
 #include "append/group_commit.hpp"
 
-namespace eventstore::log {
+namespace eventstore::append {
 
 namespace {
 
@@ -69,4 +69,4 @@ void append_request::expire() noexcept {
     if (const auto owner = owner_.lock()) owner->overdue(std::static_pointer_cast<append_request>(shared_from_this()));
 }
 
-} // namespace eventstore::log
+} // namespace eventstore::append

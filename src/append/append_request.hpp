@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-namespace eventstore::log {
+namespace eventstore::append {
 
 class group_commit;
 
@@ -61,4 +61,4 @@ private:
     const std::weak_ptr<group_commit> owner_; // which holds this request in its queue
 };
 
-} // namespace eventstore::log
+} // namespace eventstore::append

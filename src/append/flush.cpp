@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <utility>
 
-namespace eventstore::log {
+namespace eventstore::append {
 
-flush::flush(std::shared_ptr<const statements> known, const log_mark& seen, append_list appends,
+flush::flush(std::shared_ptr<const storage::statements> known, const storage::log_mark& seen, append_list appends,
     std::weak_ptr<postgres::connection> on, std::function<void()> ended)
     : statements_(std::move(known)),
       appends_(std::move(appends)),
@@ -79,4 +79,4 @@ void flush::expire() noexcept {
         link->drop_soon(failure(errc::connection_lost, "dropped a connection that did not answer an append in time"));
 }
 
-} // namespace eventstore::log
+} // namespace eventstore::append

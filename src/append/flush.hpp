@@ -16,7 +16,7 @@
 #include <unordered_set>
 #include <vector>
 
-namespace eventstore::log {
+namespace eventstore::append {
 
 /// It has ended once its transaction has, not when the function has returned: the commit comes after that, and may fail.
 class flush final : public postgres::request, public detail::timed, private detail::live_object {
@@ -25,7 +25,7 @@ public:
 
     /// \param on which it is sent
     /// \param ended called on the connection's strand
-    flush(std::shared_ptr<const statements> known, const log_mark& seen, append_list appends,
+    flush(std::shared_ptr<const storage::statements> known, const storage::log_mark& seen, append_list appends,
         std::weak_ptr<postgres::connection> on, std::function<void()> ended);
     ~flush() override;
 
@@ -52,7 +52,7 @@ private:
     void expire() noexcept override;
     void close() noexcept override {}
 
-    const std::shared_ptr<const statements> statements_;
+    const std::shared_ptr<const storage::statements> statements_;
     const append_list appends_;
     const append_plan plan_; // refers to appends_
     const bool is_careful_;
@@ -66,4 +66,4 @@ private:
     std::optional<flush_end> end_;
 };
 
-} // namespace eventstore::log
+} // namespace eventstore::append

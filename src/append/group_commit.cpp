@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace eventstore::log {
+namespace eventstore::append {
 
 namespace {
 
@@ -47,9 +47,9 @@ result<std::vector<append_result>> result_of(
 } // namespace
 
 group_commit::group_commit(const store_options& options, detail::environment where,
-    std::shared_ptr<const statements> known, std::shared_ptr<postgres::exclusive_pool> connections,
+    std::shared_ptr<const storage::statements> known, std::shared_ptr<postgres::exclusive_pool> connections,
     std::shared_ptr<postgres::pool_user> writer, std::shared_ptr<postgres::pool> reading,
-    std::shared_ptr<const seen_log> seen, committed_handler on_committed)
+    std::shared_ptr<const storage::seen_log> seen, committed_handler on_committed)
     : environment_(std::move(where)),
       patience_(options.operation_timeout() + options.close_timeout()),
       fails_when_full_(options.fails_when_full()),
@@ -298,7 +298,7 @@ asio::awaitable<void> group_commit::take_answers() {
             auto explaining = explain_lock(first);
             co_await std::move(explaining);
         } else {
-            fail(first, end.why.code() == errc::log_truncated ? not_held(seen_->latest()) : end.why);
+            fail(first, end.why.code() == errc::log_truncated ? storage::not_held(seen_->latest()) : end.why);
         }
     }
 }
@@ -500,4 +500,4 @@ group_commit::counts group_commit::count() const {
     return now;
 }
 
-} // namespace eventstore::log
+} // namespace eventstore::append

@@ -29,7 +29,7 @@
 #include <span>
 #include <vector>
 
-namespace eventstore::log {
+namespace eventstore::append {
 
 namespace asio = boost::asio;
 
@@ -49,9 +49,10 @@ public:
 
     /// \param writer whose connections it uses
     /// \param reading looks at the sessions from outside
-    group_commit(const store_options& options, detail::environment where, std::shared_ptr<const statements> known,
-        std::shared_ptr<postgres::exclusive_pool> connections, std::shared_ptr<postgres::pool_user> writer,
-        std::shared_ptr<postgres::pool> reading, std::shared_ptr<const seen_log> seen, committed_handler on_committed);
+    group_commit(const store_options& options, detail::environment where,
+        std::shared_ptr<const storage::statements> known, std::shared_ptr<postgres::exclusive_pool> connections,
+        std::shared_ptr<postgres::pool_user> writer, std::shared_ptr<postgres::pool> reading,
+        std::shared_ptr<const storage::seen_log> seen, committed_handler on_committed);
     ~group_commit() override;
 
     /// Waits until the append has its outcome: a result for each part. Arguments are valid; the caller keeps this object.
@@ -115,11 +116,11 @@ private:
     const std::chrono::milliseconds patience_; // of a group, which holds the log's lock
     const bool fails_when_full_;
     const bool is_pooled_;
-    const std::shared_ptr<const statements> statements_;
+    const std::shared_ptr<const storage::statements> statements_;
     const std::shared_ptr<postgres::exclusive_pool> connections_;
     const std::shared_ptr<postgres::pool_user> writer_;
     const std::shared_ptr<postgres::pool> reading_;
-    const std::shared_ptr<const seen_log> seen_; // shown with each group, and to each new session
+    const std::shared_ptr<const storage::seen_log> seen_; // shown with each group, and to each new session
     const committed_handler on_committed_;
     const std::shared_ptr<detail::signal> changed_; // what the loop looks at
 
@@ -145,4 +146,4 @@ private:
     std::shared_ptr<detail::timed> rejoin_; // the wait for writers on other contexts
 };
 
-} // namespace eventstore::log
+} // namespace eventstore::append

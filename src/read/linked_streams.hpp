@@ -6,7 +6,7 @@
 #include <string>
 #include <unordered_set>
 
-namespace eventstore::log {
+namespace eventstore::read {
 
 /// A bounded memory of names. It only decides which of two statements reads a stream faster: both read it right.
 ///
@@ -42,4 +42,4 @@ private:
     std::unordered_set<std::string> old_;
 };
 
-} // namespace eventstore::log
+} // namespace eventstore::read

@@ -8,7 +8,11 @@
 #include <unordered_map>
 #include <utility>
 
-namespace eventstore::log {
+namespace eventstore::read {
+
+namespace column = storage::column;
+using storage::decode_event;
+using storage::size_of;
 
 asio::awaitable<failure> reader::complete(self_ptr self, page_query& query) {
     if (!query.links.empty()) {
@@ -174,4 +178,4 @@ asio::awaitable<failure> reader::name_streams(self_ptr self, page_query& query) 
     co_return failure();
 }
 
-} // namespace eventstore::log
+} // namespace eventstore::read

@@ -5,7 +5,11 @@
 #include <algorithm>
 #include <utility>
 
-namespace eventstore::log {
+namespace eventstore::read {
+
+namespace column = storage::column;
+using storage::decode_event;
+using storage::size_of;
 
 page_query::taken page_query::take(const postgres::answer& from_server, std::int64_t window) {
     taken what;
@@ -86,4 +90,4 @@ event_page page_query::make_page() && {
     return detail::page::make(std::move(rows), std::move(storage), complete, from);
 }
 
-} // namespace eventstore::log
+} // namespace eventstore::read

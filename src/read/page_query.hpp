@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-namespace eventstore::log {
+namespace eventstore::read {
 
 /// The event at a position of the log, or a version of a stream.
 struct placed_event {
@@ -90,4 +90,4 @@ struct page_query {
     event_page make_page() &&;
 };
 
-} // namespace eventstore::log
+} // namespace eventstore::read

@@ -9,12 +9,16 @@
 #include <limits>
 #include <utility>
 
-namespace eventstore::log {
+namespace eventstore::read {
 
 namespace {
 
 using detail::message;
+namespace column = storage::column;
 using postgres::type_oid;
+using storage::continuity;
+using storage::continuity_of;
+using storage::decode_event;
 
 constexpr std::int64_t first_window = 20'000;   // versions or positions that a filter looks at in one statement,
 constexpr std::int64_t last_window = 1'000'000; // growing while it finds little
@@ -71,8 +75,8 @@ std::string after_prefix(std::string prefix) {
 } // namespace
 
 reader::reader(std::shared_ptr<const detail::clock> time, std::shared_ptr<postgres::pool> pool,
-    std::shared_ptr<const statements> statements)
-    : clock_(std::move(time)), pool_(std::move(pool)), statements_(std::move(statements)) {}
+    std::shared_ptr<const storage::statements> known)
+    : clock_(std::move(time)), pool_(std::move(pool)), statements_(std::move(known)) {}
 
 // read_stream and read_all bound a page by its rows: as many as max_bytes holds of the largest event of the log.
 bool reader::is_safe_without_sizes(const read_options& options) const noexcept {
@@ -152,7 +156,7 @@ page_query reader::make_query(std::string stream, read_options options, detail::
 }
 
 reader::task<event_page> reader::read_plain(self_ptr self, page_query& query) {
-    const statements& all = *self->statements_;
+    const storage::statements& all = *self->statements_;
     postgres::parameters arguments;
     if (!query.is_log()) arguments.add(query.stream);
     arguments.add(query.from);
@@ -199,7 +203,7 @@ reader::task<event_page> reader::read_plain(self_ptr self, page_query& query) {
 }
 
 reader::task<event_page> reader::read_bounded(self_ptr self, page_query& query) {
-    const statements& all = *self->statements_;
+    const storage::statements& all = *self->statements_;
     const auto begun = self->clock_->now();
     const auto patience = begun + (query.deadline - begun) / 2;
     std::int64_t window = std::max(first_window, static_cast<std::int64_t>(query.options.count()));
@@ -290,7 +294,7 @@ reader::task<eventstore::stream_info> reader::info(self_ptr self, std::string st
     co_return info;
 }
 
-reader::task<reader::progress> reader::look(self_ptr self, log_mark seen, detail::steady_time deadline) {
+reader::task<reader::progress> reader::look(self_ptr self, storage::log_mark seen, detail::steady_time deadline) {
     postgres::parameters arguments;
     arguments.add(seen.timeline);
     arguments.add(seen.position);
@@ -329,7 +333,7 @@ reader::task<std::vector<eventstore::stream_info>> reader::streams(
     const bool backward = query.is_descending();
     const bool deleted = query.state() == stream_state::deleted;
     const bool by_age = query.order() == stream_order::by_age;
-    const auto& statements = by_age ? self->statements_->streams_by_age[deleted] : self->statements_->streams[deleted];
+    const auto& listing = by_age ? self->statements_->streams_by_age[deleted] : self->statements_->streams[deleted];
     postgres::parameters arguments;
     if (by_age) // ids begin at 1
         arguments.add(backward && query.after_id() == 0 ? std::numeric_limits<std::int64_t>::max() : query.after_id());
@@ -343,7 +347,7 @@ reader::task<std::vector<eventstore::stream_info>> reader::streams(
     arguments.add(query.search());
     arguments.add(query.state() != stream_state::existing);
     const auto answer =
-        co_await postgres::pool::execute(self->pool_, statements[backward], std::move(arguments), deadline);
+        co_await postgres::pool::execute(self->pool_, listing[backward], std::move(arguments), deadline);
     if (!answer) co_return answer.error();
     std::vector<eventstore::stream_info> list;
     list.reserve(static_cast<std::size_t>(answer->rows()));
@@ -351,4 +355,4 @@ reader::task<std::vector<eventstore::stream_info>> reader::streams(
     co_return list;
 }
 
-} // namespace eventstore::log
+} // namespace eventstore::read

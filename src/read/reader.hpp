@@ -22,7 +22,7 @@
 #include <string>
 #include <vector>
 
-namespace eventstore::log {
+namespace eventstore::read {
 
 namespace asio = boost::asio;
 
@@ -30,7 +30,7 @@ namespace asio = boost::asio;
 class reader : public std::enable_shared_from_this<reader> {
 public:
     reader(std::shared_ptr<const detail::clock> time, std::shared_ptr<postgres::pool> pool,
-        std::shared_ptr<const statements> statements);
+        std::shared_ptr<const storage::statements> known);
 
     using self_ptr = std::shared_ptr<reader>;
     template <class T>
@@ -65,10 +65,10 @@ public:
     /// How far the log goes, and whether it still holds what was seen. A standby that has not got there yet is a failure,
     /// which passes.
     struct progress {
-        log_mark head;
+        storage::log_mark head;
         bool is_held = true;
     };
-    static task<progress> look(self_ptr self, log_mark seen, detail::steady_time deadline);
+    static task<progress> look(self_ptr self, storage::log_mark seen, detail::steady_time deadline);
 
     struct named_stream {
         std::int64_t id = 0;
@@ -104,7 +104,7 @@ private:
 
     const std::shared_ptr<const detail::clock> clock_;
     const std::shared_ptr<postgres::pool> pool_;
-    const std::shared_ptr<const statements> statements_;
+    const std::shared_ptr<const storage::statements> statements_;
     stream_names names_;
     std::mutex mutex_;
     placed_event anchor_; // while the log holds it, the names are right
@@ -113,4 +113,4 @@ private:
     std::atomic<std::int64_t> largest_event_{4096}; // as far as this reader has found out
 };
 
-} // namespace eventstore::log
+} // namespace eventstore::read

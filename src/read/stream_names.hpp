@@ -9,7 +9,7 @@
 #include <string_view>
 #include <unordered_map>
 
-namespace eventstore::log {
+namespace eventstore::read {
 
 /// A bounded memory of names. A stream's name never changes, and an id is never given out again.
 ///
@@ -72,4 +72,4 @@ private:
     std::unordered_map<std::int64_t, name> old_;
 };
 
-} // namespace eventstore::log
+} // namespace eventstore::read

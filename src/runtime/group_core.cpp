@@ -62,7 +62,9 @@ group_core::group_core(kind what, const store_options& options_, const asio::any
       transacting(std::make_shared<postgres::exclusive_pool>(options, for_transactions(options), environment)),
       migrating(std::make_shared<postgres::exclusive_pool>(options, for_migrations(), environment)),
       migrator(std::make_shared<postgres::pool_user>(migrating,
-          [options_] { return log::look_around(options_, std::nullopt, log::log_mark(), log::purpose::making); })),
+          [options_] {
+              return storage::look_around(options_, std::nullopt, storage::log_mark(), storage::purpose::making);
+          })),
       ear(std::make_shared<eventstore::feed::listener>(options, environment)),
       kind_(what) {
     if (!is_of_many()) return;
@@ -71,8 +73,8 @@ group_core::group_core(kind what, const store_options& options_, const asio::any
     beats = std::make_shared<delivery::heart>(environment, pool, timeout);
 }
 
-std::shared_ptr<const log::statements> group_core::make_statements(const std::string& schema) {
-    return std::make_shared<const log::statements>(schema, next_index_.fetch_add(log::statements::most));
+std::shared_ptr<const storage::statements> group_core::make_statements(const std::string& schema) {
+    return std::make_shared<const storage::statements>(schema, next_index_.fetch_add(storage::statements::most));
 }
 
 bool group_core::add(const std::shared_ptr<store_core>& store) {

@@ -44,7 +44,7 @@ public:
     bool is_of_many() const noexcept { return kind_ == kind::many; }
 
     /// Statements for another store.
-    std::shared_ptr<const log::statements> make_statements(const std::string& schema);
+    std::shared_ptr<const storage::statements> make_statements(const std::string& schema);
 
     /// A store that uses the connections; false: the end has begun.
     bool add(const std::shared_ptr<store_core>& store);

@@ -1,10 +1,10 @@
 #include "runtime/open.hpp"
 
-#include "append/validation.hpp"
 #include "async/run_apart.hpp"
 #include "runtime/store_core.hpp"
 #include "storage/inspection.hpp"
 #include "storage/schema.hpp"
+#include "storage/validation.hpp"
 
 #include <eventstore/schemas.hpp>
 
@@ -25,16 +25,16 @@ namespace detail {
 namespace {
 
 asio::awaitable<result<void>> look(std::shared_ptr<connection> link, std::string token, store_options options,
-    log::purpose what_for, std::shared_ptr<log::schema_state> found, steady_time deadline) {
+    storage::purpose what_for, std::shared_ptr<storage::schema_state> found, steady_time deadline) {
     const std::optional<std::string> schema = options.schema();
-    auto inspecting = log::inspect(link, schema, log::log_mark(), deadline);
+    auto inspecting = storage::inspect(link, schema, storage::log_mark(), deadline);
     const auto all = co_await std::move(inspecting);
     if (!all) co_return all.error();
     // Where there is nothing to make, a store may be opened to read only.
-    const bool makes = what_for == log::purpose::making && log::needs_migration(all->schema, options.schema());
-    const auto use = makes ? log::purpose::making : log::purpose::opening;
-    if (const auto why = log::check_server(all->server, options, use, token)) co_return *why;
-    if (const auto why = log::check_schema(all->schema, options.schema(), what_for)) co_return *why;
+    const bool makes = what_for == storage::purpose::making && storage::needs_migration(all->schema, options.schema());
+    const auto use = makes ? storage::purpose::making : storage::purpose::opening;
+    if (const auto why = storage::check_server(all->server, options, use, token)) co_return *why;
+    if (const auto why = storage::check_schema(all->schema, options.schema(), what_for)) co_return *why;
     *found = all->schema;
     co_return result<void>();
 }
@@ -49,9 +49,9 @@ std::shared_ptr<postgres::connector> administrator(const store_options& options,
     return std::make_shared<postgres::connector>(options, where, session_kind::administration, std::string_view());
 }
 
-asio::awaitable<result<looked_at>> connect_and_look(
-    std::shared_ptr<postgres::connector> by, connection::strand strand, store_options options, log::purpose what_for) {
-    const auto found = std::make_shared<log::schema_state>();
+asio::awaitable<result<looked_at>> connect_and_look(std::shared_ptr<postgres::connector> by, connection::strand strand,
+    store_options options, storage::purpose what_for) {
+    const auto found = std::make_shared<storage::schema_state>();
     connection::inspector looking = [options, what_for, found](std::shared_ptr<connection> made,
                                         const postgres::connect_settings& with, steady_time until) {
         return look(std::move(made), with.token(), options, what_for, found, until);
@@ -64,12 +64,12 @@ asio::awaitable<result<looked_at>> connect_and_look(
 }
 
 asio::awaitable<result<int>> migrate_over(std::shared_ptr<connection> link, store_options options,
-    log::schema_state found, bool may_make, steady_time deadline) {
+    storage::schema_state found, bool may_make, steady_time deadline) {
     const std::string schema = options.schema();
-    if (!log::needs_migration(found, schema)) co_return found.version;
+    if (!storage::needs_migration(found, schema)) co_return found.version;
     std::optional<payload_format> payload;
     if (may_make) payload = options.payload();
-    co_return co_await log::migrate(link, schema, payload, deadline);
+    co_return co_await storage::migrate(link, schema, payload, deadline);
 }
 
 namespace {
@@ -103,7 +103,7 @@ using detail::store_core;
 asio::awaitable<result<int>> migrate_once(
     store_options options, bool may_make, connection::strand strand, detail::environment where, steady_time deadline) {
     auto connecting = detail::connect_and_look(
-        detail::administrator(options, where), std::move(strand), options, log::purpose::making);
+        detail::administrator(options, where), std::move(strand), options, storage::purpose::making);
     const auto found = co_await std::move(connecting);
     if (!found) co_return found.error();
     auto migrating = detail::migrate_over(found->link, options, found->schema, may_make, deadline);
@@ -116,7 +116,7 @@ asio::awaitable<result<std::vector<schema_info>>> find_once(
     auto connecting = postgres::connector::connect(detail::administrator(options, where), strand, nullptr, deadline);
     const auto made = co_await std::move(connecting);
     if (!made) co_return made.error();
-    co_return co_await log::find_schemas(*made, deadline);
+    co_return co_await storage::find_schemas(*made, deadline);
 }
 
 /// The first connection for appending is the one that looks around. On its strand.
@@ -124,12 +124,12 @@ asio::awaitable<result<void>> set_up(std::shared_ptr<store_core> core,
     std::shared_ptr<postgres::exclusive_connection> first, connection::strand strand) {
     const store_options& options = core->options;
     const steady_time deadline = core->environment.in(options.operation_timeout());
-    const auto what_for = options.creates() ? log::purpose::making : log::purpose::opening;
+    const auto what_for = options.creates() ? storage::purpose::making : storage::purpose::opening;
     auto connecting =
         detail::connect_and_look(detail::first_connector(options, core->environment), strand, options, what_for);
     const auto found = co_await std::move(connecting);
     if (!found) co_return found.error();
-    if (options.creates() && log::needs_migration(found->schema, options.schema())) {
+    if (options.creates() && storage::needs_migration(found->schema, options.schema())) {
         auto migrating = migrate_once(options, true, strand, core->environment, deadline);
         const auto migrated = co_await std::move(migrating);
         if (!migrated) co_return migrated.error();
@@ -140,7 +140,7 @@ asio::awaitable<result<void>> set_up(std::shared_ptr<store_core> core,
 }
 
 asio::awaitable<store> open_throwing(store_options options) {
-    if (const auto why = log::check_options(options)) throw error(*why);
+    if (const auto why = storage::check_options(options)) throw error(*why);
     const auto executor = detail::executor_for(options, co_await asio::this_coro::executor);
     const auto core = store_core::make(options, group_core::make(group_core::kind::one, options, executor));
     auto impl = std::make_shared<detail::store_impl>(core, nullptr);
@@ -153,7 +153,7 @@ asio::awaitable<store> open_throwing(store_options options) {
 }
 
 asio::awaitable<int> migrate_throwing(store_options options, bool may_make) {
-    if (const auto why = log::check_options(options)) throw error(*why);
+    if (const auto why = storage::check_options(options)) throw error(*why);
     connection::strand strand(detail::executor_for(options, co_await asio::this_coro::executor));
     const auto where = detail::environment::make(options.executor(), options.on_log());
     // A large schema may take its time; what limits it is the connection.
@@ -163,7 +163,7 @@ asio::awaitable<int> migrate_throwing(store_options options, bool may_make) {
 }
 
 asio::awaitable<std::vector<schema_info>> find_throwing(store_options options) {
-    if (const auto why = log::check_options(options)) throw error(*why);
+    if (const auto why = storage::check_options(options)) throw error(*why);
     connection::strand strand(detail::executor_for(options, co_await asio::this_coro::executor));
     const auto where = detail::environment::make(options.executor(), options.on_log());
     auto work = find_once(options, strand, where);

@@ -27,13 +27,13 @@ std::shared_ptr<postgres::connector> administrator(const store_options& options,
 /// Connects to a server that will do, and tells what there is of the schema.
 struct looked_at {
     std::shared_ptr<postgres::connection> link;
-    log::schema_state schema;
+    storage::schema_state schema;
 };
 asio::awaitable<result<looked_at>> connect_and_look(std::shared_ptr<postgres::connector> by,
-    postgres::connection::strand strand, store_options options, log::purpose what_for);
+    postgres::connection::strand strand, store_options options, storage::purpose what_for);
 
 /// Makes a schema (if it may), or brings it up to date, over a connection for administration; it stays open.
 asio::awaitable<result<int>> migrate_over(std::shared_ptr<postgres::connection> link, store_options options,
-    log::schema_state found, bool may_make, steady_time deadline);
+    storage::schema_state found, bool may_make, steady_time deadline);
 
 } // namespace eventstore::detail

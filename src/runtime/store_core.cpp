@@ -51,29 +51,29 @@ store_core::store_core(const store_options& options_, const std::shared_ptr<grou
       environment(group->environment.of(options.schema())),
       statements(group->make_statements(options.schema())),
       pool(group->pool),
-      reader(std::make_shared<log::reader>(environment.timers->time(), pool, statements)),
+      reader(std::make_shared<read::reader>(environment.timers->time(), pool, statements)),
       announcer(
           std::make_shared<eventstore::feed::announcer>(environment, pool, statements, options.operation_timeout())),
       feed(std::make_shared<eventstore::feed::feed>(options, environment, reader, group->ear, group->polls, seen)) {}
 
 void store_core::connect_parts() {
     const auto weak = weak_from_this();
-    const auto looked_at_for = [&](log::purpose what_for) {
+    const auto looked_at_for = [&](storage::purpose what_for) {
         return [options_ = options, seen_ = seen, what_for] {
-            return log::look_around(options_, options_.schema(), seen_->latest(), what_for);
+            return storage::look_around(options_, options_.schema(), seen_->latest(), what_for);
         };
     };
-    group_commit = std::make_shared<log::group_commit>(options, environment, statements, group->appending,
-        std::make_shared<postgres::pool_user>(group->appending, looked_at_for(log::purpose::appending)), pool, seen,
-        [weak](appends which, const log::append_plan::verdict& verdict) {
+    group_commit = std::make_shared<append::group_commit>(options, environment, statements, group->appending,
+        std::make_shared<postgres::pool_user>(group->appending, looked_at_for(storage::purpose::appending)), pool, seen,
+        [weak](appends which, const append::append_plan::verdict& verdict) {
             if (const auto self = weak.lock()) self->committed(which, verdict);
         });
 
     // A session for transactions of many schemas shows nothing of one.
-    postgres::pool_user::inspectors look = looked_at_for(log::purpose::transacting);
+    postgres::pool_user::inspectors look = looked_at_for(storage::purpose::transacting);
     if (group->is_of_many())
         look = [options_ = options] {
-            return log::look_around(options_, std::nullopt, log::log_mark(), log::purpose::transacting);
+            return storage::look_around(options_, std::nullopt, storage::log_mark(), storage::purpose::transacting);
         };
     transacting = std::make_shared<postgres::pool_user>(group->transacting, std::move(look));
 
@@ -88,10 +88,10 @@ void store_core::connect_parts() {
 }
 
 // What this process has stored goes to its own subscribers from memory, and word of it to other processes.
-void store_core::committed(appends which, const log::append_plan::verdict& verdict) {
+void store_core::committed(appends which, const append::append_plan::verdict& verdict) {
     const auto& outcomes = verdict.outcomes;
     if (is_abandoned()) return;
-    using kind = log::append_plan::outcome::kind;
+    using kind = append::append_plan::outcome::kind;
     span_of_positions appended;
     span_of_positions stored;
     for (const auto& each : outcomes) {
@@ -100,7 +100,7 @@ void store_core::committed(appends which, const log::append_plan::verdict& verdi
         if (each.what == kind::appended || each.what == kind::already_appended) stored.add(each.result);
     }
     if (stored.last == 0) return;
-    seen->note_held(log::last_stored(which, verdict)); // the server was shown what had been seen before
+    seen->note_held(append::last_stored(which, verdict)); // the server was shown what had been seen before
     if (feed->is_followed()) {
         if (appended.last != 0 && eventstore::feed::has_links(which))
             feed->hint(appended.last);

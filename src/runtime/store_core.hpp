@@ -53,23 +53,23 @@ public:
     const store_options options;
     const std::shared_ptr<latch> ended = std::make_shared<latch>();
     /// How far this store has seen its log; kept by whoever asks the server about it.
-    const std::shared_ptr<log::seen_log> seen = std::make_shared<log::seen_log>();
+    const std::shared_ptr<storage::seen_log> seen = std::make_shared<storage::seen_log>();
     // They refuse everything once the store is abandoned.
     const std::shared_ptr<group_core> group;
     const detail::environment environment;
-    std::shared_ptr<const log::statements> statements;
+    std::shared_ptr<const storage::statements> statements;
     std::shared_ptr<postgres::pool> pool;
-    std::shared_ptr<log::reader> reader;
+    std::shared_ptr<read::reader> reader;
     std::shared_ptr<eventstore::feed::announcer> announcer;
     std::shared_ptr<eventstore::feed::feed> feed;
     std::shared_ptr<const delivery::machinery> machinery;
     std::shared_ptr<delivery::keeper> keeper;
-    std::shared_ptr<log::group_commit> group_commit;
+    std::shared_ptr<append::group_commit> group_commit;
     std::shared_ptr<postgres::pool_user> transacting;
 
-    using appends = std::span<const std::shared_ptr<log::append_request>>;
+    using appends = std::span<const std::shared_ptr<append::append_request>>;
     /// Tells subscribers, and other processes, what a transaction has stored. On any thread, after its commit.
-    void committed(appends which, const log::append_plan::verdict& verdict);
+    void committed(appends which, const append::append_plan::verdict& verdict);
 
     /// Ends this listener with the store.
     void add(const std::shared_ptr<delivery::listening>& listener);

@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace eventstore::log {
+namespace eventstore::storage {
 
 namespace {
 
@@ -152,4 +152,4 @@ std::string combined::text_for(const parts& all) const {
     return text;
 }
 
-} // namespace eventstore::log
+} // namespace eventstore::storage

@@ -5,6 +5,7 @@
 #include "async/environment.hpp"
 #include "base/live_objects.hpp"
 #include "postgres/pool.hpp"
+#include "storage/log_names.hpp"
 
 #include <eventstore/error.hpp>
 
@@ -23,7 +24,7 @@
 #include <string_view>
 #include <vector>
 
-namespace eventstore::log {
+namespace eventstore::storage {
 
 namespace asio = boost::asio;
 
@@ -97,4 +98,4 @@ private:
     parts waiting_;
 };
 
-} // namespace eventstore::log
+} // namespace eventstore::storage

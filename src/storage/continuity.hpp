@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace eventstore::log {
+namespace eventstore::storage {
 
 enum class continuity {
     held,
@@ -26,4 +26,4 @@ inline continuity continuity_of(
     return continuity::unknown;
 }
 
-} // namespace eventstore::log
+} // namespace eventstore::storage

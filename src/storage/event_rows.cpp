@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-namespace eventstore::log {
+namespace eventstore::storage {
 
 namespace {
 
@@ -29,4 +29,4 @@ detail::page_row decode_event(const postgres::answer& from, int row) {
     return event;
 }
 
-} // namespace eventstore::log
+} // namespace eventstore::storage

@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace eventstore::log {
+namespace eventstore::storage {
 
 /// The columns of every statement that returns events.
 namespace column {
@@ -29,4 +29,4 @@ inline std::int64_t size_of(const detail::page_row& row) noexcept {
     return static_cast<std::int64_t>(row.data.size() + row.metadata.size());
 }
 
-} // namespace eventstore::log
+} // namespace eventstore::storage

@@ -9,7 +9,7 @@
 
 #include <string_view>
 
-namespace eventstore::log {
+namespace eventstore::storage {
 
 namespace {
 
@@ -277,4 +277,4 @@ connection::inspector look_around(
     };
 }
 
-} // namespace eventstore::log
+} // namespace eventstore::storage

@@ -15,7 +15,7 @@
 #include <optional>
 #include <string>
 
-namespace eventstore::log {
+namespace eventstore::storage {
 
 namespace asio = boost::asio;
 
@@ -81,4 +81,4 @@ bool needs_migration(const schema_state& found, const std::string& schema) noexc
 postgres::connection::inspector look_around(
     const store_options& options, std::optional<std::string> schema, log_mark seen, purpose what_for);
 
-} // namespace eventstore::log
+} // namespace eventstore::storage

@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-namespace eventstore::log {
+namespace eventstore::storage {
 
 using detail::message;
 
@@ -19,4 +19,4 @@ failure not_held(const log_mark& seen) {
     return failure(errc::log_truncated, std::move(facts));
 }
 
-} // namespace eventstore::log
+} // namespace eventstore::storage

@@ -1,13 +1,15 @@
 /// A place in the log, with what proves later that the log still holds it.
 #pragma once
 
+#include "storage/log_names.hpp"
+
 #include <eventstore/error.hpp>
 #include <eventstore/uuid.hpp>
 
 #include <cstdint>
 #include <optional>
 
-namespace eventstore::log {
+namespace eventstore::storage {
 
 /// What was seen: a position, the history that it was read in, and the event there. Positions are given out again when the
 /// end of a log is lost (a fail-over, a restored backup), and a restored backup has the timeline of its original: the id
@@ -23,4 +25,4 @@ struct log_mark {
 /// The server is not the one that was seen, or has lost what was seen of it.
 failure not_held(const log_mark& seen);
 
-} // namespace eventstore::log
+} // namespace eventstore::storage

@@ -6,7 +6,7 @@
 #include "storage/sql.hpp"
 #include "storage/statements.hpp"
 
-namespace eventstore::log {
+namespace eventstore::storage {
 
 namespace {
 
@@ -98,4 +98,4 @@ asio::awaitable<result<int>> migrate(std::shared_ptr<connection> link, std::stri
     co_return needed_schema_version();
 }
 
-} // namespace eventstore::log
+} // namespace eventstore::storage

@@ -9,7 +9,7 @@
 
 #include <algorithm>
 
-namespace eventstore::log {
+namespace eventstore::storage {
 
 namespace {
 
@@ -59,4 +59,4 @@ asio::awaitable<result<std::vector<schema_info>>> find_schemas(
     co_return found;
 }
 
-} // namespace eventstore::log
+} // namespace eventstore::storage

@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-namespace eventstore::log {
+namespace eventstore::storage {
 
 namespace asio = boost::asio;
 
@@ -34,4 +34,4 @@ asio::awaitable<result<int>> migrate(std::shared_ptr<postgres::connection> link,
 asio::awaitable<result<std::vector<schema_info>>> find_schemas(
     std::shared_ptr<postgres::connection> link, detail::steady_time deadline);
 
-} // namespace eventstore::log
+} // namespace eventstore::storage

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace eventstore::log {
+namespace eventstore::storage {
 
 inline std::string field(const postgres::answer& from, int column) {
     const bool is_there = from.rows() > 0 && column < from.columns();
@@ -47,4 +47,4 @@ inline failure no_store(const std::string& schema) {
 /// There is no such table, or not even the schema.
 inline bool is_undefined(const failure& why) { return why->sqlstate == "42P01" || why->sqlstate == "3F000"; }
 
-} // namespace eventstore::log
+} // namespace eventstore::storage

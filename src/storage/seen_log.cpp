@@ -1,6 +1,6 @@
 #include "storage/seen_log.hpp"
 
-namespace eventstore::log {
+namespace eventstore::storage {
 
 void seen_log::note(const log_mark& mark) {
     const std::lock_guard lock(mutex_);
@@ -26,4 +26,4 @@ log_mark seen_log::latest() const {
     return latest_;
 }
 
-} // namespace eventstore::log
+} // namespace eventstore::storage

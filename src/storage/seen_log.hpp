@@ -5,7 +5,7 @@
 
 #include <mutex>
 
-namespace eventstore::log {
+namespace eventstore::storage {
 
 /// The furthest mark that a store has seen, by its own appends, its feed and its reads. Whatever the store asks of the
 /// server next must hold it: else the log was cut back, or it is another server's. Thread safe.
@@ -28,4 +28,4 @@ private:
     log_mark latest_;
 };
 
-} // namespace eventstore::log
+} // namespace eventstore::storage

@@ -2,7 +2,7 @@
 
 #include "storage/sql.hpp"
 
-namespace eventstore::log {
+namespace eventstore::storage {
 
 using enum postgres::type_oid;
 
@@ -206,4 +206,4 @@ statements::statements(std::string_view schema, std::size_t first_index) : next_
         each->writes = true;
 }
 
-} // namespace eventstore::log
+} // namespace eventstore::storage

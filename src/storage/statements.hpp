@@ -2,13 +2,14 @@
 #pragma once
 
 #include "postgres/statement.hpp"
+#include "storage/log_names.hpp"
 
 #include <eventstore/store_options.hpp>
 
 #include <string>
 #include <string_view>
 
-namespace eventstore::log {
+namespace eventstore::storage {
 
 /// A name as SQL writes it: in double quotes, with those inside doubled.
 std::string quoted_identifier(std::string_view name);
@@ -62,4 +63,4 @@ private:
         std::vector<postgres::type_oid> types, std::string_view doing);
 };
 
-} // namespace eventstore::log
+} // namespace eventstore::storage

@@ -10,8 +10,8 @@ namespace eventstore::detail {
 namespace {
 
 /// A bigint[] in its text form: {1,NULL,3}.
-log::append_plan::answer parse_array(std::string_view text) {
-    log::append_plan::answer all;
+append::append_plan::answer parse_array(std::string_view text) {
+    append::append_plan::answer all;
     if (!text.starts_with('{') || !text.ends_with('}')) return all;
     text = text.substr(1, text.size() - 2);
     while (!text.empty()) {
@@ -90,8 +90,8 @@ std::optional<failure> commit_step::append_failure() const {
     if (appended_.is_table()) return std::nullopt;
     if (appended_.sqlstate() == "ES001") return what_does_not_fit();
     const failure why = appended_.to_failure(doing_);
-    if (why.code() == errc::log_truncated) return log::not_held(owner_->core()->seen->latest());
-    if (why.code() == errc::lock_timeout) return log::lock_not_available(*appends_.front(), why, {});
+    if (why.code() == errc::log_truncated) return storage::not_held(owner_->core()->seen->latest());
+    if (why.code() == errc::lock_timeout) return append::lock_not_available(*appends_.front(), why, {});
     if (why->sqlstate == "25008") {
         failure::facts facts = *why.operator->();
         facts.message = message(doing_, ": with appends it must be READ COMMITTED, as it began (SQLSTATE 25008)");
@@ -101,13 +101,13 @@ std::optional<failure> commit_step::append_failure() const {
 }
 
 failure commit_step::what_does_not_fit() const {
-    using kind = log::append_plan::outcome::kind;
+    using kind = append::append_plan::outcome::kind;
     const auto verdict = plan_.outcomes(parse_array(appended_.detail()));
     if (!verdict) return failure(errc::schema_too_new, message(doing_, ": the answer of the schema is not understood"));
-    const log::append_request& all = *appends_.front();
+    const append::append_request& all = *appends_.front();
     for (std::size_t i = 0; i < all.parts.size(); ++i) {
         const auto& how = verdict->outcomes[i];
-        if (!how.is_success() && how.what != kind::unit_failed) return log::to_failure(all, all.parts[i], how);
+        if (!how.is_success() && how.what != kind::unit_failed) return append::to_failure(all, all.parts[i], how);
     }
     failure::facts facts;
     facts.stream = all.stream();
@@ -135,9 +135,9 @@ void commit_step::committed(postgres::answer answer) {
         facts.message = message(doing_, ": the server stopped waiting for its synchronous standby");
         why = failure(errc::connection_lost, std::move(facts));
     }
-    std::optional<log::append_plan::verdict> verdict;
+    std::optional<append::append_plan::verdict> verdict;
     if (!why && !appends_.empty()) {
-        verdict = plan_.outcomes(appended_.rows() == 1 ? appended_.int8_array(0, 0) : log::append_plan::answer());
+        verdict = plan_.outcomes(appended_.rows() == 1 ? appended_.int8_array(0, 0) : append::append_plan::answer());
         if (!verdict) {
             failure::facts facts;
             facts.message = message(doing_, ": it is committed, but the answer of the schema is not understood");

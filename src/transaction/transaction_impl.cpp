@@ -1,7 +1,7 @@
 #include "transaction/transaction_impl.hpp"
 
-#include "append/validation.hpp"
 #include "base/text.hpp"
+#include "storage/validation.hpp"
 #include "transaction/sql_text.hpp"
 #include "transaction/transaction_step.hpp"
 
@@ -47,6 +47,12 @@ std::optional<failure> check_sql(const std::string& sql, const std::vector<sql_v
         return refuse(message(
             "executing SQL in a transaction: ", std::to_string(bytes), " bytes in one statement; 256 MB are the most"));
     return std::nullopt;
+}
+
+std::optional<failure> check_together(const std::vector<append::append_part>& parts) {
+    std::vector<storage::part_of_append> all;
+    for (const append::append_part& each : parts) all.push_back({each.stream, each.events});
+    return storage::check_parts(all);
 }
 
 } // namespace
@@ -121,23 +127,24 @@ std::shared_ptr<postgres::exclusive_connection> transaction_impl::session() cons
 std::optional<failure> transaction_impl::append(const self_ptr& self, std::vector<stream_append> streams) {
     if (!self) return moved_from();
     for (const stream_append& each : streams) {
-        if (auto why = log::check_append(each.stream(), each.expected(), each.events(), self->core_->options))
+        if (auto why = storage::check_append(each.stream(), each.expected(), each.events(), self->core_->options))
             return why;
     }
-    if (auto why = log::check_parts(streams)) return why;
-    return self->collect(log::parts_of(std::move(streams)));
+    std::vector<append::append_part> parts = append::parts_of(std::move(streams));
+    if (auto why = check_together(parts)) return why;
+    return self->collect(std::move(parts));
 }
 
 std::optional<failure> transaction_impl::link(
     const self_ptr& self, std::string stream, expected_version expected, std::vector<uuid> event_ids) {
     if (!self) return moved_from();
-    if (auto why = log::check_link(stream, expected, event_ids)) return why;
-    std::vector<log::append_part> parts;
-    parts.push_back(log::link_part(std::move(stream), expected.value(), std::move(event_ids)));
+    if (auto why = storage::check_link(stream, expected, event_ids)) return why;
+    std::vector<append::append_part> parts;
+    parts.push_back(append::link_part(std::move(stream), expected.value(), std::move(event_ids)));
     return self->collect(std::move(parts));
 }
 
-std::optional<failure> transaction_impl::collect(std::vector<log::append_part> parts) {
+std::optional<failure> transaction_impl::collect(std::vector<append::append_part> parts) {
     const std::lock_guard lock(mutex_);
     if (ended_) return failure(errc::transaction_ended, message("the transaction has ended: ", *ended_));
     if (is_committing_) return refuse("the commit of this transaction is under way: append before it");
@@ -162,7 +169,7 @@ asio::awaitable<result<std::vector<append_result>>> transaction_impl::commit(sel
     if (!self) co_return moved_from();
     if (const auto why = self->enter()) co_return *why;
     const busy_mark mark(*self);
-    std::vector<log::append_part> collected;
+    std::vector<append::append_part> collected;
     {
         const std::lock_guard lock(self->mutex_);
         self->is_committing_ = true;
@@ -175,14 +182,14 @@ asio::awaitable<result<std::vector<append_result>>> transaction_impl::commit(sel
             message("committing a transaction: it is rolled back, because of an earlier error: ", first->message());
         co_return failure(first->code(), std::move(facts));
     }
-    if (const auto why = log::check_parts(collected)) {
+    if (const auto why = check_together(collected)) {
         self->end("its commit failed");
         co_return *why;
     }
 
     std::vector<append_result> all(collected.size());
     std::vector<std::size_t> places; // of the parts: those without events are left out
-    std::vector<log::append_part> parts;
+    std::vector<append::append_part> parts;
     for (std::size_t i = 0; i < collected.size(); ++i) {
         if (collected[i].events.empty()) continue;
         places.push_back(i);
@@ -190,7 +197,8 @@ asio::awaitable<result<std::vector<append_result>>> transaction_impl::commit(sel
     }
     commit_step::append_list appends; // one, whose parts stand or fall together
     if (!parts.empty())
-        appends.push_back(std::make_shared<log::append_request>(std::weak_ptr<log::group_commit>(), std::move(parts)));
+        appends.push_back(
+            std::make_shared<append::append_request>(std::weak_ptr<append::group_commit>(), std::move(parts)));
     const auto session = self->session();
     if (!session) co_return moved_from();
     const auto step = std::make_shared<commit_step>(self, session, std::move(appends));

@@ -52,7 +52,7 @@ public:
 private:
     class busy_mark;
     std::optional<failure> enter();
-    std::optional<failure> collect(std::vector<log::append_part> parts);
+    std::optional<failure> collect(std::vector<append::append_part> parts);
     std::shared_ptr<postgres::exclusive_connection> session() const;
     std::optional<postgres::lease> take_lease(std::string how);
 
@@ -64,7 +64,7 @@ private:
     postgres::lease lease_;
     std::optional<std::string> ended_; // how
     std::optional<failure> first_failure_;
-    std::vector<log::append_part> appends_;
+    std::vector<append::append_part> appends_;
     bool is_busy_ = false;
     bool is_committing_ = false;
 };

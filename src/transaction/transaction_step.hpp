@@ -89,7 +89,7 @@ private:
 /// to the appends.
 class commit_step final : public transaction_step {
 public:
-    using append_list = std::vector<std::shared_ptr<log::append_request>>;
+    using append_list = std::vector<std::shared_ptr<append::append_request>>;
 
     commit_step(std::shared_ptr<transaction_impl> owner, std::shared_ptr<postgres::exclusive_connection> on,
         append_list appends);
@@ -110,7 +110,7 @@ private:
     failure what_does_not_fit() const;
 
     const append_list appends_;
-    const log::append_plan plan_; // refers to appends_
+    const append::append_plan plan_; // refers to appends_
     postgres::statement commit_;
     postgres::parameters no_arguments_;
     postgres::parameters append_arguments_;

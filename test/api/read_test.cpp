@@ -329,7 +329,7 @@ BOOST_FIXTURE_TEST_CASE(no_page_is_read_by_parallel_workers, store_fixture) {
                " where name in ('force_parallel_mode', 'debug_parallel_query')");
     server.run("set plan_cache_mode = force_generic_plan");
     BOOST_TEST(is_parallel(here("select * from eventstore.events")), "the settings let every other statement be");
-    const es::log::statements all(schema());
+    const es::storage::statements all(schema());
     for (const auto* const pair : {&all.read_stream, &all.read_links, &all.read_stream_on, &all.read_links_on,
              &all.read_stream_bounded, &all.read_all, &all.read_all_bounded})
         for (const es::postgres::statement& each : *pair) {

@@ -73,7 +73,7 @@ void make_streams(store_fixture& in, int count) {
 /// How many blocks of 8 kB the server looks at for a page.
 class block_counter {
 public:
-    block_counter(const std::string& url, const es::log::statements& all, bool is_by_age, bool deleted, bool down)
+    block_counter(const std::string& url, const es::storage::statements& all, bool is_by_age, bool deleted, bool down)
         : session_(url), deleted_(deleted) {
         const auto& what = is_by_age ? all.streams_by_age[deleted][down] : all.streams[deleted][down];
         session_.run("set jit = off; set plan_cache_mode = force_generic_plan; set enable_seqscan = off");
@@ -305,7 +305,7 @@ BOOST_FIXTURE_TEST_CASE(a_page_costs_as_much_at_the_end_as_at_the_beginning, sto
     constexpr int count = 30'000;
     run(es::migrate(options()));
     make_streams(*this, count);
-    const es::log::statements all(schema());
+    const es::storage::statements all(schema());
     for (const bool deleted : {false, true}) {
         for (const bool down : {false, true}) {
             block_counter by_name(test_server::url(), all, false, deleted, down);

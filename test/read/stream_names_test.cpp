@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-using eventstore::log::stream_names;
+using eventstore::read::stream_names;
 
 namespace {
 

@@ -11,8 +11,8 @@ namespace es = eventstore;
 namespace asio = boost::asio;
 using namespace es::test;
 using namespace std::chrono_literals;
-using es::log::combined;
 using es::postgres::type_oid;
+using es::storage::combined;
 
 BOOST_AUTO_TEST_SUITE(combined_test)
 

@@ -5,9 +5,9 @@
 namespace {
 
 using namespace eventstore;
-using log::continuity;
-using log::continuity_of;
-using log::log_mark;
+using storage::continuity;
+using storage::continuity_of;
+using storage::log_mark;
 
 const uuid mine = make_uuid();
 const uuid another = make_uuid();

@@ -7,7 +7,7 @@
 #include <string_view>
 
 using namespace eventstore;
-using namespace eventstore::log;
+using namespace eventstore::storage;
 
 namespace {
 

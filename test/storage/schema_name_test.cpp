@@ -7,7 +7,7 @@
 
 using namespace eventstore;
 using namespace std::string_literals;
-using eventstore::log::check_schema_name;
+using eventstore::storage::check_schema_name;
 
 namespace {
 

@@ -9,8 +9,8 @@
 
 namespace {
 
-using eventstore::log::log_mark;
-using eventstore::log::seen_log;
+using eventstore::storage::log_mark;
+using eventstore::storage::seen_log;
 
 log_mark mark(std::int32_t timeline, std::int64_t position) { return {timeline, position, eventstore::make_uuid()}; }
 

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-using namespace eventstore::log;
+using namespace eventstore::storage;
 using eventstore::postgres::statement;
 
 namespace {

@@ -1,4 +1,4 @@
-#include "append/validation.hpp"
+#include "storage/validation.hpp"
 
 #include "base/text.hpp"
 #include "storage/schema.hpp"
@@ -10,7 +10,7 @@
 #include <unordered_set>
 #include <utility>
 
-namespace eventstore::log {
+namespace eventstore::storage {
 
 namespace {
 
@@ -128,7 +128,7 @@ private:
 } // namespace
 
 std::optional<failure> check_append(const std::string& stream, expected_version expected,
-    const std::vector<event_data>& events, const store_options& options) {
+    std::span<const event_data> events, const store_options& options) {
     if (auto why = check_stream_to_write(stream, expected)) return why;
     std::size_t bytes = 0;
     for (const event_data& each : events) {
@@ -146,33 +146,20 @@ std::optional<failure> check_append(const std::string& stream, expected_version 
     return std::nullopt;
 }
 
-namespace {
-
-const std::string& stream_of(const stream_append& part) { return part.stream(); }
-const std::string& stream_of(const append_part& part) { return part.stream; }
-const std::vector<event_data>& events_of(const stream_append& part) { return part.events(); }
-const std::vector<event_data>& events_of(const append_part& part) { return part.events; }
-
-template <class Part>
-std::optional<failure> check_together(const std::vector<Part>& parts) {
+std::optional<failure> check_parts(std::span<const part_of_append> parts) {
     if (parts.size() < 2) return std::nullopt;
     std::size_t events = 0;
     std::size_t bytes = 0;
     distinct_ids ids;
-    for (const Part& part : parts) {
-        events += events_of(part).size();
-        for (const event_data& each : events_of(part)) {
+    for (const part_of_append& part : parts) {
+        events += part.events.size();
+        for (const event_data& each : part.events) {
             bytes += bytes_of(each);
-            if (auto why = ids.add(each.id(), stream_of(part), "appending to stream ")) return why;
+            if (auto why = ids.add(each.id(), part.stream, "appending to stream ")) return why;
         }
     }
-    return check_size(stream_of(parts.front()), events, bytes);
+    return check_size(parts.front().stream, events, bytes);
 }
-
-} // namespace
-
-std::optional<failure> check_parts(const std::vector<stream_append>& parts) { return check_together(parts); }
-std::optional<failure> check_parts(const std::vector<append_part>& parts) { return check_together(parts); }
 
 std::optional<failure> check_link(
     const std::string& stream, expected_version expected, const std::vector<uuid>& event_ids) {
@@ -266,4 +253,4 @@ std::optional<failure> check_options(const store_options& options) {
     return std::nullopt;
 }
 
-} // namespace eventstore::log
+} // namespace eventstore::storage

@@ -1,4 +1,4 @@
-#include "append/validation.hpp"
+#include "storage/validation.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -11,7 +11,7 @@
 #include <vector>
 
 using namespace eventstore;
-using namespace eventstore::log;
+using namespace eventstore::storage;
 using namespace std::string_literals;
 
 static_assert(no_stream == expected_version(0) && no_stream.value() == 0);
