@@ -1,146 +1,158 @@
 #include <eventstore/store.hpp>
 
+#include "api/call.hpp"
 #include "api/scan.hpp"
-#include "runtime/store_core.hpp"
+#include "base/text.hpp"
+#include "storage/snapshots.hpp"
+#include "storage/streams.hpp"
 #include "storage/validation.hpp"
 
-#include <boost/asio/error.hpp>
+#include <algorithm>
 
 namespace eventstore {
 
 namespace {
 
+using append::append_part;
+using append::append_request;
+using detail::call;
+using detail::steady_time;
 using detail::store_impl;
-using impl_ptr = std::shared_ptr<store_impl>;
+using detail::store_ptr;
+using detail::try_call;
+using detail::unchecked;
 
-// Public calls copy their arguments and hand them to one of these, which keeps the store open while it runs. They return
-// values; what throws is the outermost coroutine, once.
+// What calls begin. They copy their arguments before that, and keep the store open until it is done; see api/call.hpp.
 
-detail::steady_time deadline_of(const store_impl& impl, milliseconds limit) { return impl.core->deadline(limit); }
+// ---- appending
 
-using detail::check_call;
+/// One stream's append. Without events there is nothing to wait for.
+struct lone_append {
+    std::shared_ptr<append_request> request;
 
-using results = std::vector<append_result>;
+    const std::shared_ptr<append_request>& operation() const noexcept { return request; }
+    result<append_result> take() const {
+        if (!request) return append_result();
+        const auto outcome = request->take();
+        if (!outcome) return outcome.error();
+        return outcome->front();
+    }
+};
 
-asio::awaitable<result<append_result>> append_value(
-    impl_ptr impl, milliseconds limit, std::string stream, expected_version expected, std::vector<event_data> events) {
-    if (const auto why = check_call(impl, limit)) co_return *why;
-    if (const auto why = storage::check_append(stream, expected, events, impl->core->options)) co_return *why;
-    if (events.empty()) co_return append_result();
-    std::vector<append::append_part> parts(1);
-    parts.front().stream = std::move(stream);
-    parts.front().expected = expected.value();
-    parts.front().events = std::move(events);
-    const auto outcome =
-        co_await append::group_commit::append(impl->core->group_commit, std::move(parts), deadline_of(*impl, limit));
-    if (!outcome) co_return outcome.error();
-    co_return outcome->front();
+lone_append begin_part(const store_ptr& store, append_part part) {
+    if (part.events.empty()) return {};
+    append::part_list parts;
+    parts.push_back(std::move(part));
+    return {std::make_shared<append_request>(store->core->group_commit, std::move(parts))};
 }
 
-asio::awaitable<append_result> append_throwing(
-    impl_ptr impl, milliseconds limit, std::string stream, expected_version expected, std::vector<event_data> events) {
-    const auto outcome = co_await append_value(std::move(impl), limit, std::move(stream), expected, std::move(events));
-    co_return outcome.value();
+lone_append begin_append(
+    const store_ptr& store, steady_time, std::string stream, expected_version expected, append::event_list events) {
+    append_part part;
+    part.stream = std::move(stream);
+    part.expected = expected.value();
+    part.events = std::move(events);
+    return begin_part(store, std::move(part));
 }
 
-std::optional<failure> check_together(const std::vector<stream_append>& streams) {
+lone_append begin_link(
+    const store_ptr& store, steady_time, std::string stream, expected_version expected, std::vector<uuid> event_ids) {
+    return begin_part(store, append::link_part(std::move(stream), expected.value(), std::move(event_ids)));
+}
+
+/// An append to several streams, of which some may get nothing.
+struct append_to_many {
+    std::shared_ptr<append_request> request;
+    std::vector<append_result> results;
+    std::vector<std::size_t> places; // of the parts of the request
+
+    const std::shared_ptr<append_request>& operation() const noexcept { return request; }
+    result<std::vector<append_result>> take() {
+        if (!request) return std::move(results);
+        const auto outcome = request->take();
+        if (!outcome) return outcome.error();
+        for (std::size_t i = 0; i < places.size(); ++i) results[places[i]] = (*outcome)[i];
+        return std::move(results);
+    }
+};
+
+append_to_many begin_appends(const store_ptr& store, steady_time, std::vector<stream_append> streams) {
+    append_to_many all;
+    all.results.resize(streams.size());
+    append::part_list parts = append::parts_of(std::move(streams));
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        if (!parts[i].events.empty()) all.places.push_back(i);
+    }
+    if (all.places.empty()) return all;
+    const auto is_empty = [](const append_part& part) { return part.events.empty(); };
+    parts.erase(std::remove_if(parts.begin(), parts.end(), is_empty), parts.end());
+    all.request = std::make_shared<append_request>(store->core->group_commit, std::move(parts));
+    return all;
+}
+
+std::optional<failure> check_appends(const std::vector<stream_append>& streams, const store_options& options) {
     std::vector<storage::part_of_append> parts;
-    for (const stream_append& each : streams) parts.push_back({each.stream(), each.events()});
+    for (const stream_append& each : streams) {
+        if (auto why = storage::check_append(each.stream(), each.expected(), each.events(), options)) return why;
+        parts.push_back({each.stream(), each.events()});
+    }
     return storage::check_parts(parts);
 }
 
-asio::awaitable<result<results>> append_all_value(
-    impl_ptr impl, milliseconds limit, std::vector<stream_append> streams) {
-    if (const auto why = check_call(impl, limit)) co_return *why;
-    for (const stream_append& each : streams) {
-        if (const auto why = storage::check_append(each.stream(), each.expected(), each.events(), impl->core->options))
-            co_return *why;
-    }
-    if (const auto why = check_together(streams)) co_return *why;
+// ---- reading
 
-    results all(streams.size());
-    std::vector<append::append_part> parts = append::parts_of(std::move(streams));
-    std::vector<std::size_t> places; // of the parts: those without events are left out
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-        if (!parts[i].events.empty()) places.push_back(i);
-    }
-    std::erase_if(parts, [](const append::append_part& part) { return part.events.empty(); });
-    if (parts.empty()) co_return all;
-    const auto outcome =
-        co_await append::group_commit::append(impl->core->group_commit, std::move(parts), deadline_of(*impl, limit));
-    if (!outcome) co_return outcome.error();
-    for (std::size_t i = 0; i < places.size(); ++i) all[places[i]] = (*outcome)[i];
-    co_return all;
+asio::awaitable<result<event_page>> begin_read(
+    const store_ptr& store, steady_time deadline, std::string stream, read_options options) {
+    auto reading = read::reader::read(store->core->reader, std::move(stream), std::move(options), deadline);
+    return detail::tell_cancellation(std::move(reading), "reading was cancelled");
 }
 
-asio::awaitable<results> append_all_throwing(impl_ptr impl, milliseconds limit, std::vector<stream_append> streams) {
-    auto outcome = co_await append_all_value(std::move(impl), limit, std::move(streams));
-    co_return std::move(outcome).value();
+asio::awaitable<result<recorded_event>> begin_find(const store_ptr& store, steady_time deadline, uuid id) {
+    return read::reader::find_event(store->core->reader, id, deadline);
 }
 
-asio::awaitable<append_result> link_throwing(
-    impl_ptr impl, milliseconds limit, std::string stream, expected_version expected, std::vector<uuid> event_ids) {
-    auto why = check_call(impl, limit);
-    if (!why) why = storage::check_link(stream, expected, event_ids);
-    if (why) throw error(*why);
-    if (event_ids.empty()) co_return append_result();
-    std::vector<append::append_part> parts;
-    parts.push_back(append::link_part(std::move(stream), expected.value(), std::move(event_ids)));
-    const auto outcome =
-        co_await append::group_commit::append(impl->core->group_commit, std::move(parts), deadline_of(*impl, limit));
-    co_return outcome.value().front();
+/// Of a function of storage/, which takes the database.
+template <auto Function>
+constexpr auto in_database = [](const store_ptr& store, steady_time deadline, auto... arguments) {
+    return Function(store->core->database, std::move(arguments)..., deadline);
+};
+
+// ---- deleting
+
+std::optional<failure> check_deletion(
+    const std::string& stream, expected_version expected, deletion how, milliseconds, const store_options& options) {
+    if (auto why = storage::check_stream_to_write(stream, expected)) return why;
+    if (how != deletion::hard || options.allows_hard_delete()) return std::nullopt;
+    failure::facts facts;
+    facts.stream = stream;
+    facts.message = detail::message("deleting stream ", detail::quoted_for_message(stream),
+        " for good: open the store with allow_hard_delete() if you mean it");
+    return failure(errc::hard_delete_disabled, std::move(facts));
 }
 
-std::vector<event_data> one(event_data event) {
-    std::vector<event_data> list;
-    list.push_back(std::move(event));
-    return list;
+std::optional<failure> check_stream(const std::string& stream) {
+    return storage::check_stream_to_write(stream, any_version);
 }
 
-/// Between two statements of one read it is Asio that notices a cancellation, and throws.
-template <class T>
-asio::awaitable<result<T>> with_one_kind_of_error(asio::awaitable<result<T>> work) {
-    try {
-        co_return co_await std::move(work);
-    } catch (const boost::system::system_error& thrown) {
-        if (thrown.code() != asio::error::operation_aborted) throw;
-    }
-    co_return failure(errc::cancelled, "reading was cancelled");
+asio::awaitable<result<void>> begin_deletion(const store_ptr& store, steady_time deadline, std::string stream,
+    expected_version expected, deletion how, milliseconds limit) {
+    const auto core = store->core;
+    if (how == deletion::soft) return storage::delete_softly(core->database, std::move(stream), expected, deadline);
+    auto deleting = storage::delete_for_good(
+        core->database, std::move(stream), expected, [core](std::int64_t id) { core->reader->forget_stream(id); },
+        [core, limit] { return core->deadline(limit); });
+    return detail::tell_cancellation(std::move(deleting),
+        "deleting a stream was cancelled; its name is free, and the next hard delete removes the events that are left");
 }
 
-asio::awaitable<event_page> read_throwing(impl_ptr impl, milliseconds limit, std::string stream, read_options options) {
-    auto why = check_call(impl, limit);
-    if (!why) why = storage::check_read(stream, options);
-    if (why) throw error(*why);
-    const auto deadline = deadline_of(*impl, limit);
-    auto work = read::reader::read(impl->core->reader, std::move(stream), std::move(options), deadline);
-    auto page = co_await with_one_kind_of_error(std::move(work));
-    co_return std::move(page).value();
+asio::awaitable<result<void>> begin_restoring(store_ptr store, steady_time deadline, std::string stream) {
+    auto restoring = storage::restore_stream(store->core->database, stream, deadline);
+    auto restored = co_await std::move(restoring);
+    if (restored) store->core->keeper->restored(stream); // at once, not by a notification
+    co_return restored;
 }
 
-asio::awaitable<recorded_event> find_throwing(impl_ptr impl, milliseconds limit, uuid id) {
-    if (const auto why = check_call(impl, limit)) throw error(*why);
-    auto found = co_await read::reader::find_event(impl->core->reader, id, deadline_of(*impl, limit));
-    co_return std::move(found).value();
-}
-
-asio::awaitable<stream_info> info_throwing(impl_ptr impl, milliseconds limit, std::string stream) {
-    auto why = check_call(impl, limit);
-    if (!why) why = storage::check_stream_to_read(stream);
-    if (why) throw error(*why);
-    auto info = co_await read::reader::info(impl->core->reader, std::move(stream), deadline_of(*impl, limit));
-    co_return std::move(info).value();
-}
-
-asio::awaitable<std::vector<stream_info>> streams_throwing(impl_ptr impl, milliseconds limit, stream_query query) {
-    auto why = check_call(impl, limit);
-    if (!why) why = storage::check_query(query);
-    if (why) throw error(*why);
-    auto list = co_await read::reader::streams(impl->core->reader, std::move(query), deadline_of(*impl, limit));
-    co_return std::move(list).value();
-}
-
-asio::awaitable<void> close_throwing(impl_ptr impl) {
+asio::awaitable<void> close_throwing(store_ptr impl) {
     if (!impl || impl->core->is_abandoned()) co_return; // nothing is open
     impl->core->close();
     auto closing = detail::latch::wait(impl->core->ended, detail::closing_goes_on);
@@ -151,7 +163,7 @@ asio::awaitable<void> close_throwing(impl_ptr impl) {
 } // namespace
 
 store::store() noexcept = default;
-store::store(impl_ptr impl) noexcept : impl_(std::move(impl)) {}
+store::store(store_ptr impl) noexcept : impl_(std::move(impl)) {}
 store::store(const store&) noexcept = default;
 store::store(store&&) noexcept = default;
 store& store::operator=(const store&) noexcept = default;
@@ -166,48 +178,50 @@ store store::within(milliseconds limit) const {
 
 asio::awaitable<append_result> store::append(
     std::string_view stream, expected_version expected, event_data event) const {
-    return append_throwing(impl_, limit_, std::string(stream), expected, one(std::move(event)));
+    return call(impl_, limit_, storage::check_append, begin_append, std::string(stream), expected,
+        append::event_list(std::move(event)));
 }
 
 asio::awaitable<append_result> store::append(
     std::string_view stream, expected_version expected, std::vector<event_data> events) const {
-    return append_throwing(impl_, limit_, std::string(stream), expected, std::move(events));
+    return call(impl_, limit_, storage::check_append, begin_append, std::string(stream), expected,
+        append::event_list(std::move(events)));
 }
 
 asio::awaitable<result<append_result>> store::try_append(
     std::string_view stream, expected_version expected, event_data event) const {
-    return append_value(impl_, limit_, std::string(stream), expected, one(std::move(event)));
+    return try_call(impl_, limit_, storage::check_append, begin_append, std::string(stream), expected,
+        append::event_list(std::move(event)));
 }
 
 asio::awaitable<result<append_result>> store::try_append(
     std::string_view stream, expected_version expected, std::vector<event_data> events) const {
-    return append_value(impl_, limit_, std::string(stream), expected, std::move(events));
+    return try_call(impl_, limit_, storage::check_append, begin_append, std::string(stream), expected,
+        append::event_list(std::move(events)));
 }
 
 asio::awaitable<std::vector<append_result>> store::append(std::vector<stream_append> parts) const {
-    return append_all_throwing(impl_, limit_, std::move(parts));
+    return call(impl_, limit_, check_appends, begin_appends, std::move(parts));
 }
 
 asio::awaitable<result<std::vector<append_result>>> store::try_append(std::vector<stream_append> parts) const {
-    return append_all_value(impl_, limit_, std::move(parts));
+    return try_call(impl_, limit_, check_appends, begin_appends, std::move(parts));
 }
 
 asio::awaitable<append_result> store::link(
     std::string_view stream, expected_version expected, std::vector<uuid> event_ids) const {
-    return link_throwing(impl_, limit_, std::string(stream), expected, std::move(event_ids));
+    return call(impl_, limit_, storage::check_link, begin_link, std::string(stream), expected, std::move(event_ids));
 }
 
 asio::awaitable<append_result> store::link(std::string_view stream, expected_version expected, uuid event_id) const {
-    return link_throwing(impl_, limit_, std::string(stream), expected, std::vector<uuid>(1, event_id));
+    return link(stream, expected, std::vector<uuid>(1, event_id));
 }
 
 asio::awaitable<event_page> store::read(std::string_view stream, read_options options) const {
-    return read_throwing(impl_, limit_, std::string(stream), std::move(options));
+    return call(impl_, limit_, storage::check_read, begin_read, std::string(stream), std::move(options));
 }
 
-asio::awaitable<event_page> store::read_all(read_options options) const {
-    return read_throwing(impl_, limit_, "$all", std::move(options));
-}
+asio::awaitable<event_page> store::read_all(read_options options) const { return read("$all", std::move(options)); }
 
 event_scan store::scan(std::string_view stream, read_options options) const {
     return event_scan(std::make_shared<detail::scan_impl>(impl_, std::string(stream), std::move(options), limit_));
@@ -215,14 +229,43 @@ event_scan store::scan(std::string_view stream, read_options options) const {
 
 event_scan store::scan_all(read_options options) const { return scan("$all", std::move(options)); }
 
-asio::awaitable<recorded_event> store::find_event(uuid id) const { return find_throwing(impl_, limit_, id); }
+asio::awaitable<recorded_event> store::find_event(uuid id) const {
+    return call(impl_, limit_, unchecked(), begin_find, id);
+}
 
 asio::awaitable<eventstore::stream_info> store::stream_info(std::string_view stream) const {
-    return info_throwing(impl_, limit_, std::string(stream));
+    return call(
+        impl_, limit_, storage::check_stream_to_read, in_database<storage::read_stream_info>, std::string(stream));
 }
 
 asio::awaitable<std::vector<eventstore::stream_info>> store::streams(stream_query query) const {
-    return streams_throwing(impl_, limit_, std::move(query));
+    return call(impl_, limit_, storage::check_query, in_database<storage::list_streams>, std::move(query));
+}
+
+asio::awaitable<void> store::delete_stream(std::string_view stream, expected_version expected, deletion how) const {
+    return call(impl_, limit_, check_deletion, begin_deletion, std::string(stream), expected, how, limit_);
+}
+
+asio::awaitable<deletion_preview> store::preview_deletion(std::string_view stream) const {
+    return call(impl_, limit_, check_stream, in_database<storage::preview_deletion>, std::string(stream));
+}
+
+asio::awaitable<void> store::restore_stream(std::string_view stream) const {
+    return call(impl_, limit_, check_stream, begin_restoring, std::string(stream));
+}
+
+asio::awaitable<void> store::record_snapshot(snapshot what) const {
+    return call(impl_, limit_, storage::check_snapshot, in_database<storage::record_snapshot>, std::move(what));
+}
+
+asio::awaitable<snapshot> store::read_snapshot(std::string_view source) const {
+    return call(
+        impl_, limit_, storage::check_snapshot_source, in_database<storage::read_snapshot>, std::string(source));
+}
+
+asio::awaitable<void> store::delete_snapshot(std::string_view source) const {
+    return call(
+        impl_, limit_, storage::check_snapshot_source, in_database<storage::delete_snapshot>, std::string(source));
 }
 
 asio::awaitable<void> store::close() const { return close_throwing(impl_); }

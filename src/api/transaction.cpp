@@ -1,7 +1,7 @@
 #include <eventstore/transaction.hpp>
 
+#include "api/call.hpp"
 #include "postgres/begin_transaction.hpp"
-#include "runtime/store_core.hpp"
 #include "transaction/transaction_impl.hpp"
 
 #include <eventstore/store.hpp>
@@ -13,13 +13,18 @@ namespace {
 using detail::transaction_impl;
 using impl_ptr = std::shared_ptr<transaction_impl>;
 
-asio::awaitable<transaction> begin_throwing(std::shared_ptr<detail::store_impl> store, milliseconds limit) {
-    if (const auto why = detail::check_call(store, limit)) throw error(*why);
+asio::awaitable<result<transaction>> begin_on(
+    detail::store_ptr store, detail::steady_time deadline, milliseconds limit) {
     const auto core = store->core;
-    const milliseconds each = limit.count() != 0 ? limit : core->options.operation_timeout();
-    auto work = postgres::begin_transaction(core->transacting, core->environment.timers, each, core->deadline(limit));
+    detail::transaction_scope scope{core->options, core->environment, core->statements, core->seen,
+        limit.count() != 0 ? limit : core->options.operation_timeout(), [core] { return core->refusal(); },
+        [core](auto appends, const auto& verdict) { core->committed(appends, verdict); }};
+    auto work = postgres::begin_transaction(core->transacting, core->environment.timers, scope.limit, deadline);
     auto lease = co_await std::move(work);
-    co_return transaction(std::make_shared<transaction_impl>(std::move(store), limit, std::move(lease).value()));
+    if (!lease) co_return lease.error();
+    auto open =
+        std::make_shared<detail::open_transaction>(std::move(scope), std::move(store), std::move(lease).value());
+    co_return transaction(std::make_shared<transaction_impl>(std::move(open)));
 }
 
 asio::awaitable<query_result> execute_throwing(impl_ptr impl, std::string sql, std::vector<sql_value> values) {
@@ -39,7 +44,9 @@ asio::awaitable<void> rollback_throwing(impl_ptr impl) {
 
 } // namespace
 
-asio::awaitable<transaction> store::begin() const { return begin_throwing(impl_, limit_); }
+asio::awaitable<transaction> store::begin() const {
+    return detail::call(impl_, limit_, detail::unchecked(), begin_on, limit_);
+}
 
 transaction::transaction(impl_ptr impl) noexcept : impl_(std::move(impl)) {}
 transaction::transaction(transaction&&) noexcept = default;

@@ -3,6 +3,7 @@
 
 #include "append/append_request.hpp"
 #include "postgres/parameters.hpp"
+#include "storage/append_columns.hpp"
 #include "storage/log_mark.hpp"
 
 #include <cstdint>
@@ -63,28 +64,19 @@ public:
     /// The same for append_event.
     std::optional<verdict> lone_outcome(const answer& from) const;
 
-    struct group {
-        std::string_view stream;
-        std::int64_t expected = -1;
-        std::int32_t events = 0;
-        std::optional<timestamp> created_at;
-    };
+    using group = storage::append_rows::group;
+    using part = storage::append_rows::part;
     std::span<const group> groups() const noexcept { return groups_; }
     std::size_t new_streams() const noexcept { return new_streams_; }
 
 private:
-    struct place {
-        std::int32_t group = 0;  // from 0
-        std::int32_t offset = 0; // events of the group before this part
-    };
-
-    void demand(group& of, const append_part& part);
+    void demand(group& of, const append_part& wanted);
     void put_new_streams_first();
 
-    std::span<const std::shared_ptr<append_request>> appends_;
-    std::vector<const append_part*> parts_;
+    storage::append_rows rows(bool careful, const storage::log_mark& seen) const;
+
+    std::vector<part> parts_; // their views see the appends
     std::vector<group> groups_;
-    std::vector<place> places_; // of each part
     std::size_t new_streams_ = 0;
     std::size_t events_ = 0;
     std::size_t bytes_ = 0;

@@ -9,11 +9,12 @@
 #include "storage/log_mark.hpp"
 #include "storage/statements.hpp"
 
+#include <boost/unordered/unordered_flat_set.hpp>
+
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
-#include <unordered_set>
 #include <vector>
 
 namespace eventstore::append {
@@ -48,7 +49,7 @@ public:
     std::optional<flush_decision> decision; ///< once it was taken
 
 private:
-    void come_back(flush_end how);
+    void come_back();
     void expire() noexcept override;
     void close() noexcept override {}
 
@@ -61,7 +62,7 @@ private:
     const postgres::parameters arguments_;
     const std::weak_ptr<postgres::connection> on_;
     std::function<void()> ended_;
-    mutable std::unordered_set<std::string_view> streams_; // once somebody has asked
+    mutable boost::unordered_flat_set<std::string_view> streams_; // once somebody has asked
     postgres::answer answer_;
     std::optional<flush_end> end_;
 };

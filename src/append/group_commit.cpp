@@ -32,9 +32,8 @@ failure closed_while_waiting(const append_request& which) {
     return failure(errc::store_closed, std::move(facts));
 }
 
-result<std::vector<append_result>> result_of(
-    const append_request& append, std::span<const append_plan::outcome> outcomes) {
-    std::vector<append_result> results;
+result<append_results> result_of(const append_request& append, std::span<const append_plan::outcome> outcomes) {
+    append_results results;
     results.reserve(outcomes.size());
     for (std::size_t i = 0; i < outcomes.size(); ++i) {
         if (outcomes[i].what == append_plan::outcome::kind::unit_failed) continue;
@@ -65,14 +64,8 @@ group_commit::group_commit(const store_options& options, detail::environment whe
 
 group_commit::~group_commit() = default;
 
-asio::awaitable<result<std::vector<append_result>>> group_commit::append(
-    const std::shared_ptr<group_commit>& self, std::vector<append_part> parts, detail::steady_time deadline) {
-    auto waiting = std::make_shared<append_request>(self, std::move(parts));
-    return append_request::wait(std::move(waiting), self->environment_.timers.get(), deadline);
-}
-
 void group_commit::submit(request_ptr next) {
-    failure refused;
+    std::optional<failure> refused;
     {
         const std::lock_guard lock(mutex_);
         if (is_stopping_) {
@@ -86,7 +79,7 @@ void group_commit::submit(request_ptr next) {
             return;
         }
     }
-    next->fail(refused);
+    next->fail(*refused);
 }
 
 void group_commit::give_up(append_request& which, errc why, const lock_holder& holder) noexcept {

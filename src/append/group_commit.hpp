@@ -40,6 +40,7 @@ namespace asio = boost::asio;
 ///
 /// A group whose connection is lost is sent again: the events' ids make that safe. Thread safe.
 class group_commit final : public std::enable_shared_from_this<group_commit>,
+                           public appender,
                            public detail::service,
                            private detail::live_object {
 public:
@@ -55,10 +56,6 @@ public:
         std::shared_ptr<const storage::seen_log> seen, committed_handler on_committed);
     ~group_commit() override;
 
-    /// Waits until the append has its outcome: a result for each part. Arguments are valid; the caller keeps this object.
-    static asio::awaitable<result<std::vector<append_result>>> append(
-        const std::shared_ptr<group_commit>& self, std::vector<append_part> parts, detail::steady_time deadline);
-
     void abandon() noexcept override;
 
     struct counts {
@@ -72,7 +69,6 @@ public:
     counts count() const;
 
 private:
-    friend class append_request;
     using request_ptr = std::shared_ptr<append_request>;
     using request_list = std::vector<request_ptr>;
     using flush_ptr = std::shared_ptr<flush>;
@@ -82,10 +78,11 @@ private:
     /// Ends the connection, and fails what is queued.
     void drop() override;
 
-    void submit(request_ptr next);
+    void submit(request_ptr next) override;
+    void cancelled(append_request& which) noexcept override { give_up(which, errc::cancelled); }
+    void overdue(const request_ptr& which) noexcept override;
+    void closed(append_request& which) noexcept override;
     void give_up(append_request& which, errc why, const lock_holder& holder = {}) noexcept;
-    void overdue(const request_ptr& which) noexcept;
-    void closed(append_request& which) noexcept;
     void stop_acquiring();
     asio::awaitable<void> explain_delay();
     EVENTSTORE_NOT_INTO_COROUTINES void wake(); // with the mutex held

@@ -4,9 +4,9 @@
 #include "read/page_query.hpp"
 #include "storage/continuity.hpp"
 #include "storage/event_rows.hpp"
+#include "storage/streams.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 namespace eventstore::read {
@@ -16,6 +16,7 @@ namespace {
 using detail::message;
 namespace column = storage::column;
 using postgres::type_oid;
+using storage::about_stream;
 using storage::continuity;
 using storage::continuity_of;
 using storage::decode_event;
@@ -25,13 +26,6 @@ constexpr std::int64_t last_window = 1'000'000; // growing while it finds little
 constexpr std::size_t largest_page = 1'000'000; // events
 constexpr std::size_t most_bytes = std::size_t{1} << 30; // of a page
 constexpr std::int64_t furthest = std::int64_t{1} << 62; // leaves the server room to add a window
-
-failure about_stream(errc code, const std::string& stream, std::string_view what) {
-    failure::facts facts;
-    facts.stream = stream;
-    facts.message = message("stream ", detail::quoted_for_message(stream), " ", what);
-    return failure(code, std::move(facts));
-}
 
 failure cut_back_meanwhile() {
     failure::facts facts;
@@ -52,24 +46,6 @@ failure standby_is_behind(std::int64_t seen, std::int64_t head) {
         std::to_string(head), ", and position ", std::to_string(seen), " was seen; it goes on when it has got there");
     facts.retry_helps = true;
     return failure(errc::connection_lost, std::move(facts));
-}
-
-eventstore::stream_info decode_info(const postgres::answer& from, int row) {
-    eventstore::stream_info info;
-    info.name = from.bytes(row, 0);
-    info.version = from.is_null(row, 1) ? 0 : from.int8(row, 1);
-    info.created_at = from.time(row, 2);
-    if (!from.is_null(row, 3)) info.deleted_at = from.time(row, 3);
-    info.id = from.int8(row, 4);
-    return info;
-}
-
-/// A text that comes after every stream name with this prefix, by bytes: as many of the greatest code point as the
-/// longest name could have.
-std::string after_prefix(std::string prefix) {
-    constexpr int most = 512 / 4 + 1;
-    for (int i = 0; i < most; ++i) prefix += "\xf4\x8f\xbf\xbf";
-    return prefix;
 }
 
 } // namespace
@@ -281,19 +257,6 @@ reader::task<recorded_event> reader::find_event(self_ptr self, uuid id, detail::
     co_return detail::page::single(row);
 }
 
-reader::task<eventstore::stream_info> reader::info(self_ptr self, std::string stream, detail::steady_time deadline) {
-    const bool is_log = stream == "$all";
-    postgres::parameters arguments;
-    if (!is_log) arguments.add(stream);
-    const postgres::statement& what = is_log ? self->statements_->log_info : self->statements_->stream_info;
-    const auto answer = co_await postgres::pool::execute(self->pool_, what, std::move(arguments), deadline);
-    if (!answer) co_return answer.error();
-    if (answer->rows() == 0) co_return about_stream(errc::stream_not_found, stream, "does not exist");
-    auto info = decode_info(*answer, 0);
-    if (info.deleted_at) co_return about_stream(errc::stream_deleted, stream, "was deleted");
-    co_return info;
-}
-
 reader::task<reader::progress> reader::look(self_ptr self, storage::log_mark seen, detail::steady_time deadline) {
     postgres::parameters arguments;
     arguments.add(seen.timeline);
@@ -326,33 +289,6 @@ reader::task<std::vector<reader::named_stream>> reader::visible(
     std::vector<named_stream> found;
     for (int i = 0; i < answer->rows(); ++i) found.push_back({answer->int8(i, 0), std::string(answer->bytes(i, 1))});
     co_return found;
-}
-
-reader::task<std::vector<eventstore::stream_info>> reader::streams(
-    self_ptr self, stream_query query, detail::steady_time deadline) {
-    const bool backward = query.is_descending();
-    const bool deleted = query.state() == stream_state::deleted;
-    const bool by_age = query.order() == stream_order::by_age;
-    const auto& listing = by_age ? self->statements_->streams_by_age[deleted] : self->statements_->streams[deleted];
-    postgres::parameters arguments;
-    if (by_age) // ids begin at 1
-        arguments.add(backward && query.after_id() == 0 ? std::numeric_limits<std::int64_t>::max() : query.after_id());
-    else if (backward && query.after().empty())
-        arguments.add(after_prefix({}));
-    else
-        arguments.add(query.after());
-    arguments.add(query.prefix());
-    arguments.add(after_prefix(query.prefix()));
-    arguments.add(static_cast<std::int64_t>(query.count()));
-    arguments.add(query.search());
-    arguments.add(query.state() != stream_state::existing);
-    const auto answer =
-        co_await postgres::pool::execute(self->pool_, listing[backward], std::move(arguments), deadline);
-    if (!answer) co_return answer.error();
-    std::vector<eventstore::stream_info> list;
-    list.reserve(static_cast<std::size_t>(answer->rows()));
-    for (int i = 0; i < answer->rows(); ++i) list.push_back(decode_info(*answer, i));
-    co_return list;
 }
 
 } // namespace eventstore::read

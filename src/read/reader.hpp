@@ -12,7 +12,6 @@
 #include <eventstore/error.hpp>
 #include <eventstore/event_page.hpp>
 #include <eventstore/read_options.hpp>
-#include <eventstore/stream_info.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -79,9 +78,6 @@ public:
         self_ptr self, const std::vector<std::string>& streams, detail::steady_time deadline);
 
     static task<recorded_event> find_event(self_ptr self, uuid id, detail::steady_time deadline);
-    static task<eventstore::stream_info> info(self_ptr self, std::string stream, detail::steady_time deadline);
-    static task<std::vector<eventstore::stream_info>> streams(
-        self_ptr self, stream_query query, detail::steady_time deadline);
 
     /// The stream of this id was deleted for good.
     void forget_stream(std::int64_t id) { names_.forget(id); }

@@ -1,6 +1,5 @@
 #include "runtime/group_core.hpp"
 
-#include "runtime/store_core.hpp"
 #include "storage/inspection.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -77,7 +76,7 @@ std::shared_ptr<const storage::statements> group_core::make_statements(const std
     return std::make_shared<const storage::statements>(schema, next_index_.fetch_add(storage::statements::most));
 }
 
-bool group_core::add(const std::shared_ptr<store_core>& store) {
+bool group_core::add(const std::shared_ptr<group_member>& store) {
     const std::lock_guard lock(mutex_);
     if (is_closing() || is_abandoned()) return false;
     if (stores_.size() >= clear_at_) { // not with each of a thousand
@@ -98,7 +97,7 @@ void group_core::close() noexcept {
 }
 
 asio::awaitable<void> group_core::close_in_order(std::shared_ptr<group_core> self) {
-    std::vector<std::shared_ptr<store_core>> stores; // those that have not ended
+    std::vector<std::shared_ptr<group_member>> stores; // those that have not ended
     for (const auto& each : self->stores_) {
         if (auto alive = each.lock()) stores.push_back(std::move(alive));
     }

@@ -28,7 +28,15 @@
 
 namespace eventstore::detail {
 
-class store_core;
+/// What uses the connections of a group, and ends before them.
+class group_member {
+public:
+    virtual ~group_member() = default;
+    /// Begins the end: `ended` is open then.
+    virtual void close() noexcept = 0;
+
+    const std::shared_ptr<latch> ended = std::make_shared<latch>();
+};
 
 /// The connections of one store, or of many, and their orderly end: when the stores have ended. Thread safe.
 class group_core final : public std::enable_shared_from_this<group_core>, public mortal, private live_object {
@@ -47,7 +55,7 @@ public:
     std::shared_ptr<const storage::statements> make_statements(const std::string& schema);
 
     /// A store that uses the connections; false: the end has begun.
-    bool add(const std::shared_ptr<store_core>& store);
+    bool add(const std::shared_ptr<group_member>& store);
 
     /// Begins the end of the stores, and then of the connections: `ended` is open then.
     void close() noexcept;
@@ -81,7 +89,7 @@ private:
     std::atomic<bool> abandoned_{false};
     std::atomic<bool> is_closing_{false};
     std::mutex mutex_;
-    std::vector<std::weak_ptr<store_core>> stores_;
+    std::vector<std::weak_ptr<group_member>> stores_;
     std::size_t clear_at_ = 16;
 };
 

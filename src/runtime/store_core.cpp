@@ -51,6 +51,7 @@ store_core::store_core(const store_options& options_, const std::shared_ptr<grou
       environment(group->environment.of(options.schema())),
       statements(group->make_statements(options.schema())),
       pool(group->pool),
+      database{pool, statements},
       reader(std::make_shared<read::reader>(environment.timers->time(), pool, statements)),
       announcer(
           std::make_shared<eventstore::feed::announcer>(environment, pool, statements, options.operation_timeout())),
@@ -127,12 +128,17 @@ std::vector<std::shared_ptr<delivery::listening>> store_core::take_listeners() {
     return all;
 }
 
+std::optional<failure> store_core::refusal() const {
+    if (is_abandoned())
+        return failure(errc::store_closed, "the execution context of the store has ended, and the store with it");
+    if (is_closing()) return failure(errc::store_closed, "the store is closed");
+    return std::nullopt;
+}
+
 std::optional<failure> check_call(const std::shared_ptr<store_impl>& impl, std::chrono::milliseconds limit) {
     if (!impl)
         return failure(errc::store_closed, "the handle is empty: no store was opened with it, or it was moved from");
-    if (impl->core->is_abandoned())
-        return failure(errc::store_closed, "the execution context of the store has ended, and the store with it");
-    if (impl->core->is_closing()) return failure(errc::store_closed, "the store is closed");
+    if (auto why = impl->core->refusal()) return why;
     if (limit.count() < 0)
         return failure(errc::invalid_argument, "store::within was given no time: it must be 1 ms at least");
     return std::nullopt;

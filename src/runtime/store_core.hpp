@@ -13,6 +13,7 @@
 #include "read/reader.hpp"
 #include "runtime/context_life.hpp"
 #include "runtime/group_core.hpp"
+#include "storage/database.hpp"
 #include "storage/seen_log.hpp"
 #include "subscription/keeper.hpp"
 #include "subscription/listening.hpp"
@@ -34,16 +35,21 @@ namespace eventstore::detail {
 namespace asio = boost::asio;
 
 /// The parts of a store, and their orderly end. Outlives its handles until that is done. Thread safe.
-class store_core final : public std::enable_shared_from_this<store_core>, public mortal, private live_object {
+class store_core final : public std::enable_shared_from_this<store_core>,
+                         public group_member,
+                         public mortal,
+                         private live_object {
 public:
     /// \param options those of the group but for the schema
     static std::shared_ptr<store_core> make(const store_options& options, const std::shared_ptr<group_core>& group);
     store_core(const store_options& options, const std::shared_ptr<group_core>& group);
 
     /// Begins the end, which takes `close_timeout` at most: `ended` is open then.
-    void close() noexcept;
+    void close() noexcept override;
     void refuse() noexcept override { abandoned_.store(true, std::memory_order_release); }
     void abandon() noexcept override;
+    /// Why it does nothing any more; nothing while it is open.
+    std::optional<failure> refusal() const;
     bool is_closing() const noexcept { return is_closing_.load(std::memory_order_acquire); }
     bool is_abandoned() const noexcept { return abandoned_.load(std::memory_order_acquire); }
 
@@ -51,7 +57,6 @@ public:
     steady_time deadline(std::chrono::milliseconds limit) const noexcept;
 
     const store_options options;
-    const std::shared_ptr<latch> ended = std::make_shared<latch>();
     /// How far this store has seen its log; kept by whoever asks the server about it.
     const std::shared_ptr<storage::seen_log> seen = std::make_shared<storage::seen_log>();
     // They refuse everything once the store is abandoned.
@@ -59,6 +64,7 @@ public:
     const detail::environment environment;
     std::shared_ptr<const storage::statements> statements;
     std::shared_ptr<postgres::pool> pool;
+    const storage::database database; ///< both
     std::shared_ptr<read::reader> reader;
     std::shared_ptr<eventstore::feed::announcer> announcer;
     std::shared_ptr<eventstore::feed::feed> feed;

@@ -1,5 +1,6 @@
 #include "storage/statements.hpp"
 
+#include "storage/append_columns.hpp"
 #include "storage/sql.hpp"
 
 namespace eventstore::storage {
@@ -115,13 +116,8 @@ postgres::statement statements::make(std::string_view schema, std::string_view n
 }
 
 statements::statements(std::string_view schema, std::size_t first_index) : next_index_(first_index) {
-    append_event = make(schema, "append_event", sql::append_event,
-        {text, int8, uuid, text, bytea, bytea, uuid, uuid, timestamptz, boolean, int8, uuid}, "appending");
-    append_events = make(schema, "append_events", sql::append_events,
-        {text_array, int8_array, int4_array, timestamptz_array, int4, int4_array, int8_array, int4_array, boolean_array,
-            int4_array, int4_array, uuid_array, text_array, bytea_array, bytea_array, uuid_array, uuid_array,
-            timestamptz_array, uuid_array, int4_array, int8, boolean, int8, uuid},
-        "appending");
+    append_event = make(schema, "append_event", sql::append_event, lone_append_types(), "appending");
+    append_events = make(schema, "append_events", sql::append_events, append_types(), "appending");
     append_events_or_fail = make(
         schema, "append_events_or_fail", sql::append_events_or_fail, append_events.types, "committing a transaction");
     lock_holders = make(schema, "lock_holders", sql::lock_holders, {int4}, "looking for the holder of a lock");

@@ -60,13 +60,13 @@ private:
 };
 
 commit_step::commit_step(
-    std::shared_ptr<transaction_impl> owner, std::shared_ptr<postgres::exclusive_connection> on, append_list appends)
+    std::shared_ptr<open_transaction> owner, std::shared_ptr<postgres::exclusive_connection> on, append_list appends)
     : transaction_step(std::move(owner), std::move(on), "committing a transaction"),
       appends_(std::move(appends)),
       plan_(appends_) {
     commit_.text = "commit";
     commit_.doing = doing_;
-    if (!appends_.empty()) append_arguments_ = plan_.arguments(plan_.needs_care(), owner_->core()->seen->latest());
+    if (!appends_.empty()) append_arguments_ = plan_.arguments(plan_.needs_care(), owner_->scope.seen->latest());
 }
 
 void commit_step::send() {
@@ -77,7 +77,7 @@ void commit_step::send() {
     (void)session_->link->take_unreplicated();
     if (!appends_.empty()) {
         session_->send(std::make_shared<part>(
-            self, owner_->core()->statements->append_events_or_fail, append_arguments_, &commit_step::appended, false));
+            self, owner_->scope.statements->append_events_or_fail, append_arguments_, &commit_step::appended, false));
     }
     session_->send(std::make_shared<part>(self, commit_, no_arguments_, &commit_step::committed, true));
 }
@@ -90,7 +90,7 @@ std::optional<failure> commit_step::append_failure() const {
     if (appended_.is_table()) return std::nullopt;
     if (appended_.sqlstate() == "ES001") return what_does_not_fit();
     const failure why = appended_.to_failure(doing_);
-    if (why.code() == errc::log_truncated) return storage::not_held(owner_->core()->seen->latest());
+    if (why.code() == errc::log_truncated) return storage::not_held(owner_->scope.seen->latest());
     if (why.code() == errc::lock_timeout) return append::lock_not_available(*appends_.front(), why, {});
     if (why->sqlstate == "25008") {
         failure::facts facts = *why.operator->();
@@ -154,7 +154,7 @@ void commit_step::committed(postgres::answer answer) {
             failure(errc::connection_lost,
                 is_estranged ? "closed a connection to a server that does not hold what was seen"
                              : "closed a connection in an unexpected state"));
-    if (verdict) owner_->core()->committed(appends_, *verdict);
+    if (verdict) owner_->scope.committed(appends_, *verdict);
     if (why) return fail(*why);
     if (!claim()) return;
     std::vector<append_result> results;

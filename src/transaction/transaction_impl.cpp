@@ -49,7 +49,7 @@ std::optional<failure> check_sql(const std::string& sql, const std::vector<sql_v
     return std::nullopt;
 }
 
-std::optional<failure> check_together(const std::vector<append::append_part>& parts) {
+std::optional<failure> check_together(const append::part_list& parts) {
     std::vector<storage::part_of_append> all;
     for (const append::append_part& each : parts) all.push_back({each.stream, each.events});
     return storage::check_parts(all);
@@ -72,65 +72,27 @@ private:
     transaction_impl& of_;
 };
 
-transaction_impl::transaction_impl(
-    std::shared_ptr<store_impl> store, std::chrono::milliseconds limit, postgres::lease lease)
-    : core_(store->core), limit_(limit), store_(std::move(store)), lease_(std::move(lease)) {}
-
-transaction_impl::~transaction_impl() = default;
-
 std::optional<failure> transaction_impl::enter() {
     const std::lock_guard lock(mutex_);
     if (is_busy_)
         return refuse("another operation of this transaction is under way: await one before the next is begun");
-    if (ended_) return failure(errc::transaction_ended, message("the transaction has ended: ", *ended_));
-    if (auto why = check_call(store_, std::chrono::milliseconds(0))) return why;
+    if (auto why = open_->refusal()) return why;
     is_busy_ = true;
     return std::nullopt;
 }
 
-std::optional<postgres::lease> transaction_impl::take_lease(std::string how) {
-    std::shared_ptr<store_impl> store; // the last handle may close it: without the mutex
-    const std::lock_guard lock(mutex_);
-    if (ended_) return std::nullopt;
-    ended_ = std::move(how);
-    store = std::move(store_);
-    appends_.clear();
-    return std::move(lease_);
-}
-
-void transaction_impl::end(std::string how) { (void)take_lease(std::move(how)); }
-
-void transaction_impl::break_off(std::string how, const failure& why) {
-    if (auto lease = take_lease(std::move(how))) lease->drop(why);
-}
-
-void transaction_impl::failed(const failure& first) {
-    const std::lock_guard lock(mutex_);
-    if (!first_failure_) first_failure_ = first;
-}
-
-void transaction_impl::recovered() {
-    const std::lock_guard lock(mutex_);
-    first_failure_.reset();
-}
-
-std::optional<failure> transaction_impl::first_failure() const {
-    const std::lock_guard lock(mutex_);
-    return first_failure_;
-}
-
-std::shared_ptr<postgres::exclusive_connection> transaction_impl::session() const {
-    const std::lock_guard lock(mutex_);
-    return lease_.get();
+asio::awaitable<void> transaction_impl::carry_out(std::shared_ptr<operation> step) const {
+    const auto& scope = open_->scope;
+    return suspend(std::move(step), scope.environment.timers.get(), scope.environment.in(scope.limit));
 }
 
 std::optional<failure> transaction_impl::append(const self_ptr& self, std::vector<stream_append> streams) {
     if (!self) return moved_from();
     for (const stream_append& each : streams) {
-        if (auto why = storage::check_append(each.stream(), each.expected(), each.events(), self->core_->options))
+        if (auto why = storage::check_append(each.stream(), each.expected(), each.events(), self->open_->scope.options))
             return why;
     }
-    std::vector<append::append_part> parts = append::parts_of(std::move(streams));
+    append::part_list parts = append::parts_of(std::move(streams));
     if (auto why = check_together(parts)) return why;
     return self->collect(std::move(parts));
 }
@@ -139,14 +101,14 @@ std::optional<failure> transaction_impl::link(
     const self_ptr& self, std::string stream, expected_version expected, std::vector<uuid> event_ids) {
     if (!self) return moved_from();
     if (auto why = storage::check_link(stream, expected, event_ids)) return why;
-    std::vector<append::append_part> parts;
+    append::part_list parts;
     parts.push_back(append::link_part(std::move(stream), expected.value(), std::move(event_ids)));
     return self->collect(std::move(parts));
 }
 
-std::optional<failure> transaction_impl::collect(std::vector<append::append_part> parts) {
+std::optional<failure> transaction_impl::collect(append::part_list parts) {
     const std::lock_guard lock(mutex_);
-    if (ended_) return failure(errc::transaction_ended, message("the transaction has ended: ", *ended_));
+    if (auto why = open_->ended()) return why;
     if (is_committing_) return refuse("the commit of this transaction is under way: append before it");
     appends_.insert(appends_.end(), std::make_move_iterator(parts.begin()), std::make_move_iterator(parts.end()));
     return std::nullopt;
@@ -158,10 +120,11 @@ asio::awaitable<result<query_result>> transaction_impl::execute(
     if (const auto why = self->enter()) co_return *why;
     const busy_mark mark(*self);
     if (const auto why = check_sql(sql, values)) co_return *why;
-    const auto session = self->session();
+    const auto session = self->open_->session();
     if (!session) co_return moved_from();
-    const auto step = std::make_shared<sql_step>(self, session, std::move(sql), values);
-    co_await suspend(step, self->core_->environment.timers.get(), self->core_->deadline(self->limit_));
+    const auto step = std::make_shared<sql_step>(self->open_, session, std::move(sql), values);
+    auto working = self->carry_out(step);
+    co_await std::move(working);
     co_return std::move(step->outcome);
 }
 
@@ -169,27 +132,27 @@ asio::awaitable<result<std::vector<append_result>>> transaction_impl::commit(sel
     if (!self) co_return moved_from();
     if (const auto why = self->enter()) co_return *why;
     const busy_mark mark(*self);
-    std::vector<append::append_part> collected;
+    append::part_list collected;
     {
         const std::lock_guard lock(self->mutex_);
         self->is_committing_ = true;
         collected = std::exchange(self->appends_, {});
     }
-    if (const auto first = self->first_failure()) {
-        self->end("it was rolled back, because of an error");
+    if (const auto first = self->open_->first_failure()) {
+        self->open_->end("it was rolled back, because of an error");
         failure::facts facts = *first->operator->();
         facts.message =
             message("committing a transaction: it is rolled back, because of an earlier error: ", first->message());
         co_return failure(first->code(), std::move(facts));
     }
     if (const auto why = check_together(collected)) {
-        self->end("its commit failed");
+        self->open_->end("its commit failed");
         co_return *why;
     }
 
     std::vector<append_result> all(collected.size());
     std::vector<std::size_t> places; // of the parts: those without events are left out
-    std::vector<append::append_part> parts;
+    append::part_list parts;
     for (std::size_t i = 0; i < collected.size(); ++i) {
         if (collected[i].events.empty()) continue;
         places.push_back(i);
@@ -198,11 +161,12 @@ asio::awaitable<result<std::vector<append_result>>> transaction_impl::commit(sel
     commit_step::append_list appends; // one, whose parts stand or fall together
     if (!parts.empty())
         appends.push_back(
-            std::make_shared<append::append_request>(std::weak_ptr<append::group_commit>(), std::move(parts)));
-    const auto session = self->session();
+            std::make_shared<append::append_request>(std::weak_ptr<append::appender>(), std::move(parts)));
+    const auto session = self->open_->session();
     if (!session) co_return moved_from();
-    const auto step = std::make_shared<commit_step>(self, session, std::move(appends));
-    co_await suspend(step, self->core_->environment.timers.get(), self->core_->deadline(self->limit_));
+    const auto step = std::make_shared<commit_step>(self->open_, session, std::move(appends));
+    auto working = self->carry_out(step);
+    co_await std::move(working);
     if (!step->outcome) co_return step->outcome.error();
     for (std::size_t i = 0; i < places.size(); ++i) all[places[i]] = (*step->outcome)[i];
     co_return all;
@@ -212,10 +176,11 @@ asio::awaitable<result<void>> transaction_impl::rollback(self_ptr self) {
     if (!self) co_return moved_from();
     if (const auto why = self->enter()) co_return *why;
     const busy_mark mark(*self);
-    const auto session = self->session();
+    const auto session = self->open_->session();
     if (!session) co_return moved_from();
-    const auto step = std::make_shared<rollback_step>(self, session);
-    co_await suspend(step, self->core_->environment.timers.get(), self->core_->deadline(self->limit_));
+    const auto step = std::make_shared<rollback_step>(self->open_, session);
+    auto working = self->carry_out(step);
+    co_await std::move(working);
     co_return step->outcome;
 }
 

@@ -1,13 +1,15 @@
 /// The inside of a transaction.
 #pragma once
 
+#include "append/append_request.hpp"
 #include "base/live_objects.hpp"
-#include "postgres/exclusive_connection.hpp"
-#include "runtime/store_core.hpp"
+#include "transaction/open_transaction.hpp"
 
 #include <eventstore/query_result.hpp>
 #include <eventstore/sql_value.hpp>
 #include <eventstore/transaction.hpp>
+
+#include <boost/asio/awaitable.hpp>
 
 #include <memory>
 #include <mutex>
@@ -17,12 +19,12 @@
 
 namespace eventstore::detail {
 
-/// A session with an open transaction, and what is to be appended at its end. Destroyed, it gives the session back, which
-/// rolls back what is open.
-class transaction_impl : public std::enable_shared_from_this<transaction_impl>, private live_object {
+namespace asio = boost::asio;
+
+/// The inside of a transaction: its operations, one at a time, and what is to be appended at its end.
+class transaction_impl : private live_object {
 public:
-    transaction_impl(std::shared_ptr<store_impl> store, std::chrono::milliseconds limit, postgres::lease lease);
-    ~transaction_impl();
+    explicit transaction_impl(std::shared_ptr<open_transaction> open) : open_(std::move(open)) {}
 
     using self_ptr = std::shared_ptr<transaction_impl>;
     static asio::awaitable<result<query_result>> execute(self_ptr self, std::string sql, std::vector<sql_value> values);
@@ -34,37 +36,16 @@ public:
     static std::optional<failure> link(
         const self_ptr& self, std::string stream, expected_version expected, std::vector<uuid> event_ids);
 
-    // For the steps, which are its statements under way: on the session's strand, or by the one who has claimed a step.
-
-    const std::shared_ptr<store_core>& core() const noexcept { return core_; }
-
-    /// The server has refused a statement: until a savepoint is gone back to, nothing else can be done.
-    void failed(const failure& first);
-    /// A statement has succeeded: if there was an error, a savepoint has been gone back to.
-    void recovered();
-    std::optional<failure> first_failure() const;
-
-    /// The transaction has ended on the server; its session is in order. \param how for later calls, as a half sentence
-    void end(std::string how);
-    /// The transaction is ended by closing its connection.
-    void break_off(std::string how, const failure& why);
-
 private:
     class busy_mark;
     std::optional<failure> enter();
-    std::optional<failure> collect(std::vector<append::append_part> parts);
-    std::shared_ptr<postgres::exclusive_connection> session() const;
-    std::optional<postgres::lease> take_lease(std::string how);
+    std::optional<failure> collect(append::part_list parts);
+    asio::awaitable<void> carry_out(std::shared_ptr<operation> step) const;
 
-    const std::shared_ptr<store_core> core_;
-    const std::chrono::milliseconds limit_;
+    const std::shared_ptr<open_transaction> open_;
 
-    mutable std::mutex mutex_;
-    std::shared_ptr<store_impl> store_; // null once ended: it keeps the store open
-    postgres::lease lease_;
-    std::optional<std::string> ended_; // how
-    std::optional<failure> first_failure_;
-    std::vector<append::append_part> appends_;
+    std::mutex mutex_;
+    append::part_list appends_;
     bool is_busy_ = false;
     bool is_committing_ = false;
 };

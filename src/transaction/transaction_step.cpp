@@ -48,7 +48,7 @@ struct binder {
 } // namespace
 
 transaction_step::transaction_step(
-    std::shared_ptr<transaction_impl> owner, std::shared_ptr<postgres::exclusive_connection> on, std::string doing)
+    std::shared_ptr<open_transaction> owner, std::shared_ptr<postgres::exclusive_connection> on, std::string doing)
     : owner_(std::move(owner)), session_(std::move(on)), doing_(std::move(doing)) {}
 
 void transaction_step::start() {
@@ -106,7 +106,7 @@ void transaction_step::give_up(errc why) noexcept {
     finish();
 }
 
-sql_step::sql_step(std::shared_ptr<transaction_impl> owner, std::shared_ptr<postgres::exclusive_connection> on,
+sql_step::sql_step(std::shared_ptr<open_transaction> owner, std::shared_ptr<postgres::exclusive_connection> on,
     std::string sql, const std::vector<sql_value>& values)
     : transaction_step(std::move(owner), std::move(on), "executing SQL in a transaction") {
     what_.text = std::move(sql);
@@ -165,7 +165,7 @@ void sql_step::on_synced(const failure* why) {
         return fail(refused);
     }
     owner_->recovered();
-    if (owner_->core()->is_closing()) // it waited for this answer
+    if (owner_->scope.refusal()) // it waited for this answer
         owner_->break_off("its store was closed", failure(errc::store_closed, "the store is closed"));
     if (!claim()) return;
     outcome = query_result(std::make_shared<query_data>(std::move(answer_)));
@@ -180,7 +180,7 @@ void sql_step::on_lost(const failure& why, bool was_sent) {
 }
 
 rollback_step::rollback_step(
-    std::shared_ptr<transaction_impl> owner, std::shared_ptr<postgres::exclusive_connection> on)
+    std::shared_ptr<open_transaction> owner, std::shared_ptr<postgres::exclusive_connection> on)
     : transaction_step(std::move(owner), std::move(on), "rolling a transaction back") {}
 
 void rollback_step::send() {

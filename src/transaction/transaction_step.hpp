@@ -4,7 +4,11 @@
 #include "append/append_plan.hpp"
 #include "async/operation.hpp"
 #include "postgres/connection.hpp"
-#include "transaction/transaction_impl.hpp"
+#include "transaction/open_transaction.hpp"
+
+#include <eventstore/append_result.hpp>
+#include <eventstore/query_result.hpp>
+#include <eventstore/sql_value.hpp>
 
 #include <memory>
 #include <mutex>
@@ -17,7 +21,7 @@ namespace eventstore::detail {
 class transaction_step : public operation {
 protected:
     transaction_step(
-        std::shared_ptr<transaction_impl> owner, std::shared_ptr<postgres::exclusive_connection> on, std::string doing);
+        std::shared_ptr<open_transaction> owner, std::shared_ptr<postgres::exclusive_connection> on, std::string doing);
 
     /// Sends what is to be sent. On the session's strand.
     virtual void send() = 0;
@@ -32,7 +36,7 @@ protected:
     void fail(const failure& why);
     failure lost(const failure& why, bool was_sent) const;
 
-    const std::shared_ptr<transaction_impl> owner_;
+    const std::shared_ptr<open_transaction> owner_;
     const std::shared_ptr<postgres::exclusive_connection> session_;
     const std::string doing_;
 
@@ -50,7 +54,7 @@ private:
 /// One statement of the caller's; or, without an answer that matters, ROLLBACK.
 class sql_step final : public transaction_step, public postgres::request {
 public:
-    sql_step(std::shared_ptr<transaction_impl> owner, std::shared_ptr<postgres::exclusive_connection> on,
+    sql_step(std::shared_ptr<open_transaction> owner, std::shared_ptr<postgres::exclusive_connection> on,
         std::string sql, const std::vector<sql_value>& values);
 
     result<query_result> outcome{failure()};
@@ -74,7 +78,7 @@ private:
 
 class rollback_step final : public transaction_step {
 public:
-    rollback_step(std::shared_ptr<transaction_impl> owner, std::shared_ptr<postgres::exclusive_connection> on);
+    rollback_step(std::shared_ptr<open_transaction> owner, std::shared_ptr<postgres::exclusive_connection> on);
 
     result<void> outcome;
 
@@ -91,7 +95,7 @@ class commit_step final : public transaction_step {
 public:
     using append_list = std::vector<std::shared_ptr<append::append_request>>;
 
-    commit_step(std::shared_ptr<transaction_impl> owner, std::shared_ptr<postgres::exclusive_connection> on,
+    commit_step(std::shared_ptr<open_transaction> owner, std::shared_ptr<postgres::exclusive_connection> on,
         append_list appends);
 
     /// Of each part of the appends.

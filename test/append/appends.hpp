@@ -15,11 +15,11 @@ namespace eventstore::test {
 using append_ptr = std::shared_ptr<append::append_request>;
 
 inline append_ptr append_of(std::string stream, std::int64_t expected, std::vector<event_data> events) {
-    std::vector<append::append_part> parts(1);
+    append::part_list parts(1);
     parts.front().stream = std::move(stream);
     parts.front().expected = expected;
     parts.front().events = std::move(events);
-    return std::make_shared<append::append_request>(std::weak_ptr<append::group_commit>(), std::move(parts));
+    return std::make_shared<append::append_request>(std::weak_ptr<append::appender>(), std::move(parts));
 }
 
 inline append_ptr append_of(std::string stream, std::int64_t expected, std::size_t count) {
