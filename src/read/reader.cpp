@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "read/page_query.hpp"
 #include "storage/continuity.hpp"
+#include "storage/event_query.hpp"
 #include "storage/event_rows.hpp"
 #include "storage/streams.hpp"
 
@@ -57,7 +58,7 @@ reader::reader(std::shared_ptr<const detail::clock> time, std::shared_ptr<postgr
 // read_stream and read_all bound a page by its rows: as many as max_bytes holds of the largest event of the log.
 bool reader::is_safe_without_sizes(const read_options& options) const noexcept {
     const auto largest = static_cast<std::size_t>(largest_event_.load(std::memory_order_relaxed));
-    return !options.is_filtered() && options.count() <= options.max_bytes() / largest;
+    return options.query().is_everything() && options.count() <= options.max_bytes() / largest;
 }
 
 reader::task<event_page> reader::read(
@@ -192,19 +193,7 @@ reader::task<event_page> reader::read_bounded(self_ptr self, page_query& query) 
         arguments.add(query.from);
         arguments.add(query.room());
         arguments.add(std::max<std::int64_t>(query.bytes_left(), 1));
-        const auto& types = query.options.types();
-        if (types.empty()) {
-            arguments.add_null();
-        } else {
-            arguments.begin_array(type_oid::text, types.size());
-            for (const std::string& each : types) arguments.add(each);
-        }
-        if (query.is_log()) {
-            if (query.options.stream_prefix().empty())
-                arguments.add_null();
-            else
-                arguments.add(query.options.stream_prefix());
-        }
+        storage::encode(arguments, query.options.query());
         arguments.add(window);
         if (query.is_log()) arguments.add(query.with_links);
         arguments.add(query.place_to_prove());

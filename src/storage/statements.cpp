@@ -1,7 +1,11 @@
 #include "storage/statements.hpp"
 
 #include "storage/append_columns.hpp"
+#include "storage/event_query.hpp"
 #include "storage/sql.hpp"
+
+#include <initializer_list>
+#include <iterator>
 
 namespace eventstore::storage {
 
@@ -103,6 +107,18 @@ std::string for_payload(std::string_view sql, payload_format format) {
     return result;
 }
 
+namespace {
+
+/// The types of a statement that takes an event_query between these parameters.
+std::vector<postgres::type_oid> with_query(
+    std::vector<postgres::type_oid> before, std::initializer_list<postgres::type_oid> after) {
+    before.insert(before.end(), std::begin(query_types), std::end(query_types));
+    before.insert(before.end(), after);
+    return before;
+}
+
+} // namespace
+
 postgres::statement statements::make(std::string_view schema, std::string_view name, std::string_view sql,
     std::vector<postgres::type_oid> types, std::string_view doing) {
     postgres::statement made;
@@ -137,12 +153,12 @@ statements::statements(std::string_view schema, std::size_t first_index) : next_
         read_links[backward] = stream_page("read_links", true, false);
         read_stream_on[backward] = stream_page("read_stream_on", false, true);
         read_links_on[backward] = stream_page("read_links_on", true, true);
-        read_stream_bounded[backward] = page("read_stream_bounded", sql::read_stream_bounded,
-            {text, int8, int8, int8, text_array, int8, int8}, "reading a stream");
+        read_stream_bounded[backward] = page("read_stream_bounded", for_query(sql::read_stream_bounded),
+            with_query({text, int8, int8, int8}, {int8, int8}), "reading a stream");
         read_all[backward] =
             page("read_all", sql::read_all, {int8, int8, int8, boolean, int8, int8}, "reading the log");
-        read_all_bounded[backward] = page("read_all_bounded", sql::read_all_bounded,
-            {int8, int8, int8, text_array, text, int8, boolean, int8, int8}, "reading the log");
+        read_all_bounded[backward] = page("read_all_bounded", for_query(sql::read_all_bounded),
+            with_query({int8, int8, int8}, {int8, boolean, int8, int8}), "reading the log");
     }
     originals = make(schema, "originals", sql::originals, {int8_array, int8}, "reading what links stand for");
     stream_names = make(schema, "stream_names", sql::stream_names, {int8_array}, "reading the names of streams");

@@ -183,20 +183,23 @@ std::optional<failure> check_stream_to_read(const std::string& stream) {
     return std::nullopt;
 }
 
+std::optional<failure> check_event_query(const std::string& stream, const event_query& query) {
+    for (const std::string& each : query.types()) {
+        if (auto why = check_text("event type of event_query::types", each)) return why;
+    }
+    if (query.stream_prefix().empty()) return std::nullopt;
+    if (auto why = check_text("event_query::stream_prefix", query.stream_prefix())) return why;
+    if (stream == "$all") return std::nullopt;
+    return refuse("event_query::stream_prefix is for the log of all streams, not for one", stream);
+}
+
 std::optional<failure> check_read(const std::string& stream, const read_options& options) {
     if (auto why = check_stream_to_read(stream)) return why;
     if (options.from() && *options.from() < 0)
         return refuse(message("read_options::from is ", std::to_string(*options.from()), "; 0 is the least"));
     if (options.count() == 0) return refuse("read_options::count is 0; 1 is the least");
     if (options.max_bytes() == 0) return refuse("read_options::max_bytes is 0; 1 is the least");
-    for (const std::string& each : options.types()) {
-        if (auto why = check_text("event type of read_options::types", each)) return why;
-    }
-    if (!options.stream_prefix().empty()) {
-        if (auto why = check_text("read_options::stream_prefix", options.stream_prefix())) return why;
-        if (stream != "$all") return refuse("read_options::stream_prefix is for reading all streams, not one", stream);
-    }
-    return std::nullopt;
+    return check_event_query(stream, options.query());
 }
 
 std::optional<failure> check_query(const stream_query& query) {

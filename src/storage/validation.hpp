@@ -34,6 +34,7 @@ std::optional<failure> check_parts(std::span<const part_of_append> parts);
 std::optional<failure> check_link(
     const std::string& stream, expected_version expected, const std::vector<uuid>& event_ids);
 std::optional<failure> check_stream_to_write(const std::string& stream, expected_version expected);
+std::optional<failure> check_event_query(const std::string& stream, const event_query& query);
 std::optional<failure> check_read(const std::string& stream, const read_options& options);
 std::optional<failure> check_stream_to_read(const std::string& stream);
 std::optional<failure> check_query(const stream_query& query);

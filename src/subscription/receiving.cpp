@@ -186,10 +186,9 @@ asio::awaitable<void> shared_subscription::read_pages(std::shared_ptr<shared_sub
     detail::retry again = self->new_retry("reading");
     for (;;) {
         read_options what;
-        what.from(wish.from).count(wish.count).max_bytes(wish.bytes).types(self->options.types());
+        what.from(wish.from).count(wish.count).max_bytes(wish.bytes).query(self->options.query());
         const std::optional<place> known = self->place_to_compare();
-        if (known) what.from(known->version).count(1).types({});
-        if (self->is_log()) what.stream_prefix(self->options.stream_prefix());
+        if (known) what.from(known->version).count(1).query(event_query());
         const log::log_mark seen = self->seen();
         auto reading =
             log::reader::read_snapshot(with->reader, self->stream, std::move(what), with->deadline(), seen.position);

@@ -29,6 +29,28 @@ BOOST_FIXTURE_TEST_CASE(a_listener_hears_what_comes_and_nothing_of_before, store
     BOOST_TEST(number("select count(*) from eventstore.subscriptions") == 0);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_listener_hears_only_what_its_query_matches, store_fixture) {
+    with_store([&](es::store store) -> asio::awaitable<void> {
+        const es::event_query query = es::event_query().type("Wanted").stream_prefix("order-");
+        es::event_listener some = co_await store.listen_to_all(es::listen_options().query(query));
+        es::event_listener all = co_await store.listen_to_all();
+        const es::event_data wanted("Wanted", "1");
+        const es::event_data other("Other", "2");
+        const es::event_data elsewhere("Wanted", "3");
+        co_await store.append("order-1", es::any_version, es::events(wanted, other));
+        co_await store.append("invoice-1", es::any_version, elsewhere);
+        for (std::size_t heard = 0; heard < 3;) {
+            const auto page = co_await all.next(5s);
+            heard += page->size();
+        }
+        const auto page = co_await some.next(5s);
+        TEST_SAME(data_of(*page), texts({"1"}));
+        const auto silence = co_await some.next(50ms);
+        BOOST_TEST(silence->empty());
+        BOOST_TEST(some.missed() == 0u);
+    });
+}
+
 BOOST_FIXTURE_TEST_CASE(a_slow_listener_is_told_how_much_it_missed_and_nobody_waits_for_it, store_fixture) {
     const auto body = [&](es::store store) -> asio::awaitable<void> {
         es::event_listener slow = co_await store.listen_to_all(es::listen_options().max_queued(3));

@@ -275,4 +275,25 @@ BOOST_FIXTURE_TEST_CASE(bad_arguments_are_refused_by_name, store_fixture) {
     with_store(body);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_correlation_id_selects_what_is_read_and_what_comes, store_fixture) {
+    with_store([&](es::store store) -> asio::awaitable<void> {
+        const es::uuid correlation = es::make_uuid();
+        const auto append = [&](std::string text, bool belongs) {
+            es::event_data event("Counted", std::move(text));
+            if (belongs) event.correlation_id(correlation);
+            return store.append("a", es::any_version, std::move(event));
+        };
+        co_await append("1", true);
+        co_await append("2", false);
+        const es::event_query query = es::event_query().correlation_id(correlation);
+        es::subscription some = co_await store.subscribe_to_all("some", es::subscription_options().query(query));
+        const texts read = co_await receive(some, 1);
+        TEST_SAME(read, texts({"1"}));
+        co_await append("3", false);
+        co_await append("4", true);
+        const texts live = co_await receive(some, 1);
+        TEST_SAME(live, texts({"4"}));
+    });
+}
+
 BOOST_AUTO_TEST_SUITE_END()
