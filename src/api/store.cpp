@@ -1,7 +1,7 @@
 #include <eventstore/store.hpp>
 
 #include "api/call.hpp"
-#include "api/scan.hpp"
+#include "api/event_scan.hpp"
 #include "base/text.hpp"
 #include "storage/snapshots.hpp"
 #include "storage/streams.hpp"

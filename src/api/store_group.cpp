@@ -51,7 +51,8 @@ asio::awaitable<store_group> open_group_throwing(store_options options) {
     const auto first = std::make_shared<postgres::exclusive_connection>(executor);
     const connection::strand strand = *first->strand();
     auto work = set_up(impl, first, strand);
-    const auto outcome = co_await detail::run_apart(strand, std::move(work), "opening a group of stores");
+    auto working = detail::run_apart(strand, std::move(work), "opening a group of stores");
+    const auto outcome = co_await std::move(working);
     outcome.value();
     co_return store_group(std::move(impl));
 }
@@ -111,7 +112,8 @@ asio::awaitable<store> open_store_throwing(group_ptr group, std::string schema) 
     if (const auto why = storage::check_options(options)) throw error(*why);
     const auto executor = group->core->environment.executor;
     auto work = open_apart(std::move(group), std::move(options));
-    auto opened = co_await detail::run_apart(executor, std::move(work), "opening a store");
+    auto working = detail::run_apart(executor, std::move(work), "opening a store");
+    auto opened = co_await std::move(working);
     co_return store(std::move(opened).value());
 }
 

@@ -28,17 +28,20 @@ asio::awaitable<result<transaction>> begin_on(
 }
 
 asio::awaitable<query_result> execute_throwing(impl_ptr impl, std::string sql, std::vector<sql_value> values) {
-    auto rows = co_await transaction_impl::execute(std::move(impl), std::move(sql), std::move(values));
+    auto executing = transaction_impl::execute(std::move(impl), std::move(sql), std::move(values));
+    auto rows = co_await std::move(executing);
     co_return std::move(rows).value();
 }
 
 asio::awaitable<std::vector<append_result>> commit_throwing(impl_ptr impl) {
-    auto results = co_await transaction_impl::commit(std::move(impl));
+    auto committing = transaction_impl::commit(std::move(impl));
+    auto results = co_await std::move(committing);
     co_return std::move(results).value();
 }
 
 asio::awaitable<void> rollback_throwing(impl_ptr impl) {
-    const auto done = co_await transaction_impl::rollback(std::move(impl));
+    auto rolling_back = transaction_impl::rollback(std::move(impl));
+    const auto done = co_await std::move(rolling_back);
     done.value();
 }
 

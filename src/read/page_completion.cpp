@@ -16,10 +16,12 @@ using storage::size_of;
 
 asio::awaitable<failure> reader::complete(self_ptr self, page_query& query) {
     if (!query.links.empty()) {
-        if (failure why = co_await follow_links(self, query); why.code() != errc()) co_return why;
+        auto following = follow_links(self, query);
+        if (failure why = co_await std::move(following); why.code() != errc()) co_return why;
     }
-    if (query.is_log() || query.link_places || query.copies) co_return co_await name_streams(self, query);
-    co_return failure();
+    if (!query.is_log() && !query.link_places && !query.copies) co_return failure();
+    auto naming = name_streams(self, query);
+    co_return co_await std::move(naming);
 }
 
 // Puts the original events in the places of their links. Only now it is known how large they are: the page may end
@@ -39,8 +41,9 @@ asio::awaitable<failure> reader::follow_links(self_ptr self, page_query& query) 
         arguments.begin_array(postgres::type_oid::int8, links.size() - done);
         for (std::size_t i = done; i < links.size(); ++i) arguments.add(links[i].original);
         arguments.add(std::max<std::int64_t>(query.bytes_left(), 1));
-        const auto answer = co_await postgres::pool::execute(
-            self->pool_, self->statements_->originals, std::move(arguments), query.deadline);
+        auto asking =
+            postgres::pool::execute(self->pool_, self->statements_->originals, std::move(arguments), query.deadline);
+        const auto answer = co_await std::move(asking);
         if (!answer) co_return answer.error();
         const auto end = done + static_cast<std::size_t>(answer->rows());
         for (int i = 0; done < end; ++i, ++done) {
@@ -98,8 +101,8 @@ asio::awaitable<failure> reader::check_gone(self_ptr self, std::int64_t position
     arguments.begin_array(postgres::type_oid::int8, 1);
     arguments.add(position);
     arguments.add(std::int64_t(1));
-    const auto answer =
-        co_await postgres::pool::execute(self->pool_, self->statements_->originals, std::move(arguments), deadline);
+    auto asking = postgres::pool::execute(self->pool_, self->statements_->originals, std::move(arguments), deadline);
+    const auto answer = co_await std::move(asking);
     if (!answer) co_return answer.error();
     if (answer->rows() == 0 || answer->is_null(0, column::version)) co_return failure();
     failure::facts facts;
@@ -143,8 +146,9 @@ asio::awaitable<failure> reader::name_streams(self_ptr self, page_query& query) 
         postgres::parameters arguments;
         arguments.begin_array(postgres::type_oid::int8, ids.size());
         for (const std::int64_t each : ids) arguments.add(each);
-        const auto answer = co_await postgres::pool::execute(
-            self->pool_, self->statements_->stream_names, std::move(arguments), query.deadline);
+        auto asking =
+            postgres::pool::execute(self->pool_, self->statements_->stream_names, std::move(arguments), query.deadline);
+        const auto answer = co_await std::move(asking);
         if (!answer) co_return answer.error();
         std::unordered_map<std::int64_t, stream_names::name> fresh; // the memory may be smaller than this page
         for (int i = 0; i < answer->rows(); ++i) {
@@ -158,7 +162,8 @@ asio::awaitable<failure> reader::name_streams(self_ptr self, page_query& query) 
             if (query.rows[i].stream.empty() && !is_known) orphan = query.rows[i].position;
         }
         if (orphan != 0) {
-            if (failure why = co_await check_gone(self, orphan, query.deadline); why.code() != errc()) co_return why;
+            auto checking = check_gone(self, orphan, query.deadline);
+            if (failure why = co_await std::move(checking); why.code() != errc()) co_return why;
         }
         for (const blank& each : unknown) {
             if (const auto name = fresh.find(each.id); name != fresh.end() && name->second) *each.text = *name->second;

@@ -64,8 +64,9 @@ bool reader::is_safe_without_sizes(const read_options& options) const noexcept {
 reader::task<event_page> reader::read(
     self_ptr self, std::string stream, read_options options, detail::steady_time deadline) {
     page_query query = make_query(std::move(stream), std::move(options), deadline);
-    if (self->is_safe_without_sizes(query.options)) co_return co_await read_plain(self, query);
-    co_return co_await read_bounded(self, query);
+    const bool is_plain = self->is_safe_without_sizes(query.options);
+    auto reading = is_plain ? read_plain(self, query) : read_bounded(self, query);
+    co_return co_await std::move(reading);
 }
 
 reader::task<reader::snapshot> reader::read_snapshot(
@@ -156,7 +157,8 @@ reader::task<event_page> reader::read_plain(self_ptr self, page_query& query) {
         }
     }
 
-    const auto answer = co_await postgres::pool::execute(self->pool_, *what, std::move(arguments), query.deadline);
+    auto asking = postgres::pool::execute(self->pool_, *what, std::move(arguments), query.deadline);
+    const auto answer = co_await std::move(asking);
     if (!answer) co_return answer.error();
     const auto taken = query.take(*answer);
     if (!query.links.empty() && !query.is_log()) self->linked_.add(query.stream);
@@ -167,14 +169,16 @@ reader::task<event_page> reader::read_plain(self_ptr self, page_query& query) {
     if (!query.complete && taken.rows < query.options.count()) {
         // Fewer than were asked for, though there is more: an event has come that is larger than this reader knew of.
         const std::size_t before = query.rows.size();
-        auto more = co_await read_bounded(self, query);
+        auto reading = read_bounded(self, query);
+        auto more = co_await std::move(reading);
         if (more && (more->size() > before || !more->complete())) {
             const auto limit = static_cast<std::int64_t>(query.options.max_bytes() / std::max<std::size_t>(before, 1));
             self->largest_event_.store(std::max(limit, self->largest_event_.load()));
         }
         co_return more;
     }
-    if (const failure why = co_await complete(self, query); why.code() != errc()) co_return why;
+    auto completing = complete(self, query);
+    if (const failure why = co_await std::move(completing); why.code() != errc()) co_return why;
     self->events_read_.fetch_add(query.rows.size(), std::memory_order_relaxed);
     co_return std::move(query).make_page();
 }
@@ -204,7 +208,8 @@ reader::task<event_page> reader::read_bounded(self_ptr self, page_query& query) 
 
         const std::int64_t asked_from = query.from;
         const std::int64_t asked_for = query.room();
-        const auto answer = co_await postgres::pool::execute(self->pool_, what, std::move(arguments), query.deadline);
+        auto asking = postgres::pool::execute(self->pool_, what, std::move(arguments), query.deadline);
+        const auto answer = co_await std::move(asking);
         if (!answer) co_return answer.error();
         const auto taken = query.take(*answer, window);
         if (taken.is_lost) co_return cut_back_meanwhile();
@@ -228,7 +233,8 @@ reader::task<event_page> reader::read_bounded(self_ptr self, page_query& query) 
         if (query.complete || self->clock_->now() > patience) break;
         window = std::min(window * 4, last_window);
     }
-    if (const failure why = co_await complete(self, query); why.code() != errc()) co_return why;
+    auto completing = complete(self, query);
+    if (const failure why = co_await std::move(completing); why.code() != errc()) co_return why;
     self->events_read_.fetch_add(query.rows.size(), std::memory_order_relaxed);
     co_return std::move(query).make_page();
 }
@@ -236,8 +242,8 @@ reader::task<event_page> reader::read_bounded(self_ptr self, page_query& query) 
 reader::task<recorded_event> reader::find_event(self_ptr self, uuid id, detail::steady_time deadline) {
     postgres::parameters arguments;
     arguments.add(id);
-    const auto answer =
-        co_await postgres::pool::execute(self->pool_, self->statements_->find_event, std::move(arguments), deadline);
+    auto asking = postgres::pool::execute(self->pool_, self->statements_->find_event, std::move(arguments), deadline);
+    const auto answer = co_await std::move(asking);
     if (!answer) co_return answer.error();
     if (answer->rows() == 0) co_return failure(errc::event_not_found, message("no event has the id ", to_string(id)));
     detail::page_row row = decode_event(*answer, 0);
@@ -250,8 +256,8 @@ reader::task<reader::progress> reader::look(self_ptr self, storage::log_mark see
     postgres::parameters arguments;
     arguments.add(seen.timeline);
     arguments.add(seen.position);
-    const auto answer =
-        co_await postgres::pool::execute(self->pool_, self->statements_->log_progress, std::move(arguments), deadline);
+    auto asking = postgres::pool::execute(self->pool_, self->statements_->log_progress, std::move(arguments), deadline);
+    const auto answer = co_await std::move(asking);
     if (!answer) co_return answer.error();
     if (answer->rows() == 0) co_return without_log_state();
     progress now;
@@ -272,8 +278,9 @@ reader::task<std::vector<reader::named_stream>> reader::visible(
     postgres::parameters arguments;
     arguments.begin_array(type_oid::text, streams.size());
     for (const std::string& each : streams) arguments.add(each);
-    const auto answer = co_await postgres::pool::execute(
-        self->pool_, self->statements_->visible_streams, std::move(arguments), deadline);
+    auto asking =
+        postgres::pool::execute(self->pool_, self->statements_->visible_streams, std::move(arguments), deadline);
+    const auto answer = co_await std::move(asking);
     if (!answer) co_return answer.error();
     std::vector<named_stream> found;
     for (int i = 0; i < answer->rows(); ++i) found.push_back({answer->int8(i, 0), std::string(answer->bytes(i, 1))});

@@ -101,7 +101,8 @@ asio::awaitable<result<inspected>> inspect(
     inspected found;
     if (!schema) {
         const std::string only_server(of_server);
-        const auto answer = co_await connection::run_script(link, only_server, deadline);
+        auto running = connection::run_script(link, only_server, deadline);
+        const auto answer = co_await std::move(running);
         if (!answer) co_return answer.error();
         found.server = server_in(*answer);
         co_return found;
@@ -112,7 +113,8 @@ asio::awaitable<result<inspected>> inspect(
     constexpr int after = server_columns;
     const std::string version = message(", (", version_in(table), ")");
     const std::string all = message(of_server, version, ", ", name_in(*schema), ", ", held_in(*schema, seen), whose);
-    auto first = co_await connection::run_script(link, all, deadline);
+    auto running = connection::run_script(link, all, deadline);
+    auto first = co_await std::move(running);
     if (first) {
         found.server = server_in(*first);
         found.schema.version = number(field(*first, after));
@@ -130,13 +132,15 @@ asio::awaitable<result<inspected>> inspect(
 
     // One that may only append may see no more of the schema than its version; one that makes it sees nothing yet.
     const std::string there = message(of_server, ", to_regclass(", quoted_literal(table), ") is not null", whose);
-    const auto second = co_await connection::run_script(link, there, deadline);
+    auto finding = connection::run_script(link, there, deadline);
+    const auto second = co_await std::move(finding);
     if (!second) co_return second.error();
     found.server = server_in(*second);
     owner_in(*second, after + 1, found.schema);
     if (field(*second, after) != "t") co_return found;
     const std::string ask_version = version_in(table);
-    const auto third = co_await connection::run_script(link, ask_version, deadline);
+    auto asking = connection::run_script(link, ask_version, deadline);
+    const auto third = co_await std::move(asking);
     if (!third) co_return third.error();
     found.schema.version = number(field(*third, 0));
     co_return found;

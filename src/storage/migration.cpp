@@ -24,12 +24,14 @@ asio::awaitable<result<void>> make_functions(
     std::shared_ptr<connection> link, std::string schema, payload_format payload, detail::steady_time deadline) {
     for (const sql::functions_file& each : sql::functions) {
         const std::string script = for_schema(for_payload(each.text, payload), schema);
-        const auto made = co_await connection::run_script(link, script, deadline);
+        auto running = connection::run_script(link, script, deadline);
+        const auto made = co_await std::move(running);
         if (!made) co_return named("function file", each.name, schema, made.error());
     }
     const std::string last = message(for_schema(sql::grant_again, schema), ";\n update ", quoted_identifier(schema),
         ".log_state set schema_name = ", quoted_literal(schema));
-    const auto granted = co_await connection::run_script(link, last, deadline);
+    auto granting = connection::run_script(link, last, deadline);
+    const auto granted = co_await std::move(granting);
     if (!granted) co_return granted.error();
     co_return result<void>();
 }
@@ -57,7 +59,8 @@ asio::awaitable<result<int>> migrate(std::shared_ptr<connection> link, std::stri
             "clock_timestamp()); end if; end $function$; ");
     }
     begin += message("select coalesce(max(version), 0) from ", table);
-    const auto begun = co_await connection::run_script(link, begin, deadline);
+    auto beginning = connection::run_script(link, begin, deadline);
+    const auto begun = co_await std::move(beginning);
     if (!begun && !payload && is_undefined(begun.error())) co_return no_store(schema);
     if (!begun) co_return begun.error();
     const int present = number(field(*begun, 0));
@@ -67,10 +70,12 @@ asio::awaitable<result<int>> migrate(std::shared_ptr<connection> link, std::stri
         // Not every version has all these columns.
         const std::string ask =
             message("select l.payload, to_jsonb(l) ->> 'schema_name' from ", identifier, ".log_state as l");
-        const auto answer = co_await connection::run_script(link, ask, deadline);
+        auto running = connection::run_script(link, ask, deadline);
+        const auto answer = co_await std::move(running);
         if (!answer) co_return answer.error();
         const std::string become = for_schema(sql::become_owner, schema);
-        const auto became = co_await connection::run_script(link, become, deadline);
+        auto becoming = connection::run_script(link, become, deadline);
+        const auto became = co_await std::move(becoming);
         if (!became) co_return became.error();
         payload = field(*answer, 0) == "jsonb" ? payload_format::jsonb : payload_format::bytea;
         has_functions = present == needed_schema_version() && field(*answer, 1) == schema;
@@ -79,13 +84,15 @@ asio::awaitable<result<int>> migrate(std::shared_ptr<connection> link, std::stri
 
     if (!has_functions) {
         const std::string remember = for_schema(sql::remember_grants, schema);
-        const auto remembered = co_await connection::run_script(link, remember, deadline);
+        auto remembering = connection::run_script(link, remember, deadline);
+        const auto remembered = co_await std::move(remembering);
         if (!remembered) co_return remembered.error();
         for (const sql::migration& each : sql::migrations) {
             if (each.version <= present) continue;
             const std::string script = message(for_schema(for_payload(each.text, *payload), schema), "\n; insert into ",
                 table, " (version, name) values (", std::to_string(each.version), ",", quoted_literal(each.name), ")");
-            const auto applied = co_await connection::run_script(link, script, deadline);
+            auto applying = connection::run_script(link, script, deadline);
+            const auto applied = co_await std::move(applying);
             if (!applied) co_return named("migration", each.name, schema, applied.error());
         }
         auto making = make_functions(link, schema, *payload, deadline);
@@ -93,7 +100,8 @@ asio::awaitable<result<int>> migrate(std::shared_ptr<connection> link, std::stri
         if (!made) co_return made.error();
     }
     const std::string commit = "commit";
-    const auto committed = co_await connection::run_script(link, commit, deadline);
+    auto committing = connection::run_script(link, commit, deadline);
+    const auto committed = co_await std::move(committing);
     if (!committed) co_return committed.error();
     co_return needed_schema_version();
 }

@@ -39,7 +39,8 @@ int needed_schema_version() noexcept { return sql::migrations.back().version; }
 asio::awaitable<result<std::vector<schema_info>>> find_schemas(
     std::shared_ptr<connection> link, detail::steady_time deadline) {
     const std::string ask(sql::find_schemas);
-    const auto answer = co_await connection::run_script(link, ask, deadline);
+    auto running = connection::run_script(link, ask, deadline);
+    const auto answer = co_await std::move(running);
     if (!answer) co_return answer.error();
     std::vector<schema_info> found;
     for (int i = 0; i < answer->rows(); ++i) {
@@ -49,7 +50,8 @@ asio::awaitable<result<std::vector<schema_info>>> find_schemas(
         if (answer->bytes(i, 1) == "t") {
             const std::string ask_version =
                 message("select coalesce(max(version), 0) from ", quoted_identifier(each.name), ".schema_migrations");
-            const auto version = co_await connection::run_script(link, ask_version, deadline);
+            auto asking = connection::run_script(link, ask_version, deadline);
+            const auto version = co_await std::move(asking);
             if (!version && is_undefined(version.error())) continue; // dropped just now
             if (!version) co_return version.error();
             each.version = number(field(*version, 0));

@@ -41,6 +41,12 @@ if grep -rnE '\bPQ[a-zA-Z]+\(|\b(PQTRANS|PGRES|PG_DIAG)_|\bPG(result|conn)\b|lib
     complain "only src/postgres and src/embedded know libpq; what it returned is a postgres::answer"
 fi
 
+# One expression calls, another one waits; src/README.md says why.
+if grep -rnE '\bco_await ' src --include='*.?pp' | grep -vE '^src/cli/|^src/api/subscriptions.cpp|^[^:]+:[0-9]+: *(//|///)' |
+    grep -vE 'co_await (std::move\(\w+\)|(detail::)?suspend\(|asio::this_coro|asio::post\(|\w+->async_wait\()'; then
+    complain "name what is awaited first: auto asking = f(); co_await std::move(asking);"
+fi
+
 perl test/lint/functions.pl sql/functions/*.sql || complain "the functions call what another one could stand in for"
 
 if grep -lE 'include <boost/asio/' include/eventstore/*.hpp | xargs grep -L 'include <eventstore/asio_settings.hpp>' |

@@ -1,4 +1,4 @@
-#include "api/scan.hpp"
+#include "api/event_scan.hpp"
 
 #include "async/latch.hpp"
 #include "async/run_apart.hpp"
@@ -160,7 +160,8 @@ asio::awaitable<std::optional<recorded_event>> scan_impl::next(std::shared_ptr<s
     if (!self) co_return std::nullopt; // moved from
     const busy_mark mark(*self);
     if (self->index_ >= self->current_.size()) {
-        const auto has_more = co_await advance(self);
+        auto advancing = advance(self);
+        const auto has_more = co_await std::move(advancing);
         if (!has_more.value()) co_return std::nullopt;
     }
     co_return self->current_[self->index_++];
@@ -169,7 +170,8 @@ asio::awaitable<std::optional<recorded_event>> scan_impl::next(std::shared_ptr<s
 asio::awaitable<std::optional<event_page>> scan_impl::next_page(std::shared_ptr<scan_impl> self) {
     if (!self) co_return std::nullopt;
     const busy_mark mark(*self);
-    const auto has_more = co_await advance(self);
+    auto advancing = advance(self);
+    const auto has_more = co_await std::move(advancing);
     if (!has_more.value()) co_return std::nullopt;
     event_page rest = std::exchange(self->current_, event_page());
     if (const std::size_t taken = std::exchange(self->index_, 0); taken > 0)
