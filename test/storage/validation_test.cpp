@@ -183,7 +183,7 @@ BOOST_AUTO_TEST_CASE(the_filter_of_a_read_is_checked) {
     expect_refused(check(read_options().type("a\0b"s)), "event_query::types");
     expect_refused(check(read_options().stream_prefix(std::string(513, 'x'))), "event_query::stream_prefix");
     expect_refused(check(read_options().stream_prefix("\xff")), "event_query::stream_prefix");
-    expect_refused(check_read("a", read_options().stream_prefix("a")), "for reading all streams");
+    expect_refused(check_read("a", read_options().stream_prefix("a")), "for the log of all streams");
 }
 
 BOOST_AUTO_TEST_CASE(a_query_of_streams_is_checked) {
