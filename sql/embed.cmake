@@ -59,7 +59,7 @@ file(WRITE "${output}.hpp" "// Made from sql/ by sql/embed.cmake.
 #include <span>
 #include <string_view>
 
-namespace eventstore::log::sql {
+namespace eventstore::storage::sql {
 
 /// One file of sql/migrations, in order; versions count from 1 without gaps.
 struct migration {
@@ -78,7 +78,7 @@ extern const std::span<const functions_file> functions;
 
 // One constant for each file of sql/statements.
 ${declarations}
-} // namespace eventstore::log::sql
+} // namespace eventstore::storage::sql
 ")
 
 if(count GREATER 0)
@@ -89,9 +89,9 @@ else()
     set(view "std::span<const migration>()")
 endif()
 file(WRITE "${output}.cpp" "// Made from sql/ by sql/embed.cmake.
-#include \"log/sql.hpp\"
+#include \"storage/sql.hpp\"
 
-namespace eventstore::log::sql {
+namespace eventstore::storage::sql {
 
 using namespace std::string_view_literals;
 
@@ -104,5 +104,5 @@ ${functions_elements}};
 constinit const std::span<const migration> migrations = ${view};
 constinit const std::span<const functions_file> functions = all_functions;
 
-${definitions}} // namespace eventstore::log::sql
+${definitions}} // namespace eventstore::storage::sql
 ")

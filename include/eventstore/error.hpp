@@ -79,7 +79,7 @@ public:
             false; ///< the operation may or may not have been carried out; an append's event ids make a retry safe
     };
 
-    failure() : failure(errc{}, facts()) {} // boost::system::result 1.81 asks for a default constructor
+    failure() noexcept : code_(), facts_(std::shared_ptr<const facts>(), none()) {} // result 1.81 asks for one
     failure(errc code, facts what) : code_(code), facts_(std::make_shared<const facts>(std::move(what))) {}
     failure(errc code, std::string message);
 
@@ -88,6 +88,11 @@ public:
     const facts* operator->() const noexcept { return facts_.get(); }
 
 private:
+    static const facts* none() noexcept {
+        static const facts empty;
+        return &empty;
+    }
+
     errc code_;
     std::shared_ptr<const facts> facts_;
 };

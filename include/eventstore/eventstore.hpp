@@ -12,6 +12,7 @@
 #include <eventstore/event_data.hpp>
 #include <eventstore/event_listener.hpp>
 #include <eventstore/event_page.hpp>
+#include <eventstore/event_query.hpp>
 #include <eventstore/event_scan.hpp>
 #include <eventstore/expected_version.hpp>
 #include <eventstore/query_result.hpp>

@@ -2,6 +2,8 @@
 /// What to read.
 #pragma once
 
+#include <eventstore/event_query.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -35,32 +37,35 @@ public:
     read_options& backward() & { return backward_ = true, *this; }
     read_options&& backward() && { return std::move(backward()); }
 
+    /// Only events that match; it takes the place of the conditions that were set before. The server filters.
+    read_options& query(event_query value) & { return query_ = std::move(value), *this; }
+    read_options&& query(event_query value) && { return std::move(query(std::move(value))); }
     /// Only events of these types. The server filters; an empty list is no filter.
-    read_options& types(std::vector<std::string> value) & { return types_ = std::move(value), *this; }
+    read_options& types(std::vector<std::string> value) & { return query_.types(std::move(value)), *this; }
     read_options&& types(std::vector<std::string> value) && { return std::move(types(std::move(value))); }
     /// Only events of this type, besides those named before.
-    read_options& type(std::string value) & { return types_.push_back(std::move(value)), *this; }
+    read_options& type(std::string value) & { return query_.type(std::move(value)), *this; }
     read_options&& type(std::string value) && { return std::move(type(std::move(value))); }
 
     /// Only events of streams whose names begin with this; for reading the log of all streams.
-    read_options& stream_prefix(std::string value) & { return stream_prefix_ = std::move(value), *this; }
+    read_options& stream_prefix(std::string value) & { return query_.stream_prefix(std::move(value)), *this; }
     read_options&& stream_prefix(std::string value) && { return std::move(stream_prefix(std::move(value))); }
 
     std::optional<std::int64_t> from() const noexcept { return from_; }
     std::size_t count() const noexcept { return count_; }
     std::size_t max_bytes() const noexcept { return max_bytes_; }
     bool is_backward() const noexcept { return backward_; }
-    const std::vector<std::string>& types() const noexcept { return types_; }
-    const std::string& stream_prefix() const noexcept { return stream_prefix_; }
-    bool is_filtered() const noexcept { return !types_.empty() || !stream_prefix_.empty(); }
+    const event_query& query() const noexcept { return query_; }
+    const std::vector<std::string>& types() const noexcept { return query_.types(); }
+    const std::string& stream_prefix() const noexcept { return query_.stream_prefix(); }
+    bool is_filtered() const noexcept { return !query_.is_everything(); }
 
 private:
     std::optional<std::int64_t> from_;
     std::size_t count_ = 1000;
     std::size_t max_bytes_ = std::size_t{4} << 20;
     bool backward_ = false;
-    std::vector<std::string> types_;
-    std::string stream_prefix_;
+    event_query query_;
 };
 
 } // namespace eventstore

@@ -2,6 +2,7 @@
 /// How to subscribe.
 #pragma once
 
+#include <eventstore/event_query.hpp>
 #include <eventstore/recorded_event.hpp>
 #include <eventstore/store_options.hpp>
 
@@ -99,14 +100,17 @@ public:
     subscription_options&& selector(Selector&& value) && {
         return std::move(selector(std::forward<Selector>(value)));
     }
+    /// Only events that match; it takes the place of the conditions that were set before. The server filters.
+    subscription_options& query(event_query value) & { return query_ = std::move(value), *this; }
+    subscription_options&& query(event_query value) && { return std::move(query(std::move(value))); }
     /// Only events of these types; the others count as acknowledged. While catching up the server filters.
-    subscription_options& types(std::vector<std::string> value) & { return types_ = std::move(value), *this; }
+    subscription_options& types(std::vector<std::string> value) & { return query_.types(std::move(value)), *this; }
     subscription_options&& types(std::vector<std::string> value) && { return std::move(types(std::move(value))); }
     /// Only events of this type, besides those named before.
-    subscription_options& type(std::string value) & { return types_.push_back(std::move(value)), *this; }
+    subscription_options& type(std::string value) & { return query_.type(std::move(value)), *this; }
     subscription_options&& type(std::string value) && { return std::move(type(std::move(value))); }
     /// Only events of streams whose names begin with this; for subscriptions to the log of all streams.
-    subscription_options& stream_prefix(std::string value) & { return stream_prefix_ = std::move(value), *this; }
+    subscription_options& stream_prefix(std::string value) & { return query_.stream_prefix(std::move(value)), *this; }
     subscription_options&& stream_prefix(std::string value) && { return std::move(stream_prefix(std::move(value))); }
 
     /// What to do when another process, or another consumer of this one, has the subscription.
@@ -154,8 +158,9 @@ public:
     std::optional<std::size_t> checkpoint_every() const noexcept { return checkpoint_every_; }
     milliseconds checkpoint_after() const noexcept { return checkpoint_after_; }
     const std::function<bool(const recorded_event&)>& selector() const noexcept { return selector_; }
-    const std::vector<std::string>& types() const noexcept { return types_; }
-    const std::string& stream_prefix() const noexcept { return stream_prefix_; }
+    const event_query& query() const noexcept { return query_; }
+    const std::vector<std::string>& types() const noexcept { return query_.types(); }
+    const std::string& stream_prefix() const noexcept { return query_.stream_prefix(); }
     if_taken when_taken() const noexcept { return if_taken_; }
     milliseconds lease() const noexcept { return lease_; }
     std::size_t concurrency_limit() const noexcept { return concurrency_limit_; }
@@ -175,8 +180,7 @@ private:
     std::optional<std::size_t> checkpoint_every_;
     milliseconds checkpoint_after_{100};
     std::function<bool(const recorded_event&)> selector_;
-    std::vector<std::string> types_;
-    std::string stream_prefix_;
+    event_query query_;
     if_taken if_taken_ = if_taken::refuse;
     milliseconds lease_{10'000};
     std::size_t concurrency_limit_ = 1;
@@ -199,6 +203,9 @@ public:
     /// The same in bytes of memory; 8 MB by default. One event always fits.
     listen_options& max_queued_bytes(std::size_t bytes) & { return max_queued_bytes_ = bytes, *this; }
     listen_options&& max_queued_bytes(std::size_t bytes) && { return std::move(max_queued_bytes(bytes)); }
+    /// Only events that match.
+    listen_options& query(event_query value) & { return query_ = std::move(value), *this; }
+    listen_options&& query(event_query value) && { return std::move(query(std::move(value))); }
     /// Only events for which this returns true. Called as the selector of a subscription is.
     template <handler_for<bool(const recorded_event&)> Selector>
     listen_options& selector(Selector&& value) & {
@@ -212,11 +219,13 @@ public:
 
     std::size_t max_queued() const noexcept { return max_queued_; }
     std::size_t max_queued_bytes() const noexcept { return max_queued_bytes_; }
+    const event_query& query() const noexcept { return query_; }
     const std::function<bool(const recorded_event&)>& selector() const noexcept { return selector_; }
 
 private:
     std::size_t max_queued_ = 2'000;
     std::size_t max_queued_bytes_ = std::size_t{8} << 20;
+    event_query query_;
     std::function<bool(const recorded_event&)> selector_;
 };
 

@@ -1,8 +1,8 @@
--- As read_all, with exact sizes and a filter: rows until max_bytes are reached (one at least), of these types, of
--- streams whose names begin with this prefix. At most $6 positions are looked at; see read_stream_bounded. The
+-- As read_all, with exact sizes and a filter: rows until max_bytes are reached (one at least), of events
+-- that an event_query wants. At most $7 positions are looked at; see read_stream_bounded. The
 -- correlation_id of the first row is that of the event at the last of them.
---   $1 from position (inclusive), $2 count, $3 max_bytes, $4 types (null = all), $5 prefix (null = all), $6 window,
---   $7 whether links are wanted, too, $8 and $9 positions that were seen before (0 = none)
+--   $1 from position (inclusive), $2 count, $3 max_bytes, $4 to $6 an event_query, $7 window, $8 whether
+--   links are wanted, too, $9 and $10 positions that were seen before (0 = none)
 with log as materialized (
     select
         greatest(l.floor, (select newest.position from eventstore.events as newest order by newest.position desc limit 1))
@@ -12,10 +12,10 @@ with log as materialized (
 )
 select
     log.head as stream_version, null as position, null as created_at,
-    (select seen.event_id from eventstore.events as seen where seen.position = $8) as event_id
-    , (select e.event_id from eventstore.events as e where e.position = least(log.head, $1 + $6 - 1)) as correlation_id -- forward
+    (select seen.event_id from eventstore.events as seen where seen.position = $9) as event_id
+    , (select e.event_id from eventstore.events as e where e.position = least(log.head, $1 + $7 - 1)) as correlation_id -- forward
     , null as correlation_id -- backward
-    , (select seen.event_id from eventstore.events as seen where seen.position = $9) as causation_id,
+    , (select seen.event_id from eventstore.events as seen where seen.position = $10) as causation_id,
     null as type, null as data, null as metadata, log.timeline as link_to, null as stream_id
 from log
 union all
@@ -38,12 +38,11 @@ cross join lateral (
         from eventstore.events as e
         where e.position >= $1 -- forward
         where e.position <= $1 -- backward
-          and (e.link_to is null or $7)
-          and e.position < $1 + $6 -- forward
-          and e.position > least($1, log.head) - $6 -- backward
-          and ($4::text[] is null or e.type = any ($4))
-          and ($5::text is null or exists (
-              select from eventstore.streams as s where s.stream_id = e.stream_id and starts_with(s.name, $5)))
+          and (e.link_to is null or $8)
+          and e.position < $1 + $7 -- forward
+          and e.position > least($1, log.head) - $7 -- backward
+          and
+-- event_query $4
         order by e.position asc -- forward
         order by e.position desc -- backward
         limit $2

@@ -1,11 +1,12 @@
--- As read_stream, with exact sizes and a filter: rows until max_bytes are reached (one at least), of these types.
+-- As read_stream, with exact sizes and a filter: rows until max_bytes are reached (one at least), of events that an
+-- event_query wants.
 --
 -- A last row whose type is null says that there is more, but no room for it. A link counts as nothing here: what it
 -- stands for is counted when it is read.
--- A filter that matches nothing must not read the whole stream in one statement: at most $6 versions are looked at. The
+-- A filter that matches nothing must not read the whole stream in one statement: at most $8 versions are looked at. The
 -- correlation_id of the first row is that of the event at the last of them.
---   $1 name, $2 from version (inclusive), $3 count, $4 max_bytes, $5 types (null = all), $6 window, $7 a version that was
---   seen before (0 = none)
+--   $1 name, $2 from version (inclusive), $3 count, $4 max_bytes, $5 to $7 an event_query, $8 window, $9 a
+--   version that was seen before (0 = none)
 with stream as materialized (
     select
         s.stream_id,
@@ -17,9 +18,9 @@ with stream as materialized (
 select
     s.head as stream_version, s.stream_id as position, null as created_at,
     (select seen.event_id from eventstore.events as seen
-        where seen.stream_id = s.stream_id and seen.stream_version = $7) as event_id
+        where seen.stream_id = s.stream_id and seen.stream_version = $9) as event_id
     , (select e.event_id from eventstore.events as e -- forward
-        where e.stream_id = s.stream_id and e.stream_version = least(s.head, $2 + $6 - 1)) as correlation_id -- forward
+        where e.stream_id = s.stream_id and e.stream_version = least(s.head, $2 + $8 - 1)) as correlation_id -- forward
     , null as correlation_id -- backward
     , null as causation_id, null as type, null as data, null as metadata, s.timeline as link_to
 from stream as s
@@ -44,9 +45,10 @@ cross join lateral (
         where e.stream_id = s.stream_id
           and e.stream_version >= $2 -- forward
           and e.stream_version <= $2 -- backward
-          and e.stream_version < $2 + $6 -- forward
-          and e.stream_version > least($2, s.head) - $6 -- backward
-          and ($5::text[] is null or e.type = any ($5))
+          and e.stream_version < $2 + $8 -- forward
+          and e.stream_version > least($2, s.head) - $8 -- backward
+          and
+-- event_query $5
         order by e.stream_version asc -- forward
         order by e.stream_version desc -- backward
         limit $3

@@ -1,55 +1,51 @@
 #include "append/append_plan.hpp"
 
-#include <algorithm>
-#include <unordered_map>
+#include <boost/unordered/unordered_flat_map.hpp>
 
-namespace eventstore::log {
+#include <algorithm>
+
+namespace eventstore::append {
 
 namespace {
-
-using postgres::type_oid;
 
 constexpr std::int64_t any = -1;
 constexpr std::int64_t exists = -2;
 
 timestamp from_unix(std::int64_t microseconds) { return timestamp(std::chrono::microseconds(microseconds)); }
 
-void add(postgres::parameters& arguments, const log_mark& seen) {
-    if (seen.position == 0)
-        arguments.add_null();
-    else
-        arguments.add(seen.position);
-    if (seen.event)
-        arguments.add(*seen.event);
-    else
-        arguments.add_null();
-}
-
-std::int64_t payload_bytes(const event_data& event) {
-    return static_cast<std::int64_t>(event.data().size() + event.metadata().size());
-}
-
 } // namespace
 
-append_plan::append_plan(std::span<const std::shared_ptr<append_request>> appends) : appends_(appends) {
-    std::unordered_map<std::string_view, std::int32_t> group_of;
-    parts_.reserve(appends.size());
-    places_.reserve(appends.size());
+append_plan::append_plan(std::span<const std::shared_ptr<append_request>> appends) {
+    std::size_t count = 0;
+    for (const auto& append : appends) count += append->parts.size();
+    boost::unordered_flat_map<std::string_view, std::int32_t> group_of;
+    if (count > 1) group_of.reserve(count);
+    parts_.reserve(count);
+    groups_.reserve(count);
+    std::int32_t unit = 0;
     for (const auto& append : appends) {
-        for (const append_part& part : append->parts) {
-            const auto [found, is_first] = group_of.try_emplace(part.stream, static_cast<std::int32_t>(groups_.size()));
-            if (is_first) {
+        for (const append_part& of_append : append->parts) {
+            std::int32_t place = static_cast<std::int32_t>(groups_.size());
+            if (count > 1) place = group_of.try_emplace(of_append.stream, place).first->second;
+            if (static_cast<std::size_t>(place) == groups_.size()) {
                 groups_.emplace_back();
-                groups_.back().stream = part.stream;
-                groups_.back().created_at = part.events.front().created_at();
+                groups_.back().stream = of_append.stream;
+                groups_.back().created_at = of_append.events.front().created_at();
             }
-            group& of = groups_[static_cast<std::size_t>(found->second)];
-            parts_.push_back(&part);
-            places_.push_back({found->second, of.events});
-            demand(of, part);
-            of.events += static_cast<std::int32_t>(part.events.size());
-            has_links_ |= !part.originals.empty();
+            group& of = groups_[static_cast<std::size_t>(place)];
+            part& next = parts_.emplace_back();
+            next.group = place + 1;
+            next.offset = of.events;
+            next.unit = unit;
+            next.expected = of_append.expected;
+            next.is_retry = append->is_retry;
+            next.events = of_append.events;
+            next.originals = of_append.originals;
+            demand(of, of_append);
+            of.events += static_cast<std::int32_t>(next.events.size());
+            has_links_ |= !next.originals.empty();
         }
+        ++unit;
         has_units_ |= append->parts.size() > 1;
         events_ += append->events;
         bytes_ += append->bytes;
@@ -59,13 +55,13 @@ append_plan::append_plan(std::span<const std::shared_ptr<append_request>> append
 }
 
 // What this part, coming after of.events others, demands of the stream's version before the flush.
-void append_plan::demand(group& of, const append_part& part) {
-    if (part.expected == any) return;
-    if (part.expected == exists) {
+void append_plan::demand(group& of, const append_part& wanted) {
+    if (wanted.expected == any) return;
+    if (wanted.expected == exists) {
         if (of.events == 0) of.expected = exists;
         return;
     }
-    const std::int64_t base = part.expected - of.events;
+    const std::int64_t base = wanted.expected - of.events;
     const bool is_free = of.expected == any || (of.expected == exists && base > 0);
     if (base >= 0 && is_free)
         of.expected = base;
@@ -74,13 +70,14 @@ void append_plan::demand(group& of, const append_part& part) {
 }
 
 void append_plan::put_new_streams_first() {
+    const auto is_new = [](const group& each) { return each.expected == 0; };
+    new_streams_ = static_cast<std::size_t>(std::ranges::count_if(groups_, is_new));
+    if (std::ranges::is_partitioned(groups_, is_new)) return;
+
     std::vector<std::int32_t> order(groups_.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int32_t>(i);
-    const auto is_new = [&](std::int32_t at) { return groups_[static_cast<std::size_t>(at)].expected == 0; };
-    const auto rest = std::stable_partition(order.begin(), order.end(), is_new);
-    new_streams_ = static_cast<std::size_t>(rest - order.begin());
-    if (new_streams_ == 0 || new_streams_ == groups_.size()) return;
-
+    std::ranges::stable_partition(
+        order, [&](std::int32_t at) { return is_new(groups_[static_cast<std::size_t>(at)]); });
     std::vector<group> sorted;
     sorted.reserve(groups_.size());
     std::vector<std::int32_t> moved_to(groups_.size());
@@ -89,176 +86,44 @@ void append_plan::put_new_streams_first() {
         sorted.push_back(groups_[static_cast<std::size_t>(from)]);
     }
     groups_ = std::move(sorted);
-    for (place& each : places_) each.group = moved_to[static_cast<std::size_t>(each.group)];
+    for (part& each : parts_) each.group = moved_to[static_cast<std::size_t>(each.group) - 1] + 1;
 }
 
 bool append_plan::is_lone() const noexcept { return parts_.size() == 1 && events_ == 1 && !has_links_; }
 
-postgres::parameters append_plan::lone_arguments(const log_mark& seen) const {
-    const append_part& part = *parts_.front();
-    const event_data& event = part.events.front();
-    postgres::parameters arguments;
-    arguments.reserve(bytes_ + 100);
-    arguments.add(part.stream);
-    arguments.add(part.expected);
-    arguments.add(event.id());
-    arguments.add(event.type());
-    arguments.add(event.data());
-    arguments.add(event.metadata());
-    const auto add_optional = [&](const auto& value) {
-        if (value)
-            arguments.add(*value);
-        else
-            arguments.add_null();
-    };
-    add_optional(event.correlation_id());
-    add_optional(event.causation_id());
-    add_optional(event.created_at());
-    arguments.add(appends_.front()->is_retry);
-    add(arguments, seen);
-    return arguments;
+storage::append_rows append_plan::rows(append_care care, const storage::log_mark& seen) const {
+    storage::append_rows all;
+    all.groups = groups_;
+    all.parts = parts_;
+    all.new_streams = new_streams_;
+    all.events = events_;
+    all.bytes = bytes_;
+    all.has_units = has_units_;
+    all.has_links = has_links_;
+    if (care != append_care::ids) all.is_careful = care == append_care::all;
+    all.is_plain = is_plain();
+    all.seen = seen;
+    return all;
 }
 
 // One new event for each stream, in order: said by leaving out what is the same for all of them.
 bool append_plan::is_plain() const noexcept {
     if (groups_.size() != events_ || parts_.size() != events_ || has_units_) return false;
     std::int32_t next = 0;
-    return std::ranges::all_of(places_, [&](const place& each) { return each.group == next++; }) &&
-        std::ranges::none_of(appends_, [](const auto& each) { return each->is_retry; });
+    return std::ranges::all_of(parts_, [&](const part& each) { return each.group == ++next && !each.is_retry; });
 }
 
-// Which events belong to which append, and those to which stream.
-void append_plan::add_places(postgres::parameters& arguments) const {
-    arguments.begin_array(type_oid::int4, parts_.size());
-    for (const place& each : places_) arguments.add(each.group + 1);
-    arguments.begin_array(type_oid::int8, parts_.size());
-    for (const append_part* each : parts_) arguments.add(each->expected);
-    arguments.begin_array(type_oid::int4, parts_.size());
-    for (const append_part* each : parts_) arguments.add(static_cast<std::int32_t>(each->events.size()));
-    arguments.begin_array(type_oid::boolean, parts_.size());
-    for (const auto& append : appends_) {
-        for (std::size_t n = 0; n < append->parts.size(); ++n) arguments.add(append->is_retry);
-    }
-
-    arguments.begin_array(type_oid::int4, events_);
-    for (std::size_t i = 0; i < parts_.size(); ++i) {
-        for (std::size_t n = 0; n < parts_[i]->events.size(); ++n) arguments.add(places_[i].group + 1);
-    }
-    arguments.begin_array(type_oid::int4, events_);
-    for (std::size_t i = 0; i < parts_.size(); ++i) {
-        for (std::size_t n = 0; n < parts_[i]->events.size(); ++n)
-            arguments.add(places_[i].offset + static_cast<std::int32_t>(n) + 1);
-    }
+postgres::parameters append_plan::lone_arguments(const storage::log_mark& seen) const {
+    return storage::encode_lone(rows(append_care::none, seen));
 }
 
-postgres::parameters append_plan::arguments(append_care care, const log_mark& seen) const {
-    const bool plain = is_plain();
-    postgres::parameters arguments;
-    arguments.reserve(bytes_ + 80 * events_ + 60 * groups_.size() + 40 * parts_.size() + 500);
-
-    arguments.begin_array(type_oid::text, groups_.size());
-    for (const group& each : groups_) arguments.add(each.stream);
-    arguments.begin_array(type_oid::int8, groups_.size());
-    for (const group& each : groups_) arguments.add(each.expected);
-    if (plain) {
-        arguments.add_null();
-    } else {
-        arguments.begin_array(type_oid::int4, groups_.size());
-        for (const group& each : groups_) arguments.add(each.events);
-    }
-
-    const auto add_optional = [&](const auto& value) {
-        if (value)
-            arguments.add(*value);
-        else
-            arguments.add_null();
-    };
-    if (std::ranges::any_of(groups_, [](const group& each) { return each.created_at.has_value(); })) {
-        arguments.begin_array(type_oid::timestamptz, groups_.size(), true);
-        for (const group& each : groups_) add_optional(each.created_at);
-    } else {
-        arguments.add_null();
-    }
-    arguments.add(static_cast<std::int32_t>(new_streams_));
-
-    const auto for_each_event = [&](auto&& visit) {
-        for (const append_part* part : parts_) {
-            for (const event_data& event : part->events) visit(event);
-        }
-    };
-    const auto begin_events = [&](type_oid type, bool has_nulls = false) {
-        arguments.begin_array(type, events_, has_nulls);
-    };
-    if (plain)
-        for (int i = 0; i < 6; ++i) arguments.add_null();
-    else
-        add_places(arguments);
-
-    bool has_metadata = false;
-    bool has_correlation = false;
-    bool has_causation = false;
-    bool has_created_at = false;
-    std::int64_t largest = 0;
-    for_each_event([&](const event_data& event) {
-        has_metadata |= !event.metadata().empty();
-        has_correlation |= event.correlation_id().has_value();
-        has_causation |= event.causation_id().has_value();
-        has_created_at |= event.created_at().has_value();
-        largest = std::max(largest, payload_bytes(event));
-    });
-
-    begin_events(type_oid::uuid);
-    for_each_event([&](const event_data& event) { arguments.add(event.id()); });
-    begin_events(type_oid::text);
-    for_each_event([&](const event_data& event) { arguments.add(event.type()); });
-    begin_events(type_oid::bytea);
-    for_each_event([&](const event_data& event) { arguments.add(event.data()); });
-    if (has_metadata) {
-        begin_events(type_oid::bytea);
-        for_each_event([&](const event_data& event) { arguments.add(event.metadata()); });
-    } else {
-        arguments.add_null();
-    }
-    // Ids and times that hardly any event has are not sent as nulls.
-    const auto add_column = [&](bool has_any, type_oid type, auto&& field) {
-        if (!has_any) return arguments.add_null();
-        begin_events(type, true);
-        for_each_event([&](const event_data& event) { add_optional(field(event)); });
-    };
-    add_column(has_correlation, type_oid::uuid, [](const event_data& e) { return e.correlation_id(); });
-    add_column(has_causation, type_oid::uuid, [](const event_data& e) { return e.causation_id(); });
-    add_column(has_created_at, type_oid::timestamptz, [](const event_data& e) { return e.created_at(); });
-    if (has_links_) {
-        begin_events(type_oid::uuid, true);
-        for (const append_part* part : parts_) {
-            for (const uuid& each : part->originals) arguments.add(each);
-            for (std::size_t n = part->originals.size(); n < part->events.size(); ++n) arguments.add_null();
-        }
-    } else {
-        arguments.add_null();
-    }
-    if (has_units_) {
-        arguments.begin_array(type_oid::int4, parts_.size());
-        std::int32_t unit = 0;
-        for (const auto& append : appends_) {
-            for (std::size_t n = 0; n < append->parts.size(); ++n) arguments.add(unit);
-            ++unit;
-        }
-    } else {
-        arguments.add_null();
-    }
-    arguments.add(largest);
-    if (care == append_care::ids)
-        arguments.add_null();
-    else
-        arguments.add(care == append_care::all);
-    add(arguments, seen);
-    return arguments;
+postgres::parameters append_plan::arguments(append_care care, const storage::log_mark& seen) const {
+    return storage::encode(rows(care, seen));
 }
 
 namespace {
 
-append_result placed(const append_part& append, std::int64_t first_version, std::int64_t first_position,
+append_result placed(const append_plan::part& append, std::int64_t first_version, std::int64_t first_position,
     std::optional<timestamp> clock) {
     const auto count = static_cast<std::int64_t>(append.events.size());
     append_result result;
@@ -277,7 +142,7 @@ std::optional<append_plan::verdict> append_plan::lone_outcome(const answer& from
         return outcomes(from); // something was out of the ordinary, and append_events has answered
     if (from.size() != 5 || !from[1] || !from[2] || !from[3] || !from[4]) return std::nullopt;
     outcome only;
-    only.result = placed(*parts_.front(), *from[1], *from[2], from_unix(*from[3]));
+    only.result = placed(parts_.front(), *from[1], *from[2], from_unix(*from[3]));
     return verdict{std::vector<outcome>(1, only), static_cast<std::int32_t>(*from[4])};
 }
 
@@ -295,11 +160,11 @@ std::optional<append_plan::verdict> append_plan::outcomes(const answer& from) co
         if (from.size() != header + groups_.size()) return std::nullopt;
         std::int64_t position = head + 1;
         for (std::size_t i = 0; i < parts_.size(); ++i) {
-            const auto base = from[header + static_cast<std::size_t>(places_[i].group)];
+            const auto base = from[header + static_cast<std::size_t>(parts_[i].group) - 1];
             if (!base) return std::nullopt;
             outcome& next = list.emplace_back();
-            next.result = placed(*parts_[i], *base + places_[i].offset + 1, position, clock);
-            position += static_cast<std::int64_t>(parts_[i]->events.size());
+            next.result = placed(parts_[i], *base + parts_[i].offset + 1, position, clock);
+            position += static_cast<std::int64_t>(parts_[i].events.size());
         }
         return all;
     }
@@ -319,7 +184,7 @@ std::optional<append_plan::verdict> append_plan::outcomes(const answer& from) co
         }
         if (next.is_success()) {
             if (!field[1] || !field[2]) return std::nullopt;
-            next.result = placed(*parts_[i], *field[1], *field[2], clock);
+            next.result = placed(parts_[i], *field[1], *field[2], clock);
             next.result.already_appended = next.what == outcome::kind::already_appended;
             if (next.result.already_appended && field[4]) next.result.created_at = from_unix(*field[4]);
             if (next.result.already_appended && field[5])
@@ -329,9 +194,9 @@ std::optional<append_plan::verdict> append_plan::outcomes(const answer& from) co
     return all;
 }
 
-log_mark last_stored(
+storage::log_mark last_stored(
     std::span<const std::shared_ptr<append_request>> appends, const append_plan::verdict& verdict) noexcept {
-    log_mark last;
+    storage::log_mark last;
     auto outcome = verdict.outcomes.begin();
     for (const auto& append : appends) {
         for (const append_part& part : append->parts) {
@@ -343,4 +208,4 @@ log_mark last_stored(
     return last;
 }
 
-} // namespace eventstore::log
+} // namespace eventstore::append

@@ -2,8 +2,9 @@
 #pragma once
 
 #include "append/append_request.hpp"
-#include "log/log_mark.hpp"
 #include "postgres/parameters.hpp"
+#include "storage/append_columns.hpp"
+#include "storage/log_mark.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -12,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-namespace eventstore::log {
+namespace eventstore::append {
 
 /// What append_events looks for before it writes.
 enum class append_care {
@@ -33,8 +34,8 @@ public:
     bool needs_care() const noexcept { return needs_care_; }
 
     /// \param seen what the log must hold, or nothing is appended; position 0 = anything
-    postgres::parameters lone_arguments(const log_mark& seen) const;
-    postgres::parameters arguments(append_care care, const log_mark& seen) const;
+    postgres::parameters lone_arguments(const storage::log_mark& seen) const;
+    postgres::parameters arguments(append_care care, const storage::log_mark& seen) const;
 
     /// What became of one part.
     struct outcome {
@@ -70,30 +71,19 @@ public:
     /// The same for append_event.
     std::optional<verdict> lone_outcome(const answer& from) const;
 
-    struct group {
-        std::string_view stream;
-        std::int64_t expected = -1;
-        std::int32_t events = 0;
-        std::optional<timestamp> created_at;
-    };
+    using group = storage::append_rows::group;
+    using part = storage::append_rows::part;
     std::span<const group> groups() const noexcept { return groups_; }
     std::size_t new_streams() const noexcept { return new_streams_; }
 
 private:
-    struct place {
-        std::int32_t group = 0;  // from 0
-        std::int32_t offset = 0; // events of the group before this part
-    };
-
-    void demand(group& of, const append_part& part);
+    void demand(group& of, const append_part& wanted);
     void put_new_streams_first();
     bool is_plain() const noexcept;
-    void add_places(postgres::parameters& arguments) const;
+    storage::append_rows rows(append_care care, const storage::log_mark& seen) const;
 
-    std::span<const std::shared_ptr<append_request>> appends_;
-    std::vector<const append_part*> parts_;
+    std::vector<part> parts_; // their views see the appends
     std::vector<group> groups_;
-    std::vector<place> places_; // of each part
     std::size_t new_streams_ = 0;
     std::size_t events_ = 0;
     std::size_t bytes_ = 0;
@@ -103,7 +93,7 @@ private:
 };
 
 /// The last event of those that a transaction has stored, or found stored; position 0 = there is none.
-log_mark last_stored(
+storage::log_mark last_stored(
     std::span<const std::shared_ptr<append_request>> appends, const append_plan::verdict& verdict) noexcept;
 
-} // namespace eventstore::log
+} // namespace eventstore::append

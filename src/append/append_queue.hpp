@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-namespace eventstore::log {
+namespace eventstore::append {
 
 /// Appends that wait for their flush, first come, first served, within a budget of bytes.
 ///
@@ -146,4 +146,4 @@ private:
     std::uint64_t pieces_ = 0; // of flushes that failed; 0 = of none
 };
 
-} // namespace eventstore::log
+} // namespace eventstore::append

@@ -1,12 +1,10 @@
 #include "append/append_request.hpp"
 
-#include "append/group_commit.hpp"
-
-namespace eventstore::log {
+namespace eventstore::append {
 
 namespace {
 
-std::size_t bytes_of(const std::vector<append_part>& parts) {
+std::size_t bytes_of(const part_list& parts) {
     std::size_t bytes = 0;
     for (const append_part& part : parts) {
         bytes += part.stream.size() + 64 + part.originals.size() * sizeof(uuid);
@@ -16,7 +14,7 @@ std::size_t bytes_of(const std::vector<append_part>& parts) {
     return bytes;
 }
 
-std::size_t count_events(const std::vector<append_part>& parts) {
+std::size_t count_events(const part_list& parts) {
     std::size_t count = 0;
     for (const append_part& part : parts) count += part.events.size();
     return count;
@@ -24,8 +22,8 @@ std::size_t count_events(const std::vector<append_part>& parts) {
 
 } // namespace
 
-std::vector<append_part> parts_of(std::vector<stream_append> streams) {
-    std::vector<append_part> parts;
+part_list parts_of(std::vector<stream_append> streams) {
+    part_list parts;
     parts.reserve(streams.size());
     for (stream_append& each : streams) {
         append_part& part = parts.emplace_back();
@@ -41,32 +39,34 @@ append_part link_part(std::string stream, std::int64_t expected, std::vector<uui
     part.stream = std::move(stream);
     part.expected = expected;
     part.originals = std::move(event_ids);
-    part.events.reserve(part.originals.size());
-    for (std::size_t i = 0; i < part.originals.size(); ++i) part.events.emplace_back(std::string(), std::string());
+    std::vector<event_data> links;
+    links.reserve(part.originals.size());
+    for (std::size_t i = 0; i < part.originals.size(); ++i) links.emplace_back(std::string(), std::string());
+    part.events = std::move(links);
     return part;
 }
 
-append_request::append_request(std::weak_ptr<group_commit> owner, std::vector<append_part> parts_)
+append_request::append_request(std::weak_ptr<appender> by, part_list parts_)
     : completion("appending"),
       parts(std::move(parts_)),
       bytes(bytes_of(parts)),
       events(count_events(parts)),
-      owner_(std::move(owner)) {}
+      by_(std::move(by)) {}
 
 void append_request::start() {
-    if (const auto owner = owner_.lock()) owner->submit(std::static_pointer_cast<append_request>(shared_from_this()));
+    if (const auto by = by_.lock()) by->submit(std::static_pointer_cast<append_request>(shared_from_this()));
 }
 
 void append_request::cancel() noexcept {
-    if (const auto owner = owner_.lock()) owner->give_up(*this, errc::cancelled);
+    if (const auto by = by_.lock()) by->cancelled(*this);
 }
 
 void append_request::close() noexcept {
-    if (const auto owner = owner_.lock()) owner->closed(*this);
+    if (const auto by = by_.lock()) by->closed(*this);
 }
 
 void append_request::expire() noexcept {
-    if (const auto owner = owner_.lock()) owner->overdue(std::static_pointer_cast<append_request>(shared_from_this()));
+    if (const auto by = by_.lock()) by->overdue(std::static_pointer_cast<append_request>(shared_from_this()));
 }
 
-} // namespace eventstore::log
+} // namespace eventstore::append

@@ -8,37 +8,86 @@
 #include <eventstore/event_data.hpp>
 #include <eventstore/stream_append.hpp>
 
+#include <boost/container/small_vector.hpp>
+
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
-namespace eventstore::log {
+namespace eventstore::append {
 
-class group_commit;
+/// The events of one append: one, which needs no memory of its own, or a list.
+class event_list {
+public:
+    event_list() = default;
+    event_list(event_data one) : held_(std::move(one)) {}                // NOLINT(google-explicit-constructor)
+    event_list(std::vector<event_data> many) : held_(std::move(many)) {} // NOLINT(google-explicit-constructor)
+
+    const event_data* begin() const noexcept {
+        if (const auto* one = std::get_if<event_data>(&held_)) return one;
+        return std::get<std::vector<event_data>>(held_).data();
+    }
+    std::size_t size() const noexcept {
+        const auto* many = std::get_if<std::vector<event_data>>(&held_);
+        return many ? many->size() : 1;
+    }
+    const event_data* end() const noexcept { return begin() + size(); }
+    bool empty() const noexcept { return size() == 0; }
+    const event_data& front() const noexcept { return *begin(); }
+    const event_data& back() const noexcept { return *(end() - 1); }
+    const event_data& operator[](std::size_t place) const noexcept { return begin()[place]; }
+    operator std::span<const event_data>() const noexcept {
+        return {begin(), size()};
+    } // NOLINT(google-explicit-constructor)
+
+private:
+    std::variant<std::vector<event_data>, event_data> held_;
+};
 
 /// What one stream gets.
 struct append_part {
     std::string stream;
     std::int64_t expected = -1; ///< exact, 0 = no stream, -1 = any version, -2 = stream exists
-    std::vector<event_data> events;
+    event_list events;
     std::vector<uuid> originals; ///< if not empty: each event is a link, to the event with this id
 };
 
+using part_list = boost::container::small_vector<append_part, 1>;
+using append_results = boost::container::small_vector<append_result, 1>;
+
 /// The parts of an append to several streams, in order, those without events included.
-std::vector<append_part> parts_of(std::vector<stream_append> streams);
+part_list parts_of(std::vector<stream_append> streams);
 /// Links, each with an id of its own, by which a retry finds it.
 append_part link_part(std::string stream, std::int64_t expected, std::vector<uuid> event_ids);
 
-/// What a caller of append waits for: one part, or several that stand or fall together. Its fields belong to the
-/// group_commit, under its mutex.
-class append_request final : public detail::completion<std::vector<append_result>> {
-public:
-    append_request(std::weak_ptr<group_commit> owner, std::vector<append_part> parts);
+class append_request;
 
-    const std::vector<append_part> parts; ///< one at least
-    const std::size_t bytes;              ///< of names, types and payloads
-    const std::size_t events;             ///< how many
+/// Who carries appends out.
+class appender {
+public:
+    virtual ~appender() = default;
+    virtual void submit(std::shared_ptr<append_request> next) = 0;
+    /// Its caller does not wait any more.
+    virtual void cancelled(append_request& which) noexcept = 0;
+    virtual void overdue(const std::shared_ptr<append_request>& which) noexcept = 0;
+    /// What would have carried it out is gone.
+    virtual void closed(append_request& which) noexcept = 0;
+};
+
+/// What a caller of append waits for: one part, or several that stand or fall together. Its fields belong to the
+/// appender, under its mutex.
+class append_request final : public detail::completion<append_results> {
+public:
+    append_request(std::weak_ptr<appender> by, part_list parts);
+
+    const part_list parts;    ///< one at least
+    const std::size_t bytes;  ///< of names, types and payloads
+    const std::size_t events; ///< how many
 
     /// The stream that messages speak of.
     const std::string& stream() const noexcept { return parts.front().stream; }
@@ -51,14 +100,12 @@ public:
     int attempts_alone = 0;     ///< of those
 
 private:
-    friend class group_commit;
-
     void start() override;
     void cancel() noexcept override;
     void expire() noexcept override;
     void close() noexcept override;
 
-    const std::weak_ptr<group_commit> owner_; // which holds this request in its queue
+    const std::weak_ptr<appender> by_; // which holds this request in its queue
 };
 
-} // namespace eventstore::log
+} // namespace eventstore::append

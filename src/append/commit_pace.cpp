@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace eventstore::log {
+namespace eventstore::append {
 
 namespace {
 
@@ -103,4 +103,4 @@ void commit_pace::judge(double rate) noexcept {
     }
 }
 
-} // namespace eventstore::log
+} // namespace eventstore::append

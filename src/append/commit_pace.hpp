@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace eventstore::log {
+namespace eventstore::append {
 
 /// When a group returns, its writers must have had the chance to come back before the next one is sent, or two groups of
 /// half the size take turns for ever, each at the price of a whole one: so the next one waits until as many appends have
@@ -72,4 +72,4 @@ private:
     std::size_t writers_ = 0;       // of the epoch before
 };
 
-} // namespace eventstore::log
+} // namespace eventstore::append

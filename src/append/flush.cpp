@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <utility>
 
-namespace eventstore::log {
+namespace eventstore::append {
 
-flush::flush(std::shared_ptr<const statements> known, const log_mark& seen, append_list appends, append_care least,
-    std::weak_ptr<postgres::connection> on, std::function<void()> ended)
+flush::flush(std::shared_ptr<const storage::statements> known, const storage::log_mark& seen, append_list appends,
+    append_care least, std::weak_ptr<postgres::connection> on, std::function<void()> ended)
     : statements_(std::move(known)),
       appends_(std::move(appends)),
       plan_(appends_),
@@ -32,7 +32,8 @@ bool flush::shares_streams(const append_request& other) const {
 }
 
 void flush::on_synced(const failure* why) {
-    flush_end how;
+    if (end_) return;
+    flush_end& how = end_.emplace();
     if (const auto link = on_.lock(); link && link->take_unreplicated()) {
         // Committed here, but the synchronous standby does not have it: neither a success nor a failure.
         failure::facts facts;
@@ -51,7 +52,7 @@ void flush::on_synced(const failure* why) {
                 detail::message("appending: the function ", what_->name,
                     " of the schema gave an answer that this version of the library does not understand"));
     }
-    come_back(std::move(how));
+    come_back();
 }
 
 void flush::on_skipped() {
@@ -59,17 +60,16 @@ void flush::on_skipped() {
 }
 
 void flush::on_lost(const failure& why, bool was_sent) {
-    flush_end how;
+    if (end_) return;
+    flush_end& how = end_.emplace();
     how.why = why;
     how.is_lost = true;
     how.was_sent = was_sent;
-    come_back(std::move(how));
+    come_back();
 }
 
-void flush::come_back(flush_end how) {
-    if (end_) return;
+void flush::come_back() {
     unwatch();
-    end_ = std::move(how);
     answer_ = postgres::answer();
     if (const auto tell = std::exchange(ended_, nullptr)) tell();
 }
@@ -79,4 +79,4 @@ void flush::expire() noexcept {
         link->drop_soon(failure(errc::connection_lost, "dropped a connection that did not answer an append in time"));
 }
 
-} // namespace eventstore::log
+} // namespace eventstore::append

@@ -5,18 +5,19 @@
 #include "append/flush_decision.hpp"
 #include "async/timer_queue.hpp"
 #include "base/live_objects.hpp"
-#include "log/log_mark.hpp"
-#include "log/statements.hpp"
 #include "postgres/connection.hpp"
+#include "storage/log_mark.hpp"
+#include "storage/statements.hpp"
+
+#include <boost/unordered/unordered_flat_set.hpp>
 
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
-#include <unordered_set>
 #include <vector>
 
-namespace eventstore::log {
+namespace eventstore::append {
 
 /// It has ended once its transaction has, not when the function has returned: the commit comes after that, and may fail.
 class flush final : public postgres::request, public detail::timed, private detail::live_object {
@@ -26,8 +27,8 @@ public:
     /// \param least what it is looked at for if it needs no more care
     /// \param on which it is sent
     /// \param ended called on the connection's strand
-    flush(std::shared_ptr<const statements> known, const log_mark& seen, append_list appends, append_care least,
-        std::weak_ptr<postgres::connection> on, std::function<void()> ended);
+    flush(std::shared_ptr<const storage::statements> known, const storage::log_mark& seen, append_list appends,
+        append_care least, std::weak_ptr<postgres::connection> on, std::function<void()> ended);
     ~flush() override;
 
     const postgres::statement& what() const noexcept override { return *what_; }
@@ -49,11 +50,11 @@ public:
     std::optional<flush_decision> decision; ///< once it was taken
 
 private:
-    void come_back(flush_end how);
+    void come_back();
     void expire() noexcept override;
     void close() noexcept override {}
 
-    const std::shared_ptr<const statements> statements_;
+    const std::shared_ptr<const storage::statements> statements_;
     const append_list appends_;
     const append_plan plan_; // refers to appends_
     const bool is_careful_;
@@ -62,9 +63,9 @@ private:
     const postgres::parameters arguments_;
     const std::weak_ptr<postgres::connection> on_;
     std::function<void()> ended_;
-    mutable std::unordered_set<std::string_view> streams_; // once somebody has asked
+    mutable boost::unordered_flat_set<std::string_view> streams_; // once somebody has asked
     postgres::answer answer_;
     std::optional<flush_end> end_;
 };
 
-} // namespace eventstore::log
+} // namespace eventstore::append

@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-namespace eventstore::log {
+namespace eventstore::append {
 
 namespace {
 
@@ -36,4 +36,4 @@ flush_decision decide(const flush_facts& what, const flush_end& how) {
     return {flush_step::fail};
 }
 
-} // namespace eventstore::log
+} // namespace eventstore::append

@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <optional>
 
-namespace eventstore::log {
+namespace eventstore::append {
 
 /// How a flush has come back.
 struct flush_end {
@@ -45,4 +45,4 @@ struct flush_decision {
 
 flush_decision decide(const flush_facts& what, const flush_end& how);
 
-} // namespace eventstore::log
+} // namespace eventstore::append

@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace eventstore::log {
+namespace eventstore::append {
 
 namespace {
 
@@ -34,9 +34,8 @@ failure closed_while_waiting(const append_request& which) {
     return failure(errc::store_closed, std::move(facts));
 }
 
-result<std::vector<append_result>> result_of(
-    const append_request& append, std::span<const append_plan::outcome> outcomes) {
-    std::vector<append_result> results;
+result<append_results> result_of(const append_request& append, std::span<const append_plan::outcome> outcomes) {
+    append_results results;
     results.reserve(outcomes.size());
     for (std::size_t i = 0; i < outcomes.size(); ++i) {
         if (outcomes[i].what == append_plan::outcome::kind::unit_failed) continue;
@@ -49,9 +48,9 @@ result<std::vector<append_result>> result_of(
 } // namespace
 
 group_commit::group_commit(const store_options& options, detail::environment where,
-    std::shared_ptr<const statements> known, std::shared_ptr<postgres::exclusive_pool> connections,
+    std::shared_ptr<const storage::statements> known, std::shared_ptr<postgres::exclusive_pool> connections,
     std::shared_ptr<postgres::pool_user> writer, std::shared_ptr<postgres::pool> reading,
-    std::shared_ptr<const seen_log> seen, committed_handler on_committed)
+    std::shared_ptr<const storage::seen_log> seen, committed_handler on_committed)
     : environment_(std::move(where)),
       patience_(options.operation_timeout() + options.close_timeout()),
       fails_when_full_(options.fails_when_full()),
@@ -67,14 +66,8 @@ group_commit::group_commit(const store_options& options, detail::environment whe
 
 group_commit::~group_commit() = default;
 
-asio::awaitable<result<std::vector<append_result>>> group_commit::append(
-    const std::shared_ptr<group_commit>& self, std::vector<append_part> parts, detail::steady_time deadline) {
-    auto waiting = std::make_shared<append_request>(self, std::move(parts));
-    return append_request::wait(std::move(waiting), self->environment_.timers.get(), deadline);
-}
-
 void group_commit::submit(request_ptr next) {
-    failure refused;
+    std::optional<failure> refused;
     {
         const std::lock_guard lock(mutex_);
         if (is_stopping_) {
@@ -88,7 +81,7 @@ void group_commit::submit(request_ptr next) {
             return;
         }
     }
-    next->fail(refused);
+    next->fail(*refused);
 }
 
 void group_commit::give_up(append_request& which, errc why, const lock_holder& holder) noexcept {
@@ -301,7 +294,7 @@ asio::awaitable<void> group_commit::take_answers() {
             auto explaining = explain_lock(first);
             co_await std::move(explaining);
         } else {
-            fail(first, end.why.code() == errc::log_truncated ? not_held(seen_->latest()) : end.why);
+            fail(first, end.why.code() == errc::log_truncated ? storage::not_held(seen_->latest()) : end.why);
         }
     }
 }
@@ -504,4 +497,4 @@ group_commit::counts group_commit::count() const {
     return now;
 }
 
-} // namespace eventstore::log
+} // namespace eventstore::append

@@ -9,10 +9,10 @@
 #include "async/environment.hpp"
 #include "async/service.hpp"
 #include "async/signal.hpp"
-#include "log/seen_log.hpp"
-#include "log/statements.hpp"
 #include "postgres/exclusive_pool.hpp"
 #include "postgres/pool.hpp"
+#include "storage/seen_log.hpp"
+#include "storage/statements.hpp"
 
 #include <eventstore/store_options.hpp>
 
@@ -29,7 +29,7 @@
 #include <span>
 #include <vector>
 
-namespace eventstore::log {
+namespace eventstore::append {
 
 namespace asio = boost::asio;
 
@@ -40,6 +40,7 @@ namespace asio = boost::asio;
 ///
 /// A group whose connection is lost is sent again: the events' ids make that safe. Thread safe.
 class group_commit final : public std::enable_shared_from_this<group_commit>,
+                           public appender,
                            public detail::service,
                            private detail::live_object {
 public:
@@ -49,14 +50,11 @@ public:
 
     /// \param writer whose connections it uses
     /// \param reading looks at the sessions from outside
-    group_commit(const store_options& options, detail::environment where, std::shared_ptr<const statements> known,
-        std::shared_ptr<postgres::exclusive_pool> connections, std::shared_ptr<postgres::pool_user> writer,
-        std::shared_ptr<postgres::pool> reading, std::shared_ptr<const seen_log> seen, committed_handler on_committed);
+    group_commit(const store_options& options, detail::environment where,
+        std::shared_ptr<const storage::statements> known, std::shared_ptr<postgres::exclusive_pool> connections,
+        std::shared_ptr<postgres::pool_user> writer, std::shared_ptr<postgres::pool> reading,
+        std::shared_ptr<const storage::seen_log> seen, committed_handler on_committed);
     ~group_commit() override;
-
-    /// Waits until the append has its outcome: a result for each part. Arguments are valid; the caller keeps this object.
-    static asio::awaitable<result<std::vector<append_result>>> append(
-        const std::shared_ptr<group_commit>& self, std::vector<append_part> parts, detail::steady_time deadline);
 
     void abandon() noexcept override;
 
@@ -71,7 +69,6 @@ public:
     counts count() const;
 
 private:
-    friend class append_request;
     using request_ptr = std::shared_ptr<append_request>;
     using request_list = std::vector<request_ptr>;
     using flush_ptr = std::shared_ptr<flush>;
@@ -81,10 +78,11 @@ private:
     /// Ends the connection, and fails what is queued.
     void drop() override;
 
-    void submit(request_ptr next);
+    void submit(request_ptr next) override;
+    void cancelled(append_request& which) noexcept override { give_up(which, errc::cancelled); }
+    void overdue(const request_ptr& which) noexcept override;
+    void closed(append_request& which) noexcept override;
     void give_up(append_request& which, errc why, const lock_holder& holder = {}) noexcept;
-    void overdue(const request_ptr& which) noexcept;
-    void closed(append_request& which) noexcept;
     void stop_acquiring();
     asio::awaitable<void> explain_delay();
     EVENTSTORE_NOT_INTO_COROUTINES void wake(); // with the mutex held
@@ -115,11 +113,11 @@ private:
     const std::chrono::milliseconds patience_; // of a group, which holds the log's lock
     const bool fails_when_full_;
     const bool is_pooled_;
-    const std::shared_ptr<const statements> statements_;
+    const std::shared_ptr<const storage::statements> statements_;
     const std::shared_ptr<postgres::exclusive_pool> connections_;
     const std::shared_ptr<postgres::pool_user> writer_;
     const std::shared_ptr<postgres::pool> reading_;
-    const std::shared_ptr<const seen_log> seen_; // shown with each group, and to each new session
+    const std::shared_ptr<const storage::seen_log> seen_; // shown with each group, and to each new session
     const committed_handler on_committed_;
     const std::shared_ptr<detail::signal> changed_; // what the loop looks at
 
@@ -146,4 +144,4 @@ private:
     std::shared_ptr<detail::timed> rejoin_; // the wait for writers on other contexts
 };
 
-} // namespace eventstore::log
+} // namespace eventstore::append

@@ -9,7 +9,7 @@
 
 #include <utility>
 
-namespace eventstore::log {
+namespace eventstore::append {
 
 namespace {
 
@@ -71,4 +71,4 @@ asio::awaitable<void> group_commit::explain_delay() {
     for (const request_ptr& each : late) give_up(*each, why, holder);
 }
 
-} // namespace eventstore::log
+} // namespace eventstore::append

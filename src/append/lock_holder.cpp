@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-namespace eventstore::log {
+namespace eventstore::append {
 
 namespace {
 
@@ -34,7 +34,7 @@ lock_holder read_lock_holder(const postgres::answer& from) {
 } // namespace
 
 asio::awaitable<lock_holder> look_for_holder(std::shared_ptr<postgres::pool> reading,
-    std::shared_ptr<const statements> known, int backend, detail::steady_time deadline) {
+    std::shared_ptr<const storage::statements> known, int backend, detail::steady_time deadline) {
     postgres::parameters arguments;
     arguments.add(static_cast<std::int32_t>(backend));
     auto looking = postgres::pool::execute(reading, known->lock_holders, std::move(arguments), deadline);
@@ -44,4 +44,4 @@ asio::awaitable<lock_holder> look_for_holder(std::shared_ptr<postgres::pool> rea
     co_return holder;
 }
 
-} // namespace eventstore::log
+} // namespace eventstore::append

@@ -1,15 +1,15 @@
 /// Who holds what appends wait for.
 #pragma once
 
-#include "log/statements.hpp"
 #include "postgres/pool.hpp"
+#include "storage/statements.hpp"
 
 #include <boost/asio/awaitable.hpp>
 
 #include <memory>
 #include <string>
 
-namespace eventstore::log {
+namespace eventstore::append {
 
 namespace asio = boost::asio;
 
@@ -24,6 +24,6 @@ struct lock_holder {
 /// Looks from another session.
 /// \param backend that waits; 0 if it does not wait any more, or its number is not the server's
 asio::awaitable<lock_holder> look_for_holder(std::shared_ptr<postgres::pool> reading,
-    std::shared_ptr<const statements> known, int backend, detail::steady_time deadline);
+    std::shared_ptr<const storage::statements> known, int backend, detail::steady_time deadline);
 
-} // namespace eventstore::log
+} // namespace eventstore::append

@@ -2,7 +2,7 @@
 
 #include "base/text.hpp"
 
-namespace eventstore::log {
+namespace eventstore::append {
 
 using detail::message;
 using detail::quoted_for_message;
@@ -185,4 +185,4 @@ failure overloaded(const std::string& stream, std::size_t used, std::size_t budg
     return failure(errc::overloaded, std::move(facts));
 }
 
-} // namespace eventstore::log
+} // namespace eventstore::append

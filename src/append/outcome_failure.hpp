@@ -4,14 +4,14 @@
 #include "append/append_plan.hpp"
 #include "append/append_request.hpp"
 #include "append/lock_holder.hpp"
-#include "log/log_mark.hpp"
+#include "storage/log_mark.hpp"
 
 #include <eventstore/error.hpp>
 
 #include <cstddef>
 #include <string_view>
 
-namespace eventstore::log {
+namespace eventstore::append {
 
 /// What the append functions found wrong with a part of an append.
 failure to_failure(const append_request& append, const append_part& part, const append_plan::outcome& why);
@@ -26,4 +26,4 @@ failure ended_early(errc why, failure::facts facts, const lock_holder& holder);
 failure not_connected(failure::facts facts, const failure& last);
 failure overloaded(const std::string& stream, std::size_t used, std::size_t budget);
 
-} // namespace eventstore::log
+} // namespace eventstore::append

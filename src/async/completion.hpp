@@ -30,6 +30,14 @@ public:
     bool complete() noexcept requires std::is_void_v<T> { return decide(result<void>()); }
     bool fail(failure why) noexcept { return decide(std::move(why)); }
 
+    /// For the claimer: decides it.
+    void settle(result<T> how) noexcept {
+        outcome_ = std::move(how);
+        finish();
+    }
+    /// For the one who has waited, once.
+    result<T> take() noexcept { return std::move(outcome_); }
+
     /// Once; `timers` may be null if there is no deadline.
     static asio::awaitable<result<T>> wait(
         std::shared_ptr<completion> self, timer_queue* timers = nullptr, steady_time deadline = steady_time::max()) {
@@ -38,11 +46,6 @@ public:
     }
 
 protected:
-    /// For the claimer.
-    void settle(result<T> how) noexcept {
-        outcome_ = std::move(how);
-        finish();
-    }
     const std::string& doing() const noexcept { return doing_; }
 
     void cancel() noexcept override { fail(failure(errc::cancelled, message(doing_, " was cancelled"))); }

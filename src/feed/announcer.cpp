@@ -23,7 +23,7 @@ constexpr int hops_of_subscribers = 3;
 } // namespace
 
 announcer::announcer(detail::environment where, std::shared_ptr<postgres::pool> pool,
-    std::shared_ptr<const log::statements> statements, std::chrono::milliseconds timeout)
+    std::shared_ptr<const storage::statements> statements, std::chrono::milliseconds timeout)
     : environment_(std::move(where)), pool_(std::move(pool)), statements_(std::move(statements)), timeout_(timeout) {}
 
 void announcer::announce(std::int64_t first, std::int64_t last) {

@@ -4,8 +4,8 @@
 #include "async/environment.hpp"
 #include "async/service.hpp"
 #include "base/live_objects.hpp"
-#include "log/statements.hpp"
 #include "postgres/pool.hpp"
+#include "storage/statements.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -24,7 +24,7 @@ namespace asio = boost::asio;
 class announcer : public std::enable_shared_from_this<announcer>, public detail::service, private detail::live_object {
 public:
     announcer(detail::environment where, std::shared_ptr<postgres::pool> pool,
-        std::shared_ptr<const log::statements> statements, std::chrono::milliseconds timeout);
+        std::shared_ptr<const storage::statements> statements, std::chrono::milliseconds timeout);
 
     void announce(std::int64_t first, std::int64_t last);
 
@@ -39,7 +39,7 @@ private:
 
     const detail::environment environment_;
     const std::shared_ptr<postgres::pool> pool_;
-    const std::shared_ptr<const log::statements> statements_;
+    const std::shared_ptr<const storage::statements> statements_;
     const std::chrono::milliseconds timeout_;
 
     std::mutex mutex_;

@@ -1,8 +1,8 @@
 #include "feed/feed.hpp"
 
 #include "base/text.hpp"
-#include "log/continuity.hpp"
-#include "log/page.hpp"
+#include "read/page.hpp"
+#include "storage/continuity.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
@@ -29,8 +29,8 @@ public:
 };
 
 feed::feed(postgres::connection_options how, std::string schema, detail::environment where,
-    std::shared_ptr<log::reader> reader, std::shared_ptr<listener> ear, std::shared_ptr<poller> polls,
-    std::shared_ptr<log::seen_log> seen)
+    std::shared_ptr<read::reader> reader, std::shared_ptr<listener> ear, std::shared_ptr<poller> polls,
+    std::shared_ptr<storage::seen_log> seen)
     : how_(std::move(how)),
       schema_(std::move(schema)),
       environment_(std::move(where)),
@@ -71,7 +71,7 @@ void feed::add(const std::shared_ptr<attachment>& next) {
 }
 
 // What arrives is told of everything after this position.
-void feed::begin(const log::log_mark& head) {
+void feed::begin(const storage::log_mark& head) {
     if (!state_.has_begun()) {
         state_.begin(head);
         newest_.reset();
@@ -180,22 +180,22 @@ void feed::progress() {
 
 asio::awaitable<void> feed::read(feed_state::page_wish wish) {
     const auto self = shared_from_this();
-    const log::log_mark seen = state_.mark(); // nothing but own commits is told while a page is under way
+    const storage::log_mark seen = state_.mark(); // nothing but own commits is told while a page is under way
     const auto deadline = environment_.in(how_.operation_timeout);
     read_options what;
     what.from(wish.from).count(wish.count);
-    auto reading = log::reader::read_with_links(reader_, std::move(what), deadline, seen.position);
+    auto reading = read::reader::read_with_links(reader_, std::move(what), deadline, seen.position);
     const auto answer = co_await std::move(reading);
     if (answer && !closed_ && state_.has_begun()) {
         reads_.succeeded();
-        const auto how = log::continuity_of(seen, answer->timeline, answer->head, answer->seen_event);
-        if (how == log::continuity::lost) {
+        const auto how = storage::continuity_of(seen, answer->timeline, answer->head, answer->seen_event);
+        if (how == storage::continuity::lost) {
             fail_cut_back(seen.position, answer->head);
             co_return;
         }
         const bool is_same_history = answer->timeline == 0 || answer->timeline == state_.timeline();
         // Of the history before, more may have been told meanwhile.
-        if (how == log::continuity::held && (is_same_history || state_.published() == seen.position)) {
+        if (how == storage::continuity::held && (is_same_history || state_.published() == seen.position)) {
             state_.go_on_in(answer->timeline);
             state_.page_arrived(answer->page, {answer->timeline, answer->head, answer->event_at(answer->head)});
             progress();

@@ -12,12 +12,13 @@
 #include "feed/listener.hpp"
 #include "feed/look_schedule.hpp"
 #include "feed/poller.hpp"
-#include "log/log_mark.hpp"
-#include "log/reader.hpp"
-#include "log/seen_log.hpp"
-#include "log/statements.hpp"
 #include "postgres/connection.hpp"
 #include "postgres/connection_options.hpp"
+#include "read/reader.hpp"
+#include "storage/log_mark.hpp"
+#include "storage/seen_log.hpp"
+#include "storage/statements.hpp"
+#include <eventstore/store_options.hpp>
 
 #include <boost/asio/post.hpp>
 
@@ -66,8 +67,8 @@ class feed final : public std::enable_shared_from_this<feed>,
 public:
     /// \param polls for all stores of a group; null: it looks by itself
     feed(postgres::connection_options how, std::string schema, detail::environment where,
-        std::shared_ptr<log::reader> reader, std::shared_ptr<listener> ear, std::shared_ptr<poller> polls,
-        std::shared_ptr<log::seen_log> seen);
+        std::shared_ptr<read::reader> reader, std::shared_ptr<listener> ear, std::shared_ptr<poller> polls,
+        std::shared_ptr<storage::seen_log> seen);
     ~feed() override;
 
     /// Has the follower told of everything after the position that is returned.
@@ -122,7 +123,7 @@ private:
     /// False: something has ended meanwhile, or it must be looked at again.
     asio::awaitable<result<bool>> look();
     asio::awaitable<result<bool>> look_at_end();
-    bool is_news(const log::log_mark& newest);
+    bool is_news(const storage::log_mark& newest);
     asio::awaitable<void> find_restored();
     void stop_listening();
     std::chrono::milliseconds until_next_look() const;
@@ -130,7 +131,7 @@ private:
     void heard(bool works);
     void refuse_arriving(const failure& why);
     void fail_cut_back(std::int64_t seen, std::int64_t head);
-    EVENTSTORE_NOT_INTO_COROUTINES void begin(const log::log_mark& head);
+    EVENTSTORE_NOT_INTO_COROUTINES void begin(const storage::log_mark& head);
     void tell_restored(const std::string& stream);
     EVENTSTORE_NOT_INTO_COROUTINES void progress();
     asio::awaitable<void> read(feed_state::page_wish wish);
@@ -141,10 +142,10 @@ private:
     const postgres::connection_options how_;
     const std::string schema_;
     const detail::environment environment_;
-    const std::shared_ptr<log::reader> reader_;
+    const std::shared_ptr<read::reader> reader_;
     const std::shared_ptr<listener> ear_;
     const std::shared_ptr<poller> polls_;
-    const std::shared_ptr<log::seen_log> seen_;
+    const std::shared_ptr<storage::seen_log> seen_;
     std::mutex mutex_;                                   // held while the strand is posted to from outside, or goes
     std::optional<postgres::connection::strand> strand_; // none once abandoned
     std::atomic<bool> is_followed_{false};
@@ -164,7 +165,7 @@ private:
     detail::retry looks_;
     detail::retry reads_;
     std::set<std::string, std::less<>> watched_; // streams that are followed, and deleted
-    std::optional<log::log_mark> newest_;        // the end of the log when it was looked at last, together with others
+    std::optional<storage::log_mark> newest_;    // the end of the log when it was looked at last, together with others
     bool running_ = false;
     bool closed_ = false;
     bool has_joined_ = false;  // the listener

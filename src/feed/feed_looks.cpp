@@ -119,9 +119,9 @@ asio::awaitable<result<bool>> feed::look() {
     const auto self = shared_from_this();
     // What is told while the answer is on its way may lie behind it.
     const bool had_begun = state_.has_begun();
-    const log::log_mark seen = state_.mark();
+    const storage::log_mark seen = state_.mark();
     const auto deadline = environment_.in(how_.operation_timeout);
-    auto looking = log::reader::look(reader_, seen, deadline);
+    auto looking = read::reader::look(reader_, seen, deadline);
     const auto now = co_await std::move(looking);
     if (!now) co_return now.error();
     if (closed_ || !has_followers()) co_return false;
@@ -157,7 +157,7 @@ asio::awaitable<result<bool>> feed::look_at_end() {
 }
 
 // Whether the end of the log is none that is known. One that lies behind what was told is read, and the page tells.
-bool feed::is_news(const log::log_mark& newest) {
+bool feed::is_news(const storage::log_mark& newest) {
     if (newest == newest_ || newest.position > state_.published()) {
         state_.hint(newest.position);
         progress();
@@ -171,7 +171,7 @@ asio::awaitable<void> feed::find_restored() {
     const auto self = shared_from_this();
     const std::vector<std::string> streams(watched_.begin(), watched_.end());
     const auto deadline = environment_.in(how_.operation_timeout);
-    auto looking = log::reader::visible(reader_, streams, deadline);
+    auto looking = read::reader::visible(reader_, streams, deadline);
     const auto found = co_await std::move(looking);
     if (!found || found->empty() || closed_) co_return;
     for (const auto& each : *found) tell_restored(each.name);

@@ -1,6 +1,6 @@
 #include "feed/feed_state.hpp"
 
-#include "log/page.hpp"
+#include "read/page.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -20,7 +20,7 @@ event_page after(const event_page& page, std::int64_t position) {
 
 } // namespace
 
-void feed_state::begin(const log::log_mark& head) {
+void feed_state::begin(const storage::log_mark& head) {
     begun_ = true;
     told_ = head;
     head_ = std::max(head_, head.position);
@@ -34,7 +34,7 @@ void feed_state::go_on_in(std::int32_t timeline) {
 
 void feed_state::end() noexcept {
     begun_ = false;
-    told_ = log::log_mark();
+    told_ = storage::log_mark();
     head_ = 0;
     own_.clear();
     own_bytes_ = 0;
@@ -74,7 +74,7 @@ std::optional<feed_state::page_wish> feed_state::wish() {
     return page_wish{told_.position + 1, count};
 }
 
-void feed_state::page_arrived(const event_page& page, const log::log_mark& head) {
+void feed_state::page_arrived(const event_page& page, const storage::log_mark& head) {
     if (!std::exchange(is_reading_, false)) return;    // ended meanwhile
     if (own_when_asked_ > head.position) forget_own(); // they are of a history that is lost
     // Hard deletes leave gaps: what a complete page does not hold does not exist.

@@ -1,7 +1,7 @@
 /// What a follower of the log knows, without its I/O: how far it has told, and what it must read to go on.
 #pragma once
 
-#include "log/log_mark.hpp"
+#include "storage/log_mark.hpp"
 
 #include <eventstore/event_page.hpp>
 
@@ -24,7 +24,7 @@ public:
 
     /// The sequence begins after this mark. What was heard of before, and lies behind it, is not forgotten. Nothing of
     /// another history continues the sequence.
-    void begin(const log::log_mark& head);
+    void begin(const storage::log_mark& head);
     /// Another history holds everything that was told: what comes next is of that one. 0 (a standby) changes nothing.
     void go_on_in(std::int32_t timeline);
     std::int32_t timeline() const noexcept { return told_.timeline; }
@@ -33,7 +33,7 @@ public:
     /// Everything up to here was told.
     std::int64_t published() const noexcept { return told_.position; }
     /// The same, with the event there, if it was told.
-    const log::log_mark& mark() const noexcept { return told_; }
+    const storage::log_mark& mark() const noexcept { return told_; }
 
     /// What this process has committed: a transaction's events, in order.
     void own_commit(std::int64_t first, std::int64_t last, std::int32_t timeline, event_page page, std::size_t bytes);
@@ -47,7 +47,7 @@ public:
     /// The page to read now, if one is needed. It is then under way until page_arrived or page_failed.
     std::optional<page_wish> wish();
     /// \param head of the log, when the page was read, of the sequence's own history
-    void page_arrived(const event_page& page, const log::log_mark& head);
+    void page_arrived(const event_page& page, const storage::log_mark& head);
     /// Own commits that wait are read, too: who knows what has become of the log meanwhile.
     void page_failed();
 
@@ -71,7 +71,7 @@ private:
 
     const std::size_t most_kept_bytes_;
     bool begun_ = false;
-    log::log_mark told_;
+    storage::log_mark told_;
     std::int64_t head_ = 0; // as far as the hints go
     std::deque<commit> own_;
     std::size_t own_bytes_ = 0;

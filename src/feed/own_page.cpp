@@ -1,6 +1,6 @@
 #include "feed/own_page.hpp"
 
-#include "log/page.hpp"
+#include "read/page.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -8,15 +8,15 @@
 
 namespace eventstore::feed {
 
-event_page page_of(appends which, std::span<const log::append_plan::outcome> outcomes) {
+event_page page_of(appends which, std::span<const append::append_plan::outcome> outcomes) {
     std::vector<detail::page_row> rows;
     std::vector<detail::page::keep_alive> storage;
     auto outcome = outcomes.begin();
     for (const auto& append : which) {
         bool is_needed = false;
-        for (const log::append_part& part : append->parts) {
-            const log::append_plan::outcome& became = *outcome++;
-            if (became.what != log::append_plan::outcome::kind::appended) continue;
+        for (const append::append_part& part : append->parts) {
+            const append::append_plan::outcome& became = *outcome++;
+            if (became.what != append::append_plan::outcome::kind::appended) continue;
             const append_result& result = became.result;
             is_needed = true;
             std::int64_t offset = 0;
@@ -45,7 +45,8 @@ event_page page_of(appends which, std::span<const log::append_plan::outcome> out
 
 bool has_links(appends which) {
     return std::ranges::any_of(which, [](const auto& append) {
-        return std::ranges::any_of(append->parts, [](const log::append_part& part) { return !part.originals.empty(); });
+        return std::ranges::any_of(
+            append->parts, [](const append::append_part& part) { return !part.originals.empty(); });
     });
 }
 

@@ -1,6 +1,6 @@
 #include "feed/poller.hpp"
 
-#include "log/sql.hpp"
+#include "storage/sql.hpp"
 
 #include <utility>
 
@@ -11,13 +11,13 @@ namespace {
 // Each part is one look into one index, and planned as quickly as it is carried out.
 constexpr std::size_t most_at_once = 1'000;
 
-log::combined::question question() {
-    log::combined::question what;
-    what.sql = log::sql::combined_progress;
+storage::combined::question question() {
+    storage::combined::question what;
+    what.sql = storage::sql::combined_progress;
     what.doing = "looking how far the logs go";
     what.may_have_no_row = true;
     what.most_at_once = most_at_once;
-    what.arguments = [](const log::combined::parts&) { return postgres::parameters(); };
+    what.arguments = [](const storage::combined::parts&) { return postgres::parameters(); };
     return what;
 }
 
@@ -27,15 +27,15 @@ poller::poller(
     const detail::environment& where, std::shared_ptr<postgres::pool> pool, std::chrono::milliseconds timeout)
     : timers_(where.timers),
       begun_(timers_->now()),
-      all_(std::make_shared<log::combined>(question(), where, std::move(pool), timeout)) {}
+      all_(std::make_shared<storage::combined>(question(), where, std::move(pool), timeout)) {}
 
-asio::awaitable<result<log::log_mark>> poller::newest(
+asio::awaitable<result<storage::log_mark>> poller::newest(
     std::shared_ptr<poller> self, std::string schema, detail::steady_time deadline) {
-    const auto mine = std::make_shared<log::combined::part>(self->all_, std::move(schema), std::size_t(0));
-    auto asking = log::combined::ask(self->all_, mine, deadline);
+    const auto mine = std::make_shared<storage::combined::part>(self->all_, std::move(schema), std::size_t(0));
+    auto asking = storage::combined::ask(self->all_, mine, deadline);
     const auto answer = co_await std::move(asking);
     if (!answer) co_return answer.error();
-    log::log_mark newest;
+    storage::log_mark newest;
     if (answer->number >= 0) {
         newest.position = answer->table.int8(answer->number, 1);
         newest.event = answer->table.id(answer->number, 2);

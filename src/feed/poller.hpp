@@ -2,8 +2,8 @@
 #pragma once
 
 #include "async/environment.hpp"
-#include "log/combined.hpp"
-#include "log/log_mark.hpp"
+#include "storage/combined.hpp"
+#include "storage/log_mark.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -20,7 +20,7 @@ public:
     poller(const detail::environment& where, std::shared_ptr<postgres::pool> pool, std::chrono::milliseconds timeout);
 
     /// The newest event of a log, at position 0 if there is none. Its history is not told.
-    static asio::awaitable<result<log::log_mark>> newest(
+    static asio::awaitable<result<storage::log_mark>> newest(
         std::shared_ptr<poller> self, std::string schema, detail::steady_time deadline);
 
     /// How long to wait until all look, when they do so once in each `period`.
@@ -33,7 +33,7 @@ private:
 
     const std::shared_ptr<detail::timer_queue> timers_;
     const detail::steady_time begun_;
-    const std::shared_ptr<log::combined> all_;
+    const std::shared_ptr<storage::combined> all_;
 };
 
 } // namespace eventstore::feed

@@ -148,13 +148,17 @@ asio::awaitable<result<void>> connection::connect_somewhere(
         self->handle_ = PQconnectStartParams(keywords.data(), values.data(), 0);
         if (self->handle_) PQsetNoticeReceiver(self->handle_, &connection::receive_notice, self.get());
     };
-    co_await detail::run_blocking(std::move(begin));
+    auto beginning = detail::run_blocking(std::move(begin));
+    co_await std::move(beginning);
 
     while (self->handle_ && PQstatus(self->handle_) != CONNECTION_BAD && status != PGRES_POLLING_OK &&
         status != PGRES_POLLING_FAILED) {
         if (!self->renew_descriptor()) break;
         boost::system::error_code ec;
-        if (!self->stopped_) ec = co_await self->wait(status == PGRES_POLLING_WRITING, deadline);
+        if (!self->stopped_) {
+            auto waiting = self->wait(status == PGRES_POLLING_WRITING, deadline);
+            ec = co_await std::move(waiting);
+        }
         if (self->stopped_) ec = asio::error::operation_aborted;
         if (ec) {
             self->close();
@@ -163,7 +167,8 @@ asio::awaitable<result<void>> connection::connect_somewhere(
             co_return failure(errc::connection_lost, detail::message(doing, ": ", ec.message()));
         }
         auto poll = [self, &status] { status = poll_all(self->handle_); };
-        co_await detail::run_blocking(poll);
+        auto polling = detail::run_blocking(poll);
+        co_await std::move(polling);
     }
     if (!self->handle_) co_return failure(errc::connection_lost, detail::message(doing, ": out of memory"));
     if (status != PGRES_POLLING_OK || PQsetnonblocking(self->handle_, 1) != 0 || !self->renew_descriptor()) {
@@ -204,7 +209,8 @@ asio::awaitable<result<answer>> connection::run_script(
                 continue;
             }
             // While the script is going out, libpq has enough to do with writing; answers are small.
-            const auto ec = co_await self->wait(left > 0, deadline);
+            auto waiting = self->wait(left > 0, deadline);
+            const auto ec = co_await std::move(waiting);
             if (ec == asio::error::timed_out) co_return out_of_time(doing);
             if (ec || (left == 0 && !consume_all(self->handle_))) co_return connection_failure(self->handle_, doing);
         }

@@ -102,7 +102,7 @@ asio::awaitable<result<void>> lease_manager::follow(std::shared_ptr<const machin
         if (!waits || !attached.error()->retry_helps) co_return attached.error();
         if (caller.expired()) co_return failure(errc::cancelled, "subscribing was cancelled");
         if (subscription->has_ended()) co_return closed_failure();
-        auto looking = log::reader::look(with->reader, log::log_mark(), with->now() + longest_watch);
+        auto looking = read::reader::look(with->reader, storage::log_mark(), with->now() + longest_watch);
         const auto looked = co_await std::move(looking); // the feed does not tell why it does not begin
         if (!looked && !looked.error()->retry_helps) co_return looked.error();
     }

@@ -1,7 +1,8 @@
 // How a shared_subscription gets its events: live ones from the feed, pages from storage while it is behind.
 #include "async/retry.hpp"
 #include "base/text.hpp"
-#include "log/page.hpp"
+#include "read/page.hpp"
+#include "storage/continuity.hpp"
 #include "subscription/shared_subscription.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -28,8 +29,8 @@ failure thrown_by_handler(const std::string& name) {
             "a function of the options of subscription ", detail::quoted_for_message(name), " threw: ", what));
 }
 
-log::reader::snapshot nothing_there(std::int64_t from) {
-    log::reader::snapshot none;
+read::reader::snapshot nothing_there(std::int64_t from) {
+    read::reader::snapshot none;
     none.page = detail::page::make({}, {}, true, from);
     return none;
 }
@@ -164,7 +165,7 @@ asio::awaitable<void> shared_subscription::read_pages(std::shared_ptr<shared_sub
     for (;;) {
         const next_page next = self->plan_page(wish);
         auto reading =
-            log::reader::read_snapshot(with->reader, self->stream, next.what, with->deadline(), next.seen.position);
+            read::reader::read_snapshot(with->reader, self->stream, next.what, with->deadline(), next.seen.position);
         auto answer = co_await std::move(reading);
         if (self->has_ended()) co_return;
         const bool is_nothing_there = !answer &&
@@ -208,7 +209,7 @@ shared_subscription::next_page shared_subscription::plan_page(const subscription
 }
 
 std::optional<subscription_state::page_wish> shared_subscription::compare(
-    const place& known, const log::reader::snapshot& there) {
+    const place& known, const read::reader::snapshot& there) {
     const std::lock_guard lock(mutex_);
     if (!state_ || ended_) return std::nullopt;
     if (history_.compared(known, there))
@@ -220,25 +221,25 @@ std::optional<subscription_state::page_wish> shared_subscription::compare(
 
 // Whether a page is of the same log as what was received; if it is of a lost one's successor, the subscription ends.
 asio::awaitable<result<bool>> shared_subscription::goes_on(std::shared_ptr<shared_subscription> self,
-    std::shared_ptr<const machinery> with, const log::log_mark& seen, const log::reader::snapshot& page) {
+    std::shared_ptr<const machinery> with, const storage::log_mark& seen, const read::reader::snapshot& page) {
     std::int64_t position = 0;
-    auto how = log::continuity::unknown;
+    auto how = storage::continuity::unknown;
     {
         const std::lock_guard lock(self->mutex_);
         position = self->state_->received().position;
         how = self->history_.judge(seen, page);
     }
-    if (how == log::continuity::unknown) {
-        log::log_mark where = seen;
+    if (how == storage::continuity::unknown) {
+        storage::log_mark where = seen;
         where.position = position;
         if (!self->is_log()) where.event.reset(); // a filter may have left it out: it is at another position
-        auto looking = log::reader::look(with->reader, where, with->deadline());
+        auto looking = read::reader::look(with->reader, where, with->deadline());
         const auto now = co_await std::move(looking);
         if (!now) co_return now.error();
-        how = now->is_held ? log::continuity::held : log::continuity::lost;
+        how = now->is_held ? storage::continuity::held : storage::continuity::lost;
         if (now->head.timeline != page.timeline) co_return false; // another server has answered
     }
-    if (how == log::continuity::lost) {
+    if (how == storage::continuity::lost) {
         self->end(self->truncated(position));
         co_return false;
     }
@@ -256,7 +257,7 @@ failure shared_subscription::truncated(std::int64_t position) const {
             "subscription to where it should go on"));
 }
 
-std::optional<subscription_state::page_wish> shared_subscription::take_page(const log::reader::snapshot& answer) {
+std::optional<subscription_state::page_wish> shared_subscription::take_page(const read::reader::snapshot& answer) {
     const event_page& page = answer.page;
     {
         const std::lock_guard lock(mutex_);

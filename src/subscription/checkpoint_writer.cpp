@@ -23,7 +23,7 @@ std::optional<steady_time> rhythm_of(const std::shared_ptr<group_renewals>& rene
 } // namespace
 
 checkpoint_writer::checkpoint_writer(detail::environment where, std::shared_ptr<postgres::pool> pool,
-    std::shared_ptr<const log::statements> statements, settings how)
+    std::shared_ptr<const storage::statements> statements, settings how)
     : environment_(std::move(where)),
       pool_(std::move(pool)),
       statements_(std::move(statements)),

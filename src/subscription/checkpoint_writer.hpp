@@ -5,8 +5,8 @@
 #include "async/retry.hpp"
 #include "async/signal.hpp"
 #include "base/live_objects.hpp"
-#include "log/statements.hpp"
 #include "postgres/pool.hpp"
+#include "storage/statements.hpp"
 #include "subscription/group_renewals.hpp"
 #include "subscription/lease_table.hpp"
 
@@ -47,7 +47,7 @@ public:
         std::shared_ptr<group_renewals> renewals; ///< of all stores of a group; null: this one renews by itself
     };
     checkpoint_writer(detail::environment where, std::shared_ptr<postgres::pool> pool,
-        std::shared_ptr<const log::statements> statements, settings how);
+        std::shared_ptr<const storage::statements> statements, settings how);
 
     /// Of the store, as the rows of its leases name it.
     const uuid& owner() const noexcept { return owner_; }
@@ -76,7 +76,7 @@ private:
 
     const detail::environment environment_;
     const std::shared_ptr<postgres::pool> pool_;
-    const std::shared_ptr<const log::statements> statements_;
+    const std::shared_ptr<const storage::statements> statements_;
     const settings how_;
     const uuid owner_;
     const std::shared_ptr<detail::signal> changed_ = std::make_shared<detail::signal>();

@@ -2,14 +2,13 @@
 
 #include <boost/uuid/uuid_hash.hpp>
 
-#include <algorithm>
 #include <functional>
 #include <string_view>
 
 namespace eventstore::delivery {
 
 event_filter::event_filter(const subscription_options& options)
-    : options_(options), is_open_(!options.selector() && options.types().empty() && options.stream_prefix().empty()) {}
+    : options_(options), is_open_(!options.selector() && options.query().is_everything()) {}
 
 ordering event_filter::order() const noexcept {
     if (options_.concurrency_limit() == 1) return ordering::total;
@@ -18,10 +17,7 @@ ordering event_filter::order() const noexcept {
 }
 
 bool event_filter::passes(const recorded_event& event) const {
-    const auto& types = options_.types();
-    if (!types.empty() && std::ranges::find(types, event.type()) == types.end()) return false;
-    if (!event.stream().starts_with(options_.stream_prefix())) return false;
-    return !options_.selector() || options_.selector()(event);
+    return options_.query().matches(event) && (!options_.selector() || options_.selector()(event));
 }
 
 std::uint64_t event_filter::key(const recorded_event& event) const {

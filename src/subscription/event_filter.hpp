@@ -11,7 +11,7 @@
 
 namespace eventstore::delivery {
 
-/// The selector, the types and the partition of subscription_options. Calls the user's functions, which may throw.
+/// The selector, the query and the partition of subscription_options. Calls the user's functions, which may throw.
 class event_filter {
 public:
     explicit event_filter(const subscription_options& options);

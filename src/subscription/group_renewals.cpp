@@ -67,22 +67,22 @@ postgres::parameters checkpoint_arguments(const lease_write& what, const eventst
     return arguments;
 }
 
-class group_renewals::part final : public log::combined::part {
+class group_renewals::part final : public storage::combined::part {
 public:
-    part(const std::shared_ptr<log::combined>& owner, std::string schema_, std::vector<lease_write> list,
+    part(const std::shared_ptr<storage::combined>& owner, std::string schema_, std::vector<lease_write> list,
         eventstore::uuid store)
-        : log::combined::part(owner, std::move(schema_), list.size()), rows(std::move(list)), store_(store) {}
+        : storage::combined::part(owner, std::move(schema_), list.size()), rows(std::move(list)), store_(store) {}
 
     const std::vector<lease_write> rows;
 
-    static log::combined::question question() {
-        log::combined::question how;
-        how.sql = log::sql::combined_settlement;
+    static storage::combined::question question() {
+        storage::combined::question how;
+        how.sql = storage::sql::combined_settlement;
         how.types = {int8_array, int8_array, uuid_array, int8_array, int8_array, int8_array, uuid_array, int4_array,
             int8_array, uuid_array, int4_array, int8_array, int8_array, boolean_array, int8_array};
         how.doing = "renewing the leases of subscriptions";
         how.writes = true;
-        how.arguments = [](const log::combined::parts& all) {
+        how.arguments = [](const storage::combined::parts& all) {
             std::vector<owned_write> list;
             for (const auto& each : all) {
                 const auto& one = static_cast<const part&>(*each);
@@ -99,12 +99,13 @@ private:
 
 group_renewals::group_renewals(
     const detail::environment& where, std::shared_ptr<postgres::pool> pool, std::chrono::milliseconds timeout)
-    : begun_(where.now()), all_(std::make_shared<log::combined>(part::question(), where, std::move(pool), timeout)) {}
+    : begun_(where.now()),
+      all_(std::make_shared<storage::combined>(part::question(), where, std::move(pool), timeout)) {}
 
 asio::awaitable<result<group_renewals::codes>> group_renewals::write(std::shared_ptr<group_renewals> self,
     std::string schema, std::vector<lease_write> writes, eventstore::uuid owner, steady_time deadline) {
     const auto own = std::make_shared<part>(self->all_, std::move(schema), std::move(writes), owner);
-    auto asking = log::combined::ask(self->all_, own, deadline);
+    auto asking = storage::combined::ask(self->all_, own, deadline);
     const auto answer = co_await std::move(asking);
     if (!answer) co_return answer.error();
     co_return answer->table.int8_array(answer->number, 1);

@@ -1,7 +1,7 @@
 /// The renewals of many stores, in few statements.
 #pragma once
 
-#include "log/combined.hpp"
+#include "storage/combined.hpp"
 #include "subscription/lease_table.hpp"
 
 #include <eventstore/uuid.hpp>
@@ -47,7 +47,7 @@ private:
     class part;
 
     const steady_time begun_;
-    const std::shared_ptr<log::combined> all_;
+    const std::shared_ptr<storage::combined> all_;
 };
 
 } // namespace eventstore::delivery

@@ -1,11 +1,12 @@
 #include "subscription/listener_queue.hpp"
 
 #include "base/text.hpp"
-#include "log/page.hpp"
+#include "read/page.hpp"
 
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -54,21 +55,27 @@ void listener_queue::abandon() noexcept {
 }
 
 void listener_queue::on_live(const news& what) {
-    if (what.which.empty()) return;
-    if (!options_.selector()) return take(what.page, what.which);
+    std::vector<std::uint32_t> matching;
+    std::span<const std::uint32_t> all = what.which;
+    if (!options_.query().is_everything()) {
+        std::ranges::copy_if(all, std::back_inserter(matching),
+            [&](std::uint32_t each) { return options_.query().matches(what.page[each]); });
+        all = matching;
+    }
+    if (all.empty()) return;
+    if (!options_.selector()) return take(what.page, all);
     const std::lock_guard lock(mutex_);
     if (!strand_) return;
     const std::size_t bytes = detail::page::kept_bytes(what.page);
     const bool is_full = posted_ > 0 && posted_bytes_ + bytes > options_.max_queued_bytes();
     if (is_full || posted_ == most_posted) { // the selector does not keep up
-        missed_ += what.which.size();
+        missed_ += all.size();
         return;
     }
     ++posted_;
     posted_bytes_ += bytes;
-    asio::post(*strand_,
-        [self = shared_from_this(), page = what.page, which = std::vector(what.which.begin(), what.which.end()),
-            bytes] {
+    asio::post(
+        *strand_, [self = shared_from_this(), page = what.page, which = std::vector(all.begin(), all.end()), bytes] {
             {
                 const std::lock_guard relock(self->mutex_);
                 --self->posted_;

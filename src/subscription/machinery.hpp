@@ -3,9 +3,9 @@
 
 #include "async/environment.hpp"
 #include "feed/feed.hpp"
-#include "log/reader.hpp"
-#include "log/statements.hpp"
 #include "postgres/pool.hpp"
+#include "read/reader.hpp"
+#include "storage/statements.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -23,8 +23,8 @@ class checkpoint_writer;
 struct machinery {
     detail::environment environment;
     std::shared_ptr<postgres::pool> pool;
-    std::shared_ptr<const log::statements> statements;
-    std::shared_ptr<log::reader> reader;
+    std::shared_ptr<const storage::statements> statements;
+    std::shared_ptr<read::reader> reader;
     std::shared_ptr<eventstore::feed::feed> feed;
     std::shared_ptr<checkpoint_writer> checkpoints;
     std::chrono::milliseconds operation_timeout{};

@@ -106,7 +106,7 @@ asio::awaitable<void> shared_subscription::replay(
         const auto [position, deliveries] = next.front();
         read_options what;
         what.from(position).count(1);
-        auto reading = log::reader::read_with_links(with->reader, std::move(what), with->deadline());
+        auto reading = read::reader::read_with_links(with->reader, std::move(what), with->deadline());
         const auto page = co_await std::move(reading);
         if (!page) {
             auto pausing = pause(self, again.failed(page.error()));

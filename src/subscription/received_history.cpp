@@ -16,8 +16,8 @@ void received_history::note(const place& received, const std::optional<uuid>& ev
     last_ = received;
 }
 
-log::log_mark received_history::mark(const place& received) const {
-    log::log_mark mark{timeline_, of_log_ ? received.position : received.version, std::nullopt};
+storage::log_mark received_history::mark(const place& received) const {
+    storage::log_mark mark{timeline_, of_log_ ? received.position : received.version, std::nullopt};
     const bool is_there = of_log_ ? last_.position == received.position : last_ == received;
     if (is_there) mark.event = event_;
     return mark;
@@ -28,12 +28,12 @@ std::optional<uuid> received_history::event_at(const place& received) const {
     return of_log_ && last_.position == received.position ? event_ : std::nullopt;
 }
 
-log::continuity received_history::judge(const log::log_mark& mark, const log::reader::snapshot& page) const {
+storage::continuity received_history::judge(const storage::log_mark& mark, const read::reader::snapshot& page) const {
     // A stream that was made anew has other events at its versions; and one may begin beyond the end.
     if ((of_log_ || page.stream_id == stream_id_) && mark.event)
-        return log::continuity_of(mark, page.timeline, page.head, page.seen_event);
+        return storage::continuity_of(mark, page.timeline, page.head, page.seen_event);
     const bool is_same = page.timeline == mark.timeline || page.timeline == 0;
-    return is_same ? log::continuity::held : log::continuity::unknown;
+    return is_same ? storage::continuity::held : storage::continuity::unknown;
 }
 
 std::optional<place> received_history::to_compare(const place& received) const {
@@ -41,7 +41,7 @@ std::optional<place> received_history::to_compare(const place& received) const {
     return received;
 }
 
-bool received_history::compared(const place& known, const log::reader::snapshot& there) {
+bool received_history::compared(const place& known, const read::reader::snapshot& there) {
     const bool is_same = !there.page.empty() && there.page.front().link_position() == known.position;
     stream_id_ = there.stream_id;
     return !is_same && there.stream_id != 0;

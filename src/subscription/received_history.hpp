@@ -1,9 +1,9 @@
 /// What proves that the log still holds all that a subscription has received.
 #pragma once
 
-#include "log/continuity.hpp"
-#include "log/log_mark.hpp"
-#include "log/reader.hpp"
+#include "read/reader.hpp"
+#include "storage/continuity.hpp"
+#include "storage/log_mark.hpp"
 #include "subscription/subscription_state.hpp"
 
 #include <eventstore/uuid.hpp>
@@ -32,17 +32,17 @@ public:
     /// The last that was received, with the event there, if it is known: the next page must find it again.
     void note(const place& received, const std::optional<uuid>& event);
     /// What the next page is compared with; of one stream its position is a version.
-    log::log_mark mark(const place& received) const;
+    storage::log_mark mark(const place& received) const;
     /// The event at the last position received in the log, if it is known.
     std::optional<uuid> event_at(const place& received) const;
     /// What the page says about `mark`; unknown: the forks of the log tell.
-    log::continuity judge(const log::log_mark& mark, const log::reader::snapshot& page) const;
+    storage::continuity judge(const storage::log_mark& mark, const read::reader::snapshot& page) const;
 
     /// Live events do not tell which of the streams that had this name they are of. While that is not known, the last event
     /// received is looked up before a page counts.
     std::optional<place> to_compare(const place& received) const;
     /// It was looked up. True: another event stands there, and the stream was made anew.
-    bool compared(const place& known, const log::reader::snapshot& there);
+    bool compared(const place& known, const read::reader::snapshot& there);
     /// A page is of this stream. False: what was received may be of another, and is to be compared first.
     bool is_of(std::int64_t stream_id, const place& received);
 

@@ -158,17 +158,17 @@ private:
     void read(subscription_state::page_wish wish);
     static asio::awaitable<void> read_pages(std::shared_ptr<shared_subscription> self,
         std::shared_ptr<const machinery> with, subscription_state::page_wish wish);
-    std::optional<subscription_state::page_wish> take_page(const log::reader::snapshot& answer);
+    std::optional<subscription_state::page_wish> take_page(const read::reader::snapshot& answer);
     struct next_page {
         read_options what;
-        log::log_mark seen;
+        storage::log_mark seen;
         std::optional<place> compared; // only this place is read
     };
     next_page plan_page(const subscription_state::page_wish& wish) const;
-    std::optional<subscription_state::page_wish> compare(const place& known, const log::reader::snapshot& there);
+    std::optional<subscription_state::page_wish> compare(const place& known, const read::reader::snapshot& there);
     /// Whether a page is of a log that holds everything that this subscription has seen.
     static asio::awaitable<result<bool>> goes_on(std::shared_ptr<shared_subscription> self,
-        std::shared_ptr<const machinery> with, const log::log_mark& seen, const log::reader::snapshot& page);
+        std::shared_ptr<const machinery> with, const storage::log_mark& seen, const read::reader::snapshot& page);
     failure truncated(std::int64_t position) const;
     static asio::awaitable<void> park(std::shared_ptr<shared_subscription> self, std::shared_ptr<const machinery> with,
         subscription_state::refusal what, std::vector<std::int64_t> positions, std::vector<std::int32_t> deliveries,

@@ -1,5 +1,5 @@
 // A subscription's queue: what comes into it, and what it is charged with.
-#include "log/page.hpp"
+#include "read/page.hpp"
 #include "subscription/subscription_state.hpp"
 
 #include <algorithm>

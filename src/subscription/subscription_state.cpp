@@ -1,6 +1,6 @@
 #include "subscription/subscription_state.hpp"
 
-#include "log/page.hpp"
+#include "read/page.hpp"
 
 #include <algorithm>
 #include <utility>

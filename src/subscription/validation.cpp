@@ -1,7 +1,7 @@
 #include "subscription/validation.hpp"
 
-#include "append/validation.hpp"
 #include "base/text.hpp"
+#include "storage/validation.hpp"
 
 #include <chrono>
 #include <string_view>
@@ -34,8 +34,8 @@ std::optional<failure> check_time(std::string_view option, milliseconds value, m
 } // namespace
 
 std::optional<failure> check_subscription_name(const std::string& stream, const std::string& name) {
-    if (auto why = log::check_stream_to_read(stream)) return why;
-    return log::check_text("subscription name", name);
+    if (auto why = storage::check_stream_to_read(stream)) return why;
+    return storage::check_text("subscription name", name);
 }
 
 std::optional<failure> check_subscribe(
@@ -64,13 +64,12 @@ std::optional<failure> check_subscribe(
             message(
                 "subscription_options::max_retries is ", std::to_string(options.max_retries()), "; 0 is the least"));
     }
-    read_options filter;
-    filter.types(options.types()).stream_prefix(options.stream_prefix());
-    return log::check_read(stream, filter);
+    return storage::check_event_query(stream, options.query());
 }
 
 std::optional<failure> check_listen(const std::string& stream, const listen_options& options) {
-    if (auto why = log::check_stream_to_read(stream)) return why;
+    if (auto why = storage::check_stream_to_read(stream)) return why;
+    if (auto why = storage::check_event_query(stream, options.query())) return why;
     if (auto why = check_range("listen_options::max_queued", options.max_queued(), 1, most_queued)) return why;
     return check_range("listen_options::max_queued_bytes", options.max_queued_bytes(), 1, most_bytes);
 }

@@ -12,7 +12,7 @@
 
 using namespace eventstore;
 using namespace eventstore::test;
-using eventstore::log::append_plan;
+using eventstore::append::append_plan;
 using answer = append_plan::answer;
 using kind = append_plan::outcome::kind;
 
@@ -222,11 +222,11 @@ BOOST_AUTO_TEST_CASE(the_last_event_stored_is_the_one_with_the_highest_position)
     verdict.outcomes[1].result.last_position = 20;
     verdict.outcomes[2].what = kind::duplicate_event;
     verdict.outcomes[2].result.last_position = 30;
-    const log::log_mark expected{3, 20, all[1]->parts.front().events.back().id()};
-    BOOST_TEST((log::last_stored(all, verdict) == expected));
+    const storage::log_mark expected{3, 20, all[1]->parts.front().events.back().id()};
+    BOOST_TEST((append::last_stored(all, verdict) == expected));
 
     for (auto& each : verdict.outcomes) each.what = kind::wrong_version;
-    BOOST_TEST((log::last_stored(all, verdict) == log::log_mark()));
+    BOOST_TEST((append::last_stored(all, verdict) == storage::log_mark()));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

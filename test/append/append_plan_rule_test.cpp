@@ -16,7 +16,7 @@
 
 using namespace eventstore;
 using namespace eventstore::test;
-using eventstore::log::append_plan;
+using eventstore::append::append_plan;
 using kind = append_plan::outcome::kind;
 
 namespace {

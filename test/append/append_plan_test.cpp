@@ -12,11 +12,11 @@
 
 using namespace eventstore;
 using namespace eventstore::test;
-using eventstore::log::append_care;
-using eventstore::log::append_plan;
-using eventstore::log::log_mark;
+using eventstore::append::append_care;
+using eventstore::append::append_plan;
 using eventstore::postgres::parameters;
 using eventstore::postgres::type_oid;
+using eventstore::storage::log_mark;
 
 namespace {
 
@@ -287,15 +287,15 @@ BOOST_AUTO_TEST_CASE(care_is_three_valued) {
 }
 
 BOOST_AUTO_TEST_CASE(the_parts_of_a_request_are_a_unit_and_its_links_are_judged_with_care) {
-    std::vector<eventstore::log::append_part> parts(2);
+    eventstore::append::part_list parts(2);
     parts[0].stream = "a";
-    parts[0].events.emplace_back("A", "1");
+    parts[0].events = eventstore::event_data("A", "1");
     parts[1].stream = "b";
-    parts[1].events.emplace_back("", "");
+    parts[1].events = eventstore::event_data("", "");
     parts[1].originals.push_back(eventstore::make_uuid());
     const uuid original = parts[1].originals.front();
     const append_list all{append_of("c", any, 1),
-        std::make_shared<eventstore::log::append_request>(std::weak_ptr<eventstore::log::group_commit>(), parts),
+        std::make_shared<eventstore::append::append_request>(std::weak_ptr<eventstore::append::appender>(), parts),
         append_of("a", any, 1)};
     const append_plan plan(all);
     BOOST_TEST(plan.needs_care());

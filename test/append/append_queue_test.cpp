@@ -26,7 +26,7 @@ struct request {
     bool is_claimed() const noexcept { return claimed; }
 };
 
-using queue = eventstore::log::append_queue<request>;
+using queue = eventstore::append::append_queue<request>;
 using pointer = queue::pointer;
 
 pointer made(int number, std::size_t bytes, std::size_t events = 1) {

@@ -12,14 +12,14 @@
 
 namespace eventstore::test {
 
-using append_ptr = std::shared_ptr<log::append_request>;
+using append_ptr = std::shared_ptr<append::append_request>;
 
 inline append_ptr append_of(std::string stream, std::int64_t expected, std::vector<event_data> events) {
-    std::vector<log::append_part> parts(1);
+    append::part_list parts(1);
     parts.front().stream = std::move(stream);
     parts.front().expected = expected;
     parts.front().events = std::move(events);
-    return std::make_shared<log::append_request>(std::weak_ptr<log::group_commit>(), std::move(parts));
+    return std::make_shared<append::append_request>(std::weak_ptr<append::appender>(), std::move(parts));
 }
 
 inline append_ptr append_of(std::string stream, std::int64_t expected, std::size_t count) {
@@ -30,7 +30,7 @@ inline constexpr std::int64_t any = -1;
 inline constexpr std::int64_t exists = -2;
 
 /// What the server would do with an append by itself: moves `version` on if it passes.
-inline bool passes(const log::append_request& append, std::int64_t& version) {
+inline bool passes(const append::append_request& append, std::int64_t& version) {
     const std::int64_t expected = append.parts.front().expected;
     const bool fits = expected == any || (expected == exists ? version > 0 : expected == version);
     if (fits) version += static_cast<std::int64_t>(append.events);

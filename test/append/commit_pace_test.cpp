@@ -10,7 +10,7 @@
 #include <functional>
 
 using namespace std::chrono_literals;
-using eventstore::log::commit_pace;
+using eventstore::append::commit_pace;
 
 namespace {
 

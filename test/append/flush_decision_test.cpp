@@ -8,10 +8,10 @@
 namespace es = eventstore;
 using es::errc;
 using es::failure;
-using es::log::decide;
-using es::log::flush_end;
-using es::log::flush_facts;
-using es::log::flush_step;
+using es::append::decide;
+using es::append::flush_end;
+using es::append::flush_facts;
+using es::append::flush_step;
 
 namespace {
 

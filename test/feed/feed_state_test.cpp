@@ -86,7 +86,7 @@ BOOST_AUTO_TEST_CASE(the_event_at_the_head_is_known_where_a_page_ends_with_a_gap
     const auto told = state.next();
     BOOST_TEST_REQUIRE(told.has_value());
     BOOST_TEST((told->event == at_head));
-    BOOST_TEST((state.mark() == log::log_mark{1, 2, at_head}));
+    BOOST_TEST((state.mark() == storage::log_mark{1, 2, at_head}));
 }
 
 // What stands before them may be another log's by the time that it is read.

@@ -4,15 +4,15 @@
 #include "support/stop.hpp"
 
 #include "feed/poller.hpp"
-#include "log/reader.hpp"
+#include "read/reader.hpp"
 
 namespace es = eventstore;
 namespace asio = boost::asio;
 using namespace es::test;
 using namespace std::chrono_literals;
 using es::feed::poller;
-using es::log::log_mark;
-using es::log::reader;
+using es::read::reader;
+using es::storage::log_mark;
 
 BOOST_AUTO_TEST_SUITE(poller_test)
 
@@ -53,8 +53,8 @@ BOOST_FIXTURE_TEST_CASE(it_sees_what_each_store_sees_of_its_own_log, poller_fixt
             co_await stores[i].append("a", es::no_stream, counted(3 * i + 1));
 
         for (int i = 0; i < 3; ++i) {
-            const auto statements = std::make_shared<const es::log::statements>(
-                tenant(i), static_cast<std::size_t>(i) * es::log::statements::most);
+            const auto statements = std::make_shared<const es::storage::statements>(
+                tenant(i), static_cast<std::size_t>(i) * es::storage::statements::most);
             const auto own = std::make_shared<reader>(es::detail::clock::of_machine(), pool, statements);
             const auto until = std::chrono::steady_clock::now() + default_deadline;
             const auto expected = co_await reader::look(own, log_mark(), until);

@@ -20,7 +20,7 @@ find *.md "${folders[@]}" \( -name '*.cpp' -o -name '*.hpp' -o -name '*.md' \) -
 
 # A layer includes only layers below it.
 above=
-for layer in cli store subscription feed append log postgres embedded async base; do
+for layer in cli api runtime transaction subscription feed read append storage postgres embedded async typed base; do
     if [ -n "$above" ] && [ -d "src/$layer" ] &&
         grep -rnE "^ *# *include [<\"]($above)/" "src/$layer"; then
         complain "src/$layer includes a layer above it"
@@ -39,6 +39,12 @@ fi
 if grep -rnE '\bPQ[a-zA-Z]+\(|\b(PQTRANS|PGRES|PG_DIAG)_|\bPG(result|conn)\b|libpq-fe\.h' src --include='*.?pp' |
     grep -vE '^src/(postgres|embedded)/'; then
     complain "only src/postgres and src/embedded know libpq; what it returned is a postgres::answer"
+fi
+
+# One expression calls, another one waits; src/README.md says why.
+if grep -rnE '\bco_await ' src --include='*.?pp' | grep -vE '^src/cli/|^src/api/subscriptions.cpp|^[^:]+:[0-9]+: *(//|///)' |
+    grep -vE 'co_await (std::move\(\w+\)|(detail::)?suspend\(|asio::this_coro|asio::post\(|\w+->async_wait\()'; then
+    complain "name what is awaited first: auto asking = f(); co_await std::move(asking);"
 fi
 
 perl test/lint/functions.pl sql/functions/*.sql || complain "the functions call what another one could stand in for"

@@ -1,7 +1,7 @@
 // A log made by hand, for state machines that are tested without a database.
 #pragma once
 
-#include "log/page.hpp"
+#include "read/page.hpp"
 #include "subscription/subscription_state.hpp"
 
 #include <algorithm>

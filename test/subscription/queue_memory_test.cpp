@@ -1,6 +1,6 @@
 // What a queued event is charged with: the memory that it keeps.
 
-#include "log/page.hpp"
+#include "read/page.hpp"
 #include "subscription/subscription_state.hpp"
 
 #include <boost/test/unit_test.hpp>

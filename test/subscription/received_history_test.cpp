@@ -1,6 +1,6 @@
 // What a subscription proves with a page that goes on where it is.
 
-#include "log/page.hpp"
+#include "read/page.hpp"
 #include "subscription/received_history.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -10,8 +10,8 @@ namespace {
 using namespace eventstore::delivery;
 using eventstore::make_uuid;
 using eventstore::uuid;
-using eventstore::log::continuity;
-using snapshot = eventstore::log::reader::snapshot;
+using eventstore::storage::continuity;
+using snapshot = eventstore::read::reader::snapshot;
 
 const uuid known = make_uuid();
 const uuid another = make_uuid();

@@ -1,15 +1,15 @@
 // Schemas as older libraries left them.
 #pragma once
 
-#include "log/sql.hpp"
-#include "log/statements.hpp"
+#include "storage/sql.hpp"
+#include "storage/statements.hpp"
 #include "support/session.hpp"
 
 #include <string>
 
 namespace eventstore::test {
 
-inline int newest_version() { return log::sql::migrations.back().version; }
+inline int newest_version() { return storage::sql::migrations.back().version; }
 
 /// The last version whose functions came with the migrations; of a later one the older schema has none.
 inline constexpr int last_version_with_functions = 9;
@@ -21,9 +21,9 @@ inline void make_older_schema(
     std::string script = "begin; create schema " + quoted_name(schema) + "; create table " + table +
         " (version integer primary key, name text not null,"
         " applied_at timestamptz not null default clock_timestamp());";
-    for (const log::sql::migration& each : log::sql::migrations) {
+    for (const storage::sql::migration& each : storage::sql::migrations) {
         if (each.version > version) break;
-        script += log::for_schema(log::for_payload(each.text, format), schema) + ";insert into " + table +
+        script += storage::for_schema(storage::for_payload(each.text, format), schema) + ";insert into " + table +
             " (version, name) values (" + std::to_string(each.version) + "," + quoted_text(std::string(each.name)) +
             ");";
     }

@@ -1,0 +1,180 @@
+#include "runtime/store_core.hpp"
+
+#include "feed/own_page.hpp"
+#include "runtime/context_life.hpp"
+#include "storage/inspection.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/execution.hpp>
+#include <boost/asio/query.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace eventstore::detail {
+
+namespace {
+
+struct span_of_positions {
+    std::int64_t first = 0;
+    std::int64_t last = 0;
+
+    void add(const append_result& result) {
+        if (result.first_position == 0) return;
+        first = first == 0 ? result.first_position : std::min(first, result.first_position);
+        last = std::max(last, result.last_position);
+    }
+};
+
+} // namespace
+
+std::shared_ptr<store_core> store_core::make(const store_options& options, const std::shared_ptr<group_core>& group) {
+    auto made = std::make_shared<store_core>(options, group);
+    made->connect_parts();
+    auto& context = asio::query(made->environment.executor, asio::execution::context);
+    asio::use_service<context_life>(context).add(made);
+    return made;
+}
+
+void store_core::abandon() noexcept {
+    for (const auto& each : take_listeners()) each->abandon();
+    leases->abandon();
+    group_commit->abandon();
+    feed->abandon();
+    ended->open();
+}
+
+store_core::store_core(const store_options& options_, const std::shared_ptr<group_core>& group_)
+    : options(options_),
+      group(group_),
+      environment(group->environment.of(options.schema())),
+      statements(group->make_statements(options.schema())),
+      pool(group->pool),
+      database{pool, statements},
+      reader(std::make_shared<read::reader>(environment.timers->time(), pool, statements)),
+      announcer(
+          std::make_shared<eventstore::feed::announcer>(environment, pool, statements, options.operation_timeout())),
+      feed(std::make_shared<eventstore::feed::feed>(
+          options, options.schema(), environment, reader, group->ear, group->polls, seen)) {}
+
+void store_core::connect_parts() {
+    const auto weak = weak_from_this();
+    const auto looked_at_for = [&](storage::purpose what_for) {
+        return [options_ = options, seen_ = seen, what_for] {
+            return storage::look_around(options_, options_.schema(), seen_->latest(), what_for);
+        };
+    };
+    group_commit = std::make_shared<append::group_commit>(options, environment, statements, group->appending,
+        std::make_shared<postgres::pool_user>(group->appending, looked_at_for(storage::purpose::appending)), pool, seen,
+        [weak](appends which, const append::append_plan::verdict& verdict) {
+            if (const auto self = weak.lock()) self->committed(which, verdict);
+        });
+
+    // A session for transactions of many schemas shows nothing of one.
+    postgres::pool_user::inspectors look = looked_at_for(storage::purpose::transacting);
+    if (group->is_of_many())
+        look = [options_ = options] {
+            return storage::look_around(options_, std::nullopt, storage::log_mark(), storage::purpose::transacting);
+        };
+    transacting = std::make_shared<postgres::pool_user>(group->transacting, std::move(look));
+
+    const auto checkpoints = std::make_shared<delivery::checkpoint_writer>(environment, pool, statements,
+        delivery::checkpoint_writer::settings{options.schema(), options.operation_timeout(), group->renewals});
+    machinery = std::make_shared<const delivery::machinery>(
+        delivery::machinery{environment, pool, statements, reader, feed, checkpoints, options.operation_timeout()});
+    const bool listens = postgres::connection_options(options).can_listen();
+    leases = std::make_shared<delivery::lease_manager>(machinery, listens ? group->ear : nullptr, options.schema());
+}
+
+// What this process has stored goes to its own subscribers from memory, and word of it to other processes.
+void store_core::committed(appends which, const append::append_plan::verdict& verdict) {
+    const auto& outcomes = verdict.outcomes;
+    if (is_abandoned()) return;
+    using kind = append::append_plan::outcome::kind;
+    span_of_positions appended;
+    span_of_positions stored;
+    for (const auto& each : outcomes) {
+        if (each.what == kind::appended) appended.add(each.result);
+        // Stored by an attempt whose answer was lost: nobody was told then.
+        if (each.what == kind::appended || each.what == kind::already_appended) stored.add(each.result);
+    }
+    if (stored.last == 0) return;
+    seen->note_held(append::last_stored(which, verdict)); // the server was shown what had been seen before
+    if (feed->is_followed()) {
+        if (appended.last != 0 && eventstore::feed::has_links(which))
+            feed->hint(appended.last);
+        else if (appended.last != 0)
+            feed->own_commit(appended.first, appended.last, verdict.timeline,
+                eventstore::feed::page_of(which, outcomes), eventstore::feed::bytes_of(which));
+        if (stored.last > appended.last) feed->hint(stored.last);
+    }
+    announcer->announce(stored.first, stored.last);
+}
+
+void store_core::add(const std::shared_ptr<delivery::listener_queue>& listener) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(listeners_, [](const auto& each) { return each.expired(); });
+    listeners_.push_back(listener);
+}
+
+std::vector<std::shared_ptr<delivery::listener_queue>> store_core::take_listeners() {
+    std::vector<std::shared_ptr<delivery::listener_queue>> all;
+    const std::lock_guard lock(mutex_);
+    for (const auto& each : std::exchange(listeners_, {})) {
+        if (auto alive = each.lock()) all.push_back(std::move(alive));
+    }
+    return all;
+}
+
+std::optional<failure> store_core::refusal() const {
+    if (is_abandoned())
+        return failure(errc::store_closed, "the execution context of the store has ended, and the store with it");
+    if (is_closing()) return failure(errc::store_closed, "the store is closed");
+    return std::nullopt;
+}
+
+std::optional<failure> check_call(const std::shared_ptr<store_impl>& impl, std::chrono::milliseconds limit) {
+    if (!impl)
+        return failure(errc::store_closed, "the handle is empty: no store was opened with it, or it was moved from");
+    if (auto why = impl->core->refusal()) return why;
+    if (limit.count() < 0)
+        return failure(errc::invalid_argument, "store::within was given no time: it must be 1 ms at least");
+    return std::nullopt;
+}
+
+steady_time store_core::deadline(std::chrono::milliseconds limit) const noexcept {
+    return environment.in(limit.count() != 0 ? limit : options.operation_timeout());
+}
+
+void store_core::close() noexcept {
+    if (is_closing_.exchange(true) || is_abandoned()) return;
+    asio::co_spawn(environment.executor, close_in_order(shared_from_this()), asio::detached);
+}
+
+asio::awaitable<void> store_core::close_in_order(std::shared_ptr<store_core> self) {
+    const auto& timers = self->environment.timers;
+    const steady_time deadline = self->environment.in(self->options.close_timeout());
+    for (const auto& each : self->take_listeners()) each->end(std::nullopt);
+    // All at once: what is queued is appended, transactions end, and subscriptions write their checkpoints.
+    auto appending = service::stop(self->group_commit, timers, deadline);
+    auto ending = service::stop(self->transacting, timers, deadline);
+    auto subscribing = service::stop(self->leases, timers, deadline);
+    co_await std::move(appending);
+    co_await std::move(ending);
+    // Other processes hear of the last commits, and then nothing is written any more.
+    auto announcing = service::stop(self->announcer, timers, deadline);
+    co_await std::move(announcing);
+    co_await std::move(subscribing);
+    auto following = service::stop(self->feed, timers, deadline);
+    co_await std::move(following);
+    if (self->group->is_of_many()) {
+        self->pool->dismiss(self->statements.get());
+    } else {
+        auto disconnecting = group_core::stop_connections(self->group, deadline);
+        co_await std::move(disconnecting);
+    }
+    self->ended->open();
+}
+
+} // namespace eventstore::detail

@@ -1,0 +1,57 @@
+/// The inside of a transaction.
+#pragma once
+
+#include "append/append_request.hpp"
+#include "base/live_objects.hpp"
+#include "subscription/shared_subscription.hpp"
+#include "transaction/open_transaction.hpp"
+
+#include <eventstore/query_result.hpp>
+#include <eventstore/sql_value.hpp>
+#include <eventstore/transaction.hpp>
+
+#include <boost/asio/awaitable.hpp>
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace eventstore::detail {
+
+namespace asio = boost::asio;
+
+/// The inside of a transaction: its operations, one at a time, and what is to be appended at its end.
+class transaction_impl : private live_object {
+public:
+    explicit transaction_impl(std::shared_ptr<open_transaction> open) : open_(std::move(open)) {}
+
+    using self_ptr = std::shared_ptr<transaction_impl>;
+    static asio::awaitable<result<query_result>> execute(self_ptr self, std::string sql, std::vector<sql_value> values);
+    static asio::awaitable<result<std::vector<append_result>>> commit(self_ptr self);
+    static asio::awaitable<result<void>> rollback(self_ptr self);
+
+    /// Checks and collects. Returns why not.
+    static std::optional<failure> append(const self_ptr& self, std::vector<stream_append> streams);
+    static std::optional<failure> link(
+        const self_ptr& self, std::string stream, expected_version expected, std::vector<uuid> event_ids);
+    /// The same, for a batch that is acknowledged with the commit.
+    static std::optional<failure> acknowledge(const self_ptr& self, std::optional<delivery::batch_of> batch);
+
+private:
+    class busy_mark;
+    std::optional<failure> enter();
+    std::optional<failure> collect(append::part_list parts);
+    asio::awaitable<void> carry_out(std::shared_ptr<operation> step) const;
+
+    const std::shared_ptr<open_transaction> open_;
+
+    std::mutex mutex_;
+    append::part_list appends_;
+    std::vector<delivery::batch_of> batches_; // to be acknowledged
+    bool is_busy_ = false;
+    bool is_committing_ = false;
+};
+
+} // namespace eventstore::detail
