@@ -15,14 +15,6 @@ using namespace eventstore::test;
 using namespace std::chrono_literals;
 namespace es = eventstore;
 
-namespace {
-
-es::subscription_options quick() {
-    return es::subscription_options().checkpoint_after(1ms).group_by(es::grouping::none);
-}
-
-} // namespace
-
 BOOST_FIXTURE_TEST_CASE(tenants_see_nothing_of_each_other, group_fixture) {
     run([](group_fixture& test) -> asio::awaitable<void> {
         es::store_group group = co_await es::open_group(test.options().pool_size(2));

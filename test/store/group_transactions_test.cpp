@@ -1,4 +1,5 @@
 // Transactions of many stores: few connections for all of them, and each store for itself.
+#include "store/backend_of.hpp"
 #include "support/conditions.hpp"
 #include "support/group_fixture.hpp"
 #include "support/receive.hpp"
@@ -15,11 +16,6 @@ namespace es = eventstore;
 
 namespace {
 
-asio::awaitable<int> backend_of(es::transaction& tx) {
-    const es::query_result pid = co_await tx.execute("select pg_backend_pid()");
-    co_return pid.value<int>();
-}
-
 template <class T>
 es::errc code_of(started<T>& what) {
     try {
@@ -28,10 +24,6 @@ es::errc code_of(started<T>& what) {
         return thrown.why().code();
     }
     return es::errc();
-}
-
-es::subscription_options quick() {
-    return es::subscription_options().checkpoint_after(1ms).group_by(es::grouping::none);
 }
 
 } // namespace

@@ -170,4 +170,9 @@ asio::awaitable<void> let_others_run(int rounds) {
     for (int i = 0; i < rounds; ++i) co_await asio::post(asio::use_awaitable);
 }
 
+asio::awaitable<void> let_pass(duration time) {
+    asio::steady_timer timer(co_await asio::this_coro::executor, time);
+    co_await timer.async_wait(asio::use_awaitable);
+}
+
 } // namespace eventstore::test

@@ -102,6 +102,9 @@ asio::awaitable<void> eventually(std::function<bool()> predicate, duration deadl
 /// Lets everything that is ready to run on this executor run first, a few rounds of it.
 asio::awaitable<void> let_others_run(int rounds = 10);
 
+/// Lets time pass, where it is time that a test is about. For everything else there is `eventually`.
+asio::awaitable<void> let_pass(duration time);
+
 /// Checks that a failure has this code, and returns it for more questions.
 inline failure expect_error(errc code, failure why, std::source_location where = std::source_location::current()) {
     if (why.code() != code)

@@ -5,6 +5,7 @@
 
 #include <eventstore/store_group.hpp>
 
+#include <chrono>
 #include <set>
 #include <string>
 #include <vector>
@@ -45,5 +46,10 @@ public:
 private:
     std::set<std::string> names_;
 };
+
+/// A subscription that takes every event at once and writes down at once how far it is.
+inline subscription_options quick() {
+    return subscription_options().checkpoint_after(std::chrono::milliseconds(1)).group_by(grouping::none);
+}
 
 } // namespace eventstore::test
