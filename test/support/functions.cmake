@@ -8,6 +8,7 @@ function(eventstore_tests layer)
     endif()
     add_executable(test_${layer} ${files})
     target_link_libraries(test_${layer} PRIVATE eventstore_test_support)
+    eventstore_unity(test_${layer})
     target_precompile_headers(test_${layer} REUSE_FROM eventstore_test_support)
 
     foreach(file IN LISTS files)
