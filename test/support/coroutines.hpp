@@ -39,9 +39,27 @@ using duration = std::chrono::steady_clock::duration;
 
 inline constexpr duration default_deadline = std::chrono::seconds(30);
 
-/// A limit on how long something may take, on a machine that has other things to do: as much longer as there is more to
-/// run than there are processors, or as EVENTSTORE_TEST_PATIENCE says. All deadlines here are stretched like that.
+/// A limit on how long something may take, on a machine that is slow or has other things to do: as much longer as
+/// EVENTSTORE_TEST_PATIENCE says (`with_server` measures it), or as there is more to run now than there are processors.
 duration patient(duration limit);
+
+/// Such a limit from now on. It moves while others make the machine busy. All deadlines here are stretched like that.
+class patience {
+public:
+    explicit patience(duration limit) : limit_(limit) {}
+
+    std::chrono::steady_clock::time_point end() const { return begin_ + patient(limit_); }
+    bool is_over() const;
+    /// Runs the context until it has nothing left to do, or the time is over.
+    void run(asio::io_context& context) const {
+        do context.run_until(end());
+        while (!context.stopped() && !is_over());
+    }
+
+private:
+    duration limit_;
+    std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
 
 namespace detail {
 
