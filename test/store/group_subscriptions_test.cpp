@@ -129,7 +129,7 @@ BOOST_FIXTURE_TEST_CASE(a_tenant_that_is_dropped_takes_no_lease_of_the_others_wi
         es::store_group group = co_await es::open_group(test.options().pool_size(2));
         const std::vector<es::store> stores = co_await test.open_tenants(group, 4);
         std::vector<es::subscription> mailers = co_await subscribe_each(stores, quick().lease(lease));
-        test.ask("drop schema " + quoted_name(test.tenant(1)) + " cascade");
+        test.drop(1);
         co_await let_pass(3 * lease);
         for (const int i : {0, 2, 3})
             BOOST_TEST(test.in(i,

@@ -258,7 +258,7 @@ BOOST_FIXTURE_TEST_CASE(a_tenant_dropped_during_a_transaction_fails_alone, group
         co_await good.execute("select 1");
         gone.append("a", es::any_version, counted_one("never"));
         good.append("a", es::any_version, counted_one("x"));
-        test.ask("drop schema " + quoted_name(test.tenant(0)) + " cascade");
+        test.drop(0);
         co_await expect_error(es::errc::schema_missing, gone.commit());
         co_await good.commit();
         // The session that it had serves the other one.

@@ -1,6 +1,7 @@
 // Many stores over one set of connections, each in a schema that goes with the test.
 #pragma once
 
+#include "support/session.hpp"
 #include "support/store_fixture.hpp"
 
 #include <eventstore/store_group.hpp>
@@ -32,6 +33,14 @@ public:
         for (std::size_t at = 0; (at = out.find("tenant.", at)) != out.npos; at += mine.size())
             out.replace(at, 7, mine);
         return value(out);
+    }
+    /// Drops the schema of a tenant whose store is open. What that has under way can make it a deadlock, and is over then.
+    void drop(int number) {
+        session dropping;
+        std::string state;
+        do state = dropping.state_of("drop schema " + quoted_name(tenant(number)) + " cascade");
+        while (state == "40P01"); // deadlock_detected
+        BOOST_REQUIRE_EQUAL(state, "");
     }
     asio::awaitable<std::vector<store>> open_tenants(store_group group, int count) {
         std::vector<store> all;
