@@ -65,7 +65,7 @@ asio::awaitable<result<looked_at>> connect_and_look(
 
 asio::awaitable<result<int>> migrate_over(std::shared_ptr<connection> link, store_options options,
     log::schema_state found, bool may_make, steady_time deadline) {
-    const std::string schema = options.schema();
+    const std::string& schema = options.schema();
     if (!log::needs_migration(found, schema)) co_return found.version;
     std::optional<payload_format> payload;
     if (may_make) payload = options.payload();
