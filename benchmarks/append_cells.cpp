@@ -14,7 +14,7 @@ namespace eventstore::benchmarks {
 
 namespace {
 
-const std::string schema = "appends";
+const std::string append_schema = "appends";
 
 void expect_version(const append_result& stored, std::int64_t version) {
     if (stored.last_version != version || stored.already_appended)
@@ -87,14 +87,14 @@ client_settings settings_for(const bench& b, int workers) {
 }
 
 client_run run_appends(bench& b, int workers, asio::awaitable<void> (*work)(store, worker&)) {
-    return run_client(in_schema(b, schema), settings_for(b, workers), work);
+    return run_client(in_schema(b, append_schema), settings_for(b, workers), work);
 }
 
 /// A1, with the processor time that an append takes.
 client_run run_single_appends(bench& b, int workers) {
     client_settings settings = settings_for(b, workers);
     settings.session_cpu_seconds = [&b] { return b.on.session_cpu_seconds(); };
-    return run_client(in_schema(b, schema), settings, append_single);
+    return run_client(in_schema(b, append_schema), settings, append_single);
 }
 
 /// An array of a hundred, as PostgreSQL reads it.
@@ -155,7 +155,7 @@ cell append_cell(std::string name, int concurrency, std::string about) {
     made.concurrency = concurrency;
     made.unit = "events/s";
     made.about = std::move(about);
-    made.prepare = [](bench& b) { make_fresh_tables(b, schema); };
+    made.prepare = [](bench& b) { make_fresh_tables(b, append_schema); };
     return made;
 }
 
@@ -167,7 +167,7 @@ std::vector<cell> append_cells() {
         cell& a1 = cells.emplace_back(append_cell("A1", writers, "one event an append, a stream for each writer"));
         a1.library = [=](bench& b) {
             client_run run = run_single_appends(b, writers);
-            check_tables(b, schema, run.total, static_cast<std::uint64_t>(writers));
+            check_tables(b, append_schema, run.total, static_cast<std::uint64_t>(writers));
             return run;
         };
         a1.limit = [=](bench& b) { return run_limit(b, "insert_one.sql", std::min(writers, 100), 1); };
@@ -177,7 +177,7 @@ std::vector<cell> append_cells() {
         cell& a100 = cells.emplace_back(append_cell("A100", writers, "100 events an append, a new stream each"));
         a100.library = [=](bench& b) {
             client_run run = run_appends(b, writers, append_hundreds);
-            check_tables(b, schema, run.total, run.total / 100);
+            check_tables(b, append_schema, run.total, run.total / 100);
             return run;
         };
         a100.limit = [](bench& b) { return run_limit(b, "insert_hundred.sql", 10, 100); };
@@ -185,19 +185,19 @@ std::vector<cell> append_cells() {
     cell& a2 = cells.emplace_back(
         append_cell("A2", 100, "an event each to two streams, all or nothing; the limit is A1 with as many writers"));
     a2.library = [](bench& b) {
-        make_fresh_tables(b, schema); // the limit may have used them
+        make_fresh_tables(b, append_schema); // the limit may have used them
         client_run run = run_appends(b, 100, append_pairs);
-        check_tables(b, schema, run.total, 200);
+        check_tables(b, append_schema, run.total, 200);
         return run;
     };
     a2.limit = [](bench& b) {
-        make_fresh_tables(b, schema);
+        make_fresh_tables(b, append_schema);
         return run_appends(b, 100, append_single).rate;
     };
     cell& ah = cells.emplace_back(append_cell("AH", 10, "one event an append, one stream for all, any version"));
     ah.library = [](bench& b) {
         client_run run = run_appends(b, 10, append_to_one);
-        check_tables(b, schema, run.total, 1);
+        check_tables(b, append_schema, run.total, 1);
         return run;
     };
     ah.limit = [](bench& b) { return run_limit(b, "count_and_insert.sql", 10, 1); };

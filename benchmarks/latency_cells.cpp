@@ -25,7 +25,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const std::string schema = "latency";
+const std::string latency_schema = "latency";
 constexpr auto between_appends = 5ms;
 
 int events_of(const bench& b) { return b.wanted.quick ? 100 : 2'000; }
@@ -98,7 +98,7 @@ void run(asio::awaitable<void> work) {
 
 latencies measure_here(bench& b) {
     latencies found;
-    run(run_both(in_schema(b, schema), events_of(b), found));
+    run(run_both(in_schema(b, latency_schema), events_of(b), found));
     found.append_p50 = percentile(found.append, 0.50);
     found.append_p99 = percentile(found.append, 0.99);
     return found;
@@ -109,11 +109,11 @@ latencies measure_there(bench& b) {
     std::string told;
     std::exception_ptr failed;
     std::jthread writer;
-    run(run_subscriber(in_schema(b, schema), events_of(b), found, [&] {
+    run(run_subscriber(in_schema(b, latency_schema), events_of(b), found, [&] {
         writer = std::jthread([&] {
             try {
-                told =
-                    run_program({"/proc/self/exe", append_argument, b.on.url(), schema, std::to_string(events_of(b))});
+                told = run_program(
+                    {"/proc/self/exe", append_argument, b.on.url(), latency_schema, std::to_string(events_of(b))});
             } catch (...) {
                 failed = std::current_exception();
             }
@@ -137,7 +137,7 @@ void add_rows(
         row.about =
             about + (is_p99 ? ", 99th percentile" : ", median") + "; the limit is the append's own; less is better";
         row.prepare = [=](bench& b) {
-            make_fresh_tables(b, schema);
+            make_fresh_tables(b, latency_schema);
             *last = latencies(); // each round has one run, which gives the limit too, whoever's turn comes first
         };
         row.library = [=](bench& b) {

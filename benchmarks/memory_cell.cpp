@@ -15,12 +15,12 @@ namespace eventstore::benchmarks {
 
 namespace {
 
-const std::string schema = "memory";
-constexpr int events_of_a_stream = 100;
+const std::string memory_schema = "memory";
+constexpr int events_of_a_scanned_stream = 100;
 
-int streams_of(const bench& b) { return b.wanted.quick ? 500 : 10'000; }
+int scanned_streams(const bench& b) { return b.wanted.quick ? 500 : 10'000; }
 
-void load(bench& b) { load_events(b, schema, streams_of(b), events_of_a_stream, 10); }
+void load_scanned(bench& b) { load_events(b, memory_schema, scanned_streams(b), events_of_a_scanned_stream, 10); }
 
 asio::awaitable<void> scan_once(store from, field_sum& sum) {
     event_scan scan = from.scan_all();
@@ -48,15 +48,15 @@ std::vector<cell> memory_cells() {
     m.name = "M";
     m.unit = "MB";
     m.about = "peak resident memory of a process that scans 1,000,000 events; less is better";
-    m.prepare = load;
+    m.prepare = load_scanned;
     // A process of its own, so that nothing of the loading is in the figure. Not fork alone: the peak begins anew with
     // the memory map, at exec.
     m.library = [](bench& b) {
-        std::istringstream told(run_program({"/proc/self/exe", scan_argument, b.on.url(), schema}));
+        std::istringstream told(run_program({"/proc/self/exe", scan_argument, b.on.url(), memory_schema}));
         std::uint64_t events = 0;
         client_run run;
         if (!(told >> events >> run.peak_rss_mb)) throw std::runtime_error("the scanning process wrote: " + told.str());
-        if (events != static_cast<std::uint64_t>(streams_of(b)) * events_of_a_stream)
+        if (events != static_cast<std::uint64_t>(scanned_streams(b)) * events_of_a_scanned_stream)
             throw std::runtime_error("WRONG RESULT: " + std::to_string(events) + " events were scanned");
         run.rate = run.peak_rss_mb;
         return run;

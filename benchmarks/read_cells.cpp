@@ -20,14 +20,13 @@ namespace eventstore::benchmarks {
 
 namespace {
 
-const std::string schema = reads_schema;
 constexpr int events_of_a_stream = 100;
 constexpr std::int64_t page_size = 1000;     // the default of read_options
 constexpr std::int64_t page_bytes = 4 << 20; // likewise
 
 int streams_of(const bench& b) { return b.wanted.quick ? 200 : 2000; }
 
-void load(bench& b) { load_events(b, schema, streams_of(b), events_of_a_stream, 1); }
+void load(bench& b) { load_events(b, reads_schema, streams_of(b), events_of_a_stream, 1); }
 
 client_run run_reads(bench& b, int readers, const job& work) {
     client_settings settings;
@@ -35,7 +34,7 @@ client_run run_reads(bench& b, int readers, const job& work) {
     settings.workers = readers;
     settings.warm_up = b.wanted.warm_up;
     settings.seconds = b.wanted.seconds;
-    return run_client(in_schema(b, schema), settings, work);
+    return run_client(in_schema(b, reads_schema), settings, work);
 }
 
 /// R100: a stream at random, again and again.
@@ -71,7 +70,7 @@ void load_links(bench& b) {
             co_await into.link(link_stream_name(i), no_stream, std::move(ids));
         }
     };
-    run_once(in_schema(b, schema), 10, link);
+    run_once(in_schema(b, reads_schema), 10, link);
 }
 
 /// L100: a stream at random of those that hold 100 links; or, to compare, of those with the same events themselves.
@@ -94,7 +93,7 @@ asio::awaitable<void> read_some(store from, worker& self, std::string (*name)(in
 
 /// The library's own SELECT with the same values, but for the stream, which pgbench picks at random.
 std::string read_script(int streams) {
-    std::string statement = library_statement("read_stream", schema);
+    std::string statement = library_statement("read_stream", reads_schema);
     const std::pair<std::string, std::string> parameters[] = {
         {"$1", std::string("'") + stream_prefix + "' || :n::text"},
         {"$2", "1"},
@@ -131,7 +130,8 @@ public:
         constexpr Oid int8 = 20;
         constexpr Oid boolean = 16;
         const Oid types[] = {int8, int8, int8, boolean, int8, int8};
-        session_.checked(PQprepare(session_.native(), "page", library_statement("read_all", schema).c_str(), 6, types));
+        session_.checked(
+            PQprepare(session_.native(), "page", library_statement("read_all", reads_schema).c_str(), 6, types));
     }
 
     /// Adds a page to the sum. \returns its number of events

@@ -22,7 +22,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const std::string schema = "standing";
+const std::string standing_schema = "standing";
 
 // ---- IDLE
 
@@ -61,11 +61,11 @@ std::vector<cell> idle_cells() {
         row.unit = counts_statements ? "queries/s" : "% of CPU";
         row.about = std::string(counts_statements ? "statements a second" : "share of one CPU") +
             " while 100 subscriptions are live and nothing happens; less is better";
-        row.prepare = [](bench& b) { make_fresh_tables(b, schema); };
+        row.prepare = [](bench& b) { make_fresh_tables(b, standing_schema); };
         row.library = [=](bench& b) {
             const double seconds = b.wanted.quick ? 1 : 10;
-            run_once(
-                in_schema(b, schema), 1, [&](store on, worker&) { return idle(std::move(on), 100, seconds, *last); });
+            run_once(in_schema(b, standing_schema), 1,
+                [&](store on, worker&) { return idle(std::move(on), 100, seconds, *last); });
             client_run run;
             run.rate = counts_statements ? last->statements : last->cpu_percent;
             return run;
@@ -114,11 +114,11 @@ std::vector<cell> stall_cells() {
         row.about = is_growth
             ? "how much of that came after the first tenth of the events; less is better"
             : "peak memory while one of two subscribers stands still for 500,000 events; less is better";
-        row.prepare = [](bench& b) { make_fresh_tables(b, schema); };
+        row.prepare = [](bench& b) { make_fresh_tables(b, standing_schema); };
         row.library = [=](bench& b) {
             const int events = b.wanted.quick ? 20'000 : 500'000;
             std::istringstream told(
-                run_program({"/proc/self/exe", stall_argument, b.on.url(), schema, std::to_string(events)}));
+                run_program({"/proc/self/exe", stall_argument, b.on.url(), standing_schema, std::to_string(events)}));
             memory found;
             if (!(told >> found.peak_mb >> found.early_mb))
                 throw std::runtime_error("the process with the standing subscriber wrote: " + told.str());

@@ -25,7 +25,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const std::string schema = "subscriptions";
+const std::string subscription_schema = "subscriptions";
 
 // ---- S1
 
@@ -158,13 +158,13 @@ cell fan_cell(std::string name, std::string about, fan shape, figure what) {
     fans.concurrency = shape.subscriptions;
     fans.unit = what == figure::time ? "ms" : "queries";
     fans.about = std::move(about);
-    fans.prepare = [](bench& b) { make_fresh_tables(b, schema); };
+    fans.prepare = [](bench& b) { make_fresh_tables(b, subscription_schema); };
     fans.library = [shape, what](bench& b) {
         fan all = shape;
         if (b.wanted.quick) all.appends = 3;
         reset_peak_rss();
         asio::io_context context(1);
-        asio::co_spawn(context, fan_out(in_schema(b, schema), all), [](std::exception_ptr failed) {
+        asio::co_spawn(context, fan_out(in_schema(b, subscription_schema), all), [](std::exception_ptr failed) {
             if (failed) std::rethrow_exception(failed);
         });
         context.run();

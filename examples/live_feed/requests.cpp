@@ -14,7 +14,7 @@ namespace live_feed {
 namespace {
 
 constexpr std::string_view streams = "/streams/";
-constexpr std::int64_t most_events = 1000;
+constexpr std::int64_t most_asked_for = 1000;
 
 response make(const request& asked, http::status status, const char* type, std::string body) {
     response made(status, asked.version());
@@ -75,8 +75,8 @@ asio::awaitable<response> read(es::store store, request asked, std::string strea
     const target wanted = parse_target(asked.target(), "from count backward");
     es::read_options options;
     options.count(std::size_t(wanted.number("count", 1).value_or(100))).max_bytes(std::size_t{1} << 20);
-    if (options.count() > most_events)
-        throw refusal(http::status::bad_request, "'count' is at most " + std::to_string(most_events));
+    if (options.count() > most_asked_for)
+        throw refusal(http::status::bad_request, "'count' is at most " + std::to_string(most_asked_for));
     if (const std::optional<std::int64_t> from = wanted.number("from", 0)) options.from(*from);
     if (wanted.has("backward")) options.backward();
     const es::event_page page = co_await store.read(stream, options);

@@ -112,7 +112,7 @@ bool write_json(const T& from, json::value& out, const json_place& at) {
     } else if constexpr (kind == json_kind::null) {
         out.emplace_null();
     } else if constexpr (kind == json_kind::uuid) {
-        out.emplace_string() = to_string(from);
+        out.emplace_string() = eventstore::to_string(from);
     } else if constexpr (kind == json_kind::time) {
         const std::string text = time_to_text(from);
         if (text.empty()) return at.wrong("is no time of the years 0 to 9999");

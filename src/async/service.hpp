@@ -3,11 +3,16 @@
 
 #include "async/latch.hpp"
 
+#include <eventstore/error.hpp>
+
 #include <boost/asio/awaitable.hpp>
 
 #include <memory>
 
 namespace eventstore::detail {
+
+/// Why a part of a store refuses what is new, and ends what waits, once it was stopped.
+inline failure store_closed() { return failure(errc::store_closed, "the store is closed"); }
 
 /// A part of a store that has something under way. It ends in one of two ways: in order, by stop(), or with its execution
 /// context, by abandon(). Thread safe.

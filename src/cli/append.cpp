@@ -127,7 +127,7 @@ asio::awaitable<void> append_in_bulk(task work, std::optional<std::string> strea
     if (bad_line) throw usage_error(*bad_line);
 }
 
-asio::awaitable<void> run(task work) {
+asio::awaitable<void> run_append(task work) {
     const arguments& given = work.given;
     const std::string expect = given.get("expect", "any");
     const expected_version expected = parse_expected(expect);
@@ -143,7 +143,7 @@ asio::awaitable<void> run(task work) {
     return append_at_once(std::move(work), std::move(stream), expected);
 }
 
-void add_options(po::options_description& options) {
+void add_append_options(po::options_description& options) {
     auto add = options.add_options();
     add("expect", po::value<std::string>()->value_name("WHAT"),
         "append only if the stream is as expected: any (the default), no-stream, exists, or its exact version");
@@ -182,8 +182,8 @@ under way may be. With ids in the lines the same input can safely be sent again.
 
 Prints a line for each append: its stream, versions and positions, and whether it was stored before.
 )",
-    .add_options = add_options,
-    .run = run,
+    .add_options = add_append_options,
+    .run = run_append,
 };
 
 } // namespace eventstore::cli

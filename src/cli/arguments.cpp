@@ -13,6 +13,7 @@
 #include <cctype>
 #include <cstdlib>
 #include <iostream>
+#include <limits>
 #include <sstream>
 #include <utility>
 #include <vector>
@@ -78,7 +79,7 @@ void print_help(const command& what, output& out) {
         text << " [" << what.argument << ']';
     text << " [OPTION...]\n\n" << what.help << '\n';
     po::options_description own("Options", line_length);
-    what.add_options(own);
+    if (what.add_options) what.add_options(own);
     if (!own.options().empty()) text << own << '\n';
     text << common_options() << exit_codes;
     out.put(text.str());
@@ -132,7 +133,7 @@ po::variables_map parse_words(const std::vector<std::string>& words, const comma
     if (what == nullptr) {
         options.add_options()("version", "");
     } else {
-        what->add_options(options);
+        if (what->add_options) what->add_options(options);
         if (!what->argument.empty()) {
             options.add_options()("argument", po::value<std::string>());
             positions.add("argument", 1);
@@ -204,6 +205,20 @@ std::optional<arguments> parse_arguments(int count, const char* const* words, ou
             throw usage_error("where is the store? Say --url URL, EVENTSTORE_URL=URL or --embedded FOLDER");
     }
     return given;
+}
+
+std::optional<std::int64_t> arguments::from() const {
+    if (!has("from")) return std::nullopt;
+    const auto place = get<std::int64_t>("from");
+    if (place < 0) throw usage_error("--from takes a version or position, from 0");
+    return place;
+}
+
+std::size_t arguments::count() const {
+    if (!has("count")) return std::numeric_limits<std::size_t>::max();
+    const auto number = get<std::int64_t>("count");
+    if (number < 1) throw usage_error("--count takes a number from 1");
+    return static_cast<std::size_t>(number);
 }
 
 store_options arguments::options(asio::any_io_executor executor) const {

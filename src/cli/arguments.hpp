@@ -10,6 +10,8 @@
 #include <boost/program_options/options_description.hpp>
 #include <boost/program_options/variables_map.hpp>
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,6 +39,10 @@ struct arguments {
     std::string get(const char* name, std::string otherwise) const {
         return has(name) ? get<std::string>(name) : std::move(otherwise);
     }
+    /// The place --from, if given. \throws usage_error
+    std::optional<std::int64_t> from() const;
+    /// --count, by default without end. \throws usage_error
+    std::size_t count() const;
 
     /// How to open the store. Its own work runs on the given executor.
     store_options options(asio::any_io_executor executor) const;
@@ -55,7 +61,7 @@ struct command {
     std::string_view argument;             // its name; empty if the command takes none
     std::string_view second_argument = {}; // likewise; a command that takes two insists on both
     std::string_view help;
-    void (*add_options)(boost::program_options::options_description& options);
+    void (*add_options)(boost::program_options::options_description& options) = nullptr;
     asio::awaitable<void> (*run)(task work);
 };
 

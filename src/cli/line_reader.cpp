@@ -34,7 +34,7 @@ constexpr std::string_view utf8_mark = "\xef\xbb\xbf";
 } // namespace
 
 line_reader::line_reader(const std::string& path)
-    : file_(path == "-" ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+    : file_(path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
     if (file_ < 0) throw usage_error("cannot open " + path + ": " + std::strerror(errno));
 }
 

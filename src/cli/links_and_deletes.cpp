@@ -90,8 +90,6 @@ void add_delete_options(po::options_description& options) {
     add("dry-run", "only count what --for-good would remove");
 }
 
-void no_options(po::options_description&) {}
-
 } // namespace
 
 const command link_command = {
@@ -121,7 +119,6 @@ const command restore_command = {
     .summary = "bring a hidden stream back",
     .argument = "STREAM",
     .help = "Undoes `delete` without --for-good. A stream that is not deleted stays as it is.\n",
-    .add_options = no_options,
     .run = restore_stream,
 };
 

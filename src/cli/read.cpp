@@ -6,7 +6,6 @@
 #include <boost/program_options/value_semantic.hpp>
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 #include <vector>
 
@@ -16,26 +15,18 @@ namespace po = boost::program_options;
 
 namespace {
 
-struct request {
+struct read_request {
     std::string stream;
     read_options options;
-    std::size_t count = std::numeric_limits<std::size_t>::max();
+    std::size_t count = 0;
 };
 
-request parse(const arguments& given) {
-    request wanted;
+read_request parse_read(const arguments& given) {
+    read_request wanted;
     wanted.stream = given.get("argument", "$all");
-    if (given.has("from")) {
-        const auto from = given.get<std::int64_t>("from");
-        if (from < 0) throw usage_error("--from takes a version or position, from 0");
-        wanted.options.from(from);
-    }
-    if (given.has("count")) {
-        const auto count = given.get<std::int64_t>("count");
-        if (count < 1) throw usage_error("--count takes a number from 1");
-        wanted.count = static_cast<std::size_t>(count);
-        wanted.options.count(std::min(wanted.count, wanted.options.count()));
-    }
+    if (const auto from = given.from()) wanted.options.from(*from);
+    wanted.count = given.count();
+    wanted.options.count(std::min(wanted.count, wanted.options.count()));
     if (given.has("backward")) wanted.options.backward();
     if (given.has("type")) wanted.options.types(given.get<std::vector<std::string>>("type"));
     if (given.has("prefix")) {
@@ -45,7 +36,7 @@ request parse(const arguments& given) {
     return wanted;
 }
 
-asio::awaitable<void> print_events(task work, request wanted) {
+asio::awaitable<void> print_events(task work, read_request wanted) {
     const store from = co_await open(work.given.options(work.background));
     event_scan scan =
         wanted.stream == "$all" ? from.scan_all(wanted.options) : from.scan(wanted.stream, wanted.options);
@@ -63,12 +54,12 @@ asio::awaitable<void> print_events(task work, request wanted) {
     printer.flush();
 }
 
-asio::awaitable<void> run(task work) {
-    request wanted = parse(work.given);
+asio::awaitable<void> run_read(task work) {
+    read_request wanted = parse_read(work.given);
     return print_events(std::move(work), std::move(wanted));
 }
 
-void add_options(po::options_description& options) {
+void add_read_options(po::options_description& options) {
     auto add = options.add_options();
     add("from", po::value<std::int64_t>()->value_name("N"),
         "begin with this version of the stream, or position of $all; by default with the first, or the last if "
@@ -93,8 +84,8 @@ Data that is JSON is printed as it is, in "data". JSON with line breaks in it, o
 without, and beside it as it is, as a string in "data_text". Text that is no JSON is in "data_text" alone, and other
 bytes are base64 in "data_base64". The same holds for metadata. What is printed can be given to `eventstore append`.
 )",
-    .add_options = add_options,
-    .run = run,
+    .add_options = add_read_options,
+    .run = run_read,
 };
 
 } // namespace eventstore::cli

@@ -31,8 +31,6 @@ asio::awaitable<void> print_snapshot(task work) {
     rows.flush();
 }
 
-void no_options(boost::program_options::options_description&) {}
-
 } // namespace
 
 const command snapshot_command = {
@@ -41,7 +39,6 @@ const command snapshot_command = {
     .argument = "SOURCE",
     .help = "Prints the newest snapshot of a source (usually the name of a stream): the version of the stream's last\n"
             "event in it, its type, when it was recorded, and its data, as `read` prints the data of events.\n",
-    .add_options = no_options,
     .run = print_snapshot,
 };
 

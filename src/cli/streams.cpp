@@ -8,7 +8,6 @@
 #include <boost/program_options/value_semantic.hpp>
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 #include <vector>
 
@@ -83,12 +82,7 @@ stream_query query_of(const arguments& given) {
 }
 
 asio::awaitable<void> list_streams(task work) {
-    std::size_t left = std::numeric_limits<std::size_t>::max();
-    if (work.given.has("count")) {
-        const auto count = work.given.get<std::int64_t>("count");
-        if (count < 1) throw usage_error("--count takes a number from 1");
-        left = static_cast<std::size_t>(count);
-    }
+    std::size_t left = work.given.count();
     stream_query query = query_of(work.given);
     const store from = co_await open(work.given.options(work.background));
     info_printer printer(work, query.state());
@@ -124,8 +118,6 @@ void add_stream_options(po::options_description& options) {
     add("count", po::value<std::int64_t>()->value_name("N"), "print this many at most");
 }
 
-void no_options(po::options_description&) {}
-
 } // namespace
 
 const command streams_command = {
@@ -148,7 +140,6 @@ const command info_command = {
     .help =
         "Tells the version of a stream (its number of events) and when it was made; without a stream, or with '$all',\n"
         "the position of the last event of all, and when the store was made.\n",
-    .add_options = no_options,
     .run = print_info,
 };
 

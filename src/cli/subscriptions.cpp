@@ -186,8 +186,6 @@ void add_reset_options(po::options_description& options) {
         "everything");
 }
 
-void no_options(po::options_description&) {}
-
 } // namespace
 
 const command subscriptions_command = {
@@ -199,7 +197,6 @@ const command subscriptions_command = {
 position of $all), how many events lie after that and for how many seconds the oldest of them has been waiting, how many
 events are parked, and who has the subscription now. What was acknowledged in the last moment may not be in it.
 )",
-    .add_options = no_options,
     .run = list_subscriptions,
 };
 
@@ -211,7 +208,6 @@ const command delete_subscription_command = {
     .help =
         "Removes a subscription to a stream, or to '$all', with its checkpoint and what it has parked. Whoever has it\n"
         "is told, and gets nothing more.\n",
-    .add_options = no_options,
     .run = delete_subscription,
 };
 
@@ -235,7 +231,6 @@ const command parked_command = {
     .help =
         "Lists the events that a subscription to a stream, or to '$all', has put aside because they were refused too\n"
         "often: how often they were delivered, and the reason that was given last.\n",
-    .add_options = no_options,
     .run = list_parked,
 };
 

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <iostream>
-#include <limits>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -19,27 +18,20 @@ namespace po = boost::program_options;
 
 namespace {
 
-struct request {
+struct tail_request {
     std::string stream;
     std::optional<std::int64_t> from;
-    std::size_t count = std::numeric_limits<std::size_t>::max();
+    std::size_t count = 0;
     std::vector<std::string> types;
 
     bool is_of_all() const { return stream == "$all"; }
 };
 
-request parse(const arguments& given) {
-    request wanted;
+tail_request parse_tail(const arguments& given) {
+    tail_request wanted;
     wanted.stream = given.get("argument", "$all");
-    if (given.has("from")) {
-        wanted.from = given.get<std::int64_t>("from");
-        if (*wanted.from < 0) throw usage_error("--from takes a version or position, from 0");
-    }
-    if (given.has("count")) {
-        const auto count = given.get<std::int64_t>("count");
-        if (count < 1) throw usage_error("--count takes a number from 1");
-        wanted.count = static_cast<std::size_t>(count);
-    }
+    wanted.from = given.from();
+    wanted.count = given.count();
     if (given.has("type")) wanted.types = given.get<std::vector<std::string>>("type");
     return wanted;
 }
@@ -47,7 +39,7 @@ request parse(const arguments& given) {
 /// Prints each event once, whether it comes from storage or live, or from both.
 class tail_printer {
 public:
-    tail_printer(const task& work, const request& wanted, std::int64_t next)
+    tail_printer(const task& work, const tail_request& wanted, std::int64_t next)
         : out_(work.out), printer_(work), is_of_all_(wanted.is_of_all()), left_(wanted.count), next_(next) {}
 
     void print(const event_page& page) {
@@ -88,7 +80,7 @@ asio::awaitable<std::int64_t> head_of(store from, std::string stream) {
 }
 
 /// Prints what is stored and has not been printed.
-asio::awaitable<void> catch_up(store from, const request& wanted, tail_printer& events) {
+asio::awaitable<void> catch_up(store from, const tail_request& wanted, tail_printer& events) {
     read_options options;
     options.from(events.next()).types(wanted.types);
     options.count(std::min(events.left(), options.count()));
@@ -103,7 +95,7 @@ asio::awaitable<void> catch_up(store from, const request& wanted, tail_printer& 
     }
 }
 
-asio::awaitable<void> follow(task work, request wanted) {
+asio::awaitable<void> follow(task work, tail_request wanted) {
     const store from = co_await open(work.given.options(work.background));
     std::int64_t first = 0;
     if (wanted.from)
@@ -132,12 +124,12 @@ asio::awaitable<void> follow(task work, request wanted) {
     }
 }
 
-asio::awaitable<void> run(task work) {
-    request wanted = parse(work.given);
+asio::awaitable<void> run_tail(task work) {
+    tail_request wanted = parse_tail(work.given);
     return run_until_stopped(work, follow(work, std::move(wanted)));
 }
 
-void add_options(po::options_description& options) {
+void add_tail_options(po::options_description& options) {
     auto add = options.add_options();
     add("from", po::value<std::int64_t>()->value_name("N"),
         "begin with this version of the stream, or position of $all, and print what is stored from there; by default "
@@ -160,8 +152,8 @@ Goes on until it is interrupted (SIGINT, SIGTERM) or nobody reads the output any
 connection that breaks is made again. Leaves nothing in the database: to go on later, say --from with the number after
 the last one.
 )",
-    .add_options = add_options,
-    .run = run,
+    .add_options = add_tail_options,
+    .run = run_tail,
 };
 
 } // namespace eventstore::cli

@@ -69,7 +69,7 @@ std::string stranger_in(const fs::path& folder, const descriptor& opened) {
         fail_folder(folder, "read", why);
     }
     while (const dirent* const each = ::readdir(entries.get())) {
-        const std::string name = each->d_name;
+        std::string name = each->d_name;
         if (name != "." && name != ".." && name != ".eventstore-initdb") return name; // that, an interrupted start left
     }
     return {};

@@ -12,12 +12,12 @@ namespace eventstore::embedded {
 
 namespace {
 
-[[noreturn]] void fail(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
+[[noreturn]] void throw_errno(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
 
 descriptor moved_up(int number) {
     const descriptor low(number);
     const int high = ::fcntl(number, F_DUPFD_CLOEXEC, 10);
-    if (high < 0) fail("cannot duplicate a file descriptor");
+    if (high < 0) throw_errno("cannot duplicate a file descriptor");
     return descriptor(high);
 }
 
@@ -26,7 +26,7 @@ std::array<descriptor, 2> moved_up(const int (&numbers)[2]) {
     descriptor second(numbers[1]);
     const auto move_up = [](descriptor& each) {
         const int high = ::fcntl(each.get(), F_DUPFD_CLOEXEC, 10);
-        if (high < 0) fail("cannot duplicate a file descriptor");
+        if (high < 0) throw_errno("cannot duplicate a file descriptor");
         each = descriptor(high);
     };
     move_up(first);
@@ -42,13 +42,13 @@ void descriptor::close() noexcept {
 
 std::array<descriptor, 2> make_pipe() {
     int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) fail("cannot make a pipe");
+    if (::pipe2(ends, O_CLOEXEC) != 0) throw_errno("cannot make a pipe");
     return moved_up(ends);
 }
 
 std::array<descriptor, 2> make_socket_pair() {
     int ends[2];
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) fail("cannot make a pair of sockets");
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) throw_errno("cannot make a pair of sockets");
     return moved_up(ends);
 }
 
@@ -59,7 +59,7 @@ descriptor make_nameless_file() {
     }
     char name[] = "/tmp/eventstore-log-XXXXXX"; // a file system without O_TMPFILE
     const int number = ::mkostemp(name, O_APPEND | O_CLOEXEC);
-    if (number < 0) fail("cannot make a temporary file in /tmp");
+    if (number < 0) throw_errno("cannot make a temporary file in /tmp");
     ::unlink(name);
     return moved_up(number);
 }

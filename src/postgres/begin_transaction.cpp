@@ -1,6 +1,7 @@
 #include "postgres/begin_transaction.hpp"
 
 #include "async/completion.hpp"
+#include "async/service.hpp"
 #include "base/text.hpp"
 #include "postgres/command.hpp"
 
@@ -15,7 +16,6 @@ namespace eventstore::postgres {
 
 namespace {
 
-constexpr int most_attempts = 5; // whose connections are lost
 constexpr std::string_view beginning_a_transaction = "beginning a transaction";
 
 /// BEGIN under way, on a connection that goes back to its pool with the answer, should nobody wait for it any more.
@@ -74,7 +74,7 @@ private:
         settle(failure(errc::timeout, std::move(facts)));
     }
 
-    void close() noexcept override { fail(failure(errc::store_closed, "the store is closed")); }
+    void close() noexcept override { fail(detail::store_closed()); }
 
     lease take() {
         const std::lock_guard lock(mutex_);
@@ -100,9 +100,9 @@ asio::awaitable<result<lease>> begin_transaction(std::shared_ptr<pool_user> user
         on->post([begun, limit] { begun->send(limit); });
         auto beginning_ = beginning::wait(begun, timers.get(), deadline);
         auto outcome = co_await std::move(beginning_);
-        if (outcome && user->is_stopping()) co_return failure(errc::store_closed, "the store is closed"); // meanwhile
+        if (outcome && user->is_stopping()) co_return detail::store_closed(); // meanwhile
         if (outcome || !begun->was_lost) co_return outcome;
-        if (begun->was_sent && ++lost >= most_attempts) co_return outcome;
+        if (begun->was_sent && ++lost >= most_lost_connections) co_return outcome;
         lost = std::max(lost, 1);
     }
 }

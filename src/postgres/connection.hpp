@@ -30,6 +30,9 @@ namespace eventstore::postgres {
 namespace asio = boost::asio;
 using detail::steady_time;
 
+/// A statement that takes each connection down with it is not sent for ever.
+inline constexpr int most_lost_connections = 5;
+
 /// A statement on its way. All calls come on the connection's strand.
 class request {
 public:

@@ -1,5 +1,6 @@
 #include "postgres/connector.hpp"
 
+#include "async/service.hpp"
 #include "base/text.hpp"
 
 #include <utility>
@@ -42,7 +43,7 @@ asio::awaitable<result<void>> connector::attempt(
     if (!settings) co_return settings.error();
     {
         const std::lock_guard lock(mutex_);
-        if (is_stopped_) co_return failure(errc::store_closed, "the store is closed");
+        if (is_stopped_) co_return detail::store_closed();
         std::erase_if(under_way_, [](const auto& each) { return each.expired(); });
         under_way_.push_back(link);
     }

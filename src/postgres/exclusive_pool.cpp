@@ -10,12 +10,6 @@
 
 namespace eventstore::postgres {
 
-namespace {
-
-failure closed_failure() { return failure(errc::store_closed, "the store is closed"); }
-
-} // namespace
-
 /// One who waits.
 class exclusive_pool::acquisition final : public detail::completion<lease> {
 public:
@@ -35,7 +29,7 @@ private:
     void expire() noexcept override {
         if (const auto owner = owner_.lock()) fail(owner->last_failure());
     }
-    void close() noexcept override { fail(closed_failure()); }
+    void close() noexcept override { fail(detail::store_closed()); }
 
     const std::weak_ptr<exclusive_pool> owner_; // which holds this in its queue
 };
@@ -63,7 +57,7 @@ void exclusive_pool::submit(const acquisition_ptr& next, bool is_first) {
             grants = serve();
         }
     }
-    if (is_refused) next->fail(closed_failure());
+    if (is_refused) next->fail(detail::store_closed());
     carry_out(std::move(grants));
 }
 
@@ -224,7 +218,7 @@ void exclusive_pool::released(const connection_ptr& which) {
     std::shared_ptr<pool_user> user; // outlives the lock
     {
         const std::lock_guard lock(mutex_);
-        if (is_stopping_) return which->drop(closed_failure());
+        if (is_stopping_) return which->drop(detail::store_closed());
         const auto place = place_of(which);
         if (!place) return;
         const auto now = environment_.now();
@@ -309,13 +303,13 @@ void exclusive_pool::begin_stop() {
                 const bool is_waited_for =
                     self->is_used(each) && (self->how_.runs_scripts || (link && !link->is_idle()));
                 if (!link || is_waited_for) return;
-                link->drop(closed_failure());
+                link->drop(detail::store_closed());
             });
         }
         check_stopped();
     }
     connector_->stop();
-    for (const auto& each : refused) each->fail(closed_failure());
+    for (const auto& each : refused) each->fail(detail::store_closed());
 }
 
 void exclusive_pool::check_stopped() {
@@ -328,7 +322,7 @@ void exclusive_pool::drop() {
     is_dropped_ = true;
     check_stopped();
     for (const connection_ptr& each : places_) {
-        if (each) each->drop(closed_failure());
+        if (each) each->drop(detail::store_closed());
     }
 }
 
@@ -347,8 +341,8 @@ void exclusive_pool::abandon() noexcept {
         refused.swap(waiting_);
         retry = std::move(retry_);
     }
-    for (const connection_ptr& each : all) each->abandon(closed_failure());
-    for (const auto& [ticket, each] : refused) each->fail(closed_failure());
+    for (const connection_ptr& each : all) each->abandon(detail::store_closed());
+    for (const auto& [ticket, each] : refused) each->fail(detail::store_closed());
 }
 
 bool exclusive_pool::is_used(const connection_ptr& which) const {
@@ -377,7 +371,7 @@ pool_user::~pool_user() = default;
 asio::awaitable<result<lease>> pool_user::acquire(
     std::shared_ptr<pool_user> self, steady_time deadline, bool is_first) {
     const auto owner = self->owner_.lock();
-    if (!owner) co_return closed_failure();
+    if (!owner) co_return detail::store_closed();
     const auto waiting = std::make_shared<exclusive_pool::acquisition>(owner, self);
     {
         const std::lock_guard lock(owner->mutex_);
@@ -423,12 +417,12 @@ void exclusive_pool::end(const std::shared_ptr<pool_user>& user, bool only_idle)
                     // Given back meanwhile: it may be another's.
                     if (self->places_[i] != which || !self->state_.is_used_by(i, user.get())) return;
                 }
-                link->drop(closed_failure());
+                link->drop(detail::store_closed());
             });
         }
         (void)check_user(user.get());
     }
-    for (const auto& each : refused) each->fail(closed_failure());
+    for (const auto& each : refused) each->fail(detail::store_closed());
 }
 
 // The address of one that is gone may be another's by now.

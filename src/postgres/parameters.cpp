@@ -7,8 +7,8 @@ namespace eventstore::postgres {
 
 namespace {
 constexpr std::int64_t postgres_epoch = 946'684'800'000'000; // 2000-01-01 in microseconds since 1970
-constexpr int text = 0;
-constexpr int binary = 1;
+constexpr int text_format = 0;
+constexpr int binary_format = 1;
 } // namespace
 
 std::int64_t to_postgres_time(timestamp time) noexcept {
@@ -42,7 +42,7 @@ char* parameters::begin_value(std::size_t size) {
     }
     offsets_.push_back(buffer_.size());
     lengths_.push_back(static_cast<int>(size));
-    formats_.push_back(binary);
+    formats_.push_back(binary_format);
     return grow(size);
 }
 
@@ -55,14 +55,14 @@ void parameters::add_null() {
     }
     offsets_.push_back(buffer_.size());
     lengths_.push_back(-1);
-    formats_.push_back(binary);
+    formats_.push_back(binary_format);
 }
 
 void parameters::add_as_text(std::string_view value) {
     assert(array_left_ == 0);
     copy(begin_value(value.size() + 1), value); // grown with zeros: it ends with one
     --lengths_.back();
-    formats_.back() = text;
+    formats_.back() = text_format;
 }
 
 void parameters::begin_array(type_oid element, std::size_t count, bool has_nulls) {

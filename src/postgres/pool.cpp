@@ -12,12 +12,6 @@
 
 namespace eventstore::postgres {
 
-namespace {
-
-failure closed_failure() { return failure(errc::store_closed, "the store is closed"); }
-
-} // namespace
-
 pool::pool(const connection_options& options, detail::environment where)
     : environment_(std::move(where)),
       connector_(std::make_shared<connector>(options, environment_, session_kind::reading, "connecting")),
@@ -55,7 +49,7 @@ void pool::submit(std::shared_ptr<pool_request> next) {
             return;
         }
     }
-    next->fail(closed_failure());
+    next->fail(detail::store_closed());
 }
 
 void pool::assign() {
@@ -239,7 +233,7 @@ void pool::begin_stop() {
         check_closed();
     }
     connector_->stop();
-    for (const auto& each : refused) each->fail(closed_failure());
+    for (const auto& each : refused) each->fail(detail::store_closed());
 }
 
 void pool::check_closed() {
@@ -250,7 +244,7 @@ void pool::check_closed() {
 void pool::drop() {
     const std::lock_guard lock(mutex_);
     for (slot& each : slots_) {
-        if (each.link) asio::post(*each.strand, [link = each.link] { link->drop(closed_failure()); });
+        if (each.link) asio::post(*each.strand, [link = each.link] { link->drop(detail::store_closed()); });
     }
 }
 
@@ -271,9 +265,9 @@ void pool::abandon() noexcept {
         }
     }
     for (const slot& each : slots) {
-        if (each.link) each.link->drop(closed_failure());
+        if (each.link) each.link->drop(detail::store_closed());
     }
-    for (const auto& each : refused) each->fail(closed_failure());
+    for (const auto& each : refused) each->fail(detail::store_closed());
 }
 
 void pool::dismiss(const statement_set* whose) {
@@ -294,11 +288,11 @@ void pool::dismiss(const statement_set* whose) {
                     auto mine = std::dynamic_pointer_cast<pool_request>(each);
                     if (mine && mine->is_of(whose)) sent.push_back(std::move(mine));
                 });
-                for (const auto& each : sent) each->fail(closed_failure());
+                for (const auto& each : sent) each->fail(detail::store_closed());
             });
         }
     }
-    for (const auto& each : refused) each->fail(closed_failure());
+    for (const auto& each : refused) each->fail(detail::store_closed());
 }
 
 pool::counts pool::count() const {

@@ -13,8 +13,7 @@ namespace {
 
 using detail::message;
 
-constexpr int most_attempts = 5; // a statement that takes each connection down with it is not sent for ever
-constexpr int most_skips = 10;   // nothing but a pooler in between can skip what is sent alone
+constexpr int most_skips = 10; // nothing but a pooler in between can skip what is sent alone
 
 } // namespace
 
@@ -107,10 +106,10 @@ void pool_request::on_lost(const failure& why, bool was_sent) {
     attempt_ended(was_sent);
     if (was_sent && was_at_work_) {
         is_apart_ = true;
-        if (++attempts_ >= most_attempts) {
+        if (++attempts_ >= most_lost_connections) {
             failure::facts facts = *why.operator->();
             facts.message = message(what_.doing, ": its connection was lost each of the ",
-                std::to_string(most_attempts), " times that the server worked on it; last: ", why.message());
+                std::to_string(most_lost_connections), " times that the server worked on it; last: ", why.message());
             return fail(failure(errc::connection_lost, std::move(facts)));
         }
     }

@@ -56,7 +56,7 @@ asio::awaitable<result<looked_at>> connect_and_look(std::shared_ptr<postgres::co
 
 asio::awaitable<result<int>> migrate_over(std::shared_ptr<connection> link, store_options options,
     storage::schema_state found, bool may_make, steady_time deadline) {
-    const std::string schema = options.schema();
+    const std::string& schema = options.schema();
     if (!storage::needs_migration(found, schema)) co_return found.version;
     std::optional<payload_format> payload;
     if (may_make) payload = options.payload();

@@ -8,8 +8,6 @@ using namespace es::test;
 
 namespace {
 
-constexpr std::size_t megabyte = std::size_t{1} << 20;
-
 std::vector<es::event_data> large(std::size_t count, std::size_t bytes) {
     std::vector<es::event_data> out;
     for (std::size_t i = 0; i < count; ++i) {

@@ -11,8 +11,6 @@ using namespace es::test;
 
 namespace {
 
-constexpr std::size_t megabyte = std::size_t{1} << 20;
-
 std::string two_byte_characters(std::size_t count) {
     std::string out;
     for (std::size_t i = 0; i < count; ++i) out += "\u00e9";

@@ -34,11 +34,6 @@ using outcome = es::result<es::append_result>;
 
 const shape shapes[] = {shape::lone, shape::list, shape::company};
 
-asio::awaitable<void> wait(std::chrono::steady_clock::duration time) {
-    asio::steady_timer timer(co_await asio::this_coro::executor, time);
-    co_await timer.async_wait(asio::use_awaitable);
-}
-
 std::vector<asio::awaitable<es::append_result>> appends_of(
     shape what, es::store store, const std::vector<es::event_data>& events) {
     std::vector<asio::awaitable<es::append_result>> work;
@@ -109,7 +104,7 @@ BOOST_DATA_TEST_CASE_F(store_fixture, a_connection_killed_after_the_append, data
         for (int round = 0; round < 2; ++round) { // the answer of the retry is lost, too
             co_await eventually([&] { return events_stored() > 1; });
             co_await eventually([&] { return network.connections() > 0; });
-            co_await wait(20ms);
+            co_await let_pass(20ms);
             network.cut();
             if (round == 1) network.pass_answers();
         }
@@ -227,9 +222,9 @@ BOOST_FIXTURE_TEST_CASE(writers_and_readers_under_a_storm_of_killed_connections,
             while (writing > 0) {
                 const std::size_t before = acknowledged.size();
                 for (const int pid : backends()) ask("select pg_terminate_backend(" + std::to_string(pid) + ")");
-                co_await wait(30ms);
+                co_await let_pass(30ms);
                 for (int more = 0; more < 10 && acknowledged.size() == before && writing > 0; ++more)
-                    co_await wait(30ms);
+                    co_await let_pass(30ms);
             }
         };
         std::vector<asio::awaitable<void>> work;
@@ -257,7 +252,7 @@ BOOST_FIXTURE_TEST_CASE(operations_wait_for_a_server_that_comes_back, store_fixt
             network.go_down();
             started<es::append_result> append = co_await start(store.append("a", 3 + round, counted_one("later")));
             started<es::event_page> read = co_await start(store.read("a", es::read_options().count(3)));
-            co_await wait(150ms);
+            co_await let_pass(150ms);
             BOOST_TEST(!append.done());
             BOOST_TEST(!read.done());
             network.heal();

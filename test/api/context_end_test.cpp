@@ -63,9 +63,9 @@ public:
 
     /// Runs about as many handlers of the two contexts, in turn; fewer if the operation ends before.
     void run_handlers(std::size_t count) {
-        const auto end = std::chrono::steady_clock::now() + patient(default_deadline);
+        const patience limit(default_deadline);
         home->restart();
-        for (std::size_t ran = 0; ran < count && !how.done && std::chrono::steady_clock::now() < end;) {
+        for (std::size_t ran = 0; ran < count && !how.done && !limit.is_over();) {
             away->restart();
             const std::size_t ready = away->poll_one() + home->poll_one();
             ran += ready != 0 ? ready : home->run_one_for(1ms);
@@ -234,8 +234,8 @@ BOOST_FIXTURE_TEST_CASE(calls_of_other_threads_end_with_the_context_of_the_store
         }
         store = es::store();
         std::thread([&] {
-            const auto end = std::chrono::steady_clock::now() + patient(default_deadline);
-            while (calls < 100 && std::chrono::steady_clock::now() < end) home->run_one_for(10ms);
+            const patience limit(default_deadline);
+            while (calls < 100 && !limit.is_over()) home->run_one_for(10ms);
         }).join();
         is_over = true;
         for (const auto& each : strands) asio::post(each, asio::use_future).get(); // what was resumed waits again

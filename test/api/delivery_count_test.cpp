@@ -15,7 +15,7 @@ namespace es = eventstore;
 
 namespace {
 
-es::subscription_options one_by_one() {
+es::subscription_options leased_one_by_one() {
     return es::subscription_options().lease(300ms).checkpoint_after(10ms).max_batch(1).when_taken(es::if_taken::wait);
 }
 
@@ -25,10 +25,10 @@ BOOST_FIXTURE_TEST_CASE(the_death_of_owners_that_held_nothing_is_no_delivery, st
     with_store(
         [&](es::store store) -> asio::awaitable<void> { co_await store.append("a", es::any_version, counted(2)); });
     std::list<frozen_owner> dead;
-    for (int i = 0; i < 3; ++i) dead.emplace_back(options(), "counted", one_by_one());
+    for (int i = 0; i < 3; ++i) dead.emplace_back(options(), "counted", leased_one_by_one());
     with_store([&](es::store store) -> asio::awaitable<void> {
         es::subscription heir =
-            co_await store.subscribe_to_all("counted", one_by_one().max_retries(1).retry_after(1ms));
+            co_await store.subscribe_to_all("counted", leased_one_by_one().max_retries(1).retry_after(1ms));
         auto first = co_await heir.next(5s);
         BOOST_TEST(first->delivery() == 1);
         first->nack("not yet");
@@ -46,9 +46,9 @@ BOOST_FIXTURE_TEST_CASE(the_death_of_owners_that_held_nothing_is_no_delivery, st
 BOOST_FIXTURE_TEST_CASE(what_an_owner_that_died_had_is_counted_and_nothing_else, store_fixture) {
     with_store(
         [&](es::store store) -> asio::awaitable<void> { co_await store.append("a", es::any_version, counted(4)); });
-    frozen_owner first(options(), "counted", one_by_one().max_in_flight(2));
+    frozen_owner first(options(), "counted", leased_one_by_one().max_in_flight(2));
     const auto one = run(first.context, first.held.next(5s));
-    frozen_owner second(options(), "counted", one_by_one().max_in_flight(3));
+    frozen_owner second(options(), "counted", leased_one_by_one().max_in_flight(3));
     const auto again = run(second.context, second.held.next(5s));
     const auto two = run(second.context, second.held.next(5s));
     const auto three = run(second.context, second.held.next(5s));
@@ -57,7 +57,7 @@ BOOST_FIXTURE_TEST_CASE(what_an_owner_that_died_had_is_counted_and_nothing_else,
     BOOST_TEST(two->delivery() == 1);
     BOOST_TEST(three->front().data() == "3");
     with_store([&](es::store store) -> asio::awaitable<void> {
-        es::subscription heir = co_await store.subscribe_to_all("counted", one_by_one());
+        es::subscription heir = co_await store.subscribe_to_all("counted", leased_one_by_one());
         std::vector<int> seen;
         for (int i = 0; i < 4; ++i) {
             auto batch = co_await heir.next(5s);
@@ -74,7 +74,7 @@ BOOST_FIXTURE_TEST_CASE(what_an_owner_that_died_had_is_counted_and_nothing_else,
 BOOST_FIXTURE_TEST_CASE(it_is_the_same_with_several_consumers, store_fixture) {
     with_store(
         [&](es::store store) -> asio::awaitable<void> { co_await store.append("a", es::any_version, counted(4)); });
-    const auto shared = [] { return one_by_one().concurrency_limit(3); };
+    const auto shared = [] { return leased_one_by_one().concurrency_limit(3); };
     frozen_owner owner(options(), "counted", shared());
     auto second = run(owner.context, owner.store.subscribe_to_all("counted", shared()));
     auto third = run(owner.context, owner.store.subscribe_to_all("counted", shared()));
@@ -83,7 +83,7 @@ BOOST_FIXTURE_TEST_CASE(it_is_the_same_with_several_consumers, store_fixture) {
     const auto three = run(owner.context, third.next(5s));
     two->ack(); // in memory only
     with_store([&](es::store store) -> asio::awaitable<void> {
-        es::subscription heir = co_await store.subscribe_to_all("counted", one_by_one());
+        es::subscription heir = co_await store.subscribe_to_all("counted", leased_one_by_one());
         std::vector<int> seen;
         for (int i = 0; i < 4; ++i) {
             auto batch = co_await heir.next(5s);
@@ -99,7 +99,7 @@ BOOST_FIXTURE_TEST_CASE(it_is_the_same_with_several_consumers, store_fixture) {
 BOOST_FIXTURE_TEST_CASE(a_parked_event_that_is_delivered_again_is_no_new_one, store_fixture) {
     with_store([&](es::store store) -> asio::awaitable<void> {
         co_await store.append("a", es::any_version, counted(1));
-        es::subscription all = co_await store.subscribe_to_all("counted", one_by_one().max_retries(0));
+        es::subscription all = co_await store.subscribe_to_all("counted", leased_one_by_one().max_retries(0));
         (co_await all.next(5s))->nack("no");
         co_await eventually([&] { return number("select count(*) from eventstore.parked_events") == 1; });
         co_await store.replay_parked("$all", "counted");

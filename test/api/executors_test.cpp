@@ -1,4 +1,5 @@
 // Stores and their callers on executors of all kinds, the same one or different ones.
+#include "api/open_on.hpp"
 #include "support/concurrently.hpp"
 #include "support/store_fixture.hpp"
 
@@ -17,14 +18,6 @@ namespace es = eventstore;
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using namespace es::test;
-
-namespace {
-
-es::store open_on(asio::thread_pool& pool, es::store_options how) {
-    return asio::co_spawn(pool, es::open(std::move(how)), asio::use_future).get();
-}
-
-} // namespace
 
 BOOST_AUTO_TEST_SUITE(executors_test)
 

@@ -70,12 +70,6 @@ private:
     es::embedded_postgres server_;
 };
 
-es::subscription_options one_by_one() {
-    es::subscription_options options;
-    options.group_by(es::grouping::none).max_batch(1).max_in_flight(10);
-    return options;
-}
-
 /// What comes until the subscription says that the log was cut back; everything, if it does not say so.
 asio::awaitable<texts> until_truncated(es::subscription& from, bool& is_truncated) {
     texts seen;

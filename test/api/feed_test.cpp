@@ -15,16 +15,6 @@ using namespace eventstore::test;
 using namespace std::chrono_literals;
 namespace es = eventstore;
 
-namespace {
-
-texts data(std::size_t first, std::size_t last) {
-    texts all;
-    for (std::size_t i = first; i <= last; ++i) all.push_back(std::to_string(i));
-    return all;
-}
-
-} // namespace
-
 BOOST_FIXTURE_TEST_CASE(
     what_is_appended_while_the_listener_is_cut_off_arrives_after_it, store_fixture, *own_sessions()) {
     const auto body = [&](es::store store) -> asio::awaitable<void> {
@@ -35,7 +25,7 @@ BOOST_FIXTURE_TEST_CASE(
             co_await other.append("a", es::any_version, counted_one(std::to_string(i)));
         }
         const texts heard = co_await receive(all, 30);
-        TEST_SAME(heard, data(1, 30));
+        TEST_SAME(heard, data_of_counted(1, 30));
     };
     with_store(body);
 }
@@ -91,7 +81,7 @@ BOOST_FIXTURE_TEST_CASE(a_soft_deleted_stream_is_silent_but_all_still_tells_of_i
         BOOST_TEST(nothing.empty());
         es::subscription all = co_await store.subscribe_to_all("reader");
         const texts told = co_await receive(all, 2);
-        TEST_SAME(told, data(1, 2));
+        TEST_SAME(told, data_of_counted(1, 2));
     };
     with_store(body);
 }

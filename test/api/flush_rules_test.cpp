@@ -12,6 +12,8 @@
 namespace es = eventstore;
 using namespace es::test;
 
+BOOST_AUTO_TEST_SUITE(flush_rules_test)
+
 namespace {
 
 struct event {
@@ -268,8 +270,6 @@ const std::string all_streams =
     "select " + name + ", s.version, s.deleted_at is null from eventstore.streams as s order by 1, 2, 3";
 
 } // namespace
-
-BOOST_AUTO_TEST_SUITE(flush_rules_test)
 
 BOOST_FIXTURE_TEST_CASE(random_flushes_agree_with_their_appends_one_by_one, store_fixture) {
     const unsigned seed = std::random_device()();

@@ -15,14 +15,6 @@ using namespace eventstore::test;
 using namespace std::chrono_literals;
 namespace es = eventstore;
 
-namespace {
-
-es::subscription_options quick() {
-    return es::subscription_options().checkpoint_after(1ms).group_by(es::grouping::none);
-}
-
-} // namespace
-
 BOOST_FIXTURE_TEST_CASE(tenants_see_nothing_of_each_other, group_fixture) {
     run([](group_fixture& test) -> asio::awaitable<void> {
         es::store_group group = co_await es::open_group(test.options().pool_size(2));
@@ -211,7 +203,7 @@ BOOST_FIXTURE_TEST_CASE(a_tenant_dropped_while_open_fails_alone, group_fixture) 
         es::store_group group = co_await es::open_group(test.options().pool_size(1));
         const std::vector<es::store> stores = co_await test.open_tenants(group, 2);
         co_await stores[0].append("a", es::any_version, counted_one("x"));
-        test.ask("drop schema " + quoted_name(test.tenant(0)) + " cascade");
+        test.drop(0);
         co_await expect_error(es::errc::schema_missing, stores[0].append("a", es::any_version, counted_one("x")));
         co_await expect_error(es::errc::schema_missing, stores[0].read("a"));
         co_await stores[1].append("a", es::any_version, counted_one("x"));

@@ -1,4 +1,5 @@
 // Transactions of many stores: few connections for all of them, and each store for itself.
+#include "api/backend_of.hpp"
 #include "support/conditions.hpp"
 #include "support/group_fixture.hpp"
 #include "support/receive.hpp"
@@ -15,11 +16,6 @@ namespace es = eventstore;
 
 namespace {
 
-asio::awaitable<int> backend_of(es::transaction& tx) {
-    const es::query_result pid = co_await tx.execute("select pg_backend_pid()");
-    co_return pid.value<int>();
-}
-
 template <class T>
 es::errc code_of(started<T>& what) {
     try {
@@ -28,10 +24,6 @@ es::errc code_of(started<T>& what) {
         return thrown.why().code();
     }
     return es::errc();
-}
-
-es::subscription_options quick() {
-    return es::subscription_options().checkpoint_after(1ms).group_by(es::grouping::none);
 }
 
 } // namespace
@@ -266,7 +258,7 @@ BOOST_FIXTURE_TEST_CASE(a_tenant_dropped_during_a_transaction_fails_alone, group
         co_await good.execute("select 1");
         gone.append("a", es::any_version, counted_one("never"));
         good.append("a", es::any_version, counted_one("x"));
-        test.ask("drop schema " + quoted_name(test.tenant(0)) + " cascade");
+        test.drop(0);
         co_await expect_error(es::errc::schema_missing, gone.commit());
         co_await good.commit();
         // The session that it had serves the other one.

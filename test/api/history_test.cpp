@@ -18,13 +18,11 @@ using namespace es::test;
 
 namespace {
 
-const std::string& superuser_url() { return test_server::superuser_url(); }
-
 /// The log as a backup has it that was made when it had as many events; what comes later never was.
 class restored_fixture : public store_fixture {
 public:
     void restore(std::int64_t events) {
-        session root(superuser_url());
+        session root(test_server::superuser_url());
         root.run(here(
             "begin; set local session_replication_role = replica; delete from eventstore.events where position > " +
             std::to_string(events) +

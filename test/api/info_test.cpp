@@ -5,16 +5,6 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using namespace es::test;
 
-namespace {
-
-texts names_of(const std::vector<es::stream_info>& infos) {
-    texts out;
-    for (const es::stream_info& each : infos) out.push_back(each.name);
-    return out;
-}
-
-} // namespace
-
 BOOST_AUTO_TEST_SUITE(info_test)
 
 BOOST_FIXTURE_TEST_CASE(stream_info_tells_the_version_and_the_age, store_fixture) {

@@ -1,5 +1,6 @@
 // Who keeps what alive: handles, pending operations, io_contexts. That nothing is left behind, neither in memory nor on
 // the server, is checked at the end of each test by its fixture.
+#include "api/open_on.hpp"
 #include "support/pending_operations.hpp"
 #include "support/stepping.hpp"
 #include "support/store_fixture.hpp"
@@ -35,10 +36,6 @@ public:
 private:
     int* alive_;
 };
-
-es::store open_on(asio::thread_pool& pool, es::store_options how) {
-    return asio::co_spawn(pool, es::open(std::move(how)), asio::use_future).get();
-}
 
 class lifetime : public store_fixture {
 public:

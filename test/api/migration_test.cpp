@@ -57,7 +57,7 @@ void drop(store_fixture& in) {
     in.ask("set client_min_messages = error; drop schema " + quoted_name(in.schema()) + " cascade");
 }
 
-texts names_of(const std::vector<es::schema_info>& list) {
+texts schema_names_of(const std::vector<es::schema_info>& list) {
     texts names;
     for (const es::schema_info& each : list) names.push_back(each.name);
     return names;
@@ -260,7 +260,7 @@ BOOST_FIXTURE_TEST_CASE(the_stores_of_a_database_are_found, store_fixture) {
     session(there).run("insert into newer.schema_migrations (version, name) values (9999, 'from the future');"
                        "delete from older.schema_migrations where version > 2");
     const std::vector<es::schema_info> found = find();
-    TEST_SAME(names_of(found), texts({"A", "a\"b", "b store", "newer", "older"}));
+    TEST_SAME(schema_names_of(found), texts({"A", "a\"b", "b store", "newer", "older"}));
     for (const es::schema_info& each : found) {
         BOOST_TEST(each.newest == newest_version());
         const int version = each.name == "newer" ? 9999 : each.name == "older" ? 2 : newest_version();
@@ -270,7 +270,7 @@ BOOST_FIXTURE_TEST_CASE(the_stores_of_a_database_are_found, store_fixture) {
     const fresh_role role(schema() + "_stranger");
     const std::string stranger = url_with(there, {{"options", "-c role=" + role.name()}});
     const std::vector<es::schema_info> seen = run(es::find_schemas(es::store_options(stranger)));
-    TEST_SAME(names_of(seen), names_of(found));
+    TEST_SAME(schema_names_of(seen), schema_names_of(found));
     for (const es::schema_info& each : seen) BOOST_TEST(each.version == 0);
 }
 

@@ -7,14 +7,14 @@ using namespace es::test;
 
 namespace {
 
-es::event_data sized(std::size_t bytes) {
+es::event_data half_metadata(std::size_t bytes) {
     // Half of it metadata: both count.
     return es::event_data("Sized", std::string(bytes - bytes / 2, 'd')).metadata(std::string(bytes / 2, 'm'));
 }
 
 std::vector<es::event_data> all_sized(const std::vector<std::size_t>& sizes) {
     std::vector<es::event_data> out;
-    for (const std::size_t bytes : sizes) out.push_back(sized(bytes));
+    for (const std::size_t bytes : sizes) out.push_back(half_metadata(bytes));
     return out;
 }
 
@@ -140,7 +140,7 @@ BOOST_FIXTURE_TEST_CASE(no_cut_loses_or_repeats_an_event, store_fixture) {
 // One large event somewhere in the log must not make every page of small ones a page of one.
 BOOST_FIXTURE_TEST_CASE(one_large_event_does_not_shrink_the_pages_of_the_others, store_fixture) {
     with_store([&](es::store store) -> asio::awaitable<void> {
-        co_await store.append("large", es::no_stream, sized(8'000'000));
+        co_await store.append("large", es::no_stream, half_metadata(8'000'000));
         co_await store.append("a", es::no_stream, all_sized(std::vector<std::size_t>(2000, 100)));
         const paged default_pages = co_await read_pages(store, "a", es::read_options());
         TEST_SAME(default_pages.pages, std::vector<std::size_t>({1000, 1000}));

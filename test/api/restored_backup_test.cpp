@@ -8,12 +8,6 @@ using namespace es::test;
 
 namespace {
 
-es::subscription_options one_by_one() {
-    es::subscription_options options;
-    options.group_by(es::grouping::none).max_batch(1).max_in_flight(10);
-    return options;
-}
-
 /// Appends as another process, which has not seen what is gone.
 asio::awaitable<void> append_elsewhere(const store_fixture& here, std::string stream, std::size_t count) {
     const es::store other = co_await es::open(here.options());
@@ -22,7 +16,7 @@ asio::awaitable<void> append_elsewhere(const store_fixture& here, std::string st
 }
 
 /// What comes before the subscription says that the log was cut back; or that it is gone, if the backup does not have it.
-asio::awaitable<texts> until_truncated(es::subscription& from, bool is_in_backup = true) {
+asio::awaitable<texts> until_cut_back(es::subscription& from, bool is_in_backup = true) {
     texts seen;
     for (;;) {
         try {
@@ -71,9 +65,9 @@ void expect_nothing_skipped(store_fixture& here, std::size_t added) {
 
         saved.restore();
         co_await append_elsewhere(here, "a", added);
-        const texts nothing = co_await until_truncated(all);
+        const texts nothing = co_await until_cut_back(all);
         TEST_SAME(nothing, texts());
-        const texts nothing_of_one = co_await until_truncated(one);
+        const texts nothing_of_one = co_await until_cut_back(one);
         TEST_SAME(nothing_of_one, texts());
         co_await expect_error(es::errc::log_truncated, live.next(5s));
 
@@ -133,7 +127,7 @@ BOOST_FIXTURE_TEST_CASE(a_subscription_that_is_catching_up_reads_no_page_of_anot
             for (int i = 0; i < 30; ++i) (co_await slow.next(5s))->ack();
             saved.restore();
             co_await append_elsewhere(*this, "a", 40);
-            const texts seen = co_await until_truncated(slow, false);
+            const texts seen = co_await until_cut_back(slow, false);
             BOOST_TEST(seen.size() <= 5u); // what had been read before
             for (const std::string& each : seen) BOOST_TEST(std::stoi(each.substr(3)) <= 20, each);
         }

@@ -8,8 +8,6 @@ using namespace es::test;
 
 namespace {
 
-const std::string& superuser_url() { return test_server::superuser_url(); }
-
 /// Somebody else, who may make schemas, and a role of one's own.
 class stranger_fixture : public store_fixture {
 public:
@@ -57,7 +55,7 @@ public:
     }
 
 private:
-    session root_{superuser_url()};
+    session root_{test_server::superuser_url()};
     const std::string stranger_;
     const std::string plain_;
 };

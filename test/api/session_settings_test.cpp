@@ -10,8 +10,6 @@ using namespace es::test;
 
 namespace {
 
-const std::string& superuser_url() { return test_server::superuser_url(); }
-
 /// A role with settings of its own.
 class role_fixture : public store_fixture {
 public:
@@ -39,15 +37,15 @@ public:
     asio::awaitable<void> append_is_refused(es::store store, std::string what) {
         const auto before = std::chrono::steady_clock::now();
         const es::event_data event = counted_one("refused");
-        const auto outcome = co_await store.within(30s).try_append("a", es::any_version, event);
+        const auto answer = co_await store.within(30s).try_append("a", es::any_version, event);
         BOOST_TEST((std::chrono::steady_clock::now() - before < 10s));
-        BOOST_REQUIRE(!outcome);
-        BOOST_TEST((outcome.error().code() == es::errc::server_unusable), outcome.error().message());
-        BOOST_TEST(outcome.error().message().find(what) != std::string::npos, outcome.error().message());
+        BOOST_REQUIRE(!answer);
+        BOOST_TEST((answer.error().code() == es::errc::server_unusable), answer.error().message());
+        BOOST_TEST(answer.error().message().find(what) != std::string::npos, answer.error().message());
     }
 
 private:
-    session root_{superuser_url()};
+    session root_{test_server::superuser_url()};
     const std::string role_;
 };
 

@@ -13,12 +13,6 @@ using namespace es::test;
 
 namespace {
 
-texts names_of(const std::vector<es::stream_info>& infos) {
-    texts out;
-    for (const es::stream_info& each : infos) out.push_back(each.name);
-    return out;
-}
-
 asio::awaitable<texts> names(es::store store, es::stream_query query) {
     const std::vector<es::stream_info> list = co_await store.streams(std::move(query));
     co_return names_of(list);

@@ -14,26 +14,16 @@ using namespace eventstore::test;
 using namespace std::chrono_literals;
 namespace es = eventstore;
 
-namespace {
-
-texts data(std::size_t first, std::size_t last) {
-    texts all;
-    for (std::size_t i = first; i <= last; ++i) all.push_back(std::to_string(i));
-    return all;
-}
-
-} // namespace
-
 BOOST_FIXTURE_TEST_CASE(what_was_appended_before_is_delivered_then_what_comes, store_fixture) {
     const auto body = [&](es::store store) -> asio::awaitable<void> {
         co_await store.append("a", es::any_version, counted(3));
         es::subscription all = co_await store.subscribe_to_all("reader");
         const texts before = co_await receive(all, 3);
-        TEST_SAME(before, data(1, 3));
+        TEST_SAME(before, data_of_counted(1, 3));
         co_await store.append("b", es::any_version, counted_one("4"));
         co_await store.append("a", es::any_version, counted_one("5"));
         const texts live = co_await receive(all, 2);
-        TEST_SAME(live, data(4, 5));
+        TEST_SAME(live, data_of_counted(4, 5));
     };
     with_store(body);
 }
@@ -70,11 +60,11 @@ BOOST_FIXTURE_TEST_CASE(a_subscription_to_a_stream_sees_no_other_stream, store_f
         co_await store.append("mine", es::any_version, counted(2));
         es::subscription mine = co_await store.subscribe("mine", "reader");
         const texts before = co_await receive(mine, 2);
-        TEST_SAME(before, data(1, 2));
+        TEST_SAME(before, data_of_counted(1, 2));
         co_await store.append("other", es::any_version, counted(2, "y"));
         co_await store.append("mine", es::any_version, counted_one("3"));
         const texts live = co_await receive(mine, 1);
-        TEST_SAME(live, data(3, 3));
+        TEST_SAME(live, data_of_counted(3, 3));
     };
     with_store(body);
 }
@@ -84,7 +74,7 @@ BOOST_FIXTURE_TEST_CASE(a_stream_may_be_subscribed_to_before_it_exists, store_fi
         es::subscription later = co_await store.subscribe("later", "reader");
         co_await store.append("later", es::no_stream, counted(2));
         const texts all = co_await receive(later, 2);
-        TEST_SAME(all, data(1, 2));
+        TEST_SAME(all, data_of_counted(1, 2));
     };
     with_store(body);
 }
@@ -106,7 +96,7 @@ BOOST_FIXTURE_TEST_CASE(a_subscription_goes_on_behind_what_was_acknowledged, sto
         es::subscription all = co_await store.subscribe_to_all("reader");
         auto batch = co_await all.next(5s);
         BOOST_TEST(batch->delivery() == 2);
-        TEST_SAME(data_of(*batch), data(3, 4));
+        TEST_SAME(data_of(*batch), data_of_counted(3, 4));
         batch->ack();
         co_await all.checkpoint();
         BOOST_TEST(number("select position from eventstore.subscriptions") == 4);
@@ -127,7 +117,7 @@ BOOST_FIXTURE_TEST_CASE(catching_up_comes_in_batches_then_it_is_live, store_fixt
             for (const std::string& each : data_of(*batch)) seen.push_back(each);
             batch->ack();
         }
-        TEST_SAME(seen, data(1, 10));
+        TEST_SAME(seen, data_of_counted(1, 10));
         for (const std::size_t each : sizes) BOOST_TEST(each <= 3u);
         co_await store.append("a", es::any_version, counted(30, "x"));
         const texts more = co_await receive(all, 30);
@@ -148,7 +138,7 @@ BOOST_FIXTURE_TEST_CASE(a_name_has_one_owner, store_fixture) {
         es::subscription second = co_await other.subscribe_to_all("reader");
         co_await store.append("a", es::any_version, counted_one("1"));
         const texts all = co_await receive(second, 1);
-        TEST_SAME(all, data(1, 1));
+        TEST_SAME(all, data_of_counted(1, 1));
     };
     with_store(body);
 }
@@ -161,7 +151,7 @@ BOOST_FIXTURE_TEST_CASE(another_process_hears_of_what_is_appended, store_fixture
         const auto begun = std::chrono::steady_clock::now();
         co_await store.append("a", es::any_version, counted(3));
         const texts heard = co_await receive(all, 3);
-        TEST_SAME(heard, data(1, 3));
+        TEST_SAME(heard, data_of_counted(1, 3));
         BOOST_TEST((std::chrono::steady_clock::now() - begun < 2s)); // told, not polled
     };
     with_store(body);
@@ -190,9 +180,9 @@ BOOST_FIXTURE_TEST_CASE(behind_a_pooler_a_store_looks_for_what_others_append, st
         es::subscription soon = co_await direct.subscribe_to_all("soon");
         co_await store.append("a", es::any_version, counted(2));
         const texts of_late = co_await receive(late, 2);
-        TEST_SAME(of_late, data(1, 2));
+        TEST_SAME(of_late, data_of_counted(1, 2));
         const texts of_soon = co_await receive(soon, 2);
-        TEST_SAME(of_soon, data(1, 2));
+        TEST_SAME(of_soon, data_of_counted(1, 2));
     };
     with_store(body);
 }

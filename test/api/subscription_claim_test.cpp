@@ -13,7 +13,9 @@ using namespace std::chrono_literals;
 namespace es = eventstore;
 
 namespace {
-es::subscription_options waiting() { return es::subscription_options().when_taken(es::if_taken::wait).lease(600ms); }
+es::subscription_options waiting_for_its_turn() {
+    return es::subscription_options().when_taken(es::if_taken::wait).lease(600ms);
+}
 } // namespace
 
 BOOST_FIXTURE_TEST_CASE(a_claim_that_is_refused_writes_nothing_and_waits_for_no_lock, store_fixture) {
@@ -47,9 +49,10 @@ BOOST_FIXTURE_TEST_CASE(a_claim_that_is_refused_for_a_truncated_log_holds_no_lea
 BOOST_FIXTURE_TEST_CASE(a_waiter_whose_answers_are_held_up_takes_nothing_from_an_owner_that_lives, store_fixture) {
     proxy slow(url());
     with_store([&](es::store store) -> asio::awaitable<void> {
-        es::subscription mine = co_await store.subscribe_to_all("owned", waiting());
+        es::subscription mine = co_await store.subscribe_to_all("owned", waiting_for_its_turn());
         const es::store other = co_await es::open(options(slow.url()));
-        cancellable heir(context_of(co_await asio::this_coro::executor), other.subscribe_to_all("owned", waiting()));
+        cancellable heir(
+            context_of(co_await asio::this_coro::executor), other.subscribe_to_all("owned", waiting_for_its_turn()));
         for (int i = 0; i < 4; ++i) {
             asio::steady_timer timer(co_await asio::this_coro::executor, 30ms);
             co_await timer.async_wait(asio::use_awaitable);
@@ -71,7 +74,8 @@ BOOST_FIXTURE_TEST_CASE(subscribing_waits_for_a_database_that_is_away, store_fix
         co_await store.append("a", es::any_version, counted(1));
         const es::store other = co_await es::open(options(between.url()).operation_timeout(500ms));
         between.go_down();
-        cancellable waits(context_of(co_await asio::this_coro::executor), other.subscribe_to_all("late", waiting()));
+        cancellable waits(
+            context_of(co_await asio::this_coro::executor), other.subscribe_to_all("late", waiting_for_its_turn()));
         cancellable gives_up(context_of(co_await asio::this_coro::executor), other.subscribe_to_all("now"));
         co_await eventually([&] { return gives_up.done(); });
         asio::steady_timer timer(co_await asio::this_coro::executor, 1500ms); // longer than any of its questions
@@ -93,9 +97,10 @@ BOOST_FIXTURE_TEST_CASE(subscribing_waits_for_a_database_that_is_away, store_fix
 
 BOOST_FIXTURE_TEST_CASE(waiting_for_a_subscription_ends_with_its_schema, store_fixture) {
     with_store([&](es::store store) -> asio::awaitable<void> {
-        es::subscription mine = co_await store.subscribe_to_all("owned", waiting());
+        es::subscription mine = co_await store.subscribe_to_all("owned", waiting_for_its_turn());
         const es::store other = co_await es::open(options());
-        cancellable heir(context_of(co_await asio::this_coro::executor), other.subscribe_to_all("owned", waiting()));
+        cancellable heir(
+            context_of(co_await asio::this_coro::executor), other.subscribe_to_all("owned", waiting_for_its_turn()));
         co_await let_others_run(50);
         ask("alter schema " + quoted_name(schema()) + " rename to " + quoted_name(schema() + "_gone"));
         co_await eventually([&] { return heir.done(); });

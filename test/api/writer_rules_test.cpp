@@ -30,7 +30,7 @@ std::string append_with(const arguments& other) {
     return "select eventstore.append_events(" + text + ")";
 }
 
-std::string append_one(const std::string& stream, const std::string& id, const std::string& type,
+std::string append_of_one(const std::string& stream, const std::string& id, const std::string& type,
     const std::string& created = "null", const std::string& expected = "-1", const std::string& seen = "") {
     return "select eventstore.append_event(" + stream + ", " + expected + ", " + id + ", " + type +
         ", '1', '', null, null, " + created + ", false" + seen + ")";
@@ -181,15 +181,16 @@ BOOST_FIXTURE_TEST_CASE(streams_of_which_two_are_one_for_the_index_alone_are_ref
 }
 
 BOOST_FIXTURE_TEST_CASE(a_lone_event_is_checked_as_well, writing_role) {
-    for (const std::string& text : {append_one("''", fresh, "'T'"), append_one("'$all'", fresh, "'T'"),
-             append_one("'$deleted 1'", fresh, "'T'"), append_one(too_long, fresh, "'T'"),
-             append_one("null", fresh, "'T'"), append_one("'a'", nil, "'T'"), append_one("'a'", "null", "'T'"),
-             append_one("'a'", fresh, "''"), append_one("'a'", fresh, too_long), append_one("'a'", fresh, "null"),
-             append_one("'a'", fresh, "'T'", "'infinity'"), append_one("'a'", fresh, "'T'", "'0001-12-31 BC'"),
-             append_one("'a'", fresh, "'T'", "null", "-3"), append_one("'a'", fresh, "'T'", "null", "null")})
+    for (const std::string& text : {append_of_one("''", fresh, "'T'"), append_of_one("'$all'", fresh, "'T'"),
+             append_of_one("'$deleted 1'", fresh, "'T'"), append_of_one(too_long, fresh, "'T'"),
+             append_of_one("null", fresh, "'T'"), append_of_one("'a'", nil, "'T'"), append_of_one("'a'", "null", "'T'"),
+             append_of_one("'a'", fresh, "''"), append_of_one("'a'", fresh, too_long),
+             append_of_one("'a'", fresh, "null"), append_of_one("'a'", fresh, "'T'", "'infinity'"),
+             append_of_one("'a'", fresh, "'T'", "'0001-12-31 BC'"), append_of_one("'a'", fresh, "'T'", "null", "-3"),
+             append_of_one("'a'", fresh, "'T'", "null", "null")})
         BOOST_TEST(writer.state_of(here(text)) == wrong_argument, text);
     BOOST_TEST(events_stored() == 0);
-    BOOST_TEST(writer.state_of(here(append_one("'a'", fresh, "'T'"))) == "");
+    BOOST_TEST(writer.state_of(here(append_of_one("'a'", fresh, "'T'"))) == "");
 }
 
 // The usual shapes of a flush are checked by other means: all of one stream, an event for each, an append for each.
@@ -279,7 +280,7 @@ BOOST_FIXTURE_TEST_CASE(a_writer_that_has_seen_another_log_is_refused, writing_r
     const std::string other = "'11111111-1111-4111-8111-111111111111'";
     const auto one = [&](const std::string& position, const std::string& event) {
         return writer.state_of(
-            here(append_one("'a'", fresh, "'T'", "null", "-1", ", " + position + "::bigint, " + event + "::uuid")));
+            here(append_of_one("'a'", fresh, "'T'", "null", "-1", ", " + position + "::bigint, " + event + "::uuid")));
     };
     const auto batch = [&](const std::string& position, const std::string& event, const std::string& careful) {
         return writer.state_of(
@@ -344,7 +345,7 @@ BOOST_FIXTURE_TEST_CASE(a_function_of_a_renamed_schema_writes_into_no_other, sto
     const std::string or_fail = "append_events_or_fail";
     std::string in_transaction = append_with({});
     in_transaction.replace(in_transaction.find("append_events"), 13, or_fail);
-    for (const std::string& text : {append_one("'a'", fresh, "'T'"), append_with({}), in_transaction,
+    for (const std::string& text : {append_of_one("'a'", fresh, "'T'"), append_with({}), in_transaction,
              std::string("select eventstore.delete_stream('a', -1, true, gen_random_uuid())"),
              std::string("select eventstore.restore_stream('a')"), std::string("select eventstore.purge_stream(1, 1)"),
              std::string("select eventstore.record_snapshot('a', 1, 'T', '', '')"),
@@ -353,7 +354,7 @@ BOOST_FIXTURE_TEST_CASE(a_function_of_a_renamed_schema_writes_into_no_other, sto
     BOOST_TEST(events_stored() == 0);
     BOOST_TEST(number("select count(*) from eventstore.snapshots") == 0);
     run(es::migrate(options().schema(renamed.name())));
-    BOOST_TEST(writer.state_of(there(append_one("'a'", fresh, "'T'"))) == "");
+    BOOST_TEST(writer.state_of(there(append_of_one("'a'", fresh, "'T'"))) == "");
     BOOST_TEST(events_stored() == 0);
     writer.run("select count(*) from " + quoted_name(renamed.name()) + ".events");
 }

@@ -16,6 +16,8 @@ using eventstore::append::append_plan;
 using answer = append_plan::answer;
 using kind = append_plan::outcome::kind;
 
+BOOST_AUTO_TEST_SUITE(append_plan_answer_test)
+
 namespace {
 
 constexpr auto null = std::nullopt;
@@ -38,8 +40,6 @@ const std::vector<append_ptr>& lone_append() {
 constexpr std::int64_t timeline = 3;
 
 } // namespace
-
-BOOST_AUTO_TEST_SUITE(append_plan_answer_test)
 
 BOOST_AUTO_TEST_CASE(where_all_was_appended_versions_follow_from_the_bases_and_positions_from_the_head) {
     const append_plan plan(three_appends());

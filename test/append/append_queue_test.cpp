@@ -38,17 +38,17 @@ pointer made(int number, std::size_t bytes, std::size_t events = 1) {
 }
 
 template <class Requests>
-std::vector<int> numbers(const Requests& requests) {
+std::vector<int> numbers_of(const Requests& requests) {
     std::vector<int> list;
     for (const pointer& each : requests) list.push_back(each->number);
     return list;
 }
 
-using list = std::vector<int>;
+using number_list = std::vector<int>;
 
 } // namespace
 
-BOOST_TEST_DONT_PRINT_LOG_VALUE(list)
+BOOST_TEST_DONT_PRINT_LOG_VALUE(number_list)
 
 BOOST_AUTO_TEST_SUITE(append_queue_test)
 
@@ -59,7 +59,7 @@ BOOST_AUTO_TEST_CASE(a_flush_takes_what_waits_in_order) {
     for (int i = 0; i < 5; ++i) waiting.push(made(i, 100));
     BOOST_TEST(waiting.size() == 5u);
     BOOST_TEST(waiting.used_bytes() == 500u);
-    BOOST_TEST(numbers(waiting.cut()) == (list{0, 1, 2, 3, 4}));
+    BOOST_TEST(numbers_of(waiting.cut()) == (number_list{0, 1, 2, 3, 4}));
     BOOST_TEST(waiting.empty());
     BOOST_TEST(waiting.used_bytes() == 500u); // under way: they count until released
     waiting.release(500);
@@ -69,8 +69,8 @@ BOOST_AUTO_TEST_CASE(a_flush_takes_what_waits_in_order) {
 BOOST_AUTO_TEST_CASE(a_flush_is_bounded_in_events) {
     queue waiting({.flush_events = 10});
     for (int i = 0; i < 4; ++i) waiting.push(made(i, 1, 4));
-    BOOST_TEST(numbers(waiting.cut()) == (list{0, 1}));
-    BOOST_TEST(numbers(waiting.cut()) == (list{2, 3}));
+    BOOST_TEST(numbers_of(waiting.cut()) == (number_list{0, 1}));
+    BOOST_TEST(numbers_of(waiting.cut()) == (number_list{2, 3}));
     BOOST_TEST(waiting.cut().empty());
 }
 
@@ -78,10 +78,10 @@ BOOST_AUTO_TEST_CASE(a_flush_is_bounded_in_bytes) {
     queue waiting({.flush_bytes = 100});
     for (const auto& [number, bytes] : std::map<int, std::size_t>{{0, 60}, {1, 40}, {2, 1}, {3, 100}, {4, 1}})
         waiting.push(made(number, bytes));
-    BOOST_TEST(numbers(waiting.cut()) == (list{0, 1}));
-    BOOST_TEST(numbers(waiting.cut()) == (list{2}));
-    BOOST_TEST(numbers(waiting.cut()) == (list{3}));
-    BOOST_TEST(numbers(waiting.cut()) == (list{4}));
+    BOOST_TEST(numbers_of(waiting.cut()) == (number_list{0, 1}));
+    BOOST_TEST(numbers_of(waiting.cut()) == (number_list{2}));
+    BOOST_TEST(numbers_of(waiting.cut()) == (number_list{3}));
+    BOOST_TEST(numbers_of(waiting.cut()) == (number_list{4}));
 }
 
 BOOST_AUTO_TEST_CASE(a_request_beyond_the_limits_of_a_flush_goes_by_itself) {
@@ -90,10 +90,10 @@ BOOST_AUTO_TEST_CASE(a_request_beyond_the_limits_of_a_flush_goes_by_itself) {
     waiting.push(made(1, 1, 1));
     waiting.push(made(2, 1000, 1));
     waiting.push(made(3, 1, 1));
-    BOOST_TEST(numbers(waiting.cut()) == (list{0}));
-    BOOST_TEST(numbers(waiting.cut()) == (list{1}));
-    BOOST_TEST(numbers(waiting.cut()) == (list{2}));
-    BOOST_TEST(numbers(waiting.cut()) == (list{3}));
+    BOOST_TEST(numbers_of(waiting.cut()) == (number_list{0}));
+    BOOST_TEST(numbers_of(waiting.cut()) == (number_list{1}));
+    BOOST_TEST(numbers_of(waiting.cut()) == (number_list{2}));
+    BOOST_TEST(numbers_of(waiting.cut()) == (number_list{3}));
 }
 
 BOOST_AUTO_TEST_CASE(the_halves_of_a_flush_that_failed_go_apart_from_each_other_and_from_all_else) {
@@ -103,7 +103,8 @@ BOOST_AUTO_TEST_CASE(the_halves_of_a_flush_that_failed_go_apart_from_each_other_
     waiting.push(made(5, 1));
     waiting.push_front_halved(std::move(again));
     waiting.push(made(6, 1));
-    for (const list& expected : {list{0, 1, 2}, list{3, 4}, list{5, 6}}) BOOST_TEST(numbers(waiting.cut()) == expected);
+    for (const number_list& expected : {number_list{0, 1, 2}, number_list{3, 4}, number_list{5, 6}})
+        BOOST_TEST(numbers_of(waiting.cut()) == expected);
     BOOST_TEST(waiting.empty());
 }
 
@@ -111,7 +112,7 @@ namespace {
 
 /// Sends `count` requests, of which those fail the flushes that they are in, until nothing is left. Returns how many
 /// flushes that took; `stored` and `failed` are filled in order.
-int flushes_of(int count, const std::set<int>& bad, list& stored, list& failed) {
+int flushes_of(int count, const std::set<int>& bad, number_list& stored, number_list& failed) {
     queue waiting(queue::limits{});
     for (int i = 0; i < count; ++i) waiting.push(made(i, 1));
     int flushes = 0;
@@ -139,10 +140,10 @@ BOOST_AUTO_TEST_CASE(one_bad_request_among_many_is_found_by_halving) {
         while ((1 << levels) < count) ++levels;
         for (int bad = 0; bad < count; bad += count < 100 ? 1 : 37) {
             BOOST_TEST_CONTEXT("the bad one is " << bad << " of " << count) {
-                list stored;
-                list failed;
+                number_list stored;
+                number_list failed;
                 BOOST_TEST(flushes_of(count, {bad}, stored, failed) <= 1 + 2 * levels);
-                BOOST_TEST(failed == list{bad});
+                BOOST_TEST(failed == number_list{bad});
                 BOOST_TEST(stored.size() == static_cast<std::size_t>(count) - 1);
                 BOOST_TEST(std::ranges::is_sorted(stored)); // those of one stream are stored in their order
             }
@@ -152,10 +153,10 @@ BOOST_AUTO_TEST_CASE(one_bad_request_among_many_is_found_by_halving) {
 
 BOOST_AUTO_TEST_CASE(several_bad_requests_fail_and_no_other) {
     for (const std::set<int>& bad : {std::set<int>{0, 9}, {4, 5}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, {}}) {
-        list stored;
-        list failed;
+        number_list stored;
+        number_list failed;
         (void)flushes_of(10, bad, stored, failed);
-        BOOST_TEST(failed == list(bad.begin(), bad.end()));
+        BOOST_TEST(failed == number_list(bad.begin(), bad.end()));
         BOOST_TEST(stored.size() == 10 - bad.size());
         BOOST_TEST(std::ranges::is_sorted(stored));
     }
@@ -168,13 +169,13 @@ BOOST_AUTO_TEST_CASE(beyond_the_budget_requests_wait_for_admission_in_order) {
     waiting.push(made(2, 10)); // would, but comes later
     BOOST_TEST(waiting.admitted() == 1u);
     BOOST_TEST(waiting.used_bytes() == 60u);
-    BOOST_TEST(numbers(waiting.cut()) == (list{0}));
+    BOOST_TEST(numbers_of(waiting.cut()) == (number_list{0}));
     BOOST_TEST(waiting.admitted() == 0u); // what is under way still counts
     BOOST_TEST(waiting.cut().empty());
     waiting.release(60);
     BOOST_TEST(waiting.admitted() == 2u);
     BOOST_TEST(waiting.used_bytes() == 70u);
-    BOOST_TEST(numbers(waiting.cut()) == (list{1, 2}));
+    BOOST_TEST(numbers_of(waiting.cut()) == (number_list{1, 2}));
 }
 
 BOOST_AUTO_TEST_CASE(a_request_larger_than_the_budget_is_admitted_when_nothing_else_is_there) {
@@ -182,14 +183,14 @@ BOOST_AUTO_TEST_CASE(a_request_larger_than_the_budget_is_admitted_when_nothing_e
     waiting.push(made(0, 10));
     waiting.push(made(1, 500));
     waiting.push(made(2, 10));
-    BOOST_TEST(numbers(waiting.cut()) == (list{0}));
+    BOOST_TEST(numbers_of(waiting.cut()) == (number_list{0}));
     BOOST_TEST(waiting.admitted() == 0u);
     waiting.release(10);
     BOOST_TEST(waiting.used_bytes() == 500u);
-    BOOST_TEST(numbers(waiting.cut()) == (list{1}));
+    BOOST_TEST(numbers_of(waiting.cut()) == (number_list{1}));
     BOOST_TEST(waiting.admitted() == 0u);
     waiting.release(500);
-    BOOST_TEST(numbers(waiting.cut()) == (list{2}));
+    BOOST_TEST(numbers_of(waiting.cut()) == (number_list{2}));
 }
 
 BOOST_AUTO_TEST_CASE(there_is_room_for_what_would_be_admitted_at_once) {
@@ -211,7 +212,7 @@ BOOST_AUTO_TEST_CASE(cancelled_requests_are_left_out_and_their_bytes_are_free) {
     }
     BOOST_TEST(waiting.admitted() == 4u);
     all[0]->claimed = all[2]->claimed = true;
-    BOOST_TEST(numbers(waiting.cut()) == (list{1, 3, 4, 5})); // the bytes of two admitted two others
+    BOOST_TEST(numbers_of(waiting.cut()) == (number_list{1, 3, 4, 5})); // the bytes of two admitted two others
     BOOST_TEST(waiting.used_bytes() == 100u);
 }
 
@@ -239,10 +240,10 @@ BOOST_AUTO_TEST_CASE(a_request_that_is_taken_out_makes_room) {
     BOOST_TEST(waiting.remove(all[0].get()));
     BOOST_TEST(waiting.used_bytes() == 60u); // those of the next
     BOOST_TEST(!waiting.remove(all[0].get()));
-    BOOST_TEST(numbers(waiting.cut()) == (list{1}));
+    BOOST_TEST(numbers_of(waiting.cut()) == (number_list{1}));
     BOOST_TEST(!waiting.remove(all[1].get())); // under way
     waiting.release(60);
-    BOOST_TEST(numbers(waiting.cut()) == (list{3}));
+    BOOST_TEST(numbers_of(waiting.cut()) == (number_list{3}));
 }
 
 BOOST_AUTO_TEST_CASE(a_failed_flush_comes_back_in_front_in_its_order) {
@@ -254,9 +255,9 @@ BOOST_AUTO_TEST_CASE(a_failed_flush_comes_back_in_front_in_its_order) {
     waiting.push_front(std::move(failed));
     BOOST_TEST(waiting.admitted() == 3u);
     BOOST_TEST(waiting.used_bytes() == 90u); // counted once
-    BOOST_TEST(numbers(waiting.cut()) == (list{0, 1, 2}));
+    BOOST_TEST(numbers_of(waiting.cut()) == (number_list{0, 1, 2}));
     waiting.release(90);
-    BOOST_TEST(numbers(waiting.cut()) == (list{3}));
+    BOOST_TEST(numbers_of(waiting.cut()) == (number_list{3}));
 }
 
 BOOST_AUTO_TEST_CASE(taking_all_leaves_an_empty_queue_and_the_bytes_under_way) {
@@ -264,7 +265,7 @@ BOOST_AUTO_TEST_CASE(taking_all_leaves_an_empty_queue_and_the_bytes_under_way) {
     waiting.push(made(0, 50));
     auto under_way = waiting.cut();
     for (int i = 1; i < 5; ++i) waiting.push(made(i, 30));
-    BOOST_TEST(numbers(waiting.take_all()) == (list{1, 2, 3, 4}));
+    BOOST_TEST(numbers_of(waiting.take_all()) == (number_list{1, 2, 3, 4}));
     BOOST_TEST(waiting.empty());
     BOOST_TEST(waiting.admitted() == 0u);
     BOOST_TEST(waiting.used_bytes() == 50u);

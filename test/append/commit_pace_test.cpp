@@ -9,6 +9,8 @@
 #include <deque>
 #include <functional>
 
+namespace commit_pace_test {
+
 using namespace std::chrono_literals;
 using eventstore::append::commit_pace;
 
@@ -75,6 +77,8 @@ struct load {
 };
 
 } // namespace
+
+} // namespace commit_pace_test
 
 BOOST_AUTO_TEST_SUITE(commit_pace_test)
 

@@ -18,6 +18,8 @@
 #include <thread>
 #include <vector>
 
+BOOST_AUTO_TEST_SUITE(blocking_calls_test)
+
 using namespace std::chrono_literals;
 using namespace eventstore::test;
 using eventstore::detail::run_blocking;
@@ -33,8 +35,6 @@ asio::awaitable<void> run_holding(std::function<void()> call, token held) {
 }
 
 } // namespace
-
-BOOST_AUTO_TEST_SUITE(blocking_calls_test)
 
 BOOST_AUTO_TEST_CASE(a_call_runs_on_another_thread_and_the_caller_goes_on_on_its_strand) {
     asio::io_context context(1);

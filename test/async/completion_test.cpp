@@ -10,6 +10,8 @@
 #include <thread>
 #include <vector>
 
+namespace completion_test {
+
 namespace es = eventstore;
 using namespace std::chrono_literals;
 using namespace eventstore::test;
@@ -43,6 +45,8 @@ struct fixture {
 };
 
 } // namespace
+
+} // namespace completion_test
 
 BOOST_FIXTURE_TEST_SUITE(completion_test, fixture)
 

@@ -15,6 +15,8 @@
 #include <thread>
 #include <vector>
 
+BOOST_AUTO_TEST_SUITE(logger_test)
+
 namespace asio = boost::asio;
 namespace es = eventstore;
 using es::errc;
@@ -48,8 +50,6 @@ struct fixture {
 };
 
 } // namespace
-
-BOOST_AUTO_TEST_SUITE(logger_test)
 
 BOOST_AUTO_TEST_CASE(a_failure_is_news_once_until_it_is_another_one_or_has_passed) {
     recurring_failures all;

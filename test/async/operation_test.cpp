@@ -18,6 +18,8 @@
 #include <thread>
 #include <vector>
 
+BOOST_AUTO_TEST_SUITE(operation_test)
+
 using namespace std::chrono_literals;
 using namespace eventstore::test;
 using eventstore::detail::live_objects;
@@ -44,8 +46,6 @@ asio::awaitable<void> wait_holding(std::shared_ptr<owner> held, std::shared_ptr<
 }
 
 } // namespace
-
-BOOST_AUTO_TEST_SUITE(operation_test)
 
 BOOST_AUTO_TEST_CASE(the_claim_is_given_out_once_however_many_threads_ask) {
     constexpr std::size_t count = 10'000;

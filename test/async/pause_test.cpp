@@ -6,6 +6,8 @@
 
 #include <memory>
 
+namespace pause_test {
+
 namespace es = eventstore;
 using namespace std::chrono_literals;
 using namespace eventstore::test;
@@ -29,6 +31,8 @@ struct fixture {
 };
 
 } // namespace
+
+} // namespace pause_test
 
 BOOST_FIXTURE_TEST_SUITE(pause_test, fixture)
 

@@ -9,14 +9,14 @@
 #include <random>
 #include <set>
 
+BOOST_AUTO_TEST_SUITE(retry_test)
+
 namespace es = eventstore;
 using namespace std::chrono_literals;
 using es::errc;
 using es::detail::asking_again;
 using es::detail::backoff;
 using es::detail::connecting_again;
-
-BOOST_AUTO_TEST_SUITE(retry_test)
 
 BOOST_AUTO_TEST_CASE(a_connection_is_tried_again_at_once_after_a_success) {
     backoff delays(connecting_again);

@@ -6,6 +6,8 @@
 
 #include <memory>
 
+namespace service_test {
+
 namespace es = eventstore;
 using namespace std::chrono_literals;
 using namespace eventstore::test;
@@ -44,6 +46,8 @@ struct fixture {
 };
 
 } // namespace
+
+} // namespace service_test
 
 BOOST_FIXTURE_TEST_SUITE(service_test, fixture)
 

@@ -8,6 +8,8 @@
 #include <memory>
 #include <thread>
 
+namespace signal_test {
+
 namespace es = eventstore;
 using namespace std::chrono_literals;
 using namespace eventstore::test;
@@ -31,6 +33,8 @@ struct fixture {
 };
 
 } // namespace
+
+} // namespace signal_test
 
 BOOST_FIXTURE_TEST_SUITE(signal_test, fixture)
 

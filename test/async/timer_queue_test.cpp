@@ -13,6 +13,8 @@
 #include <thread>
 #include <vector>
 
+namespace timer_queue_test {
+
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using eventstore::detail::steady_time;
@@ -74,6 +76,8 @@ struct fixture {
 };
 
 } // namespace
+
+} // namespace timer_queue_test
 
 BOOST_FIXTURE_TEST_SUITE(timer_queue_test, fixture)
 

@@ -142,7 +142,7 @@ outcome run_program_on_terminal(const words& arguments, unsigned short columns) 
     outcome result;
     pid_t child = 0;
     {
-        const descriptor slave(open(ptsname(master.get()), O_RDWR | O_NOCTTY | O_CLOEXEC));
+        const descriptor slave(::open(ptsname(master.get()), O_RDWR | O_NOCTTY | O_CLOEXEC));
         ioctl(slave.get(), TIOCSWINSZ, &size);
         child = start(EVENTSTORE_PROGRAM, arguments, slave.get(), slave.get(), slave.get());
     }

@@ -30,7 +30,8 @@ std::string find_chromium() {
     return "";
 }
 
-browser::browser() : folder_(std::filesystem::temp_directory_path() / ("browser-" + to_string(make_uuid()))) {
+browser::browser()
+    : folder_(std::filesystem::temp_directory_path() / ("browser-" + eventstore::to_string(make_uuid()))) {
     std::vector<std::string> command = {find_chromium(), "--headless", "--remote-debugging-pipe", "--disable-gpu",
         "--disable-dev-shm-usage", "--no-first-run", "--user-data-dir=" + folder_.string()};
     if (::geteuid() == 0) command.push_back("--no-sandbox"); // it refuses to run as root otherwise

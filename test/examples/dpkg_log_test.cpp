@@ -12,6 +12,8 @@ namespace es = eventstore;
 namespace fs = std::filesystem;
 using namespace package_history;
 
+BOOST_AUTO_TEST_SUITE(dpkg_log_test)
+
 namespace {
 
 const std::string time_text = "2025-06-24 14:36:25 ";
@@ -41,8 +43,6 @@ private:
 };
 
 } // namespace
-
-BOOST_AUTO_TEST_SUITE(dpkg_log_test)
 
 BOOST_AUTO_TEST_CASE(each_kind_of_line_has_its_event) {
     BOOST_TEST(text_of(parsed("status half-configured libc6:amd64 2.36-9")) ==

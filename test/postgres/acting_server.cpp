@@ -20,7 +20,7 @@ namespace eventstore::test {
 
 namespace {
 
-void check(bool good, const char* what) {
+void check_acting(bool good, const char* what) {
     if (!good) throw std::runtime_error(std::string("acting server: ") + what + ": " + std::strerror(errno));
 }
 
@@ -205,17 +205,17 @@ private:
 
 acting_server::acting_server() {
     std::string pattern = (std::filesystem::temp_directory_path() / "acting-XXXXXX").string();
-    check(::mkdtemp(pattern.data()) != nullptr, "mkdtemp");
+    check_acting(::mkdtemp(pattern.data()) != nullptr, "mkdtemp");
     folder_ = pattern;
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     const std::string path = folder_ + "/.s.PGSQL.5432";
-    check(path.size() < sizeof address.sun_path, "the path of the socket is too long");
+    check_acting(path.size() < sizeof address.sun_path, "the path of the socket is too long");
     path.copy(address.sun_path, path.size());
     listener_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    check(::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0, "bind");
-    check(::listen(listener_, 16) == 0, "listen");
-    check(::pipe2(wake_, O_CLOEXEC) == 0, "pipe2");
+    check_acting(::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0, "bind");
+    check_acting(::listen(listener_, 16) == 0, "listen");
+    check_acting(::pipe2(wake_, O_CLOEXEC) == 0, "pipe2");
     thread_ = std::thread([this] { serve(); });
 }
 

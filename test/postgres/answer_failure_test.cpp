@@ -1,4 +1,5 @@
 #include "postgres/answer.hpp"
+#include "postgres/holds.hpp"
 #include "postgres/scripted_server.hpp"
 
 #include <eventstore/error.hpp>
@@ -9,6 +10,7 @@
 
 using namespace eventstore;
 using namespace eventstore::postgres;
+using eventstore::test::holds;
 using eventstore::test::scripted_server;
 
 namespace {
@@ -16,8 +18,6 @@ namespace {
 scripted_server::fields fields_of(const std::string& state) {
     return {{'S', "ERROR"}, {'V', "ERROR"}, {'C', state}, {'M', "it went wrong"}};
 }
-
-bool holds(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
 } // namespace
 

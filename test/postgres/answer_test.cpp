@@ -15,6 +15,8 @@
 #include <string>
 #include <vector>
 
+namespace answer_test {
+
 using namespace eventstore::postgres;
 using namespace std::string_view_literals;
 using eventstore::timestamp;
@@ -71,6 +73,8 @@ std::string sent(const numbers& elements) {
 }
 
 } // namespace
+
+} // namespace answer_test
 
 BOOST_AUTO_TEST_SUITE(answer_test)
 

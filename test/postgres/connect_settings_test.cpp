@@ -1,5 +1,7 @@
 #include "postgres/connect_settings.hpp"
 
+#include "postgres/holds.hpp"
+
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
@@ -12,6 +14,7 @@
 
 using namespace eventstore;
 using namespace eventstore::postgres;
+using eventstore::test::holds;
 
 namespace {
 
@@ -26,8 +29,6 @@ failure refusal(const std::string& url) {
     BOOST_REQUIRE_MESSAGE(!settings, "taken: " + url);
     return settings.error();
 }
-
-bool holds(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
 std::string_view as_view(const char* text) { return text ? text : ""; }
 

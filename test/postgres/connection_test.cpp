@@ -1,5 +1,6 @@
 // A connection as it is before a pool has it.
 #include "postgres/connection.hpp"
+#include "postgres/holds.hpp"
 #include "postgres/scripted_server.hpp"
 
 #include "support/coroutines.hpp"
@@ -11,7 +12,6 @@
 #include <chrono>
 #include <memory>
 #include <string>
-#include <string_view>
 
 namespace es = eventstore;
 namespace asio = boost::asio;
@@ -19,12 +19,6 @@ using namespace std::chrono_literals;
 using namespace es::test;
 using es::postgres::connection;
 using es::postgres::transaction_state;
-
-namespace {
-
-bool holds(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
-
-} // namespace
 
 BOOST_AUTO_TEST_SUITE(connection_test)
 

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <limits>
 
+BOOST_AUTO_TEST_SUITE(connector_state_test)
+
 namespace es = eventstore;
 using namespace std::chrono_literals;
 using es::errc;
@@ -26,8 +28,6 @@ failure refusal(errc code, bool retry_helps = false) {
 const failure gone = refusal(errc::connection_lost, true);
 
 } // namespace
-
-BOOST_AUTO_TEST_SUITE(connector_state_test)
 
 BOOST_AUTO_TEST_CASE(the_first_try_waits_for_nothing_and_the_later_ones_ever_longer) {
     connector_state state;

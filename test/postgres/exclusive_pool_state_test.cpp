@@ -13,6 +13,8 @@
 #include <random>
 #include <vector>
 
+BOOST_AUTO_TEST_SUITE(exclusive_pool_state_test)
+
 namespace es = eventstore;
 using namespace std::chrono_literals;
 using es::postgres::exclusive_pool_state;
@@ -37,8 +39,6 @@ void connect_all(exclusive_pool_state& pool, exclusive_pool_state::time now) {
 }
 
 } // namespace
-
-BOOST_AUTO_TEST_SUITE(exclusive_pool_state_test)
 
 BOOST_AUTO_TEST_CASE(nothing_is_connected_while_nobody_waits) {
     auto pool = of(2);

@@ -13,6 +13,8 @@ using namespace std::chrono_literals;
 using eventstore::postgres::pool_state;
 using time_point = pool_state::time_point;
 
+BOOST_AUTO_TEST_SUITE(pool_state_test)
+
 namespace {
 
 const eventstore::failure refused(eventstore::errc::connection_lost, "refused");
@@ -30,8 +32,6 @@ pool_state ready_pool(std::size_t size) {
 }
 
 } // namespace
-
-BOOST_AUTO_TEST_SUITE(pool_state_test)
 
 BOOST_AUTO_TEST_CASE(a_new_pool_has_no_connection_and_opens_none_unasked) {
     pool_state pool(4);

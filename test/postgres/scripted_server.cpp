@@ -15,7 +15,7 @@ namespace eventstore::test {
 
 namespace {
 
-void check(bool good, const char* what) {
+void check_scripted(bool good, const char* what) {
     if (!good) throw std::runtime_error(std::string("scripted server: ") + what + ": " + std::strerror(errno));
 }
 
@@ -24,7 +24,7 @@ sockaddr_un address_in(const std::string& folder) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     const std::string path = folder + "/.s.PGSQL.5432";
-    check(path.size() < sizeof address.sun_path, "the path of the socket is too long");
+    check_scripted(path.size() < sizeof address.sun_path, "the path of the socket is too long");
     path.copy(address.sun_path, path.size());
     return address;
 }
@@ -33,27 +33,27 @@ sockaddr_un address_in(const std::string& folder) {
 
 scripted_server::scripted_server() : connection_(nullptr, &PQfinish) {
     std::string pattern = (std::filesystem::temp_directory_path() / "scripted-XXXXXX").string();
-    check(::mkdtemp(pattern.data()) != nullptr, "mkdtemp");
+    check_scripted(::mkdtemp(pattern.data()) != nullptr, "mkdtemp");
     folder_ = pattern;
     const sockaddr_un address = address_in(folder_);
     listener_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    check(::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0, "bind");
-    check(::listen(listener_, 1) == 0, "listen");
+    check_scripted(::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0, "bind");
+    check_scripted(::listen(listener_, 1) == 0, "listen");
 
     const char* const keywords[] = {
         "host", "port", "user", "dbname", "sslmode", "gssencmode", "target_session_attrs", "options", nullptr};
     const char* const values[] = {folder_.c_str(), "5432", "test", "test", "disable", "disable", "any", "", nullptr};
     connection_.reset(PQconnectStartParams(keywords, values, 0));
     socket_ = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-    check(socket_ >= 0, "accept");
+    check_scripted(socket_ >= 0, "accept");
     say('R', std::string_view("\0\0\0\0", 4)); // welcome, without a password
     say('Z', "I");                             // ready, outside of a transaction
 
     for (auto state = PGRES_POLLING_WRITING; state != PGRES_POLLING_OK; state = PQconnectPoll(connection_.get())) {
-        check(state != PGRES_POLLING_FAILED, PQerrorMessage(connection_.get()));
+        check_scripted(state != PGRES_POLLING_FAILED, PQerrorMessage(connection_.get()));
         pollfd one{
             PQsocket(connection_.get()), static_cast<short>(state == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0};
-        check(::poll(&one, 1, 10'000) == 1, "libpq does not get on");
+        check_scripted(::poll(&one, 1, 10'000) == 1, "libpq does not get on");
     }
 }
 
@@ -88,7 +88,7 @@ void scripted_server::say(char type, std::string_view body) {
     std::string message{type};
     for (const int shift : {24, 16, 8, 0}) message += static_cast<char>(length >> shift & 0xff);
     message += body;
-    check(
+    check_scripted(
         ::send(socket_, message.data(), message.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(message.size()), "send");
 }
 

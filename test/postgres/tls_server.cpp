@@ -27,7 +27,7 @@ struct freed {
 using tls_context = std::unique_ptr<SSL_CTX, freed<&SSL_CTX_free>>;
 using tls_session = std::unique_ptr<SSL, freed<&SSL_free>>;
 
-void check(bool good, const char* what) {
+void check_tls(bool good, const char* what) {
     if (!good) throw std::runtime_error(std::string("TLS server: ") + what);
 }
 
@@ -35,7 +35,7 @@ void check(bool good, const char* what) {
 tls_context make_context() {
     const std::unique_ptr<EVP_PKEY, freed<&EVP_PKEY_free>> key(EVP_EC_gen("P-256"));
     const std::unique_ptr<X509, freed<&X509_free>> certificate(X509_new());
-    check(key && certificate, "no key");
+    check_tls(key && certificate, "no key");
     ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), 1);
     X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -3600);
     X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 3600);
@@ -43,9 +43,9 @@ tls_context make_context() {
     X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate.get()), "CN", MBSTRING_ASC,
         reinterpret_cast<const unsigned char*>("localhost"), -1, -1, 0);
     X509_set_issuer_name(certificate.get(), X509_get_subject_name(certificate.get()));
-    check(X509_sign(certificate.get(), key.get(), EVP_sha256()) != 0, "no certificate");
+    check_tls(X509_sign(certificate.get(), key.get(), EVP_sha256()) != 0, "no certificate");
     tls_context context(SSL_CTX_new(TLS_server_method()));
-    check(SSL_CTX_use_certificate(context.get(), certificate.get()) == 1 &&
+    check_tls(SSL_CTX_use_certificate(context.get(), certificate.get()) == 1 &&
             SSL_CTX_use_PrivateKey(context.get(), key.get()) == 1,
         "no context");
     return context;
@@ -60,7 +60,7 @@ std::uint32_t number_at(std::string_view bytes, std::size_t at) {
 /// Closes itself.
 class socket_end {
 public:
-    explicit socket_end(int number) : number_(number) { check(number >= 0, "no socket"); }
+    explicit socket_end(int number) : number_(number) { check_tls(number >= 0, "no socket"); }
     ~socket_end() { ::close(number_); }
     socket_end(const socket_end&) = delete;
     socket_end& operator=(const socket_end&) = delete;
@@ -69,7 +69,7 @@ public:
     void send(std::string_view bytes) const {
         while (!bytes.empty()) {
             const ssize_t sent = ::send(number_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-            check(sent > 0, "the client is gone");
+            check_tls(sent > 0, "the client is gone");
             bytes.remove_prefix(static_cast<std::size_t>(sent));
         }
     }
@@ -105,7 +105,7 @@ public:
         sockaddr_in address{};
         address.sin_family = AF_INET;
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        check(::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+        check_tls(::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
                 ::listen(listener_.get(), 5) == 0,
             "no port");
         socklen_t size = sizeof address;
@@ -132,7 +132,7 @@ private:
 
     void serve(const socket_end& client) {
         char question[8];
-        check(::recv(client.get(), question, sizeof question, MSG_WAITALL) == 8, "no question about TLS");
+        check_tls(::recv(client.get(), question, sizeof question, MSG_WAITALL) == 8, "no question about TLS");
         client.send("S");
         const tls_session session(SSL_new(context_.get()));
         BIO* const in = BIO_new(BIO_s_mem());
@@ -174,10 +174,10 @@ private:
         for (const std::size_t each : what.records) {
             const std::string_view record = rest.substr(0, each);
             if (record.empty()) break;
-            check(SSL_write(session, record.data(), static_cast<int>(record.size())) > 0, "not written");
+            check_tls(SSL_write(session, record.data(), static_cast<int>(record.size())) > 0, "not written");
             rest.remove_prefix(record.size());
         }
-        check(rest.empty(), "the records do not hold the answer");
+        check_tls(rest.empty(), "the records do not hold the answer");
     }
 
     answer welcome_;

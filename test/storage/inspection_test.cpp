@@ -11,7 +11,7 @@ using namespace eventstore::storage;
 
 namespace {
 
-const store_options options("host=a");
+const store_options host_a("host=a");
 constexpr purpose all_purposes[] = {purpose::opening, purpose::making, purpose::appending, purpose::transacting};
 
 server_state good_server() {
@@ -31,7 +31,7 @@ schema_state good_schema() {
 
 /// Whether a server is refused for this purpose, with a message that names `what`.
 bool is_refused(const server_state& found, purpose what_for, std::string_view what, const std::string& token = "") {
-    const auto why = check_server(found, options, what_for, token);
+    const auto why = check_server(found, host_a, what_for, token);
     if (!why) return false;
     BOOST_TEST((why->code() == errc::server_unusable));
     BOOST_TEST(why->message().find(what) != std::string::npos, why->message());
@@ -43,7 +43,7 @@ bool is_refused(const server_state& found, purpose what_for, std::string_view wh
 BOOST_AUTO_TEST_SUITE(inspection_test)
 
 BOOST_AUTO_TEST_CASE(a_server_with_the_usual_settings_will_do) {
-    for (const purpose each : all_purposes) BOOST_TEST(!check_server(good_server(), options, each, "").has_value());
+    for (const purpose each : all_purposes) BOOST_TEST(!check_server(good_server(), host_a, each, "").has_value());
 }
 
 BOOST_AUTO_TEST_CASE(whatever_would_lose_an_event_or_hide_that_is_refused_for_every_purpose) {
@@ -82,7 +82,7 @@ BOOST_AUTO_TEST_CASE(settings_that_did_not_arrive_tell_of_a_pooler) {
     found.token = "another client's";
     BOOST_TEST(is_refused(found, purpose::appending, "pooled(true)", "mine"));
     found.token = "mine";
-    BOOST_TEST(!check_server(found, options, purpose::appending, "mine").has_value());
+    BOOST_TEST(!check_server(found, host_a, purpose::appending, "mine").has_value());
 }
 
 BOOST_AUTO_TEST_CASE(a_read_only_server_is_refused_by_those_who_write) {
@@ -93,9 +93,9 @@ BOOST_AUTO_TEST_CASE(a_read_only_server_is_refused_by_those_who_write) {
         const char* const name = is_standby ? "standby" : "default_transaction_read_only";
         BOOST_TEST(is_refused(found, purpose::appending, name));
         BOOST_TEST(is_refused(found, purpose::making, name));
-        BOOST_TEST(!check_server(found, options, purpose::opening, "").has_value());
-        BOOST_TEST(!check_server(found, options, purpose::transacting, "").has_value());
-        BOOST_TEST(check_server(found, options, purpose::appending, "").value()->retry_helps == is_standby);
+        BOOST_TEST(!check_server(found, host_a, purpose::opening, "").has_value());
+        BOOST_TEST(!check_server(found, host_a, purpose::transacting, "").has_value());
+        BOOST_TEST(check_server(found, host_a, purpose::appending, "").value()->retry_helps == is_standby);
     }
 }
 

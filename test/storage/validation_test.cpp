@@ -102,7 +102,7 @@ BOOST_AUTO_TEST_CASE(data_and_metadata_together_are_bounded) {
         const auto list = sized(data, metadata);
         const auto why = check_append("a", any_version, list, small);
         expect_refused(why, "has 11 bytes of data and metadata; 10 are the most");
-        BOOST_TEST((why->message().find(to_string(list[1].id())) != std::string::npos), why->message());
+        BOOST_TEST((why->message().find(eventstore::to_string(list[1].id())) != std::string::npos), why->message());
         BOOST_TEST((why->message().find("'Sized'") != std::string::npos), why->message());
     }
 }
@@ -139,7 +139,7 @@ BOOST_AUTO_TEST_CASE(an_id_given_twice_in_one_append_is_a_duplicate) {
     const event_data one("A", "");
     const auto list = events(event_data("B", ""), one, event_data("C", ""), one);
     const auto why = check_append("a", any_version, list, options);
-    expect_refused(why, errc::duplicate_event, to_string(one.id()));
+    expect_refused(why, errc::duplicate_event, eventstore::to_string(one.id()));
     BOOST_TEST((*why)->stream == "a");
 }
 

@@ -10,33 +10,33 @@ using namespace std::chrono_literals;
 using eventstore::delivery::lease_state;
 
 namespace {
-const lease_state::time begun{1h};
+const lease_state::time taken{1h};
 }
 
 BOOST_AUTO_TEST_CASE(it_is_renewed_at_a_third_and_trusted_for_two) {
-    const lease_state lease(900ms, begun);
-    BOOST_TEST((lease.renew_at() == begun + 300ms));
-    BOOST_TEST(lease.is_trusted(begun + 600ms - 1ns));
-    BOOST_TEST(!lease.is_trusted(begun + 600ms));
+    const lease_state lease(900ms, taken);
+    BOOST_TEST((lease.renew_at() == taken + 300ms));
+    BOOST_TEST(lease.is_trusted(taken + 600ms - 1ns));
+    BOOST_TEST(!lease.is_trusted(taken + 600ms));
 }
 
 BOOST_AUTO_TEST_CASE(a_long_one_is_renewed_each_second) {
-    const lease_state lease(9s, begun);
-    BOOST_TEST((lease.renew_at() == begun + 1s));
-    BOOST_TEST(lease.is_trusted(begun + 6s - 1ns));
+    const lease_state lease(9s, taken);
+    BOOST_TEST((lease.renew_at() == taken + 1s));
+    BOOST_TEST(lease.is_trusted(taken + 6s - 1ns));
 }
 
 BOOST_AUTO_TEST_CASE(a_renewal_counts_from_when_it_was_sent) {
-    lease_state lease(9s, begun);
-    lease.renewed(begun + 3s); // however late its answer came
-    BOOST_TEST((lease.trusted_until() == begun + 9s));
+    lease_state lease(9s, taken);
+    lease.renewed(taken + 3s); // however late its answer came
+    BOOST_TEST((lease.trusted_until() == taken + 9s));
 }
 
 BOOST_AUTO_TEST_CASE(an_older_answer_takes_nothing_back) {
-    lease_state lease(9s, begun);
-    lease.renewed(begun + 4s);
-    lease.renewed(begun + 3s);
-    BOOST_TEST((lease.trusted_until() == begun + 10s));
+    lease_state lease(9s, taken);
+    lease.renewed(taken + 4s);
+    lease.renewed(taken + 3s);
+    BOOST_TEST((lease.trusted_until() == taken + 10s));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -50,15 +50,15 @@ public:
     /// The events after one position, through another, of one stream or (empty) of all.
     event_page page(std::int64_t after, std::int64_t through, const std::string& stream = {},
         std::size_t most = std::size_t(-1)) const {
-        std::vector<eventstore::detail::page_row> rows;
+        std::vector<eventstore::detail::page_row> found;
         std::int64_t next = through + 1;
         bool complete = true;
         for (const made& each : events_) {
             if (each.position <= after || each.position > through) continue;
             if (each.is_deleted || (!stream.empty() && each.stream != stream)) continue;
-            if (rows.size() == most) {
+            if (found.size() == most) {
                 complete = false;
-                next = rows.back().position + 1;
+                next = found.back().position + 1;
                 break;
             }
             eventstore::detail::page_row row;
@@ -68,9 +68,9 @@ public:
             row.type = "Made";
             row.data = "{}";
             row.id.data[0] = static_cast<std::uint8_t>(each.position);
-            rows.push_back(row);
+            found.push_back(row);
         }
-        return eventstore::detail::page::make(std::move(rows), {}, complete, next);
+        return eventstore::detail::page::make(std::move(found), {}, complete, next);
     }
 
 private:

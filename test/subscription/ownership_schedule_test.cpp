@@ -74,9 +74,9 @@ struct row {
     }
 };
 
-class world {
+class owners_world {
 public:
-    explicit world(unsigned seed) : random_(seed) {
+    explicit owners_world(unsigned seed) : random_(seed) {
         for (int who = 1; who <= 3; ++who) {
             all_[who].identity = ++last_identity_;
             ask_later(who);
@@ -187,7 +187,7 @@ private:
 BOOST_AUTO_TEST_CASE(no_two_processes_trust_their_lease_at_once) {
     int takeovers = 0;
     for (unsigned seed = 1; seed <= 500; ++seed) {
-        BOOST_TEST_CONTEXT("seed " << seed) { takeovers += world(seed).run(60s); }
+        BOOST_TEST_CONTEXT("seed " << seed) { takeovers += owners_world(seed).run(60s); }
     }
     BOOST_TEST(takeovers > 500); // they did compete
 }

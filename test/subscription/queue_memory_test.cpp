@@ -39,7 +39,7 @@ struct kept_page {
     event_page events_page;
 };
 
-subscription_state begun() {
+subscription_state begun_state() {
     const subscription_state::settings how;
     subscription_state state(how, place());
     state.wish();
@@ -50,7 +50,7 @@ subscription_state begun() {
 
 BOOST_AUTO_TEST_CASE(one_event_of_a_large_page_lets_the_page_go) {
     kept_page page(100);
-    subscription_state state = begun();
+    subscription_state state = begun_state();
     const std::vector<arrival> one{{41, 0}};
     state.page_arrived(page.events_page, one, {100, 0}, true);
     BOOST_TEST(state.queued_bytes() >= event_bytes);
@@ -67,7 +67,7 @@ BOOST_AUTO_TEST_CASE(one_event_of_a_large_page_lets_the_page_go) {
 
 BOOST_AUTO_TEST_CASE(some_events_of_a_page_are_charged_with_all_of_it) {
     kept_page page(20);
-    subscription_state state = begun();
+    subscription_state state = begun_state();
     const std::vector<arrival> some{{0, 0}, {3, 0}, {6, 0}, {9, 0}, {19, 0}};
     state.page_arrived(page.events_page, some, {20, 0}, true);
     BOOST_TEST(state.queued_bytes() >= 20 * event_bytes);

@@ -78,31 +78,33 @@ duration patient(duration limit) {
     static const char* const given = std::getenv("EVENTSTORE_TEST_PATIENCE");
     constexpr double least = 1;
     constexpr double most = 8;
-    double factor = 1;
-    if (given != nullptr) {
-        factor = std::strtod(given, nullptr);
-    } else if (double load = 0; getloadavg(&load, 1) == 1) {
-        factor = load / std::max(1U, std::thread::hardware_concurrency());
-    }
+    double factor = given != nullptr ? std::strtod(given, nullptr) : least;
+    if (double load = 0; getloadavg(&load, 1) == 1)
+        factor = std::max(factor, load / std::max(1U, std::thread::hardware_concurrency()));
     return std::chrono::duration_cast<duration>(limit * std::clamp(factor, least, most));
 }
 
+bool patience::is_over() const {
+    const auto spent = std::chrono::steady_clock::now() - begin_;
+    return spent >= limit_ && spent >= patient(limit_); // the load is read seldom
+}
+
 void run(asio::io_context& context, asio::awaitable<void> work, duration deadline, std::source_location where) {
-    const auto end = std::chrono::steady_clock::now() + patient(deadline);
+    const patience limit(deadline);
     context.restart();
     const auto how = std::make_shared<detail::ending>();
     detail::spawn(context.get_executor(), std::move(work), how);
     while (!how->done)
-        if (context.run_one_until(end) == 0) break;
+        if (context.run_one_until(limit.end()) == 0 && (context.stopped() || limit.is_over())) break;
     detail::finish(*how, context, where);
 }
 
 void run(asio::awaitable<void> work, duration deadline, std::source_location where) {
-    const auto end = std::chrono::steady_clock::now() + patient(deadline);
+    const patience limit(deadline);
     asio::io_context context(1);
     const auto how = std::make_shared<detail::ending>();
     detail::spawn(context.get_executor(), std::move(work), how);
-    context.run_until(end);
+    limit.run(context);
     if (how->done && !how->exception && !context.stopped())
         detail::fail("the coroutine ended, but left work behind on its io_context", where);
     detail::finish(*how, context, where);
@@ -124,9 +126,9 @@ asio::awaitable<void> concurrently(std::vector<asio::awaitable<void>> work) {
 
 asio::awaitable<void> eventually(std::function<bool()> predicate, duration deadline, std::source_location where) {
     asio::steady_timer timer(co_await asio::this_coro::executor);
-    const auto end = std::chrono::steady_clock::now() + patient(deadline);
+    const patience limit(deadline);
     while (!predicate()) {
-        if (std::chrono::steady_clock::now() >= end) detail::fail("what should have come did not come", where);
+        if (limit.is_over()) detail::fail("what should have come did not come", where);
         timer.expires_after(std::chrono::milliseconds(1));
         co_await timer.async_wait(asio::use_awaitable);
     }
@@ -134,7 +136,7 @@ asio::awaitable<void> eventually(std::function<bool()> predicate, duration deadl
 
 void run_threads(
     std::size_t threads, std::vector<asio::awaitable<void>> work, duration deadline, std::source_location where) {
-    const auto end = std::chrono::steady_clock::now() + patient(deadline);
+    const patience limit(deadline);
     std::mutex mutex;
     std::exception_ptr first;
     std::atomic<std::size_t> running = work.size();
@@ -154,7 +156,7 @@ void run_threads(
         for (std::size_t i = 0; i < threads; ++i)
             pool.emplace_back([&] {
                 try {
-                    context.run_until(end);
+                    limit.run(context);
                 } catch (...) { // thrown by a handler, not by a coroutine
                     keep(std::current_exception());
                     context.stop();
@@ -168,6 +170,11 @@ void run_threads(
 
 asio::awaitable<void> let_others_run(int rounds) {
     for (int i = 0; i < rounds; ++i) co_await asio::post(asio::use_awaitable);
+}
+
+asio::awaitable<void> let_pass(duration time) {
+    asio::steady_timer timer(co_await asio::this_coro::executor, time);
+    co_await timer.async_wait(asio::use_awaitable);
 }
 
 } // namespace eventstore::test

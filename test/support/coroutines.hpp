@@ -39,9 +39,27 @@ using duration = std::chrono::steady_clock::duration;
 
 inline constexpr duration default_deadline = std::chrono::seconds(30);
 
-/// A limit on how long something may take, on a machine that has other things to do: as much longer as there is more to
-/// run than there are processors, or as EVENTSTORE_TEST_PATIENCE says. All deadlines here are stretched like that.
+/// A limit on how long something may take, on a machine that is slow or has other things to do: as much longer as
+/// EVENTSTORE_TEST_PATIENCE says (`with_server` measures it), or as there is more to run now than there are processors.
 duration patient(duration limit);
+
+/// Such a limit from now on. It moves while others make the machine busy. All deadlines here are stretched like that.
+class patience {
+public:
+    explicit patience(duration limit) : limit_(limit) {}
+
+    std::chrono::steady_clock::time_point end() const { return begin_ + patient(limit_); }
+    bool is_over() const;
+    /// Runs the context until it has nothing left to do, or the time is over.
+    void run(asio::io_context& context) const {
+        do context.run_until(end());
+        while (!context.stopped() && !is_over());
+    }
+
+private:
+    duration limit_;
+    std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
 
 namespace detail {
 
@@ -101,6 +119,9 @@ asio::awaitable<void> eventually(std::function<bool()> predicate, duration deadl
 
 /// Lets everything that is ready to run on this executor run first, a few rounds of it.
 asio::awaitable<void> let_others_run(int rounds = 10);
+
+/// Lets time pass, where it is time that a test is about. For everything else there is `eventually`.
+asio::awaitable<void> let_pass(duration time);
 
 /// Checks that a failure has this code, and returns it for more questions.
 inline failure expect_error(errc code, failure why, std::source_location where = std::source_location::current()) {

@@ -1,10 +1,12 @@
 // Many stores over one set of connections, each in a schema that goes with the test.
 #pragma once
 
+#include "support/session.hpp"
 #include "support/store_fixture.hpp"
 
 #include <eventstore/store_group.hpp>
 
+#include <chrono>
 #include <set>
 #include <string>
 #include <vector>
@@ -32,6 +34,14 @@ public:
             out.replace(at, 7, mine);
         return value(out);
     }
+    /// Drops the schema of a tenant whose store is open. What that has under way can make it a deadlock, and is over then.
+    void drop(int number) {
+        session dropping;
+        std::string state;
+        do state = dropping.state_of("drop schema " + quoted_name(tenant(number)) + " cascade");
+        while (state == "40P01"); // deadlock_detected
+        BOOST_REQUIRE_EQUAL(state, "");
+    }
     asio::awaitable<std::vector<store>> open_tenants(store_group group, int count) {
         std::vector<store> all;
         for (int i = 0; i < count; ++i) {
@@ -45,5 +55,10 @@ public:
 private:
     std::set<std::string> names_;
 };
+
+/// A subscription that takes every event at once and writes down at once how far it is.
+inline subscription_options quick() {
+    return subscription_options().checkpoint_after(std::chrono::milliseconds(1)).group_by(grouping::none);
+}
 
 } // namespace eventstore::test

@@ -28,6 +28,20 @@ inline asio::awaitable<texts> receive(subscription& from, std::size_t count) {
     co_return all;
 }
 
+/// The data of counted(last), without those before `first`.
+inline texts data_of_counted(std::size_t first, std::size_t last) {
+    texts all;
+    for (std::size_t i = first; i <= last; ++i) all.push_back(std::to_string(i));
+    return all;
+}
+
+/// A subscription that hands out each event by itself, ten at once.
+inline subscription_options one_by_one() {
+    subscription_options options;
+    options.group_by(grouping::none).max_batch(1).max_in_flight(10);
+    return options;
+}
+
 /// The io_context that a coroutine of a test runs on.
 inline asio::io_context& context_of(const asio::any_io_executor& executor) {
     return static_cast<asio::io_context&>(asio::query(executor, asio::execution::context));

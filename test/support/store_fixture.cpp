@@ -29,10 +29,10 @@ store_options store_fixture::options(const std::string& url) const {
 
 void store_fixture::teardown() {
     // A backend ends some time after its client.
-    const auto end = std::chrono::steady_clock::now() + patient(std::chrono::seconds(10));
+    const patience limit(std::chrono::seconds(10));
     // One that appears later was cut off while it connected. A pooler keeps them.
     bool are_gone = test_server::is_pooled() || backends().empty();
-    while (!are_gone && std::chrono::steady_clock::now() < end) {
+    while (!are_gone && !limit.is_over()) {
         std::this_thread::sleep_for(std::chrono::milliseconds(2));
         are_gone = backends().empty();
     }

@@ -43,6 +43,8 @@ private:
     session observer_;
 };
 
+inline constexpr std::size_t megabyte = std::size_t{1} << 20;
+
 /// What a test does with its store.
 using store_work = std::function<asio::awaitable<void>(store)>;
 
@@ -129,6 +131,13 @@ inline std::vector<uuid> ids_of(const event_page& page) {
 }
 using numbers = std::vector<std::int64_t>;
 using texts = std::vector<std::string>;
+
+/// The names of streams, as they come.
+inline texts names_of(const std::vector<stream_info>& infos) {
+    texts out;
+    for (const stream_info& each : infos) out.push_back(each.name);
+    return out;
+}
 
 /// From `first` to `last`, downwards if last is smaller.
 numbers from_to(std::int64_t first, std::int64_t last);

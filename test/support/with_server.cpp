@@ -1,7 +1,9 @@
 // with_server [NAME=VALUE...] COMMAND [ARGUMENT...]: runs a command with a PostgreSQL beside it, with these settings (`port` for
 // TCP, too), and ends with the command's exit code. EVENTSTORE_TEST_URL names it as the owner of a database, and
-// EVENTSTORE_TEST_SUPERUSER_URL the same database as a superuser. A server that is named already is left to do.
+// EVENTSTORE_TEST_SUPERUSER_URL the same database as a superuser. A server that is named already is left to do. Unless
+// EVENTSTORE_TEST_PATIENCE is given, it is how slow this machine is now.
 #include "support/own_server.hpp"
+#include "support/slowness.hpp"
 
 #include <spawn.h>
 #include <sys/wait.h>
@@ -43,6 +45,11 @@ int main(int, char* arguments[]) try {
         server.emplace(options);
         setenv("EVENTSTORE_TEST_URL", server->url().c_str(), 1);
         setenv("EVENTSTORE_TEST_SUPERUSER_URL", server->superuser_url().c_str(), 1);
+    }
+
+    if (std::getenv("EVENTSTORE_TEST_PATIENCE") == nullptr) {
+        const std::string measured = std::to_string(eventstore::test::slowness(std::getenv("EVENTSTORE_TEST_URL")));
+        setenv("EVENTSTORE_TEST_PATIENCE", measured.c_str(), 1);
     }
 
     // Ctrl-C goes to the command, too; its end is ours.

@@ -1,4 +1,5 @@
 // Transactions that are cut off: everything or nothing, never half, and nothing is left behind.
+#include "api/backend_of.hpp"
 #include "support/conditions.hpp"
 #include "support/proxy.hpp"
 #include "support/stepping.hpp"
@@ -11,15 +12,6 @@ namespace es = eventstore;
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using namespace es::test;
-
-namespace {
-
-asio::awaitable<int> backend_of(es::transaction& tx) {
-    const es::query_result pid = co_await tx.execute("select pg_backend_pid()");
-    co_return pid.value<int>();
-}
-
-} // namespace
 
 BOOST_AUTO_TEST_SUITE(transaction_end_test)
 

@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(an_unknown_type_is_refused_with_its_name_and_those_that_are
     const std::string& message = decoded.error().message();
     for (const char* part : {"'AccountFrozen'", "'account-1'", "version 3", "'MoneyDeposited'", "'AccountCreated'"})
         BOOST_TEST(message.find(part) != message.npos, message);
-    BOOST_TEST(message.find(to_string(event.id())) != message.npos, message);
+    BOOST_TEST(message.find(eventstore::to_string(event.id())) != message.npos, message);
     BOOST_CHECK_THROW(decode<account_event>(event), error);
 }
 
@@ -117,7 +117,7 @@ BOOST_AUTO_TEST_CASE(data_that_does_not_fit_is_told_with_the_event_and_the_reaso
     BOOST_TEST((decoded.error().code() == errc::event_not_decodable));
     BOOST_TEST(decoded.error()->stream == "account-1");
     BOOST_TEST(decoded.error().message() ==
-        "event 'Measured' " + to_string(event.id()) +
+        "event 'Measured' " + eventstore::to_string(event.id()) +
             " (stream 'account-1', version 3) cannot be decoded: 3 bytes are too few");
     BOOST_CHECK_EXCEPTION(decode<account_event>(event), error,
         [](const error& thrown) { return thrown.code() == errc::event_not_decodable; });

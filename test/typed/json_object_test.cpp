@@ -30,7 +30,7 @@ BOOST_AUTO_TEST_CASE(values_may_be_whatever_an_event_may_hold) {
     const boost::json::value value{1, 2};
     const uuid id = make_uuid();
     BOOST_TEST(json_object("event", event, "none", none, "value", value, "id", id) ==
-        R"({"event":{"cents":7},"none":null,"value":[1,2],"id":")" + to_string(id) + "\"}");
+        R"({"event":{"cents":7},"none":null,"value":[1,2],"id":")" + eventstore::to_string(id) + "\"}");
 }
 
 BOOST_AUTO_TEST_CASE(of_two_members_of_one_name_the_last_one_counts) {
