@@ -1,6 +1,6 @@
 #include "subscription/group_renewals.hpp"
 
-#include "log/sql.hpp"
+#include "storage/sql.hpp"
 
 #include <utility>
 

@@ -4,6 +4,7 @@
 #include "append/append_plan.hpp"
 #include "async/operation.hpp"
 #include "postgres/connection.hpp"
+#include "subscription/shared_subscription.hpp"
 #include "transaction/open_transaction.hpp"
 
 #include <eventstore/append_result.hpp>
