@@ -257,15 +257,17 @@ BOOST_FIXTURE_TEST_CASE(however_often_connections_are_lost_each_event_has_its_ef
                 const std::optional<es::event_batch> batch = co_await balances->next(100ms);
                 if (batch->empty()) continue;
                 es::transaction tx = co_await store.begin();
+                const auto cut = [&killer, pids = backends()] {
+                    for (const int pid : pids) killer.run("select pg_terminate_backend(" + std::to_string(pid) + ")");
+                };
                 std::jthread cutter;
-                if (random() % 3 == 0) {
-                    const auto after = std::chrono::microseconds(random() % 3000); // whenever that is
-                    cutter = std::jthread([after, &killer, pids = backends()] {
+                const auto when = random() % 6;
+                if (when == 0) cut();
+                if (when == 1) // whenever that is
+                    cutter = std::jthread([cut, after = std::chrono::microseconds(random() % 3000)] {
                         std::this_thread::sleep_for(after);
-                        for (const int pid : pids)
-                            killer.run("select pg_terminate_backend(" + std::to_string(pid) + ")");
+                        cut();
                     });
-                }
                 auto inserting =
                     tx.execute(here("insert into eventstore.effects values ($1)"), batch->front().position());
                 co_await std::move(inserting);
@@ -277,7 +279,7 @@ BOOST_FIXTURE_TEST_CASE(however_often_connections_are_lost_each_event_has_its_ef
             lost += is_lost ? 1 : 0;
             if (is_lost) balances.reset();
         }
-        BOOST_TEST(lost > 3);
+        BOOST_TEST(lost > 0);
         BOOST_TEST(number("select count(*) from eventstore.effects") == events);
         BOOST_TEST(number("select count(distinct position) from eventstore.effects") == events);
     });
