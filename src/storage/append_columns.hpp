@@ -40,7 +40,7 @@ struct append_rows {
     bool has_units = false;
     bool has_links = false;
     bool is_plain = false; ///< one new event for each stream, in order: what follows from that is left out
-    std::optional<bool> is_careful = false; ///< nothing: ids that are stored already are looked for
+    std::optional<bool> is_careful; ///< nothing: ids that are stored already are looked for
     log_mark seen;                          ///< what the log must hold, or nothing is appended; position 0 = anything
 };
 
