@@ -110,7 +110,7 @@ asio::awaitable<result<void>> connection::connect(
         auto connecting = connect_somewhere(self, settings, deadline);
         const auto connected = co_await std::move(connecting);
         if (!connected) {
-            if (refusal) co_return with_others(*refusal, connected.error());
+            if (refusal && !self->stopped_) co_return with_others(*refusal, connected.error());
             co_return connected.error();
         }
         auto looking = look(self, settings, deadline);
@@ -128,7 +128,7 @@ asio::awaitable<result<void>> connection::connect(
         self->close();
         const bool is_judged = outcome.error().code() != errc::connection_lost &&
             outcome.error().code() != errc::timeout && outcome.error().code() != errc::store_closed;
-        if (!is_judged && refusal) co_return with_others(*refusal, outcome.error());
+        if (!is_judged && refusal && !self->stopped_) co_return with_others(*refusal, outcome.error());
         if (!is_judged) co_return outcome;
         if (!refusal) refusal = outcome.error();
         if (!others || others->size() >= all.size()) co_return *refusal;
@@ -193,17 +193,17 @@ void connection::stop_connecting() {
 asio::awaitable<result<answer>> connection::run_script(
     std::shared_ptr<connection> self, std::string text, steady_time deadline) {
     constexpr std::string_view doing = "setting up";
+    const auto lost = [&] { return self->stopped_ ? stopped(doing) : connection_failure(self->handle_, doing); };
     for (bool is_opening = !self->opening_.empty();; is_opening = false) {
         answer last;
         const std::string all = is_opening ? self->opening_ + text : text;
-        if (!self->handle_ || PQsendQuery(self->handle_, all.c_str()) == 0)
-            co_return connection_failure(self->handle_, doing);
+        if (!self->handle_ || PQsendQuery(self->handle_, all.c_str()) == 0) co_return lost();
         for (;;) {
             const int left = PQflush(self->handle_);
-            if (left < 0) co_return connection_failure(self->handle_, doing);
+            if (left < 0) co_return lost();
             if (left == 0 && PQisBusy(self->handle_) == 0) {
                 answer next(PQgetResult(self->handle_));
-                if (PQstatus(self->handle_) == CONNECTION_BAD) co_return connection_failure(self->handle_, doing);
+                if (PQstatus(self->handle_) == CONNECTION_BAD) co_return lost();
                 if (!next) break;
                 if (!last || !last.is_error()) last = std::move(next);
                 continue;
@@ -212,7 +212,7 @@ asio::awaitable<result<answer>> connection::run_script(
             auto waiting = self->wait(left > 0, deadline);
             const auto ec = co_await std::move(waiting);
             if (ec == asio::error::timed_out) co_return out_of_time(doing);
-            if (ec || (left == 0 && !consume_all(self->handle_))) co_return connection_failure(self->handle_, doing);
+            if (ec || (left == 0 && !consume_all(self->handle_))) co_return lost();
         }
         if (last.is_error() && is_opening) continue; // nothing of it was done; which of the two it was shows now
         if (last.is_error()) co_return last.to_failure(doing);
