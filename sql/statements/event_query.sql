@@ -1,6 +1,5 @@
--- An event_query: whether an event e is wanted. No statement of its own: see for_query. A link to a large event knows no
--- correlation id. Its parameters: types, a
--- prefix of stream names, a correlation id (null = no condition).
+-- An event_query: whether an event e is wanted. No statement of its own: see for_query. Its parameters: types, a prefix of
+-- stream names, a correlation id (null = no condition). A link to a large event knows no correlation id: its original does.
 ($1::text[] is null or e.type = any ($1))
 and ($2::text is null or exists (
     select from eventstore.streams as s where s.stream_id = e.stream_id and starts_with(s.name, $2)))

@@ -78,6 +78,9 @@ template <ending How, class Check, class Begin, class... Args,
     class Outcome = typename outcome_of<std::invoke_result_t<Begin&, const store_ptr&, steady_time, Args...>>::type>
 asio::awaitable<ended<How, Outcome>> run_call(
     store_ptr store, std::chrono::milliseconds limit, Check check, Begin begin, Args... args) {
+    static_assert(
+        (std::is_empty_v<Check> || std::is_pointer_v<Check>)&&(std::is_empty_v<Begin> || std::is_pointer_v<Begin>),
+        "what a parameter of a coroutine captures, g++ 12 may free twice");
     const auto why = refusal(store, limit, check, args...);
     if (why) co_return end_call<How, Outcome>(*why);
     const steady_time deadline = store->core->deadline(limit);

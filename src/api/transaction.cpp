@@ -3,8 +3,8 @@
 #include "api/call.hpp"
 #include "postgres/begin_transaction.hpp"
 #include "runtime/store_core.hpp"
-#include "transaction/transaction_impl.hpp"
 #include "subscription/batch_state.hpp"
+#include "transaction/transaction_impl.hpp"
 
 #include <eventstore/store.hpp>
 

@@ -274,7 +274,7 @@ reader::task<reader::progress> reader::look(self_ptr self, storage::log_mark see
 }
 
 reader::task<std::vector<reader::named_stream>> reader::visible(
-    self_ptr self, const std::vector<std::string>& streams, detail::steady_time deadline) {
+    self_ptr self, std::vector<std::string> streams, detail::steady_time deadline) {
     postgres::parameters arguments;
     arguments.begin_array(type_oid::text, streams.size());
     for (const std::string& each : streams) arguments.add(each);

@@ -75,7 +75,7 @@ public:
     };
     /// Those of these streams that are there, and not deleted.
     static task<std::vector<named_stream>> visible(
-        self_ptr self, const std::vector<std::string>& streams, detail::steady_time deadline);
+        self_ptr self, std::vector<std::string> streams, detail::steady_time deadline);
 
     static task<recorded_event> find_event(self_ptr self, uuid id, detail::steady_time deadline);
 

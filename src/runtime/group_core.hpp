@@ -9,8 +9,8 @@
 #include "postgres/exclusive_pool.hpp"
 #include "postgres/pool.hpp"
 #include "runtime/context_life.hpp"
-#include "subscription/group_renewals.hpp"
 #include "storage/statements.hpp"
+#include "subscription/group_renewals.hpp"
 
 #include <eventstore/error.hpp>
 #include <eventstore/store_options.hpp>

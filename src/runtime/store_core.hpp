@@ -10,13 +10,13 @@
 #include "feed/feed.hpp"
 #include "postgres/exclusive_pool.hpp"
 #include "postgres/pool.hpp"
+#include "read/reader.hpp"
 #include "runtime/context_life.hpp"
 #include "runtime/group_core.hpp"
-#include "subscription/lease_manager.hpp"
-#include "subscription/listener_queue.hpp"
-#include "read/reader.hpp"
 #include "storage/database.hpp"
 #include "storage/seen_log.hpp"
+#include "subscription/lease_manager.hpp"
+#include "subscription/listener_queue.hpp"
 #include "subscription/machinery.hpp"
 
 #include <eventstore/store.hpp>

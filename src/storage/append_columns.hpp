@@ -39,9 +39,9 @@ struct append_rows {
     std::size_t bytes = 0; ///< of names, types and payloads
     bool has_units = false;
     bool has_links = false;
-    bool is_plain = false; ///< one new event for each stream, in order: what follows from that is left out
+    bool is_plain = false;          ///< one new event for each stream, in order: what follows from that is left out
     std::optional<bool> is_careful; ///< nothing: ids that are stored already are looked for
-    log_mark seen;                          ///< what the log must hold, or nothing is appended; position 0 = anything
+    log_mark seen;                  ///< what the log must hold, or nothing is appended; position 0 = anything
 };
 
 /// Of append_events, and of append_events_or_fail.

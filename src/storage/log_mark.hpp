@@ -1,7 +1,6 @@
 /// A place in the log, with what proves later that the log still holds it.
 #pragma once
 
-
 #include <eventstore/error.hpp>
 #include <eventstore/uuid.hpp>
 

@@ -185,12 +185,12 @@ std::optional<failure> check_stream_to_read(const std::string& stream) {
 
 std::optional<failure> check_event_query(const std::string& stream, const event_query& query) {
     for (const std::string& each : query.types()) {
-        if (auto why = check_text("event type of event_query::types", each)) return why;
+        if (auto why = check_text("event type to look for", each)) return why;
     }
     if (query.stream_prefix().empty()) return std::nullopt;
-    if (auto why = check_text("event_query::stream_prefix", query.stream_prefix())) return why;
+    if (auto why = check_text("stream prefix", query.stream_prefix())) return why;
     if (stream == "$all") return std::nullopt;
-    return refuse("event_query::stream_prefix is for the log of all streams, not for one", stream);
+    return refuse("a stream prefix is for the log of all streams, not for one", stream);
 }
 
 std::optional<failure> check_read(const std::string& stream, const read_options& options) {

@@ -198,13 +198,12 @@ asio::awaitable<void> shared_subscription::read_pages(std::shared_ptr<shared_sub
 
 shared_subscription::next_page shared_subscription::plan_page(const subscription_state::page_wish& wish) const {
     next_page next;
-    next.what.from(wish.from).count(wish.count).max_bytes(wish.bytes).types(options.types());
-    if (is_log()) next.what.stream_prefix(options.stream_prefix());
+    next.what.from(wish.from).count(wish.count).max_bytes(wish.bytes).query(options.query());
     const std::lock_guard lock(mutex_);
     const place received = state_->received();
     next.seen = history_.mark(received);
     next.compared = history_.to_compare(received);
-    if (next.compared) next.what.from(received.version).count(1).types({});
+    if (next.compared) next.what.from(received.version).count(1).query(event_query()); // that very one
     return next;
 }
 

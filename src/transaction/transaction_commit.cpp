@@ -1,8 +1,8 @@
 // The end of a transaction: its appends, the checkpoints that go with it, and COMMIT.
 #include "append/outcome_failure.hpp"
 #include "base/text.hpp"
-#include "transaction/transaction_step.hpp"
 #include "subscription/group_renewals.hpp"
+#include "transaction/transaction_step.hpp"
 
 #include <charconv>
 

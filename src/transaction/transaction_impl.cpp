@@ -63,8 +63,14 @@ class transaction_impl::busy_mark {
 public:
     explicit busy_mark(transaction_impl& of) : of_(of) {}
     ~busy_mark() {
+        const bool has_ended = of_.open_->ended().has_value();
+        append::part_list appends; // what the transaction will never do is freed without the mutex
+        std::vector<delivery::batch_of> batches;
         const std::lock_guard lock(of_.mutex_);
         of_.is_busy_ = false;
+        if (!has_ended) return;
+        appends = std::exchange(of_.appends_, {});
+        batches = std::exchange(of_.batches_, {});
     }
     busy_mark(const busy_mark&) = delete;
     busy_mark& operator=(const busy_mark&) = delete;

@@ -286,9 +286,12 @@ BOOST_FIXTURE_TEST_CASE(a_correlation_id_selects_what_is_read_and_what_comes, st
         co_await append("1", true);
         co_await append("2", false);
         const es::event_query query = es::event_query().correlation_id(correlation);
+        for (int i = 0; i < 20; ++i) co_await append("of others", false);
         es::subscription some = co_await store.subscribe_to_all("some", es::subscription_options().query(query));
         const texts read = co_await receive(some, 1);
         TEST_SAME(read, texts({"1"}));
+        co_await eventually([&] { return some.lag() == 0; }, default_deadline);
+        BOOST_TEST(store.stats().events_read == 1u); // the server filters
         co_await append("3", false);
         co_await append("4", true);
         const texts live = co_await receive(some, 1);

@@ -1,6 +1,6 @@
 # What people take away from everybody by default: no function may be called, no type used, nothing made or seen in the
 # schema public, until it is granted.
-tests=(-R '^(store|cli|typed|examples)\.')
+tests=(-R '^(api|transaction|cli|typed|examples)\.')
 
 begin() {
     local user

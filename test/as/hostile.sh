@@ -1,7 +1,7 @@
 # A role whose settings are as odd as they may be, all at once. What a store cannot work with at all (read-only
 # transactions, asynchronous commits, limits of time in milliseconds) is refused, and tested by itself.
 variants=(role)
-tests=(-R '^(store|typed)\.')
+tests=(-R '^(api|transaction|typed)\.')
 
 begin() {
     stores_come_as eventstore_hostile \

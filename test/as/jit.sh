@@ -6,7 +6,7 @@ settings=("logging_collector=on" "log_directory=log" "log_filename=all" "log_lin
     "session_preload_libraries=auto_explain" "auto_explain.log_min_duration=10" "auto_explain.log_nested_statements=on"
     "auto_explain.log_analyze=on" "auto_explain.log_timing=off" "auto_explain.log_level=log"
     "shared_preload_libraries=pg_stat_statements" "pg_stat_statements.max=50000" "pg_stat_statements.track=all")
-tests=(-R '^(store|typed)\.')
+tests=(-R '^(api|transaction|typed)\.')
 
 begin() {
     if [ "$(superuser --command "select pg_jit_available()")" = f ]; then

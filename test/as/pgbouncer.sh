@@ -2,7 +2,7 @@
 # With session_url they listen past the pooler (transaction mode), or through a session of it (session mode).
 variants=(transaction transaction-session_url session session-session_url)
 packages=(pgbouncer)
-tests=(-R '^(store|typed)\.')
+tests=(-R '^(api|transaction|typed)\.')
 
 begin() {
     local socket host port database user

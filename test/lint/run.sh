@@ -47,6 +47,11 @@ if grep -rnE '\bco_await ' src --include='*.?pp' | grep -vE '^src/cli/|^src/api/
     complain "name what is awaited first: auto asking = f(); co_await std::move(asking);"
 fi
 
+# A condition that names a layer which is no more tests nothing of it.
+for layer in $(grep -ohE -- "-R '\^\(?[a-z|]+" test/as/*.sh test/README.md .ci/run | grep -oE '[a-z]+(\|[a-z]+)*$' | tr '|' '\n' | sort -u); do
+    grep -q "eventstore_tests($layer\$" test/CMakeLists.txt || complain "there are no tests of $layer to run under conditions"
+done
+
 perl test/lint/functions.pl sql/functions/*.sql || complain "the functions call what another one could stand in for"
 
 if grep -lE 'include <boost/asio/' include/eventstore/*.hpp | xargs grep -L 'include <eventstore/asio_settings.hpp>' |

@@ -179,10 +179,10 @@ BOOST_AUTO_TEST_CASE(the_filter_of_a_read_is_checked) {
     const auto check = [](const read_options& how) { return check_read("$all", how); };
     BOOST_TEST(!check(read_options().type("A").type("B").stream_prefix("account-")).has_value());
     BOOST_TEST(!check(read_options().stream_prefix("$")).has_value()); // matches nothing, and harms nobody
-    expect_refused(check(read_options().type("A").type("")), "event type of event_query::types is empty");
-    expect_refused(check(read_options().type("a\0b"s)), "event_query::types");
-    expect_refused(check(read_options().stream_prefix(std::string(513, 'x'))), "event_query::stream_prefix");
-    expect_refused(check(read_options().stream_prefix("\xff")), "event_query::stream_prefix");
+    expect_refused(check(read_options().type("A").type("")), "event type to look for is empty");
+    expect_refused(check(read_options().type("a\0b"s)), "event type to look for");
+    expect_refused(check(read_options().stream_prefix(std::string(513, 'x'))), "stream prefix");
+    expect_refused(check(read_options().stream_prefix("\xff")), "stream prefix");
     expect_refused(check_read("a", read_options().stream_prefix("a")), "for the log of all streams");
 }
 

@@ -1,6 +1,6 @@
 // A batch that is acknowledged with the transaction that does something with it.
-#include "transaction/accounts.hpp"
 #include "support/receive.hpp"
+#include "transaction/accounts.hpp"
 
 #include <chrono>
 #include <functional>
