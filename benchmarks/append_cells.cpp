@@ -12,6 +12,8 @@
 
 namespace eventstore::benchmarks {
 
+namespace asio = boost::asio;
+
 namespace {
 
 const std::string append_schema = "appends";

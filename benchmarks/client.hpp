@@ -16,6 +16,8 @@
 
 namespace eventstore::benchmarks {
 
+namespace asio = boost::asio;
+
 using clock = std::chrono::steady_clock;
 
 /// How long to go on, and what of it counts.

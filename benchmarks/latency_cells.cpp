@@ -21,6 +21,8 @@
 
 namespace eventstore::benchmarks {
 
+namespace asio = boost::asio;
+
 namespace {
 
 using namespace std::chrono_literals;

@@ -13,6 +13,8 @@
 
 namespace eventstore::benchmarks {
 
+namespace asio = boost::asio;
+
 namespace {
 
 const std::string memory_schema = "memory";

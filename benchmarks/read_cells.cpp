@@ -18,6 +18,8 @@
 
 namespace eventstore::benchmarks {
 
+namespace asio = boost::asio;
+
 namespace {
 
 constexpr int events_of_a_stream = 100;
@@ -49,7 +51,7 @@ asio::awaitable<void> read_streams(store from, worker& self, int streams) {
         for (const recorded_event& event : page)
             if (event.version() != ++version || event.data().empty())
                 throw std::runtime_error("WRONG RESULT: a stream was read with a gap");
-        if (version != events_of_a_stream || !page.complete() || page.front().stream() != stream)
+        if (version != events_of_a_stream || !page.is_complete() || page.front().stream() != stream)
             throw std::runtime_error("WRONG RESULT: a stream was not read whole");
     }
 }
@@ -86,7 +88,7 @@ asio::awaitable<void> read_some(store from, worker& self, std::string (*name)(in
         for (const recorded_event& event : page)
             if (event.link_version() != ++version || event.data().empty())
                 throw std::runtime_error("WRONG RESULT: a stream was read with a gap");
-        if (version != events_of_a_stream || !page.complete() || page.front().stream() != stream_name(index))
+        if (version != events_of_a_stream || !page.is_complete() || page.front().stream() != stream_name(index))
             throw std::runtime_error("WRONG RESULT: a stream was not read whole");
     }
 }

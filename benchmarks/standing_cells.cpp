@@ -18,6 +18,8 @@
 
 namespace eventstore::benchmarks {
 
+namespace asio = boost::asio;
+
 namespace {
 
 using namespace std::chrono_literals;

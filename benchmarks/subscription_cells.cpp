@@ -21,6 +21,8 @@
 
 namespace eventstore::benchmarks {
 
+namespace asio = boost::asio;
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -49,7 +51,7 @@ asio::awaitable<void> catch_up(store from, worker& self, subscription_options ho
             started = clock::now();
         }
         co_await all.unsubscribe();
-        co_await from.delete_subscription("$all", name);
+        co_await from.subscription_to_all(name).remove();
     }
 }
 

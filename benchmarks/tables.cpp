@@ -9,6 +9,8 @@
 
 namespace eventstore::benchmarks {
 
+namespace asio = boost::asio;
+
 namespace {
 
 std::string file_text(const std::string& path) {

@@ -23,6 +23,8 @@
 
 namespace eventstore::benchmarks {
 
+namespace asio = boost::asio;
+
 namespace {
 
 using clock_type = std::chrono::steady_clock;

@@ -48,7 +48,7 @@ asio::awaitable<void> run(std::string url) {
     std::cout << "\nread the stream\n";
     const es::event_page all = co_await store.read(account);
     print(all);
-    check(all.size() == 3 && all.complete(), "three events, and nothing is left to read");
+    check(all.size() == 3 && all.is_complete(), "three events, and nothing is left to read");
     check(all[0].id() == opened.id() && all[0].data() == opened.data(), "each as it was appended, id and data");
 
     std::cout << "\nread the last event only, and the events of one type\n";

@@ -68,7 +68,7 @@ asio::awaitable<void> run(std::string url) {
         co_await store.append(flight, 7, es::event_data("SeatBooked", "{}"));
         check(false, "a version that the stream is not at is refused");
     } catch (const es::error& e) {
-        check(e.why()->expected == 7 && e.why()->actual == 1, e.what());
+        check(e.why().expected().value() == 7 && e.why().actual().value() == 1, e.what());
     }
 
     std::cout << "\nthree agencies sell 20 seats at the same time\n";

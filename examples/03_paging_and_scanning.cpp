@@ -46,7 +46,7 @@ asio::awaitable<void> run(std::string url) {
         std::cout << "  " << page.size() << " events from version " << page.front().version() << '\n';
         pages.push_back(page);
         options.from(page.next_from());
-    } while (!page.complete());
+    } while (!page.is_complete());
     check(pages.size() == 3 && page.size() == 500, "complete() says that nothing was left");
 
     std::cout << "\nbackward: the newest first, as on a screen\n";

@@ -62,11 +62,11 @@ asio::awaitable<void> run(std::string url) {
     }
     const std::optional<es::event_batch> nothing = co_await mailer.next(500ms);
     check(nothing->empty(), "after two retries they are put aside, and the subscription goes on without them");
-    const std::vector<es::parked_event> parked = co_await store.parked_events(orders, "mailer");
+    const std::vector<es::parked_event> parked = co_await store.subscription(orders, "mailer").parked();
     check(parked.size() == 2 && parked[0].reason == "the printer is out of paper", "they are kept, with the reason");
 
     std::cout << "\nthere is paper again: replay them\n";
-    co_await store.replay_parked(orders, "mailer");
+    co_await store.subscription(orders, "mailer").replay();
     for (int left = 2; left > 0;) {
         const std::optional<es::event_batch> replayed = co_await mailer.next(5s);
         if (replayed->empty()) throw std::runtime_error("what is replayed does not come");
@@ -75,10 +75,10 @@ asio::awaitable<void> run(std::string url) {
         replayed->ack();
     }
 
-    co_await store.wait_for("mailer", written.last_position);
+    co_await store.subscription(orders, "mailer").wait_for(written.last_position);
     std::cout << "  wait_for() says that everything up to position " << written.last_position << " is acknowledged\n";
     co_await mailer.unsubscribe();
-    co_await store.delete_subscription(orders, "mailer"); // or it would be there for ever
+    co_await store.subscription(orders, "mailer").remove(); // or it would be there for ever
 }
 
 } // namespace

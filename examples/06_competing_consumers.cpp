@@ -75,7 +75,7 @@ asio::awaitable<void> run(std::string url, packed_orders& packed) {
         es::subscription items = co_await store.subscribe_to_all(packers, options);
         asio::co_spawn(executor, pack(name, milliseconds(time), std::move(items), packed), rethrow);
     }
-    co_await store.wait_for(packers, last_position);
+    co_await store.subscription_to_all(packers).wait_for(last_position);
     co_await store.close(); // next() returns nothing, and the packers go home
 }
 

@@ -89,7 +89,7 @@ asio::awaitable<void> run(std::string url, workshop& ours) {
         asio::co_spawn(executor, work(each, std::move(items), ours), rethrow);
     }
 
-    co_await store.wait_for("packers", last_position);
+    co_await store.subscription_to_all("packers").wait_for(last_position);
     co_await store.close(); // next() returns nothing, and the packers go home
 }
 

@@ -31,7 +31,7 @@ http::status status_of(es::errc code) {
 } // namespace
 
 refusal::refusal(const es::failure& why) : runtime_error(why.message()), status_(status_of(why.code())) {
-    if (why->actual >= 0) actual_version_ = why->actual;
+    actual_version_ = why.actual();
 }
 
 std::string refusal::json() const {

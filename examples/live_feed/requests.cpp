@@ -86,9 +86,9 @@ asio::awaitable<response> read(es::store store, request asked, std::string strea
         if (body.back() == '}') body += ",\n";
         body += to_json(event);
     }
-    body += page.complete() ? "],\"complete\":true" : "],\"complete\":false";
+    body += page.is_complete() ? "],\"complete\":true" : "],\"complete\":false";
     // Forward there may always be more to come.
-    if (!page.complete() || !options.is_backward()) {
+    if (!page.is_complete() || !options.is_backward()) {
         std::string next = wanted.path + "?from=" + std::to_string(page.next_from());
         next += "&count=" + std::to_string(options.count()) + (options.is_backward() ? "&backward" : "");
         body += ",\"next\":" + json_string(next);

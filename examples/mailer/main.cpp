@@ -77,7 +77,7 @@ asio::awaitable<bool> run(std::string program, std::string url, fs::path outbox_
 
     child_process survivor(worker);
     co_await take_orders(ours, 300ms);
-    co_await ours.store.wait_for(subscription_name, ours.ordered.back().key);
+    co_await ours.store.subscription_to_all(subscription_name).wait_for(ours.ordered.back().key);
     const int exit_code = survivor.stop(); // blocks, which does no harm here: nothing else is going on
 
     const std::vector<mail> sent = sent_mails(outbox_file);

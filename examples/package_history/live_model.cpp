@@ -13,7 +13,7 @@ namespace {
 
 asio::awaitable<void> forget_checkpoint(es::store store) {
     try {
-        co_await store.delete_subscription("$all", live_model_name);
+        co_await store.subscription_to_all(live_model_name).remove();
     } catch (const es::error& failed) {
         if (failed.code() != es::errc::subscription_not_found) throw;
     }

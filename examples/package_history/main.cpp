@@ -80,7 +80,8 @@ asio::awaitable<void> run(es::store_options options, const dpkg_log& logs, bool&
     const std::shared_ptr<const package_model> live = co_await follow(store);
     const import_counts counts = co_await import_and_tell(store, logs, "first run:  ");
     const stopwatch waiting;
-    co_await store.wait_for(live_model_name, counts.last_position); // to find in it what was appended here
+    co_await store.subscription_to_all(live_model_name)
+        .wait_for(counts.last_position); // to find in it what was appended here
     std::cout << "kept live:  " << size_of(*live) << ", the last " << std::lround(waiting.seconds() * 1000)
               << " ms after the import\n";
 

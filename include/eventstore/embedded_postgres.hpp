@@ -17,7 +17,6 @@
 
 namespace eventstore {
 
-namespace asio = boost::asio;
 using std::chrono::milliseconds;
 
 namespace detail {
@@ -114,7 +113,8 @@ public:
     /// Cancellation (all types): the start is undone, then the call fails with `errc::cancelled`. If the
     /// execution context is destroyed meanwhile, its destructor undoes the start.
     /// \throws error `embedded_server_failed` with the end of the server's log, `invalid_argument`, `cancelled`
-    static asio::awaitable<embedded_postgres> start(embedded_postgres_options options = embedded_postgres_options());
+    static boost::asio::awaitable<embedded_postgres> start(
+        embedded_postgres_options options = embedded_postgres_options());
 
     /// The same, blocking: for `main()`.
     static embedded_postgres start_now(embedded_postgres_options options = embedded_postgres_options());

@@ -1,6 +1,6 @@
 /// \file
 /// What can go wrong, and how it is told: `errc` (one code for each outcome a program can act on), `failure` (the code
-/// and the facts, as a value), `result<T>` (a value or a failure) and `error` (the exception around a failure).
+/// and what is known, as a value), `result<T>` (a value or a failure) and `error` (the exception around a failure).
 #pragma once
 
 #include <eventstore/export.hpp>
@@ -10,8 +10,10 @@
 #include <boost/system/result.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <concepts>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -37,7 +39,7 @@ enum class errc {
     lock_timeout = 16,                ///< another session holds a lock that is needed; the message names both
     timeout = 17,                     ///< the operation's time was over
     cancelled = 18,                   ///< the caller's cancellation slot was triggered
-    database_error = 19,              ///< any other error of PostgreSQL; `failure->sqlstate` says which
+    database_error = 19,              ///< any other error of PostgreSQL; `failure.sqlstate()` says which
     embedded_server_failed = 20,      ///< the embedded PostgreSQL could not be set up or started
     subscription_already_exists = 21, ///< another process, or this one, has the subscription
     too_many_subscribers = 22,        ///< the subscription has as many consumers as its `concurrency_limit` allows
@@ -63,47 +65,71 @@ EVENTSTORE_EXPORT const boost::system::error_category& category() noexcept;
 
 inline boost::system::error_code make_error_code(errc code) noexcept { return {static_cast<int>(code), category()}; }
 
-/// A failed operation as a value: the code, and the facts behind one shared pointer.
+/// A failed operation as a value: the code, and what is known of it.
 ///
-/// Thread safety: immutable; distinct objects may be used from any threads.
+/// Thread safety: immutable; distinct objects may be used from any threads. A copy costs a reference count.
 class failure {
 public:
-    struct facts {
-        std::string message;        ///< what happened, to which stream, and what to do; never holds a password
-        std::string stream;         ///< the stream concerned; empty if none
-        std::string sqlstate;       ///< PostgreSQL's five-letter code, if the server raised the error
-        std::int64_t expected = -1; ///< the version expected, if the failure is about versions
-        std::int64_t actual = -1;   ///< the version found, if the failure is about versions
-        bool retry_helps = false;   ///< the same call may succeed later, unchanged
-        bool outcome_unknown =
-            false; ///< the operation may or may not have been carried out; an append's event ids make a retry safe
+    /// What a failure is made of.
+    struct details {
+        std::string message{};
+        std::string stream{};
+        std::string sqlstate{};
+        std::optional<std::int64_t> expected{};
+        std::optional<std::int64_t> actual{};
+        bool retry_helps = false;
+        bool outcome_unknown = false;
     };
 
-    failure() noexcept : code_(), facts_(std::shared_ptr<const facts>(), none()) {} // result 1.81 asks for one
-    failure(errc code, facts what) : code_(code), facts_(std::make_shared<const facts>(std::move(what))) {}
-    failure(errc code, std::string message);
+    failure() noexcept : code_(), details_(std::shared_ptr<const details>(), none()) {} // result 1.81 asks for one
+    failure(errc code, details what) : code_(code), details_(std::make_shared<const details>(std::move(what))) {}
+    /// \param message a std::string, or what becomes one
+    template <std::convertible_to<std::string> Text>
+    failure(errc code, Text&& message) : failure(code, text_only(std::forward<Text>(message))) {}
 
     errc code() const noexcept { return code_; }
-    const std::string& message() const noexcept { return facts_->message; }
-    const facts* operator->() const noexcept { return facts_.get(); }
+    /// What happened, to which stream, and what to do. Holds no password.
+    const std::string& message() const noexcept { return details_->message; }
+    /// The stream concerned; empty if none.
+    const std::string& stream() const noexcept { return details_->stream; }
+    /// PostgreSQL's five-letter code; empty if the server did not raise the error.
+    const std::string& sqlstate() const noexcept { return details_->sqlstate; }
+    /// The version of the stream that was expected; nothing if the failure is not about versions, or none was.
+    std::optional<std::int64_t> expected() const noexcept { return details_->expected; }
+    /// The version that the stream has; nothing if the failure is not about versions.
+    std::optional<std::int64_t> actual() const noexcept { return details_->actual; }
+    /// The same call may succeed later, unchanged.
+    bool retry_helps() const noexcept { return details_->retry_helps; }
+    /// The operation may have been carried out. A retry of an append is safe: it finds its events by their ids.
+    bool outcome_unknown() const noexcept { return details_->outcome_unknown; }
+
+    /// All of it, to make another failure of. Valid as long as this one.
+    const details& all() const noexcept { return *details_; }
+    /// The same failure in other words.
+    failure with_message(std::string text) const;
 
 private:
-    static const facts* none() noexcept {
-        static const facts empty;
+    static details text_only(std::string message) {
+        details all;
+        all.message = std::move(message);
+        return all;
+    }
+    static const details* none() noexcept {
+        static const details empty;
         return &empty;
     }
 
     errc code_;
-    std::shared_ptr<const facts> facts_;
+    std::shared_ptr<const details> details_;
 };
 
-inline failure::failure(errc code, std::string message) : code_(code) {
-    facts what;
-    what.message = std::move(message);
-    facts_ = std::make_shared<const facts>(std::move(what));
+inline failure failure::with_message(std::string text) const {
+    details changed = *details_;
+    changed.message = std::move(text);
+    return failure(code_, std::move(changed));
 }
 
-/// What the throwing calls throw. `code()` is one of `errc`, `what()` the message, `why()` the facts.
+/// What the throwing calls throw. `code()` is one of `errc`, `what()` the message, `why()` all that is known.
 class EVENTSTORE_EXPORT error : public boost::system::system_error {
 public:
     explicit error(failure why);

@@ -7,6 +7,7 @@
 #include <eventstore/export.hpp>
 #include <eventstore/store_options.hpp>
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
 #include <cstdint>
@@ -14,8 +15,6 @@
 #include <optional>
 
 namespace eventstore {
-
-namespace asio = boost::asio;
 
 namespace detail {
 class listener_impl;
@@ -34,13 +33,16 @@ public:
 
     /// The events that came since the last call, one transaction's or several; waits for some. Nothing when the store was
     /// closed. Errors: `handler_failed`, `log_truncated`, `next_pending`. Cancellation: nothing is taken.
-    asio::awaitable<std::optional<event_page>> next();
+    boost::asio::awaitable<std::optional<event_page>> next();
 
     /// As next(), but when this time is over it gives an empty page.
-    asio::awaitable<std::optional<event_page>> next(milliseconds wait);
+    boost::asio::awaitable<std::optional<event_page>> next(milliseconds wait);
 
     /// How many events were dropped just before those that next() returned last.
     std::uint64_t missed() const noexcept;
+
+    /// Of the store. \throws error `subscription_ended` once it was moved from
+    boost::asio::any_io_executor get_executor() const;
 
 private:
     std::shared_ptr<detail::listener_impl> inside_;

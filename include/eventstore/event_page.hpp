@@ -41,7 +41,7 @@ public:
 
     /// True if nothing was left to read when the page was read; false if it was cut by `count`, by `max_bytes`, or (with
     /// a filter) by the time that one read may take. A filtered page may be empty and not complete.
-    bool complete() const noexcept;
+    bool is_complete() const noexcept;
 
     /// Where the next page begins: the version (of a stream) or position (of the log) to give to `read_options::from`.
     std::int64_t next_from() const noexcept;

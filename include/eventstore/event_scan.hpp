@@ -6,14 +6,13 @@
 #include <eventstore/event_page.hpp>
 #include <eventstore/export.hpp>
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
 #include <memory>
 #include <optional>
 
 namespace eventstore {
-
-namespace asio = boost::asio;
 
 namespace detail {
 class scan_impl;
@@ -41,11 +40,14 @@ public:
     /// over a log that has lost what was read (`errc::log_truncated`: a restored backup, a fail-over).
     /// `errc::next_pending` if another next() or next_page() is waiting.
     /// Cancellation: nothing is taken; the page being fetched is kept.
-    asio::awaitable<std::optional<recorded_event>> next();
+    boost::asio::awaitable<std::optional<recorded_event>> next();
 
     /// The rest of the current page, or the next one; nothing at the end. Never an empty page. The quickest way.
     /// Errors and cancellation are those of next().
-    asio::awaitable<std::optional<event_page>> next_page();
+    boost::asio::awaitable<std::optional<event_page>> next_page();
+
+    /// Of the store. \throws error `store_closed` once it was moved from
+    boost::asio::any_io_executor get_executor() const;
 
 private:
     std::shared_ptr<detail::scan_impl> impl_;

@@ -15,6 +15,7 @@
 #include <eventstore/event_query.hpp>
 #include <eventstore/event_scan.hpp>
 #include <eventstore/expected_version.hpp>
+#include <eventstore/log_level.hpp>
 #include <eventstore/query_result.hpp>
 #include <eventstore/read_options.hpp>
 #include <eventstore/recorded_event.hpp>
@@ -28,6 +29,7 @@
 #include <eventstore/stream_append.hpp>
 #include <eventstore/stream_info.hpp>
 #include <eventstore/subscription.hpp>
+#include <eventstore/subscription_handle.hpp>
 #include <eventstore/subscription_info.hpp>
 #include <eventstore/subscription_options.hpp>
 #include <eventstore/transaction.hpp>

@@ -90,7 +90,7 @@ concept has_upcast_steps = std::is_same_v<std::remove_cvref_t<decltype(*std::beg
 
 /// Brings the data of an event that was recorded as `recorded` to the present form.
 template <class Codec>
-bool upcast_json(std::string_view recorded, json::value& data, const json_place& at) {
+bool upcast_json(std::string_view recorded, boost::json::value& data, const json_place& at) {
     const auto run = [&](const auto& step) {
         if (!data.is_object()) return at.expected("an object", data);
         step(data.get_object());
@@ -103,8 +103,8 @@ bool upcast_json(std::string_view recorded, json::value& data, const json_place&
             if (reached && former.upcast && !run(former.upcast)) return false;
         }
     }
-    if constexpr (requires(json::object & object) { Codec::upcast(recorded, object); })
-        return run([&](json::object& object) { Codec::upcast(recorded, object); });
+    if constexpr (requires(boost::json::object & object) { Codec::upcast(recorded, object); })
+        return run([&](boost::json::object& object) { Codec::upcast(recorded, object); });
     return true;
 }
 
@@ -156,21 +156,21 @@ struct json_codec {
 
 namespace detail {
 
-inline bool write_json_members(json::object&, const json_place&) { return true; }
+inline bool write_json_members(boost::json::object&, const json_place&) { return true; }
 
 template <class Name>
-bool write_json_members(json::object&, const json_place&, const Name&) {
+bool write_json_members(boost::json::object&, const json_place&, const Name&) {
     return false; // json_object has complained
 }
 
 template <class Name, class Value, class... Rest>
 bool write_json_members(
-    json::object& out, const json_place& at, const Name& name, const Value& value, const Rest&... rest) {
+    boost::json::object& out, const json_place& at, const Name& name, const Value& value, const Rest&... rest) {
     static_assert(std::is_convertible_v<const Name&, std::string_view>,
         "names and values take turns: json_object(\"owner\", owner, \"cents\", 5000)");
     const std::string_view key(name);
     if (!is_json_text(key)) return at.wrong("has a name that is no UTF-8");
-    return write_json(value, out[json::string_view(key.data(), key.size())], json_place(at, key)) &&
+    return write_json(value, out[boost::json::string_view(key.data(), key.size())], json_place(at, key)) &&
         write_json_members(out, at, rest...);
 }
 

@@ -42,10 +42,10 @@ public:
         : above_(&above), element_(element), problem_(above.problem_) {}
 
     bool wrong(std::string_view what) const;
-    bool expected(std::string_view what, const json::value& found) const;
+    bool expected(std::string_view what, const boost::json::value& found) const;
     bool missing(std::string_view member) const;
     /// True if the value, made by others, can be written so that it can be read: UTF-8, finite numbers.
-    bool writable(const json::value& value) const;
+    bool writable(const boost::json::value& value) const;
 
 private:
     std::string path() const;
@@ -59,19 +59,19 @@ private:
 /// A JSON value for as long as it takes to write or read an event: small ones need no allocation.
 class EVENTSTORE_EXPORT json_document {
 public:
-    json_document() noexcept : memory_(space_, sizeof(space_)), root_(json::storage_ptr(&memory_)) {}
+    json_document() noexcept : memory_(space_, sizeof(space_)), root_(boost::json::storage_ptr(&memory_)) {}
     json_document(const json_document&) = delete;
     json_document& operator=(const json_document&) = delete;
     ~json_document();
 
-    json::value& root() noexcept { return root_; }
+    boost::json::value& root() noexcept { return root_; }
     bool parse(std::string_view text, const json_place& at);
     std::string text() const;
 
 private:
     unsigned char space_[2048];
-    json::monotonic_resource memory_;
-    json::value root_;
+    boost::json::monotonic_resource memory_;
+    boost::json::value root_;
 };
 
 EVENTSTORE_EXPORT std::string time_to_text(timestamp when); // empty if it has more than four digits for the year
@@ -96,7 +96,7 @@ constexpr std::string_view name_of_number() {
 
 /// Writes `from` to `out`, whose storage is kept.
 template <class T>
-bool write_json(const T& from, json::value& out, const json_place& at) {
+bool write_json(const T& from, boost::json::value& out, const json_place& at) {
     constexpr json_kind kind = json_kind_of<T>();
     if constexpr (!require_json_kind<T>()) {
         return false;
@@ -118,20 +118,20 @@ bool write_json(const T& from, json::value& out, const json_place& at) {
         if (text.empty()) return at.wrong("is no time of the years 0 to 9999");
         out.emplace_string() = text;
     } else if constexpr (kind == json_kind::text) {
-        const json::string_view text(from);
+        const boost::json::string_view text(from);
         if (!is_json_text(std::string_view(text.data(), text.size()))) return at.wrong("is no UTF-8");
         out.emplace_string().assign(text);
     } else if constexpr (kind == json_kind::map) {
-        json::object& object = out.emplace_object();
+        boost::json::object& object = out.emplace_object();
         for (const auto& [key, value] : from) {
-            const json::string_view name(key);
+            const boost::json::string_view name(key);
             const json_place here(at, std::string_view(name.data(), name.size()));
             if (!is_json_text(std::string_view(name.data(), name.size())))
                 return at.wrong("has a key that is no UTF-8");
             if (!write_json(value, object[name], here)) return false;
         }
     } else if constexpr (kind == json_kind::list) {
-        json::array& array = out.emplace_array();
+        boost::json::array& array = out.emplace_array();
         if constexpr (requires { from.size(); }) array.reserve(from.size());
         std::size_t index = 0;
         for (const auto& each : from) {
@@ -139,7 +139,7 @@ bool write_json(const T& from, json::value& out, const json_place& at) {
             if (!write_json<element>(each, array.emplace_back(nullptr), json_place(at, index++))) return false;
         }
     } else if constexpr (kind == json_kind::tuple) {
-        json::array& array = out.emplace_array();
+        boost::json::array& array = out.emplace_array();
         return std::apply(
             [&](const auto&... each) {
                 std::size_t index = 0;
@@ -147,7 +147,7 @@ bool write_json(const T& from, json::value& out, const json_place& at) {
             },
             from);
     } else if constexpr (kind == json_kind::object) {
-        json::object& object = out.emplace_object();
+        boost::json::object& object = out.emplace_object();
         object.reserve(boost::mp11::mp_size<json_members<T>>::value);
         bool good = true;
         boost::mp11::mp_for_each<json_members<T>>([&](auto member) {
@@ -159,17 +159,17 @@ bool write_json(const T& from, json::value& out, const json_place& at) {
         if (!name) return at.wrong("is none of the described values of its enum");
         out.emplace_string() = name;
     } else {
-        out = json::value_from(from, out.storage());
+        out = boost::json::value_from(from, out.storage());
         return at.writable(out);
     }
     return true;
 }
 
 template <class T>
-bool read_json(const json::value& from, T& out, const json_place& at);
+bool read_json(const boost::json::value& from, T& out, const json_place& at);
 
 template <class... Alternatives>
-bool read_first_that_fits(const json::value& from, std::variant<Alternatives...>& out, const json_place& at) {
+bool read_first_that_fits(const boost::json::value& from, std::variant<Alternatives...>& out, const json_place& at) {
     std::string unused;
     const auto fits = [&]<class Alternative>(std::type_identity<Alternative>) {
         Alternative read{};
@@ -181,9 +181,9 @@ bool read_first_that_fits(const json::value& from, std::variant<Alternatives...>
 }
 
 template <class T>
-bool read_json_custom(const json::value& from, T& out, const json_place& at) {
+bool read_json_custom(const boost::json::value& from, T& out, const json_place& at) {
     if constexpr (has_json_result_reader<T>) {
-        auto read = json::try_value_to<T>(from);
+        auto read = boost::json::try_value_to<T>(from);
         if (!read) return at.wrong("does not fit: " + read.error().message());
         out = *std::move(read);
         return true;
@@ -191,7 +191,7 @@ bool read_json_custom(const json::value& from, T& out, const json_place& at) {
         static_assert(
             has_json_value_reader<T>, "the type has a tag_invoke overload for value_from, but none for value_to");
         try {
-            out = json::value_to<T>(from);
+            out = boost::json::value_to<T>(from);
             return true;
         } catch (const std::bad_alloc&) {
             throw;
@@ -202,12 +202,12 @@ bool read_json_custom(const json::value& from, T& out, const json_place& at) {
 }
 
 template <class T>
-bool read_json_list(const json::value& from, T& out, const json_place& at) {
-    const json::array* const array = from.if_array();
+bool read_json_list(const boost::json::value& from, T& out, const json_place& at) {
+    const boost::json::array* const array = from.if_array();
     if (!array) return at.expected("a list", from);
     using element = typename std::iterator_traits<decltype(std::begin(out))>::value_type;
     std::size_t index = 0;
-    if constexpr (json::is_tuple_like<T>::value) { // std::array
+    if constexpr (boost::json::is_tuple_like<T>::value) { // std::array
         if (array->size() != std::size(out))
             return at.wrong("has another number of elements than " + std::to_string(std::size(out)));
         for (element& each : out) {
@@ -217,7 +217,7 @@ bool read_json_list(const json::value& from, T& out, const json_place& at) {
     } else {
         out.clear();
         if constexpr (requires { out.reserve(index); }) out.reserve(array->size());
-        for (const json::value& each : *array) {
+        for (const boost::json::value& each : *array) {
             if constexpr (is_made_from<element, std::pair>) { // whose key may be const
                 std::pair<std::remove_const_t<typename element::first_type>, typename element::second_type> read{};
                 if (!read_json(each, read, json_place(at, index++))) return false;
@@ -233,15 +233,15 @@ bool read_json_list(const json::value& from, T& out, const json_place& at) {
 }
 
 template <class T>
-bool read_json_object(const json::value& from, T& out, const json_place& at) {
-    const json::object* const object = from.if_object();
+bool read_json_object(const boost::json::value& from, T& out, const json_place& at) {
+    const boost::json::object* const object = from.if_object();
     if (!object) return at.expected("an object", from);
     bool good = true;
     boost::mp11::mp_for_each<json_members<T>>([&](auto member) {
         using type = std::remove_reference_t<decltype(out.*member.pointer)>;
         static_assert(!std::is_const_v<type>, "a const member cannot be read: remove the const");
         if (!good) return;
-        if (const json::value* const found = object->if_contains(member.name))
+        if (const boost::json::value* const found = object->if_contains(member.name))
             good = read_json(*found, out.*member.pointer, json_place(at, member.name));
         else if constexpr (is_made_from<type, std::optional>)
             (out.*member.pointer).reset();
@@ -252,7 +252,7 @@ bool read_json_object(const json::value& from, T& out, const json_place& at) {
 }
 
 template <class T>
-bool read_json(const json::value& from, T& out, const json_place& at) {
+bool read_json(const boost::json::value& from, T& out, const json_place& at) {
     constexpr json_kind kind = json_kind_of<T>();
     if constexpr (!require_json_kind<T>()) {
         return false;
@@ -262,10 +262,10 @@ bool read_json(const json::value& from, T& out, const json_place& at) {
     } else if constexpr (kind == json_kind::variant) {
         return read_first_that_fits(from, out, at);
     } else if constexpr (kind == json_kind::json) {
-        if constexpr (std::is_same_v<T, json::value>) {
+        if constexpr (std::is_same_v<T, boost::json::value>) {
             out = from;
         } else {
-            boost::system::result<T> read = json::try_value_to<T>(from);
+            boost::system::result<T> read = boost::json::try_value_to<T>(from);
             if (!read) return at.wrong("does not fit: " + read.error().message());
             out = *std::move(read);
         }
@@ -282,22 +282,22 @@ bool read_json(const json::value& from, T& out, const json_place& at) {
     } else if constexpr (kind == json_kind::null) {
         if (!from.is_null()) return at.expected("null", from);
     } else if constexpr (kind == json_kind::uuid) {
-        const json::string* const text = from.if_string();
+        const boost::json::string* const text = from.if_string();
         const std::optional<uuid> read = text ? parse_uuid(std::string_view(text->data(), text->size())) : std::nullopt;
         if (!read) return at.expected("a UUID", from);
         out = *read;
     } else if constexpr (kind == json_kind::time) {
-        const json::string* const text = from.if_string();
+        const boost::json::string* const text = from.if_string();
         const auto read = text ? time_from_text(std::string_view(text->data(), text->size())) : std::nullopt;
         if (!read) return at.expected("a time such as \"2025-06-24T14:36:25.5Z\"", from);
         out = *read;
     } else if constexpr (kind == json_kind::text) {
         static_assert(!std::is_trivially_copyable_v<T>, "text that is read must be owned: make it a std::string");
-        const json::string* const text = from.if_string();
+        const boost::json::string* const text = from.if_string();
         if (!text) return at.expected("a string", from);
         out = T(text->data(), text->size());
     } else if constexpr (kind == json_kind::map) {
-        const json::object* const object = from.if_object();
+        const boost::json::object* const object = from.if_object();
         if (!object) return at.expected("an object", from);
         out.clear();
         for (const auto& [key, value] : *object) {
@@ -309,7 +309,7 @@ bool read_json(const json::value& from, T& out, const json_place& at) {
     } else if constexpr (kind == json_kind::list) {
         return read_json_list(from, out, at);
     } else if constexpr (kind == json_kind::tuple) {
-        const json::array* const array = from.if_array();
+        const boost::json::array* const array = from.if_array();
         if (!array) return at.expected("a list", from);
         if (array->size() != std::tuple_size_v<T>)
             return at.wrong("has another number of elements than " + std::to_string(std::tuple_size_v<T>));
@@ -326,7 +326,7 @@ bool read_json(const json::value& from, T& out, const json_place& at) {
     } else if constexpr (kind == json_kind::object) {
         return read_json_object(from, out, at);
     } else if constexpr (kind == json_kind::enumerator) {
-        const json::string* const text = from.if_string();
+        const boost::json::string* const text = from.if_string();
         if (!text) return at.expected("a string", from);
         bool found = false;
         boost::mp11::mp_for_each<boost::describe::describe_enumerators<T>>([&](auto each) {

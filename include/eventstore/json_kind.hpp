@@ -22,8 +22,6 @@
 
 namespace eventstore::detail {
 
-namespace json = boost::json;
-
 template <class, template <class...> class>
 inline constexpr bool is_made_from = false;
 template <template <class...> class Template, class... Arguments>
@@ -38,16 +36,16 @@ concept described_with_secrets = !boost::mp11::mp_empty<
 
 /// Boost.JSON's ways to say how a type is converted.
 template <class T>
-concept has_json_writer = requires(json::value& out, const T& from) {
-    tag_invoke(json::value_from_tag(), out, from);
+concept has_json_writer = requires(boost::json::value& out, const T& from) {
+    tag_invoke(boost::json::value_from_tag(), out, from);
 };
 template <class T>
-concept has_json_value_reader = requires(const json::value& from) {
-    tag_invoke(json::value_to_tag<T>(), from);
+concept has_json_value_reader = requires(const boost::json::value& from) {
+    tag_invoke(boost::json::value_to_tag<T>(), from);
 };
 template <class T>
-concept has_json_result_reader = requires(const json::value& from) {
-    tag_invoke(json::try_value_to_tag<T>(), from);
+concept has_json_result_reader = requires(const boost::json::value& from) {
+    tag_invoke(boost::json::try_value_to_tag<T>(), from);
 };
 
 enum class json_kind {
@@ -75,8 +73,8 @@ consteval json_kind json_kind_of() {
         return json_kind::optional;
     else if constexpr (is_made_from<T, std::variant>)
         return json_kind::variant;
-    else if constexpr (std::is_same_v<T, json::value> || std::is_same_v<T, json::object> ||
-        std::is_same_v<T, json::array> || std::is_same_v<T, json::string>)
+    else if constexpr (std::is_same_v<T, boost::json::value> || std::is_same_v<T, boost::json::object> ||
+        std::is_same_v<T, boost::json::array> || std::is_same_v<T, boost::json::string>)
         return json_kind::json;
     else if constexpr (has_json_writer<T> || has_json_value_reader<T> || has_json_result_reader<T>)
         return json_kind::custom;
@@ -88,17 +86,17 @@ consteval json_kind json_kind_of() {
         return json_kind::uuid;
     else if constexpr (std::is_same_v<T, timestamp>)
         return json_kind::time;
-    else if constexpr (json::is_null_like<T>::value)
+    else if constexpr (boost::json::is_null_like<T>::value)
         return json_kind::null;
-    else if constexpr (json::is_string_like<T>::value)
+    else if constexpr (boost::json::is_string_like<T>::value)
         return json_kind::text;
     else if constexpr (std::is_array_v<T>)
         return json_kind::none;
-    else if constexpr (json::is_map_like<T>::value)
+    else if constexpr (boost::json::is_map_like<T>::value)
         return json_kind::map;
-    else if constexpr (json::is_sequence_like<T>::value)
+    else if constexpr (boost::json::is_sequence_like<T>::value)
         return json_kind::list;
-    else if constexpr (json::is_tuple_like<T>::value)
+    else if constexpr (boost::json::is_tuple_like<T>::value)
         return json_kind::tuple;
     else if constexpr (boost::describe::has_describe_members<T>::value)
         return json_kind::object;

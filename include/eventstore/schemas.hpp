@@ -13,8 +13,6 @@
 
 namespace eventstore {
 
-namespace asio = boost::asio;
-
 /// A schema that holds an event store.
 struct schema_info {
     std::string name;
@@ -24,12 +22,12 @@ struct schema_info {
 
 /// The schemas of the database that hold an event store, by the bytes of their names. The schema of the options does not
 /// matter. Errors: `connection_lost`, `timeout`, `invalid_argument`, `database_error`. Cancellation: nothing is changed.
-EVENTSTORE_EXPORT asio::awaitable<std::vector<schema_info>> find_schemas(store_options options);
+EVENTSTORE_EXPORT boost::asio::awaitable<std::vector<schema_info>> find_schemas(store_options options);
 
 /// As migrate, for a schema that holds a store already: makes none, but fails with `schema_missing`. Returns its version.
 ///
 ///     for (const es::schema_info& each : co_await es::find_schemas(es::store_options(url)))
 ///         if (each.version < each.newest) co_await es::migrate_existing(es::store_options(url).schema(each.name));
-EVENTSTORE_EXPORT asio::awaitable<int> migrate_existing(store_options options);
+EVENTSTORE_EXPORT boost::asio::awaitable<int> migrate_existing(store_options options);
 
 } // namespace eventstore

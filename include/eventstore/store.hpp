@@ -19,10 +19,12 @@
 #include <eventstore/stream_append.hpp>
 #include <eventstore/stream_info.hpp>
 #include <eventstore/subscription.hpp>
+#include <eventstore/subscription_handle.hpp>
 #include <eventstore/subscription_info.hpp>
 #include <eventstore/subscription_options.hpp>
 #include <eventstore/typed_event.hpp>
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
 #include <cstdint>
@@ -31,8 +33,6 @@
 #include <vector>
 
 namespace eventstore {
-
-namespace asio = boost::asio;
 
 class transaction; // eventstore/transaction.hpp
 
@@ -93,16 +93,18 @@ public:
     /// Cancelled before it was sent, nothing is stored; after that it ends at once with `cancelled`, `outcome_unknown`,
     /// and may be stored. So for `timeout`, and for `lock_timeout` if a session is in the way, which is looked up then
     /// (250 ms at most): others of its transaction go on waiting for it. A retry with the same events is safe.
-    asio::awaitable<append_result> append(std::string_view stream, expected_version expected, event_data event) const;
+    boost::asio::awaitable<append_result> append(
+        std::string_view stream, expected_version expected, event_data event) const;
 
     /// Appends events to a stream, all or nothing, with versions and positions in a row. At most 64 MB in all; an empty
     /// list succeeds and stores nothing.
-    asio::awaitable<append_result> append(
+    boost::asio::awaitable<append_result> append(
         std::string_view stream, expected_version expected, std::vector<event_data> events) const;
 
     /// Appends a typed event: any type with a `codec`. Name the event first, if it owns anything.
     template <typed_event Event>
-    asio::awaitable<append_result> append(std::string_view stream, expected_version expected, Event&& event) const {
+    boost::asio::awaitable<append_result> append(
+        std::string_view stream, expected_version expected, Event&& event) const {
         static_assert(detail::is_safe_in_await<Event>,
             "name the event first (const auto event = opened{...};) and pass that: g++ 12 frees a temporary inside "
             "co_await twice");
@@ -115,16 +117,16 @@ public:
     /// Errors and cancellation: those of an append to one stream; the failure's facts tell of the first part that does
     /// not fit. Idempotent if the events of all parts are there already; where only some of them are, it fails with
     /// `duplicate_event`.
-    asio::awaitable<std::vector<append_result>> append(std::vector<stream_append> parts) const;
-    asio::awaitable<result<std::vector<append_result>>> try_append(std::vector<stream_append> parts) const;
+    boost::asio::awaitable<std::vector<append_result>> append(std::vector<stream_append> parts) const;
+    boost::asio::awaitable<result<std::vector<append_result>>> try_append(std::vector<stream_append> parts) const;
 
     /// As append, with every failure as a value; throws nothing. For callers that expect to lose races.
-    asio::awaitable<result<append_result>> try_append(
+    boost::asio::awaitable<result<append_result>> try_append(
         std::string_view stream, expected_version expected, event_data event) const;
-    asio::awaitable<result<append_result>> try_append(
+    boost::asio::awaitable<result<append_result>> try_append(
         std::string_view stream, expected_version expected, std::vector<event_data> events) const;
     template <typed_event Event>
-    asio::awaitable<result<append_result>> try_append(
+    boost::asio::awaitable<result<append_result>> try_append(
         std::string_view stream, expected_version expected, Event&& event) const {
         static_assert(detail::is_safe_in_await<Event>,
             "name the event first (const auto event = opened{...};) and pass that: g++ 12 frees a temporary inside "
@@ -140,17 +142,17 @@ public:
     /// Errors: those of append; `event_not_found` (nothing is stored then, as with all errors), `duplicate_event` (one of
     /// them is in that stream already). Cancellation: as append. The store's own retries are safe; a second call is not
     /// a retry, but fails with `duplicate_event`.
-    asio::awaitable<append_result> link(
+    boost::asio::awaitable<append_result> link(
         std::string_view stream, expected_version expected, std::vector<uuid> event_ids) const;
-    asio::awaitable<append_result> link(std::string_view stream, expected_version expected, uuid event_id) const;
+    boost::asio::awaitable<append_result> link(std::string_view stream, expected_version expected, uuid event_id) const;
 
     /// Reads a page of a stream. `$all` reads the log of all streams, as read_all does.
     ///
     /// Errors: `stream_not_found`, `stream_deleted`. Cancellation: the read is abandoned, nothing is changed.
-    asio::awaitable<event_page> read(std::string_view stream, read_options options = read_options()) const;
+    boost::asio::awaitable<event_page> read(std::string_view stream, read_options options = read_options()) const;
 
     /// Reads a page of the log of all streams, by position. Positions grow, and without hard deletes have no gaps.
-    asio::awaitable<event_page> read_all(read_options options = read_options()) const;
+    boost::asio::awaitable<event_page> read_all(read_options options = read_options()) const;
 
     /// Reads a stream to its end, page after page; see event_scan. Errors of the arguments come with the first next().
     event_scan scan(std::string_view stream, read_options options = read_options()) const;
@@ -159,13 +161,13 @@ public:
     event_scan scan_all(read_options options = read_options()) const;
 
     /// The event with this id. Errors: `event_not_found`.
-    asio::awaitable<recorded_event> find_event(uuid id) const;
+    boost::asio::awaitable<recorded_event> find_event(uuid id) const;
 
     /// What is known of a stream, or of `$all`. Errors: `stream_not_found`, `stream_deleted`.
-    asio::awaitable<eventstore::stream_info> stream_info(std::string_view stream) const;
+    boost::asio::awaitable<eventstore::stream_info> stream_info(std::string_view stream) const;
 
     /// A page of the streams: by name, and without those that are deleted, unless the query says otherwise.
-    asio::awaitable<std::vector<eventstore::stream_info>> streams(stream_query query = stream_query()) const;
+    boost::asio::awaitable<std::vector<eventstore::stream_info>> streams(stream_query query = stream_query()) const;
 
     /// Deletes a stream; see `deletion` for what becomes of its events.
     ///
@@ -175,29 +177,29 @@ public:
     /// Errors: `stream_not_found`, `stream_deleted` (it is already; a hard delete of it is refused, too: restore it
     /// first), `wrong_expected_version`, `stream_exists` (for `no_stream`), `hard_delete_disabled`, `reserved_stream`.
     /// Cancellation: it may have been deleted; a hard delete may be half done.
-    asio::awaitable<void> delete_stream(
+    boost::asio::awaitable<void> delete_stream(
         std::string_view stream, expected_version expected, deletion how = deletion::soft) const;
 
     /// What a hard delete of the stream would remove. Changes nothing. Errors: `stream_not_found`.
-    asio::awaitable<deletion_preview> preview_deletion(std::string_view stream) const;
+    boost::asio::awaitable<deletion_preview> preview_deletion(std::string_view stream) const;
 
     /// Undoes a soft delete; of a stream that is not deleted, does nothing. Errors: `stream_not_found`,
     /// `reserved_stream`. Cancellation: it may have been restored.
-    asio::awaitable<void> restore_stream(std::string_view stream) const;
+    boost::asio::awaitable<void> restore_stream(std::string_view stream) const;
 
     /// Keeps a snapshot. An older one than is there already does not replace it; one of the same version does.
     /// Cancellation: it may have been recorded.
-    asio::awaitable<void> record_snapshot(snapshot what) const;
+    boost::asio::awaitable<void> record_snapshot(snapshot what) const;
 
     /// The newest snapshot of a source. Errors: `snapshot_not_found`.
-    asio::awaitable<snapshot> read_snapshot(std::string_view source) const;
+    boost::asio::awaitable<snapshot> read_snapshot(std::string_view source) const;
 
     /// Forgets the snapshot of a source, if there is one. Cancellation: it may have been forgotten.
-    asio::awaitable<void> delete_snapshot(std::string_view source) const;
+    boost::asio::awaitable<void> delete_snapshot(std::string_view source) const;
 
     /// Begins a transaction: SQL of your own and appends that are committed together, or not at all. See `transaction`;
     /// include `eventstore/transaction.hpp`. Errors: `connection_lost`. Cancellation: nothing is left behind.
-    asio::awaitable<transaction> begin() const;
+    boost::asio::awaitable<transaction> begin() const;
 
     /// Subscribes to a stream: its events, each at least once, in order, until they are acknowledged.
     ///
@@ -208,55 +210,30 @@ public:
     ///
     /// Errors: `subscription_already_exists` (another has it; see `if_taken`), `too_many_subscribers`, `reserved_stream`,
     /// `log_truncated`. Cancellation: nothing is left behind.
-    asio::awaitable<subscription> subscribe(
+    boost::asio::awaitable<eventstore::subscription> subscribe(
         std::string_view stream, std::string_view name, subscription_options options = subscription_options()) const;
 
     /// Subscribes to the log of all streams; as subscribe, by position.
-    asio::awaitable<subscription> subscribe_to_all(
+    boost::asio::awaitable<eventstore::subscription> subscribe_to_all(
         std::string_view name, subscription_options options = subscription_options()) const;
 
     /// What is appended to a stream from now on, for those who can afford to miss some of it: nothing is stored and
     /// nothing acknowledged. Cancellation: nothing is left behind.
-    asio::awaitable<event_listener> listen(std::string_view stream, listen_options options = listen_options()) const;
-    asio::awaitable<event_listener> listen_to_all(listen_options options = listen_options()) const;
-
-    /// Returns when the subscriptions of this name, whoever has them, have acknowledged everything up to this position:
-    /// to read one's own writes from what a subscription keeps.
-    ///
-    ///     const auto written = co_await store.append("account-1", es::any_version, deposited);
-    ///     co_await store.wait_for("balances", written.last_position);
-    ///
-    /// It must exist: subscribe before you append what is to be waited for.
-    ///
-    /// Errors: `subscription_not_found`, `timeout`. Cancellation: only the waiting ends.
-    asio::awaitable<void> wait_for(std::string_view name, std::int64_t position) const;
+    boost::asio::awaitable<event_listener> listen(
+        std::string_view stream, listen_options options = listen_options()) const;
+    boost::asio::awaitable<event_listener> listen_to_all(listen_options options = listen_options()) const;
 
     /// All subscriptions, by name.
-    asio::awaitable<std::vector<subscription_info>> subscriptions() const;
+    boost::asio::awaitable<std::vector<subscription_info>> subscriptions() const;
 
-    /// Removes a subscription to a stream, or to `$all`, its checkpoint and what it has parked. Whoever has it gets
-    /// `subscription_deleted`.
-    ///
-    /// Errors: `subscription_not_found`. Cancellation: it may have been removed.
-    asio::awaitable<void> delete_subscription(std::string_view stream, std::string_view name) const;
+    /// A handle to a subscription, whichever process has it: to wait for it, to reset or remove it, to see what it has
+    /// parked. Asks the database nothing.
+    subscription_handle subscription(std::string_view stream, std::string_view name) const;
+    subscription_handle subscription_to_all(std::string_view name) const;
 
-    /// Sets the checkpoint of a subscription: what lies after this position (or version) is delivered again. Whoever has
-    /// it gets `subscription_lost`. Errors: `subscription_not_found`. Cancellation: it may have been set.
-    asio::awaitable<void> reset_subscription(
-        std::string_view stream, std::string_view name, std::int64_t checkpoint) const;
-
-    /// The events that a subscription has put aside after too many refusals, by position. An unknown one has none.
-    asio::awaitable<std::vector<parked_event>> parked_events(std::string_view stream, std::string_view name) const;
-
-    /// Has parked events delivered again by whoever has the subscription, or takes it next: those at these positions, or
-    /// all. They come after what is queued, and are parked no longer once they are acknowledged. Returns how many.
-    /// Errors: `subscription_not_found`. Cancellation: they may be on their way.
-    asio::awaitable<std::int64_t> replay_parked(std::string_view stream, std::string_view name,
-        std::vector<std::int64_t> positions = std::vector<std::int64_t>()) const;
-
-    /// Forgets parked events: those at these positions, or all. Returns how many. Errors: `subscription_not_found`.
-    asio::awaitable<std::int64_t> discard_parked(std::string_view stream, std::string_view name,
-        std::vector<std::int64_t> positions = std::vector<std::int64_t>()) const;
+    /// Where the store's own work runs; see `store_options::executor`. \throws error `store_closed` on an empty handle, and
+    /// once the execution context has ended
+    boost::asio::any_io_executor get_executor() const;
 
     /// What the store has done since it was opened. Never blocks for long.
     store_stats stats() const;
@@ -265,7 +242,7 @@ public:
     /// and lets go of subscriptions (next() returns nothing), closes the connections. Takes `close_timeout` at most. Idempotent; all handles are closed at once.
     ///
     /// Cancellation: the waiting ends, the closing goes on.
-    asio::awaitable<void> close() const;
+    boost::asio::awaitable<void> close() const;
 
 private:
     std::shared_ptr<detail::store_impl> impl_;
@@ -279,10 +256,10 @@ private:
 ///
 /// Errors: `connection_lost` (with the reason that libpq gives), `timeout`, `schema_missing`, `schema_too_new`,
 /// `server_unusable`, `invalid_argument`. Cancellation: nothing is left behind.
-EVENTSTORE_EXPORT asio::awaitable<store> open(store_options options);
+EVENTSTORE_EXPORT boost::asio::awaitable<store> open(store_options options);
 
 /// Makes the schema of a store, or brings an older one up to date, and returns its version. Any number of processes may
 /// do so at once. Errors: as open.
-EVENTSTORE_EXPORT asio::awaitable<int> migrate(store_options options);
+EVENTSTORE_EXPORT boost::asio::awaitable<int> migrate(store_options options);
 
 } // namespace eventstore

@@ -54,7 +54,7 @@ public:
     ///
     /// Errors: `schema_missing`, `schema_too_new`, `invalid_argument` (the name), `connection_lost`, `timeout`,
     /// `store_closed`. Cancellation: nothing is left open.
-    asio::awaitable<store> open(std::string_view schema) const;
+    boost::asio::awaitable<store> open(std::string_view schema) const;
 
     /// The connections, and the statements sent for all stores since the group was opened. What is about appends stands in
     /// the stores' own; the connections there are those of the whole group.
@@ -64,7 +64,7 @@ public:
     /// Idempotent; all handles are closed at once.
     ///
     /// Cancellation: the waiting ends, the closing goes on.
-    asio::awaitable<void> close() const;
+    boost::asio::awaitable<void> close() const;
 
 private:
     std::shared_ptr<detail::group_impl> impl_;
@@ -74,6 +74,6 @@ private:
 ///
 /// Errors: `connection_lost` (with the reason that libpq gives), `server_unusable`, `invalid_argument`. Cancellation:
 /// nothing is left behind.
-EVENTSTORE_EXPORT asio::awaitable<store_group> open_group(store_options options);
+EVENTSTORE_EXPORT boost::asio::awaitable<store_group> open_group(store_options options);
 
 } // namespace eventstore

@@ -4,6 +4,7 @@
 
 #include <eventstore/asio_settings.hpp>
 #include <eventstore/export.hpp>
+#include <eventstore/log_level.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -18,7 +19,6 @@
 
 namespace eventstore {
 
-namespace asio = boost::asio;
 using std::chrono::milliseconds;
 
 /// What a callable argument must be: a named one, or a lambda that captures by reference or by trivial value.
@@ -102,15 +102,16 @@ public:
     store_options& session_url(std::string value) & { return session_url_ = std::move(value), *this; }
     store_options&& session_url(std::string value) && { return std::move(session_url(std::move(value))); }
 
-    /// Told what the store does behind its callers' backs: notices of the server, lost connections, retries; a line
-    /// each, never with a password. What fails again and again is told the first time, the 10th, the 100th, and so on.
-    /// Called on the store's executor, once at a time; it must not throw.
-    template <handler_for<void(std::string_view)> Handler>
+    /// The function that receives what the store logs: notices of the server (`log_level::info`), lost connections and
+    /// other failures that are tried again (`log_level::warning`); a line each, never with a password. A failure that goes
+    /// on is logged the first time, the 10th, the 100th, and so on. Called on the store's executor, once at a time; it must
+    /// not throw.
+    template <handler_for<void(log_level, std::string_view)> Handler>
     store_options& on_log(Handler&& handler) & {
         log_ = std::forward<Handler>(handler);
         return *this;
     }
-    template <handler_for<void(std::string_view)> Handler>
+    template <handler_for<void(log_level, std::string_view)> Handler>
     store_options&& on_log(Handler&& handler) && {
         return std::move(on_log(std::forward<Handler>(handler)));
     }
@@ -118,8 +119,8 @@ public:
     /// Where the store's own work runs: the execution context of this executor, on strands of the store's. By default that
     /// of the coroutine that opens it. The store ends with it; what callers on other contexts wait for then fails with
     /// `store_closed`.
-    store_options& executor(asio::any_io_executor value) & { return executor_ = std::move(value), *this; }
-    store_options&& executor(asio::any_io_executor value) && { return std::move(executor(std::move(value))); }
+    store_options& executor(boost::asio::any_io_executor value) & { return executor_ = std::move(value), *this; }
+    store_options&& executor(boost::asio::any_io_executor value) && { return std::move(executor(std::move(value))); }
 
     const std::string& url() const noexcept { return url_; }
     const std::string& schema() const noexcept { return schema_; }
@@ -135,8 +136,8 @@ public:
     bool allows_asynchronous_commit() const noexcept { return asynchronous_commit_; }
     bool is_pooled() const noexcept { return pooled_; }
     const std::string& session_url() const noexcept { return session_url_; }
-    const std::function<void(std::string_view)>& on_log() const noexcept { return log_; }
-    const asio::any_io_executor& executor() const noexcept { return executor_; }
+    const std::function<void(log_level, std::string_view)>& on_log() const noexcept { return log_; }
+    const boost::asio::any_io_executor& executor() const noexcept { return executor_; }
 
 private:
     std::string url_;
@@ -153,8 +154,8 @@ private:
     bool asynchronous_commit_ = false;
     bool pooled_ = false;
     std::string session_url_;
-    std::function<void(std::string_view)> log_;
-    asio::any_io_executor executor_;
+    std::function<void(log_level, std::string_view)> log_;
+    boost::asio::any_io_executor executor_;
 };
 
 } // namespace eventstore

@@ -18,8 +18,6 @@
 
 namespace eventstore {
 
-namespace asio = boost::asio;
-
 namespace detail {
 class consumer;
 }
@@ -53,10 +51,10 @@ public:
     /// `subscription_stopped` (`when_exhausted::stop`), `handler_failed`, `log_truncated`, `next_pending`. A database
     /// that cannot be reached is no error: next() waits, and events come when it is back.
     /// Cancellation: nothing is taken; the same batch comes again.
-    asio::awaitable<std::optional<event_batch>> next();
+    boost::asio::awaitable<std::optional<event_batch>> next();
 
     /// As next(), but when this time is over it gives an empty batch, which need not be acknowledged.
-    asio::awaitable<std::optional<event_batch>> next(milliseconds wait);
+    boost::asio::awaitable<std::optional<event_batch>> next(milliseconds wait);
 
     /// The same as the batch's own ack() and nack().
     void ack(const event_batch& batch) { batch.ack(); }
@@ -72,7 +70,7 @@ public:
     /// Returns when everything that was acknowledged before the call is durable.
     /// Errors: `timeout` after the store's operation_timeout; those of event_batch::ack(). Cancellation: only the
     /// waiting ends.
-    asio::awaitable<void> checkpoint();
+    boost::asio::awaitable<void> checkpoint();
 
     /// The fencing token of this process's hold on the subscription: it grows with each owner. A handler that writes
     /// elsewhere keeps the highest that it has seen there, in the same transaction, and refuses lower ones: so an owner
@@ -89,11 +87,11 @@ public:
     std::int64_t lag() const noexcept;
 
     /// Of the store. \throws error `subscription_ended` once it was moved from
-    asio::any_io_executor get_executor() const;
+    boost::asio::any_io_executor get_executor() const;
 
     /// Ends this consumer. With the last one the checkpoint is written and the subscription released, before this
     /// returns. Idempotent. Cancellation: only the waiting ends.
-    asio::awaitable<void> unsubscribe();
+    boost::asio::awaitable<void> unsubscribe();
 
 private:
     std::shared_ptr<detail::consumer> inside_;

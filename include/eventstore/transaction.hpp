@@ -15,6 +15,7 @@
 #include <eventstore/typed_event.hpp>
 #include <eventstore/uuid.hpp>
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
 #include <memory>
@@ -22,8 +23,6 @@
 #include <vector>
 
 namespace eventstore {
-
-namespace asio = boost::asio;
 
 namespace detail {
 class transaction_impl;
@@ -76,13 +75,13 @@ public:
     /// begin transactions, and COPY.
     /// Cancellation: the transaction is rolled back, and its connection closed.
     template <sql_bindable... Values>
-    asio::awaitable<query_result> execute(std::string_view sql, const Values&... values) {
+    boost::asio::awaitable<query_result> execute(std::string_view sql, const Values&... values) {
         std::vector<sql_value> list;
         list.reserve(sizeof...(values));
         (list.emplace_back(values), ...);
         return execute(sql, std::move(list));
     }
-    asio::awaitable<query_result> execute(std::string_view sql, std::vector<sql_value> values);
+    boost::asio::awaitable<query_result> execute(std::string_view sql, std::vector<sql_value> values);
 
     /// Collects an append for the commit. Several may be of one stream: then a later one expects the version that the
     /// earlier ones lead to. Throws where the arguments are not valid (see `store::append`), and collects nothing then.
@@ -130,10 +129,13 @@ public:
     ///
     /// Cancellation: once it was sent, it completes at once with `cancelled` and `outcome_unknown`: it may be committed, as
     /// a whole. The same holds for `timeout` and `connection_lost`.
-    asio::awaitable<std::vector<append_result>> commit();
+    boost::asio::awaitable<std::vector<append_result>> commit();
 
     /// Rolls back, and returns when that is done. Cancellation: it is rolled back all the same.
-    asio::awaitable<void> rollback();
+    boost::asio::awaitable<void> rollback();
+
+    /// Of the store. \throws error `transaction_ended` once it was moved from
+    boost::asio::any_io_executor get_executor() const;
 
 private:
     std::shared_ptr<detail::transaction_impl> impl_;

@@ -104,31 +104,29 @@ void scan_impl::note_page(const read::reader::snapshot& next) {
 }
 
 failure scan_impl::another_stream() const {
-    failure::facts facts;
-    facts.stream = stream_;
-    facts.message = message("stream ", quoted_for_message(stream_),
-        " was deleted for good while it was scanned, and another one has its name; scan that one from its beginning");
-    return failure(errc::stream_deleted, std::move(facts));
+    return failure(errc::stream_deleted,
+        {.message = message("stream ", quoted_for_message(stream_),
+             " was deleted for good while it was scanned, and another one has its name; scan that one from its "
+             "beginning"),
+            .stream = stream_});
 }
 
 failure scan_impl::standby_is_behind(std::int64_t head) const {
-    failure::facts facts;
-    facts.stream = stream_;
-    facts.message = message("scanning ", quoted_for_message(stream_),
-        ": the server is a standby that has it up to version ", std::to_string(head), ", and version ",
-        std::to_string(seen_.position), " was read; go on when it has got there");
-    facts.retry_helps = true;
-    return failure(errc::connection_lost, std::move(facts));
+    return failure(errc::connection_lost,
+        {.message = message("scanning ", quoted_for_message(stream_),
+             ": the server is a standby that has it up to version ", std::to_string(head), ", and version ",
+             std::to_string(seen_.position), " was read; go on when it has got there"),
+            .stream = stream_,
+            .retry_helps = true});
 }
 
 failure scan_impl::cut_back() const {
-    failure::facts facts;
-    facts.stream = stream_;
-    facts.message = message("scanning ", quoted_for_message(stream_), ": the log does not hold the event at ",
-        is_log() ? "position " : "version ", std::to_string(seen_.position),
-        " any more, which was read: a fail-over has lost its end, or a backup was restored; scan again from the "
-        "beginning");
-    return failure(errc::log_truncated, std::move(facts));
+    return failure(errc::log_truncated,
+        {.message = message("scanning ", quoted_for_message(stream_), ": the log does not hold the event at ",
+             is_log() ? "position " : "version ", std::to_string(seen_.position),
+             " any more, which was read: a fail-over has lost its end, or a backup was restored; scan again from the "
+             "beginning"),
+            .stream = stream_});
 }
 
 asio::awaitable<result<bool>> scan_impl::advance(std::shared_ptr<scan_impl> self) {
@@ -149,11 +147,16 @@ asio::awaitable<result<bool>> scan_impl::advance(std::shared_ptr<scan_impl> self
         self->note_page(*next);
         self->current_ = std::move(next->page);
         self->index_ = 0;
-        self->last_page_ = self->current_.complete();
+        self->last_page_ = self->current_.is_complete();
         self->options_.from(self->current_.next_from());
         if (!self->last_page_) self->fetch();
     }
     co_return true;
+}
+
+asio::any_io_executor scan_impl::get_executor() const {
+    if (!store_) throw error(store_closed());
+    return store_->core->environment.executor;
 }
 
 asio::awaitable<std::optional<recorded_event>> scan_impl::next(std::shared_ptr<scan_impl> self) {
@@ -190,5 +193,10 @@ event_scan::~event_scan() = default;
 
 asio::awaitable<std::optional<recorded_event>> event_scan::next() { return detail::scan_impl::next(impl_); }
 asio::awaitable<std::optional<event_page>> event_scan::next_page() { return detail::scan_impl::next_page(impl_); }
+
+asio::any_io_executor event_scan::get_executor() const {
+    if (!impl_) throw error(failure(errc::store_closed, "the scan was moved from"));
+    return impl_->get_executor();
+}
 
 } // namespace eventstore

@@ -24,6 +24,8 @@ public:
         std::shared_ptr<store_impl> store, std::string stream, read_options options, std::chrono::milliseconds limit);
     ~scan_impl();
 
+    asio::any_io_executor get_executor() const;
+
     static asio::awaitable<std::optional<recorded_event>> next(std::shared_ptr<scan_impl> self);
     static asio::awaitable<std::optional<event_page>> next_page(std::shared_ptr<scan_impl> self);
 

@@ -2,6 +2,7 @@
 
 #include "api/call.hpp"
 #include "api/event_scan.hpp"
+#include "async/service.hpp"
 #include "base/text.hpp"
 #include "storage/snapshots.hpp"
 #include "storage/streams.hpp"
@@ -123,11 +124,10 @@ std::optional<failure> check_deletion(
     const std::string& stream, expected_version expected, deletion how, milliseconds, const store_options& options) {
     if (auto why = storage::check_stream_to_write(stream, expected)) return why;
     if (how != deletion::hard || options.allows_hard_delete()) return std::nullopt;
-    failure::facts facts;
-    facts.stream = stream;
-    facts.message = detail::message("deleting stream ", detail::quoted_for_message(stream),
-        " for good: open the store with allow_hard_delete() if you mean it");
-    return failure(errc::hard_delete_disabled, std::move(facts));
+    return failure(errc::hard_delete_disabled,
+        {.message = detail::message("deleting stream ", detail::quoted_for_message(stream),
+             " for good: open the store with allow_hard_delete() if you mean it"),
+            .stream = stream});
 }
 
 std::optional<failure> check_stream(const std::string& stream) {
@@ -266,6 +266,11 @@ asio::awaitable<snapshot> store::read_snapshot(std::string_view source) const {
 asio::awaitable<void> store::delete_snapshot(std::string_view source) const {
     return call(
         impl_, limit_, storage::check_snapshot_source, in_database<storage::delete_snapshot>, std::string(source));
+}
+
+asio::any_io_executor store::get_executor() const {
+    if (!impl_ || impl_->core->is_abandoned()) throw error(detail::store_closed());
+    return impl_->core->environment.executor;
 }
 
 asio::awaitable<void> store::close() const { return close_throwing(impl_); }

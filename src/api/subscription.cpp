@@ -109,6 +109,10 @@ asio::awaitable<std::optional<event_page>> event_listener::next() { return heard
 asio::awaitable<std::optional<event_page>> event_listener::next(milliseconds wait) {
     return heard_throwing(inside_, wait);
 }
+asio::any_io_executor event_listener::get_executor() const {
+    if (!inside_) throw error(failure(errc::subscription_ended, "the listener was moved from"));
+    return inside_->store->core->environment.executor;
+}
 std::uint64_t event_listener::missed() const noexcept { return inside_ ? inside_->what->missed() : 0; }
 
 } // namespace eventstore

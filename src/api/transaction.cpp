@@ -95,4 +95,9 @@ void transaction::ack(const event_batch& batch) {
 asio::awaitable<std::vector<append_result>> transaction::commit() { return commit_throwing(impl_); }
 asio::awaitable<void> transaction::rollback() { return rollback_throwing(impl_); }
 
+asio::any_io_executor transaction::get_executor() const {
+    if (!impl_) throw error(failure(errc::transaction_ended, "the transaction was moved from"));
+    return impl_->get_executor();
+}
+
 } // namespace eventstore

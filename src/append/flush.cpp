@@ -36,9 +36,8 @@ void flush::on_synced(const failure* why) {
     flush_end& how = end_.emplace();
     if (const auto link = on_.lock(); link && link->take_unreplicated()) {
         // Committed here, but the synchronous standby does not have it: neither a success nor a failure.
-        failure::facts facts;
-        facts.message = "appending: the server stopped waiting for its synchronous standby";
-        how.why = failure(errc::connection_lost, std::move(facts));
+        how.why = failure(
+            errc::connection_lost, {.message = "appending: the server stopped waiting for its synchronous standby"});
         how.is_lost = how.was_sent = true;
     } else if (why) {
         how.why = *why;

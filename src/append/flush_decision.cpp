@@ -8,7 +8,7 @@ namespace {
 
 /// Whether the server has refused the flush for what is in it, rather than for the state that it is in.
 bool is_refusal(const failure& why) {
-    return !why->sqlstate.empty() && why.code() != errc::lock_timeout && why.code() != errc::connection_lost &&
+    return !why.sqlstate().empty() && why.code() != errc::lock_timeout && why.code() != errc::connection_lost &&
         why.code() != errc::log_truncated;
 }
 
@@ -26,7 +26,7 @@ flush_decision decide(const flush_facts& what, const flush_end& how) {
     // The events' ids make it safe to send it again. One of them may be what its backend dies of.
     if (how.is_lost) return {how.was_sent ? flush_step::send_halves : flush_step::send_again};
     const failure& why = how.why;
-    if (is_told_when_careful(why->sqlstate) && !what.is_careful) return {flush_step::send_carefully};
+    if (is_told_when_careful(why.sqlstate()) && !what.is_careful) return {flush_step::send_carefully};
     if (what.appends > 1 && is_refusal(why)) return {flush_step::send_halves};
     // A server that became a standby: nothing was carried out, and the next connection may lead to another one.
     if (why.code() == errc::connection_lost) return {flush_step::send_again, true};

@@ -29,9 +29,9 @@ append_queue<append_request>::limits limits_of(const store_options& options) {
 failure closed_failure() { return failure(errc::store_closed, "the store is closed: nothing was appended"); }
 
 failure closed_while_waiting(const append_request& which) {
-    failure::facts facts = *closed_failure().operator->();
-    facts.outcome_unknown = which.is_retry || which.is_under_way;
-    return failure(errc::store_closed, std::move(facts));
+    failure::details details = closed_failure().all();
+    details.outcome_unknown = which.is_retry || which.is_under_way;
+    return failure(errc::store_closed, std::move(details));
 }
 
 result<append_results> result_of(const append_request& append, std::span<const append_plan::outcome> outcomes) {
@@ -85,9 +85,9 @@ void group_commit::submit(request_ptr next) {
 }
 
 void group_commit::give_up(append_request& which, errc why, const lock_holder& holder) noexcept {
-    failure::facts facts;
-    facts.stream = which.stream();
-    facts.retry_helps = true;
+    failure::details details;
+    details.stream = which.stream();
+    details.retry_helps = true;
     std::optional<failure> unreachable;
     const auto last_failure = connections_->last_connect_failure();
     {
@@ -95,15 +95,15 @@ void group_commit::give_up(append_request& which, errc why, const lock_holder& h
         // Decided together with the facts: or an answer that comes just now would make them untrue.
         if (!which.claim()) return;
         // Once it was sent, by this attempt or an earlier one, only an answer could tell.
-        facts.outcome_unknown = which.is_under_way || which.is_retry;
+        details.outcome_unknown = which.is_under_way || which.is_retry;
         if (!which.is_under_way && why == errc::timeout) unreachable = last_failure;
         (void)queue_.remove(&which);
     }
     stop_acquiring();
     if (unreachable)
-        which.settle(not_connected(std::move(facts), *unreachable));
+        which.settle(not_connected(std::move(details), *unreachable));
     else
-        which.settle(ended_early(why, std::move(facts), holder));
+        which.settle(ended_early(why, std::move(details), holder));
 }
 
 // ---- the loop
@@ -258,12 +258,12 @@ const flush_decision& group_commit::decision_of(flush& which) {
     if (which.decision) return *which.decision;
     const flush_end& end = *which.end();
     const auto link = link_.lock();
-    flush_facts facts;
-    facts.appends = which.appends().size();
-    facts.is_careful = which.is_careful();
+    flush_facts details;
+    details.appends = which.appends().size();
+    details.is_careful = which.is_careful();
     const bool is_of_another_log = end.why.code() == errc::log_truncated;
-    facts.has_other_servers = is_of_another_log && !is_estranged_ && link && link->has_other_hosts();
-    which.decision = decide(facts, end);
+    details.has_other_servers = is_of_another_log && !is_estranged_ && link && link->has_other_hosts();
+    which.decision = decide(details, end);
     if (which.decision->drops_connection && link) {
         is_estranged_ = is_estranged_ || is_of_another_log;
         link->drop(end.why);
@@ -322,7 +322,7 @@ void group_commit::send_again(const flush_ptr& which, flush_step how) {
     const flush_end& end = *which->end();
     const bool was_lost = end.is_lost && end.was_sent;
     const bool is_alone = which->appends().size() == 1;
-    if (end.why->sqlstate == "23505") look_for_ids_ = groups_to_look;
+    if (end.why.sqlstate() == "23505") look_for_ids_ = groups_to_look;
     request_list hopeless;
     bool is_dropped = false;
     {

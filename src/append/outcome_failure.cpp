@@ -64,10 +64,12 @@ std::string_view earlier_attempt(const append_request& append) {
 
 failure to_failure(const append_request& append, const append_part& part, const append_plan::outcome& why) {
     using kind = append_plan::outcome::kind;
-    failure::facts facts;
-    facts.stream = part.stream;
-    facts.expected = part.expected;
-    facts.actual = why.actual_version;
+    failure::details details;
+    details.stream = part.stream;
+    const bool is_about_versions = why.what == kind::wrong_version || why.what == kind::stream_exists ||
+        why.what == kind::stream_not_found || why.what == kind::stream_deleted;
+    if (is_about_versions && part.expected >= 0) details.expected = part.expected;
+    if (is_about_versions && why.actual_version >= 0) details.actual = why.actual_version;
     const std::string actual = std::to_string(why.actual_version);
     std::string text = appending_to(part);
     errc code = errc::wrong_expected_version;
@@ -95,9 +97,9 @@ failure to_failure(const append_request& append, const append_part& part, const 
         break;
     case kind::no_jsonb:
         code = errc::invalid_argument;
-        facts.sqlstate = sqlstate_of(why.why_bad);
+        details.sqlstate = sqlstate_of(why.why_bad);
         text += message(": the server does not take data or metadata of ", bad_event(part, why.bad_event),
-            " as jsonb: ", why_no_jsonb(facts.sqlstate), " (SQLSTATE ", facts.sqlstate, ")");
+            " as jsonb: ", why_no_jsonb(details.sqlstate), " (SQLSTATE ", details.sqlstate, ")");
         break;
     case kind::duplicate_event:
         code = errc::duplicate_event;
@@ -117,72 +119,71 @@ failure to_failure(const append_request& append, const append_part& part, const 
         break;
     }
     if (append.parts.size() > 1) text += "; nothing was stored in the other streams of this append either";
-    facts.message = std::move(text);
-    return failure(code, std::move(facts));
+    details.message = std::move(text);
+    return failure(code, std::move(details));
 }
 
 failure about(const append_request& append, const failure& why) {
-    failure::facts facts = *why.operator->();
-    facts.stream = append.stream();
-    facts.outcome_unknown = append.is_retry; // this attempt stored nothing, but an earlier one may have
+    failure::details details = why.all();
+    details.stream = append.stream();
+    details.outcome_unknown = append.is_retry; // this attempt stored nothing, but an earlier one may have
     // A payload that is no jsonb and was sent alone.
-    const bool is_argument = why.code() == errc::database_error && why_no_jsonb(facts.sqlstate) != "it is refused";
-    facts.message = message(appending_to(append), ": ", why.message(), earlier_attempt(append));
-    return failure(is_argument ? errc::invalid_argument : why.code(), std::move(facts));
+    const bool is_argument = why.code() == errc::database_error && why_no_jsonb(details.sqlstate) != "it is refused";
+    details.message = message(appending_to(append), ": ", why.message(), earlier_attempt(append));
+    return failure(is_argument ? errc::invalid_argument : why.code(), std::move(details));
 }
 
 failure lost_again_and_again(const append_request& append, const failure& why, bool is_closed) {
-    failure::facts facts = *about(append, why).operator->();
-    facts.outcome_unknown = append.is_retry;
-    facts.retry_helps = true;
+    failure::details details = about(append, why).all();
+    details.outcome_unknown = append.is_retry;
+    details.retry_helps = true;
     if (!is_closed && append.attempts > 1) {
-        facts.message =
+        details.message =
             message(appending_to(append), ": its connection was lost each of the ", std::to_string(append.attempts),
                 " times that it was sent, the last ", std::to_string(append.attempts_alone),
                 " times by itself; it may be what the server's process ends at, or stored; last: ", why.message());
     }
-    return failure(is_closed ? errc::store_closed : errc::connection_lost, std::move(facts));
+    return failure(is_closed ? errc::store_closed : errc::connection_lost, std::move(details));
 }
 
 failure lock_not_available(const append_request& append, const failure& why, const lock_holder& holder) {
-    failure::facts facts = *why.operator->();
-    facts.stream = append.stream();
-    facts.retry_helps = true;
-    facts.outcome_unknown = append.is_retry;
-    facts.message = message(appending_to(append), ": ",
+    failure::details details = why.all();
+    details.stream = append.stream();
+    details.retry_helps = true;
+    details.outcome_unknown = append.is_retry;
+    details.message = message(appending_to(append), ": ",
         holder.is_known() ? holder.what : "the lock of the log, or one on its tables,", " was not to be had in time",
-        holder.is_known() ? "; it is " : "", holder.who, " (SQLSTATE ", facts.sqlstate, ")", earlier_attempt(append));
-    return failure(errc::lock_timeout, std::move(facts));
+        holder.is_known() ? "; it is " : "", holder.who, " (SQLSTATE ", details.sqlstate, ")", earlier_attempt(append));
+    return failure(errc::lock_timeout, std::move(details));
 }
 
-failure ended_early(errc why, failure::facts facts, const lock_holder& holder) {
+failure ended_early(errc why, failure::details details, const lock_holder& holder) {
     std::string how = why == errc::cancelled ? " was cancelled" : ": no answer in time";
     if (holder.is_known()) how += message(", because of ", holder.what, " ", holder.who);
-    facts.message = message("appending to stream ", quoted_for_message(facts.stream), how,
-        facts.outcome_unknown ? "; it was under way, and may be stored: a retry with the same events is safe"
-                              : "; nothing was stored");
-    return failure(why, std::move(facts));
+    details.message = message("appending to stream ", quoted_for_message(details.stream), how,
+        details.outcome_unknown ? "; it was under way, and may be stored: a retry with the same events is safe"
+                                : "; nothing was stored");
+    return failure(why, std::move(details));
 }
 
-failure not_connected(failure::facts facts, const failure& last) {
-    facts.message =
-        message("appending to stream ", quoted_for_message(facts.stream), ": no connection could be had in time, ",
-            facts.outcome_unknown
+failure not_connected(failure::details details, const failure& last) {
+    details.message =
+        message("appending to stream ", quoted_for_message(details.stream), ": no connection could be had in time, ",
+            details.outcome_unknown
                 ? "and an earlier attempt lost its own: it may be stored, a retry with the same events is safe"
                 : "nothing was stored",
             "; last: ", last.message());
     const bool is_refusal = last.code() == errc::server_unusable || last.code() == errc::log_truncated;
-    const errc otherwise = facts.outcome_unknown ? errc::timeout : errc::connection_lost;
-    return failure(is_refusal ? last.code() : otherwise, std::move(facts));
+    const errc otherwise = details.outcome_unknown ? errc::timeout : errc::connection_lost;
+    return failure(is_refusal ? last.code() : otherwise, std::move(details));
 }
 
 failure overloaded(const std::string& stream, std::size_t used, std::size_t budget) {
-    failure::facts facts;
-    facts.stream = stream;
-    facts.retry_helps = true;
-    facts.message = message("appending to stream ", quoted_for_message(stream), ": ", std::to_string(used), " of ",
-        std::to_string(budget), " bytes for queued appends are in use; try again later");
-    return failure(errc::overloaded, std::move(facts));
+    return failure(errc::overloaded,
+        {.message = message("appending to stream ", quoted_for_message(stream), ": ", std::to_string(used), " of ",
+             std::to_string(budget), " bytes for queued appends are in use; try again later"),
+            .stream = stream,
+            .retry_helps = true});
 }
 
 } // namespace eventstore::append

@@ -20,10 +20,10 @@ failure about(const append_request& append, const failure& why);
 /// The connection was lost with the append; the store is given up on if `is_closed`.
 failure lost_again_and_again(const append_request& append, const failure& why, bool is_closed);
 failure lock_not_available(const append_request& append, const failure& why, const lock_holder& holder);
-/// Cancelled, or out of time, in the end for the sake of a lock; `facts` tell the stream and whether the outcome is known.
-failure ended_early(errc why, failure::facts facts, const lock_holder& holder);
+/// Cancelled, or out of time, in the end for the sake of a lock; `details` tell the stream and whether the outcome is known.
+failure ended_early(errc why, failure::details details, const lock_holder& holder);
 /// Out of time because there was no connection, for this reason.
-failure not_connected(failure::facts facts, const failure& last);
+failure not_connected(failure::details details, const failure& last);
 failure overloaded(const std::string& stream, std::size_t used, std::size_t budget);
 
 } // namespace eventstore::append

@@ -49,11 +49,10 @@ protected:
     const std::string& doing() const noexcept { return doing_; }
 
     void cancel() noexcept override { fail(failure(errc::cancelled, message(doing_, " was cancelled"))); }
+    void close() noexcept override { fail(failure(errc::store_closed, message(doing_, ": the store is closed"))); }
     void expire() noexcept override {
-        failure::facts facts;
-        facts.message = message(doing_, " took too long: PostgreSQL does not answer");
-        facts.retry_helps = true;
-        fail(failure(errc::timeout, std::move(facts)));
+        fail(failure(errc::timeout,
+            {.message = message(doing_, " took too long: PostgreSQL does not answer"), .retry_helps = true}));
     }
 
 private:

@@ -22,8 +22,8 @@ struct environment {
     std::shared_ptr<logger> log;
 
     /// \param on_log the user's function; empty: nobody is told
-    static environment make(const asio::any_io_executor& executor, std::function<void(std::string_view)> on_log,
-        std::shared_ptr<clock> time = clock::of_machine());
+    static environment make(
+        const asio::any_io_executor& executor, logger::sink on_log, std::shared_ptr<clock> time = clock::of_machine());
 
     /// The same, for what belongs to one schema.
     environment of(std::string schema) const { return {executor, timers, log->of(std::move(schema))}; }

@@ -31,7 +31,7 @@ std::uint64_t random_number() {
 recurring_failures::cause recurring_failures::cause_of(
     std::string_view what, std::string_view where, const failure& why) {
     cause found{std::string(is_of_server(why.code()) ? what : where), why.code(), std::string()};
-    if (why.code() == errc::database_error) found.sqlstate = why->sqlstate; // what the code leaves open
+    if (why.code() == errc::database_error) found.sqlstate = why.sqlstate(); // what the code leaves open
     return found;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <eventstore/error.hpp>
+#include <eventstore/log_level.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -17,11 +18,6 @@
 namespace eventstore::detail {
 
 namespace asio = boost::asio;
-
-enum class log_level {
-    info,    ///< worth knowing: a notice of the server
-    warning, ///< something failed, and is tried again
-};
 
 /// Which failures of what is tried again and again are worth a line: the first one of a cause, the 10th, the 100th, and so
 /// on, until it has passed. No lock, no output.

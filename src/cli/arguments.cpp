@@ -224,7 +224,8 @@ std::size_t arguments::count() const {
 store_options arguments::options(asio::any_io_executor executor) const {
     store_options options(url);
     options.schema(schema).create(folder.has_value()).executor(std::move(executor));
-    if (verbose) options.on_log([](std::string_view line) { std::cerr << "eventstore: " << line << std::endl; });
+    if (verbose)
+        options.on_log([](log_level, std::string_view line) { std::cerr << "eventstore: " << line << std::endl; });
     return options;
 }
 

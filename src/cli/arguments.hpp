@@ -18,6 +18,8 @@
 
 namespace eventstore::cli {
 
+namespace asio = boost::asio;
+
 struct command;
 
 enum class style { json, table };

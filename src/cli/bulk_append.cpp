@@ -52,9 +52,7 @@ void bulk_append::report_finished() {
             on_appended_(appended{done.line, std::move(done.stream), **done.outcome});
         } else if (!failure_) {
             const failure why = done.outcome->error();
-            failure::facts facts = *why.operator->();
-            facts.message = "line " + std::to_string(done.line) + ": " + facts.message;
-            failure_.emplace(why.code(), std::move(facts));
+            failure_ = why.with_message("line " + std::to_string(done.line) + ": " + why.message());
         }
     }
 }

@@ -16,6 +16,8 @@
 
 namespace eventstore::cli {
 
+namespace asio = boost::asio;
+
 /// Keeps appends of one event each under way, many of them, so that they share flushes. For one thread.
 class bulk_append : public std::enable_shared_from_this<bulk_append> {
 public:

@@ -26,6 +26,7 @@ struct subject {
     std::string stream;
     std::string name;
 
+    subscription_handle in(const store& store) const { return store.subscription(stream, name); }
     std::string json() const { return "{\"stream\":" + json_string(stream) + ",\"name\":" + json_string(name); }
     std::string text() const { return "the subscription '" + name + "' to '" + stream + "'"; }
 };
@@ -106,7 +107,7 @@ asio::awaitable<void> list_subscriptions(task work) {
 asio::awaitable<void> delete_subscription(task work) {
     const subject which(work.given);
     const store target = co_await open(work.given.options(work.background));
-    co_await target.delete_subscription(which.stream, which.name);
+    co_await which.in(target).remove();
     if (work.given.how == style::json)
         work.out.put(which.json() + ",\"deleted\":true}\n");
     else
@@ -120,7 +121,10 @@ asio::awaitable<void> reset_subscription(task work) {
     if (checkpoint < 0) throw usage_error("--to takes a version or position, from 0");
 
     const store target = co_await open(work.given.options(work.background));
-    co_await target.reset_subscription(which.stream, which.name, checkpoint);
+    const subscription_handle handle = which.in(target);
+    auto resetting =
+        which.stream == "$all" ? handle.reset_to_position(checkpoint) : handle.reset_to_version(checkpoint);
+    co_await std::move(resetting);
     if (work.given.how == style::json)
         work.out.put(which.json() + ",\"checkpoint\":" + std::to_string(checkpoint) + "}\n");
     else
@@ -140,7 +144,7 @@ asio::awaitable<void> must_exist(store from, const subject& which) {
 asio::awaitable<void> list_parked(task work) {
     const subject which(work.given);
     const store from = co_await open(work.given.options(work.background));
-    const std::vector<parked_event> list = co_await from.parked_events(which.stream, which.name);
+    const std::vector<parked_event> list = co_await which.in(from).parked();
     if (list.empty()) co_await must_exist(from, which);
     print_list(work, list,
         {{"POSITION", true}, {"VERSION", true}, {"DELIVERIES", true}, {"PARKED AT"}, {"STREAM"}, {"TYPE"}, {"REASON"}});
@@ -154,8 +158,8 @@ asio::awaitable<void> release_parked(task work, bool discard) {
         throw usage_error("say which events to forget: --position N, or --all");
 
     const store target = co_await open(work.given.options(work.background));
-    auto releasing = discard ? target.discard_parked(which.stream, which.name, positions)
-                             : target.replay_parked(which.stream, which.name, positions);
+    const subscription_handle handle = which.in(target);
+    auto releasing = discard ? handle.discard(positions) : handle.replay(positions);
     const std::string count = std::to_string(co_await std::move(releasing));
     if (work.given.how == style::json)
         work.out.put(which.json() + ",\"" + (discard ? "discarded" : "replayed") + "\":" + count + "}\n");

@@ -14,7 +14,7 @@ embedded_postgres::~embedded_postgres() = default;
 embedded_postgres::embedded_postgres(embedded_postgres&&) noexcept = default;
 embedded_postgres& embedded_postgres::operator=(embedded_postgres&&) noexcept = default;
 
-asio::awaitable<embedded_postgres> embedded_postgres::start(embedded_postgres_options options) {
+boost::asio::awaitable<embedded_postgres> embedded_postgres::start(embedded_postgres_options options) {
     auto starting = embedded::start_server(std::move(options));
     std::unique_ptr<detail::embedded_server> server = co_await std::move(starting);
     co_return embedded_postgres(std::move(server));

@@ -11,6 +11,8 @@
 
 namespace eventstore::embedded {
 
+namespace asio = boost::asio;
+
 /// As embedded_postgres::start.
 asio::awaitable<std::unique_ptr<detail::embedded_server>> start_server(embedded_postgres_options options);
 

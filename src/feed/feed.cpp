@@ -156,7 +156,7 @@ void feed::abandon() noexcept {
 
 // What the server refuses, a privilege for example, waiting does not mend: whoever wants to begin hears of it.
 void feed::refuse_arriving(const failure& why) {
-    if (why->retry_helps || why.code() == errc::connection_lost || why.code() == errc::timeout) return;
+    if (why.retry_helps() || why.code() == errc::connection_lost || why.code() == errc::timeout) return;
     for (const auto& each : std::exchange(arriving_, {})) each->fail(why);
 }
 

@@ -149,7 +149,7 @@ asio::awaitable<result<bool>> feed::look_at_end() {
     if (closed_ || !state_.has_begun()) co_return false;
     if (is_news(*newest)) {
         auto closer = look();
-        const auto outcome = co_await std::move(closer);
+        auto outcome = co_await std::move(closer); // const, it would become the bool that it has a value
         if (!outcome || !*outcome) co_return outcome;
     }
     newest_ = *newest;

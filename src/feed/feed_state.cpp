@@ -79,7 +79,7 @@ void feed_state::page_arrived(const event_page& page, const storage::log_mark& h
     if (own_when_asked_ > head.position) forget_own(); // they are of a history that is lost
     // Hard deletes leave gaps: what a complete page does not hold does not exist.
     std::int64_t through = page.next_from() - 1;
-    if (page.complete()) {
+    if (page.is_complete()) {
         through = std::max(through, head.position);
         if (head_ == hinted_when_asked_) head_ = std::min(head_, through); // it was of a history that is lost
     }

@@ -51,17 +51,17 @@ constexpr meaning meanings_to_caller[] = {
 };
 
 failure failure_of(const answer& error, std::string text, std::span<const meaning> meanings) {
-    failure::facts facts;
-    facts.sqlstate = error.sqlstate();
-    facts.message = std::move(text);
-    if (!facts.sqlstate.empty()) facts.message += detail::message(" (SQLSTATE ", facts.sqlstate, ")");
+    failure::details details;
+    details.sqlstate = error.sqlstate();
+    details.message = std::move(text);
+    if (!details.sqlstate.empty()) details.message += detail::message(" (SQLSTATE ", details.sqlstate, ")");
     const auto known =
-        std::ranges::find_if(meanings, [&](const meaning& each) { return facts.sqlstate.starts_with(each.state); });
-    if (known == meanings.end()) return failure(errc::database_error, std::move(facts));
-    facts.retry_helps = known->retry_helps;
+        std::ranges::find_if(meanings, [&](const meaning& each) { return details.sqlstate.starts_with(each.state); });
+    if (known == meanings.end()) return failure(errc::database_error, std::move(details));
+    details.retry_helps = known->retry_helps;
     if (known->code == errc::schema_missing)
-        facts.message += "; open the store with create(true), or run `eventstore init`";
-    return failure(known->code, std::move(facts));
+        details.message += "; open the store with create(true), or run `eventstore init`";
+    return failure(known->code, std::move(details));
 }
 
 } // namespace

@@ -68,10 +68,8 @@ private:
     void expire() noexcept override {
         if (!claim()) return;
         take().drop(failure(errc::connection_lost, "dropped a connection that fell silent"));
-        failure::facts facts;
-        facts.retry_helps = true;
-        facts.message = detail::message(beginning_a_transaction, ": no answer in time");
-        settle(failure(errc::timeout, std::move(facts)));
+        settle(failure(errc::timeout,
+            {.message = detail::message(beginning_a_transaction, ": no answer in time"), .retry_helps = true}));
     }
 
     void close() noexcept override { fail(detail::store_closed()); }

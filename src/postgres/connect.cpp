@@ -17,28 +17,26 @@ namespace eventstore::postgres {
 namespace {
 
 failure out_of_time(std::string_view doing) {
-    failure::facts facts;
-    facts.message = detail::message(doing, ": the time was over");
-    facts.retry_helps = true;
-    return failure(errc::timeout, std::move(facts));
+    return failure(errc::timeout, {.message = detail::message(doing, ": the time was over"), .retry_helps = true});
 }
 
 failure stopped(std::string_view doing) {
     return failure(errc::store_closed, detail::message(doing, ": the store was closed"));
 }
 
-failure behind_a_pooler(failure::facts facts) {
-    facts.retry_helps = false;
-    facts.message += "; the url leads through a pooler that takes no startup options: open the store with pooled(true)";
-    return failure(errc::server_unusable, std::move(facts));
+failure behind_a_pooler(failure::details details) {
+    details.retry_helps = false;
+    details.message +=
+        "; the url leads through a pooler that takes no startup options: open the store with pooled(true)";
+    return failure(errc::server_unusable, std::move(details));
 }
 
 /// One server will not do, and the others could not be asked: it may be otherwise soon.
 failure with_others(const failure& refusal, const failure& others) {
-    failure::facts facts = *refusal.operator->();
-    facts.retry_helps = true;
-    facts.message += detail::message("; the other hosts of the url: ", others.message());
-    return failure(refusal.code(), std::move(facts));
+    failure::details details = refusal.all();
+    details.retry_helps = true;
+    details.message += detail::message("; the other hosts of the url: ", others.message());
+    return failure(refusal.code(), std::move(details));
 }
 
 constexpr int most_lost = 3; // connections in a row, before it is told
@@ -173,12 +171,12 @@ asio::awaitable<result<void>> connection::connect_somewhere(
     if (!self->handle_) co_return failure(errc::connection_lost, detail::message(doing, ": out of memory"));
     if (status != PGRES_POLLING_OK || PQsetnonblocking(self->handle_, 1) != 0 || !self->renew_descriptor()) {
         const failure raw = connection_failure(self->handle_, doing);
-        failure::facts facts = *raw.operator->();
-        facts.message = settings.without_secrets(std::move(facts.message));
+        failure::details details = raw.all();
+        details.message = settings.without_secrets(std::move(details.message));
         self->close();
-        if (facts.message.find("unsupported startup parameter") != std::string::npos) // in the words of PgBouncer
-            co_return behind_a_pooler(std::move(facts));
-        co_return failure(errc::connection_lost, std::move(facts));
+        if (details.message.find("unsupported startup parameter") != std::string::npos) // in the words of PgBouncer
+            co_return behind_a_pooler(std::move(details));
+        co_return failure(errc::connection_lost, std::move(details));
     }
     co_return result<void>();
 }

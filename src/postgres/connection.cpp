@@ -29,11 +29,9 @@ void leave(int descriptor) noexcept {
 } // namespace
 
 failure connection_failure(const PGconn* connection, std::string_view doing) {
-    failure::facts facts;
-    const std::string why = detail::one_line(PQerrorMessage(connection));
-    facts.message = detail::message(doing, ": ", why.empty() ? std::string("the connection was closed") : why);
-    facts.retry_helps = true;
-    return failure(errc::connection_lost, std::move(facts));
+    std::string why = detail::one_line(PQerrorMessage(connection));
+    if (why.empty()) why = "the connection was closed";
+    return failure(errc::connection_lost, {.message = detail::message(doing, ": ", why), .retry_helps = true});
 }
 
 /// Has the server forget a prepared statement. What becomes of it is of no weight: no name is used twice.
@@ -79,7 +77,7 @@ void connection::receive_notice(void* self, const PGresult* lent) {
     if (notice.source_function() == "SyncRepWaitForLSN") connection.unreplicated_ = true;
     if (notice.ends_session()) connection.is_ending_ = true;
     const auto& log = connection.environment_.log;
-    if (log->is_heard()) log->tell(detail::log_level::info, notice.message());
+    if (log->is_heard()) log->tell(log_level::info, notice.message());
 }
 
 void connection::start_pipeline(std::function<void(const failure&)> on_broken) {
@@ -273,9 +271,9 @@ bool connection::receive_all() {
         // The server is going, and an answer that says so leaves the outcome open.
         if (given.ends_session()) {
             failure why = given.to_failure("the connection to PostgreSQL was ended");
-            failure::facts facts = *why.operator->();
-            facts.retry_helps = true;
-            break_off(failure(errc::connection_lost, std::move(facts)));
+            failure::details details = why.all();
+            details.retry_helps = true;
+            break_off(failure(errc::connection_lost, std::move(details)));
             return false;
         }
         if (was_lost) return true;

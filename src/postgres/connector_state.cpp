@@ -14,7 +14,7 @@ bool connector_state::is_final(const failure& why) noexcept {
     case errc::timeout:
     case errc::cancelled:
     case errc::store_closed: return false;
-    default: return !why->retry_helps;
+    default: return !why.retry_helps();
     }
 }
 

@@ -19,11 +19,7 @@ public:
     const std::shared_ptr<pool_user> user;
 
     /// There is no connection for it.
-    void refuse(const failure& why) {
-        failure::facts facts = *why.operator->();
-        facts.message = detail::message(doing(), ": ", facts.message);
-        fail(failure(why.code(), std::move(facts)));
-    }
+    void refuse(const failure& why) { fail(why.with_message(detail::message(doing(), ": ", why.message()))); }
 
 private:
     void expire() noexcept override {
@@ -274,18 +270,18 @@ std::optional<failure> exclusive_pool::last_connect_failure() const {
 
 failure exclusive_pool::last_failure() const {
     const std::lock_guard lock(mutex_);
-    failure::facts facts;
-    facts.retry_helps = true;
+    failure::details details;
+    details.retry_helps = true;
     if (const auto& last = state_.connects().last_failure(); last && state_.connections() == 0) {
-        facts.message = detail::message(how_.doing, ": no connection could be had in time; last: ", last->message());
-        return failure(errc::connection_lost, std::move(facts));
+        details.message = detail::message(how_.doing, ": no connection could be had in time; last: ", last->message());
+        return failure(errc::connection_lost, std::move(details));
     }
     if (state_.in_use() >= state_.size())
-        facts.message = detail::message(how_.doing, ": all ", std::to_string(state_.size()),
+        details.message = detail::message(how_.doing, ": all ", std::to_string(state_.size()),
             " connections for it (pool_size) were in use all the time; end transactions sooner, or allow more");
     else
-        facts.message = detail::message(how_.doing, ": no answer in time");
-    return failure(errc::timeout, std::move(facts));
+        details.message = detail::message(how_.doing, ": no answer in time");
+    return failure(errc::timeout, std::move(details));
 }
 
 void exclusive_pool::begin_stop() {

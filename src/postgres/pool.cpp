@@ -210,14 +210,14 @@ bool pool::take_unreplicated(std::size_t index) {
 
 failure pool::last_failure(std::string_view doing) const {
     const std::lock_guard lock(mutex_);
-    failure::facts facts;
-    facts.retry_helps = true;
+    failure::details details;
+    details.retry_helps = true;
     if (const auto& last = state_.last_failure(); last && state_.ready() == 0) {
-        facts.message = detail::message(doing, ": no connection could be had in time; last: ", last->message());
-        return failure(errc::connection_lost, std::move(facts));
+        details.message = detail::message(doing, ": no connection could be had in time; last: ", last->message());
+        return failure(errc::connection_lost, std::move(details));
     }
-    facts.message = detail::message(doing, ": no answer in time");
-    return failure(errc::timeout, std::move(facts));
+    details.message = detail::message(doing, ": no answer in time");
+    return failure(errc::timeout, std::move(details));
 }
 
 void pool::begin_stop() {

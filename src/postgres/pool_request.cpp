@@ -76,17 +76,13 @@ void pool_request::on_synced(const failure* why) {
     const auto owner = owner_.lock();
     if (owner && owner->take_unreplicated(slot)) {
         // Committed here, but the synchronous standby does not have it: neither a success nor a failure.
-        failure::facts facts;
-        facts.message = message(what_.doing, ": the server stopped waiting for its synchronous standby");
-        facts.retry_helps = true;
         attempt_ended(true);
-        return fail(failure(errc::connection_lost, std::move(facts)));
+        std::string text = message(what_.doing, ": the server stopped waiting for its synchronous standby");
+        return fail(failure(errc::connection_lost, {.message = std::move(text), .retry_helps = true}));
     }
     attempt_ended(false);
     if (!why) return succeed(std::move(answer_));
-    failure::facts facts = *why->operator->();
-    facts.message = message(what_.doing, ": ", why->message());
-    fail(failure(why->code(), std::move(facts)));
+    fail(why->with_message(message(what_.doing, ": ", why->message())));
 }
 
 void pool_request::on_skipped() {
@@ -107,10 +103,8 @@ void pool_request::on_lost(const failure& why, bool was_sent) {
     if (was_sent && was_at_work_) {
         is_apart_ = true;
         if (++attempts_ >= most_lost_connections) {
-            failure::facts facts = *why.operator->();
-            facts.message = message(what_.doing, ": its connection was lost each of the ",
-                std::to_string(most_lost_connections), " times that the server worked on it; last: ", why.message());
-            return fail(failure(errc::connection_lost, std::move(facts)));
+            return fail(why.with_message(message(what_.doing, ": its connection was lost each of the ",
+                std::to_string(most_lost_connections), " times that the server worked on it; last: ", why.message())));
         }
     }
     again();
@@ -151,10 +145,10 @@ void pool_request::fail(failure why) noexcept {
             known = "; an attempt whose connection was lost may have been carried out";
     }
     if (!known.empty()) {
-        failure::facts facts = *why.operator->();
-        facts.outcome_unknown = true;
-        facts.message += known;
-        why = failure(why.code(), std::move(facts));
+        failure::details details = why.all();
+        details.outcome_unknown = true;
+        details.message += known;
+        why = failure(why.code(), std::move(details));
     }
     settle(std::move(why));
 }

@@ -43,7 +43,7 @@ event_page page::rest_of(const event_page& whole, std::size_t first) {
     for (const recorded_event* each = whole.begin() + first; each != whole.end(); ++each) rows.push_back(*each->row_);
     std::vector<keep_alive> storage(1, std::make_shared<const event_page>(whole));
     return event_page(
-        new page(std::move(rows), std::move(storage), whole.complete(), whole.next_from(), kept_bytes(whole)));
+        new page(std::move(rows), std::move(storage), whole.is_complete(), whole.next_from(), kept_bytes(whole)));
 }
 
 event_page page::selection(std::span<const recorded_event* const> events, std::vector<event_page> sources) {
@@ -154,7 +154,7 @@ const recorded_event* event_page::end() const noexcept {
     return page_ ? page_->events().data() + page_->events().size() : nullptr;
 }
 
-bool event_page::complete() const noexcept { return !page_ || page_->complete(); }
+bool event_page::is_complete() const noexcept { return !page_ || page_->complete(); }
 
 std::int64_t event_page::next_from() const noexcept { return page_ ? page_->next_from() : 0; }
 

@@ -105,11 +105,10 @@ asio::awaitable<failure> reader::check_gone(self_ptr self, std::int64_t position
     const auto answer = co_await std::move(asking);
     if (!answer) co_return answer.error();
     if (answer->rows() == 0 || answer->is_null(0, column::version)) co_return failure();
-    failure::facts facts;
-    facts.message = detail::message("reading: the event at position ", std::to_string(position),
-        " is of a stream that is not there; read again when the backup that is being restored is complete");
-    facts.retry_helps = true;
-    co_return failure(errc::database_error, std::move(facts));
+    co_return failure(errc::database_error,
+        {.message = detail::message("reading: the event at position ", std::to_string(position),
+             " is of a stream that is not there; read again when the backup that is being restored is complete"),
+            .retry_helps = true});
 }
 
 asio::awaitable<failure> reader::name_streams(self_ptr self, page_query& query) {

@@ -29,11 +29,10 @@ constexpr std::size_t most_bytes = std::size_t{1} << 30; // of a page
 constexpr std::int64_t furthest = std::int64_t{1} << 62; // leaves the server room to add a window
 
 failure cut_back_meanwhile() {
-    failure::facts facts;
-    facts.message =
-        "reading: the log was cut back while a page was read (a restored backup, or a fail-over); read again";
-    facts.retry_helps = true;
-    return failure(errc::log_truncated, std::move(facts));
+    return failure(errc::log_truncated,
+        {.message =
+                "reading: the log was cut back while a page was read (a restored backup, or a fail-over); read again",
+            .retry_helps = true});
 }
 
 failure without_log_state() {
@@ -42,11 +41,11 @@ failure without_log_state() {
 }
 
 failure standby_is_behind(std::int64_t seen, std::int64_t head) {
-    failure::facts facts;
-    facts.message = message("following the log: the server is a standby whose log ends at position ",
-        std::to_string(head), ", and position ", std::to_string(seen), " was seen; it goes on when it has got there");
-    facts.retry_helps = true;
-    return failure(errc::connection_lost, std::move(facts));
+    return failure(errc::connection_lost,
+        {.message =
+                message("following the log: the server is a standby whose log ends at position ", std::to_string(head),
+                    ", and position ", std::to_string(seen), " was seen; it goes on when it has got there"),
+            .retry_helps = true});
 }
 
 } // namespace
@@ -171,7 +170,7 @@ reader::task<event_page> reader::read_plain(self_ptr self, page_query& query) {
         const std::size_t before = query.rows.size();
         auto reading = read_bounded(self, query);
         auto more = co_await std::move(reading);
-        if (more && (more->size() > before || !more->complete())) {
+        if (more && (more->size() > before || !more->is_complete())) {
             const auto limit = static_cast<std::int64_t>(query.options.max_bytes() / std::max<std::size_t>(before, 1));
             self->largest_event_.store(std::max(limit, self->largest_event_.load()));
         }

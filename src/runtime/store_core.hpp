@@ -30,6 +30,12 @@
 #include <span>
 #include <vector>
 
+namespace eventstore {
+
+namespace asio = boost::asio; // the library's own; headers for users do without
+
+} // namespace eventstore
+
 namespace eventstore::detail {
 
 namespace asio = boost::asio;

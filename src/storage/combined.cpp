@@ -38,11 +38,10 @@ combined::part::part(const std::shared_ptr<combined>& owner, std::string whose, 
       writes_(owner->what_.writes) {}
 
 void combined::part::give_up(errc why) noexcept {
-    failure::facts facts;
-    facts.outcome_unknown = writes_ && is_asked_.load();
-    facts.message = message(doing(), why == errc::cancelled ? " was cancelled" : ": no answer in time");
-    facts.retry_helps = true;
-    fail(failure(why, std::move(facts)));
+    fail(failure(why,
+        {.message = message(doing(), why == errc::cancelled ? " was cancelled" : ": no answer in time"),
+            .retry_helps = true,
+            .outcome_unknown = writes_ && is_asked_.load()}));
 }
 
 combined::combined(

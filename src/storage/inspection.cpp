@@ -68,9 +68,11 @@ std::string held_in(const std::string& schema, const log_mark& seen) {
 }
 
 /// The schema may be another one than the library expects, or none at all.
-bool is_unlike(const failure& why) { return is_undefined(why) || why->sqlstate == "42883" || why->sqlstate == "42703"; }
+bool is_unlike(const failure& why) {
+    return is_undefined(why) || why.sqlstate() == "42883" || why.sqlstate() == "42703";
+}
 
-bool is_forbidden(const failure& why) { return why->sqlstate == "42501"; }
+bool is_forbidden(const failure& why) { return why.sqlstate() == "42501"; }
 
 server_state server_in(const postgres::answer& from) {
     server_state found;
@@ -206,10 +208,10 @@ std::optional<failure> check_server(
     const bool writes = what_for == purpose::making || what_for == purpose::appending;
     if (!writes || !found.is_read_only) return std::nullopt;
     if (found.is_standby) {
-        failure::facts facts;
-        facts.retry_helps = true; // it may be promoted
-        facts.message = "the server is a standby, which is read-only: name the primary in the url, or all of its hosts";
-        return failure(errc::server_unusable, std::move(facts));
+        // it may be promoted
+        return failure(errc::server_unusable,
+            {.message = "the server is a standby, which is read-only: name the primary in the url, or all of its hosts",
+                .retry_helps = true});
     }
     return unusable(
         "default_transaction_read_only is on for this role or database: set it to off where events are appended");

@@ -14,9 +14,8 @@ using detail::message;
 using postgres::connection;
 
 failure named(std::string_view what, std::string_view name, const std::string& schema, const failure& why) {
-    failure::facts facts = *why.operator->();
-    facts.message = message(what, " ", name, " of schema ", detail::quoted_for_message(schema), ": ", facts.message);
-    return failure(why.code(), std::move(facts));
+    return why.with_message(
+        message(what, " ", name, " of schema ", detail::quoted_for_message(schema), ": ", why.message()));
 }
 
 /// Makes all functions as they are today, for the schema's name of today. Who might call them may do so again.

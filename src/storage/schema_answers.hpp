@@ -45,6 +45,6 @@ inline failure no_store(const std::string& schema) {
 }
 
 /// There is no such table, or not even the schema.
-inline bool is_undefined(const failure& why) { return why->sqlstate == "42P01" || why->sqlstate == "3F000"; }
+inline bool is_undefined(const failure& why) { return why.sqlstate() == "42P01" || why.sqlstate() == "3F000"; }
 
 } // namespace eventstore::storage

@@ -194,7 +194,7 @@ statements::statements(std::string_view schema, std::size_t first_index) : next_
         make(schema, "delete_subscription", sql::delete_subscription, {text, text}, "deleting a subscription");
     reset_subscription =
         make(schema, "reset_subscription", sql::reset_subscription, {text, text, int8}, "resetting a subscription");
-    subscription_checkpoint = make(schema, "subscription_checkpoint", sql::subscription_checkpoint, {text, int8},
+    subscription_reached = make(schema, "subscription_reached", sql::subscription_reached, {text, text, int8},
         "looking for the checkpoint of a subscription");
     subscriptions = make(schema, "subscriptions", sql::subscriptions, {}, "listing subscriptions");
     parked_events = make(schema, "parked_events", sql::parked_events, {text, text}, "listing parked events");

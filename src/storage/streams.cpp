@@ -38,32 +38,32 @@ constexpr std::int64_t is_missing = 4;
 constexpr std::int64_t is_deleted = 5;
 
 failure refused(const std::string& stream, std::int64_t expected, std::int64_t outcome, std::int64_t version) {
-    failure::facts facts;
-    facts.stream = stream;
-    facts.expected = expected;
-    facts.actual = version;
+    failure::details details;
+    details.stream = stream;
+    if (expected >= 0) details.expected = expected;
+    details.actual = version;
     const std::string deleting = message("deleting stream ", quoted_for_message(stream));
     const std::string actual = std::to_string(version);
     errc code = errc::wrong_expected_version;
     switch (outcome) {
     case exists_already:
         code = errc::stream_exists;
-        facts.message = message(deleting, ": expected that it does not exist, but it is at version ", actual);
+        details.message = message(deleting, ": expected that it does not exist, but it is at version ", actual);
         break;
     case is_missing:
         code = errc::stream_not_found;
-        facts.message = message(deleting, ": it does not exist");
+        details.message = message(deleting, ": it does not exist");
         break;
     case is_deleted:
         code = errc::stream_deleted;
-        facts.message = message(deleting, ": it is deleted already; restore it before it is deleted for good");
+        details.message = message(deleting, ": it is deleted already; restore it before it is deleted for good");
         break;
     default:
-        facts.message =
+        details.message =
             message(deleting, ": expected version ", std::to_string(expected), ", but it is at version ", actual);
         break;
     }
-    return failure(code, std::move(facts));
+    return failure(code, std::move(details));
 }
 
 asio::awaitable<result<void>> delete_once(
@@ -88,10 +88,7 @@ asio::awaitable<result<void>> delete_once(
 } // namespace
 
 failure about_stream(errc code, const std::string& stream, std::string_view what) {
-    failure::facts facts;
-    facts.stream = stream;
-    facts.message = message("stream ", quoted_for_message(stream), " ", what);
-    return failure(code, std::move(facts));
+    return failure(code, {.message = message("stream ", quoted_for_message(stream), " ", what), .stream = stream});
 }
 
 asio::awaitable<result<stream_info>> read_stream_info(database in, std::string stream, detail::steady_time deadline) {

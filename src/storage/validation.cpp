@@ -28,18 +28,14 @@ constexpr timestamp earliest = std::chrono::sys_days(std::chrono::year(1) / 1 / 
 constexpr timestamp latest = std::chrono::sys_days(std::chrono::year(10000) / 1 / 1) - std::chrono::microseconds(1);
 
 failure refuse(std::string text, const std::string& stream = {}) {
-    failure::facts facts;
-    facts.message = std::move(text);
-    facts.stream = stream;
-    return failure(errc::invalid_argument, std::move(facts));
+    return failure(errc::invalid_argument, {.message = std::move(text), .stream = stream});
 }
 
 failure reserved(const std::string& stream, std::string_view what) {
-    failure::facts facts;
-    facts.stream = stream;
-    facts.message =
-        message("stream ", quoted_for_message(stream), ": names that begin with $ are the store's own; ", what);
-    return failure(errc::reserved_stream, std::move(facts));
+    return failure(errc::reserved_stream,
+        {.message =
+                message("stream ", quoted_for_message(stream), ": names that begin with $ are the store's own; ", what),
+            .stream = stream});
 }
 
 std::optional<failure> check_event(const event_data& event, const std::string& stream, const store_options& options) {
@@ -114,10 +110,9 @@ public:
     /// Why this one is refused, or nothing.
     std::optional<failure> add(const uuid& id, const std::string& stream, std::string_view doing) {
         if (ids_.insert(id).second) return std::nullopt;
-        failure::facts facts;
-        facts.stream = stream;
-        facts.message = message(doing, quoted_for_message(stream), ": the event id ", to_string(id), " is given twice");
-        return failure(errc::duplicate_event, std::move(facts));
+        return failure(errc::duplicate_event,
+            {.message = message(doing, quoted_for_message(stream), ": the event id ", to_string(id), " is given twice"),
+                .stream = stream});
     }
     void reserve(std::size_t count) { ids_.reserve(count); }
 

@@ -24,15 +24,12 @@ std::string this_process() {
     return message(host.data(), " ", std::to_string(::getpid()));
 }
 
-failure closed_failure() { return failure(errc::store_closed, "the store is closed"); }
-
 failure taken_elsewhere(const shared_subscription& taken, std::string_view by) {
-    failure::facts facts;
-    facts.stream = taken.stream;
-    facts.message = message("subscription ", quoted_for_message(taken.name), " to ", quoted_for_message(taken.stream),
-        " is taken by ", by, "; when_taken(if_taken::wait) waits for it");
-    facts.retry_helps = true;
-    return failure(errc::subscription_already_exists, std::move(facts));
+    return failure(errc::subscription_already_exists,
+        {.message = message("subscription ", quoted_for_message(taken.name), " to ", quoted_for_message(taken.stream),
+             " is taken by ", by, "; when_taken(if_taken::wait) waits for it"),
+            .stream = taken.stream,
+            .retry_helps = true});
 }
 
 } // namespace
@@ -46,7 +43,7 @@ asio::awaitable<result<lease_manager::place_taken>> lease_manager::subscribe(std
     while (!caller.expired()) {
         const found known = self->find_or_make(of, options);
         const subscription_ptr subscription = known.subscription;
-        if (!subscription) co_return outcome(closed_failure());
+        if (!subscription) co_return outcome(detail::store_closed());
         if (known.is_new) {
             auto acquiring = acquire(self, subscription, caller, deadline);
             const auto acquired = co_await std::move(acquiring);
@@ -63,13 +60,13 @@ asio::awaitable<result<lease_manager::place_taken>> lease_manager::subscribe(std
             auto beginning = shared_subscription::wait_begun(subscription, waits ? steady_time::max() : deadline);
             const auto begun = co_await std::move(beginning);
             // Whoever wanted to take it was less patient.
-            if (!begun && !(waits && begun.error()->retry_helps)) co_return outcome(begun.error());
+            if (!begun && !(waits && begun.error().retry_helps())) co_return outcome(begun.error());
             if (!begun) continue;
         }
         const auto consumer = subscription->join();
         if (consumer) co_return outcome(place_taken{subscription, *consumer});
         if (subscription->has_ended()) {
-            if (known.is_new) co_return outcome(closed_failure());
+            if (known.is_new) co_return outcome(detail::store_closed());
             continue;
         }
         if (!waits) {
@@ -99,19 +96,19 @@ asio::awaitable<result<void>> lease_manager::follow(std::shared_ptr<const machin
         const auto attached = co_await std::move(attaching);
         if (attached) co_return result<void>();
         // A database that cannot be reached ends no waiting.
-        if (!waits || !attached.error()->retry_helps) co_return attached.error();
+        if (!waits || !attached.error().retry_helps()) co_return attached.error();
         if (caller.expired()) co_return failure(errc::cancelled, "subscribing was cancelled");
-        if (subscription->has_ended()) co_return closed_failure();
+        if (subscription->has_ended()) co_return detail::store_closed();
         auto looking = read::reader::look(with->reader, storage::log_mark(), with->now() + longest_watch);
         const auto looked = co_await std::move(looking); // the feed does not tell why it does not begin
-        if (!looked && !looked.error()->retry_helps) co_return looked.error();
+        if (!looked && !looked.error().retry_helps()) co_return looked.error();
     }
 }
 
 asio::awaitable<result<void>> lease_manager::acquire(std::shared_ptr<lease_manager> self, subscription_ptr subscription,
     std::weak_ptr<void> caller, steady_time deadline) {
     const auto with = subscription->parts();
-    if (!with) co_return closed_failure();
+    if (!with) co_return detail::store_closed();
     const bool waits = subscription->options.when_taken() == if_taken::wait;
     auto following = follow(with, subscription, caller, deadline);
     const auto followed = co_await std::move(following);
@@ -119,13 +116,13 @@ asio::awaitable<result<void>> lease_manager::acquire(std::shared_ptr<lease_manag
     while (!caller.expired()) {
         auto claiming = self->claim_once(*subscription, waits ? with->deadline() : deadline);
         const auto claim = co_await std::move(claiming);
-        if (!claim && !(waits && claim.error()->retry_helps)) co_return claim.error();
+        if (!claim && !(waits && claim.error().retry_helps())) co_return claim.error();
         if (claim && *claim) {
             subscription->begin(**claim);
             co_return result<void>();
         }
         if (!waits) co_return taken_elsewhere(*subscription, "another process");
-        if (subscription->has_ended()) co_return closed_failure();
+        if (subscription->has_ended()) co_return detail::store_closed();
         auto waiting = wait_freed(self, with, std::min(subscription->options.lease() / 10, longest_watch));
         co_await std::move(waiting);
     }
@@ -136,7 +133,7 @@ asio::awaitable<result<std::optional<shared_subscription::claim>>> lease_manager
     const shared_subscription& subscription, steady_time deadline) {
     using outcome = result<std::optional<shared_subscription::claim>>;
     const auto with = subscription.parts();
-    if (!with) co_return outcome(closed_failure());
+    if (!with) co_return outcome(detail::store_closed());
     const key of(subscription.stream, subscription.name);
     // Whatever the answer says was so after this moment: a lease that it gives counts from here.
     const auto sent = with->environment.lease_now();

@@ -280,7 +280,7 @@ std::optional<subscription_state::page_wish> shared_subscription::take_page(cons
         place through{page.next_from() - 1, 0};
         if (!is_log()) through = {page.empty() ? 0 : page.back().link_position(), page.next_from() - 1};
         const place before = state_->received();
-        state_->page_arrived(page, events, through, page.complete());
+        state_->page_arrived(page, events, through, page.is_complete());
         const bool is_moved = state_->received() != before;
         history_.note(state_->received(), is_moved ? answer.event_at(page.next_from() - 1) : answer.seen_event);
         todo = changed();

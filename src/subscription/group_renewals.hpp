@@ -15,6 +15,8 @@
 
 namespace eventstore::delivery {
 
+namespace asio = boost::asio;
+
 /// One row to be written, and for whom.
 struct owned_write {
     const lease_write* what;

@@ -12,13 +12,10 @@ lease_manager::lease_manager(
 
 lease_manager::~lease_manager() = default;
 
-std::vector<lease_manager::subscription_ptr> lease_manager::named(const std::string& name) const {
-    std::vector<subscription_ptr> list;
+lease_manager::subscription_ptr lease_manager::find(const std::string& stream, const std::string& name) const {
     const std::lock_guard lock(mutex_);
-    for (const auto& [of, subscription] : all_) {
-        if (of.second == name) list.push_back(subscription);
-    }
-    return list;
+    const auto known = all_.find(key(stream, name));
+    return known == all_.end() ? nullptr : known->second;
 }
 
 lease_manager::found lease_manager::find_or_make(const key& of, const subscription_options& options) {

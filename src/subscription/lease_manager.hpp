@@ -42,8 +42,8 @@ public:
     static asio::awaitable<result<place_taken>> subscribe(std::shared_ptr<lease_manager> self, std::string stream,
         std::string name, subscription_options options, std::weak_ptr<void> caller, steady_time deadline);
 
-    /// The subscriptions of this name that the store has.
-    std::vector<subscription_ptr> named(const std::string& name) const;
+    /// A subscription that the store has; else null.
+    subscription_ptr find(const std::string& stream, const std::string& name) const;
 
     void abandon() noexcept override;
 

@@ -144,7 +144,7 @@ asio::awaitable<void> shared_subscription::unpark(std::shared_ptr<shared_subscri
         postgres::pool::execute(with->pool, with->statements->unpark_events, std::move(arguments), with->deadline());
     const auto answer = co_await std::move(writing);
     if (!answer) // they will come once more
-        with->environment.log->tell(detail::log_level::warning, answer.error().message());
+        with->environment.log->tell(log_level::warning, answer.error().message());
     const std::lock_guard lock(self->mutex_);
     for (const auto each : positions) self->replays_.remove(each);
 }

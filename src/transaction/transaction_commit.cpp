@@ -96,10 +96,10 @@ std::optional<failure> commit_step::append_failure() const {
     const failure why = appended_.to_failure(doing_);
     if (why.code() == errc::log_truncated) return storage::not_held(owner_->scope.seen->latest());
     if (why.code() == errc::lock_timeout) return append::lock_not_available(*appends_.front(), why, {});
-    if (why->sqlstate == "25008") {
-        failure::facts facts = *why.operator->();
-        facts.message = message(doing_, ": with appends it must be READ COMMITTED, as it began (SQLSTATE 25008)");
-        return failure(errc::invalid_argument, std::move(facts));
+    if (why.sqlstate() == "25008") {
+        failure::details details = why.all();
+        details.message = message(doing_, ": with appends it must be READ COMMITTED, as it began (SQLSTATE 25008)");
+        return failure(errc::invalid_argument, std::move(details));
     }
     return why;
 }
@@ -107,18 +107,18 @@ std::optional<failure> commit_step::append_failure() const {
 std::optional<failure> commit_step::checkpoint_failure() const {
     for (const checkpoint& each : checkpoints_) {
         if (each.answer.is_table()) continue;
-        failure::facts facts;
+        failure::details details;
         const auto& of = *each.batch.subscription;
-        facts.stream = of.stream;
-        facts.message =
+        details.stream = of.stream;
+        details.message =
             message(doing_, ": the batch of subscription ", quoted_for_message(of.name), " was not acknowledged");
-        if (!each.answer) return failure(errc::database_error, std::move(facts));
-        const failure why = each.answer.to_failure(facts.message);
-        const bool is_isolation = why->sqlstate == "25008";
-        facts.sqlstate = why->sqlstate;
-        facts.message = why.message();
-        if (is_isolation) facts.message += ": it must be READ COMMITTED, as it began";
-        return failure(is_isolation ? errc::invalid_argument : why.code(), std::move(facts));
+        if (!each.answer) return failure(errc::database_error, std::move(details));
+        const failure why = each.answer.to_failure(details.message);
+        const bool is_isolation = why.sqlstate() == "25008";
+        details.sqlstate = why.sqlstate();
+        details.message = why.message();
+        if (is_isolation) details.message += ": it must be READ COMMITTED, as it began";
+        return failure(is_isolation ? errc::invalid_argument : why.code(), std::move(details));
     }
     return std::nullopt;
 }
@@ -127,7 +127,7 @@ void commit_step::end_subscriptions(const failure& why) {
     for (const checkpoint& each : checkpoints_) {
         const auto& of = each.batch.subscription;
         const auto state = each.answer.sqlstate();
-        if (why->outcome_unknown)
+        if (why.outcome_unknown())
             of->end(failure(errc::subscription_lost,
                 message("subscription ", quoted_for_message(of->name),
                     ": whether the transaction was committed that acknowledges its events is not known; subscribe "
@@ -146,11 +146,11 @@ failure commit_step::what_does_not_fit() const {
         const auto& how = verdict->outcomes[i];
         if (!how.is_success() && how.what != kind::unit_failed) return append::to_failure(all, all.parts[i], how);
     }
-    failure::facts facts;
-    facts.stream = all.stream();
-    facts.message = message(doing_, ": the events for stream ", quoted_for_message(all.stream()),
-        " are stored already: an earlier transaction with them was committed, and this one is not done on top of it");
-    return failure(errc::duplicate_event, std::move(facts));
+    return failure(errc::duplicate_event,
+        {.message = message(doing_, ": the events for stream ", quoted_for_message(all.stream()),
+             " are stored already: an earlier transaction with them was committed, and this one is not done on top of "
+             "it"),
+            .stream = all.stream()});
 }
 
 void commit_step::committed() {
@@ -169,19 +169,17 @@ void commit_step::committed() {
     }
     if (!why && is_unreplicated) {
         // Committed here, but the synchronous standby does not have it: neither a success nor a failure.
-        failure::facts facts;
-        facts.outcome_unknown = true;
-        facts.message = message(doing_, ": the server stopped waiting for its synchronous standby");
-        why = failure(errc::connection_lost, std::move(facts));
+        why = failure(errc::connection_lost,
+            {.message = message(doing_, ": the server stopped waiting for its synchronous standby"),
+                .outcome_unknown = true});
     }
     const bool is_committed = !why;
     std::optional<append::append_plan::verdict> verdict;
     if (!why && !appends_.empty()) {
         verdict = plan_.outcomes(appended_.rows() == 1 ? appended_.int8_array(0, 0) : append::append_plan::answer());
         if (!verdict) {
-            failure::facts facts;
-            facts.message = message(doing_, ": it is committed, but the answer of the schema is not understood");
-            why = failure(errc::schema_too_new, std::move(facts));
+            why = failure(errc::schema_too_new,
+                {.message = message(doing_, ": it is committed, but the answer of the schema is not understood")});
         }
     }
 

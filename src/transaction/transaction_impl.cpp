@@ -168,10 +168,9 @@ asio::awaitable<result<std::vector<append_result>>> transaction_impl::commit(sel
     }
     if (const auto first = self->open_->first_failure()) {
         self->open_->end("it was rolled back, because of an error");
-        failure::facts facts = *first->operator->();
-        facts.message =
+        std::string text =
             message("committing a transaction: it is rolled back, because of an earlier error: ", first->message());
-        co_return failure(first->code(), std::move(facts));
+        co_return first->with_message(std::move(text));
     }
     if (const auto why = check_together(collected)) {
         self->open_->end("its commit failed");

@@ -27,6 +27,8 @@ class transaction_impl : private live_object {
 public:
     explicit transaction_impl(std::shared_ptr<open_transaction> open) : open_(std::move(open)) {}
 
+    asio::any_io_executor get_executor() const { return open_->scope.environment.executor; }
+
     using self_ptr = std::shared_ptr<transaction_impl>;
     static asio::awaitable<result<query_result>> execute(self_ptr self, std::string sql, std::vector<sql_value> values);
     static asio::awaitable<result<std::vector<append_result>>> commit(self_ptr self);

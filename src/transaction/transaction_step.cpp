@@ -70,12 +70,12 @@ void transaction_step::fail(const failure& why) {
 }
 
 failure transaction_step::lost(const failure& why, bool was_sent) const {
-    failure::facts facts = *why.operator->();
-    facts.outcome_unknown = was_sent && commits();
-    facts.retry_helps = why.code() == errc::connection_lost;
-    facts.message = message(doing_, ": ", why.message(),
-        facts.outcome_unknown ? "; it may be committed, as a whole" : "; the transaction was rolled back");
-    return failure(why.code() == errc::store_closed ? errc::store_closed : errc::connection_lost, std::move(facts));
+    failure::details details = why.all();
+    details.outcome_unknown = was_sent && commits();
+    details.retry_helps = why.code() == errc::connection_lost;
+    details.message = message(doing_, ": ", why.message(),
+        details.outcome_unknown ? "; it may be committed, as a whole" : "; the transaction was rolled back");
+    return failure(why.code() == errc::store_closed ? errc::store_closed : errc::connection_lost, std::move(details));
 }
 
 void transaction_step::cancel() noexcept { give_up(errc::cancelled); }
@@ -88,17 +88,17 @@ void transaction_step::close() noexcept {
 }
 
 void transaction_step::give_up(errc why) noexcept {
-    failure::facts facts;
+    failure::details details;
     {
         const std::lock_guard lock(mutex_);
         if (!claim()) return;
-        facts.outcome_unknown = was_sent_ && commits();
+        details.outcome_unknown = was_sent_ && commits();
     }
-    facts.retry_helps = true;
-    facts.message = message(doing_, why == errc::cancelled ? " was cancelled" : ": no answer in time",
-        facts.outcome_unknown ? "; it was under way, and may be committed, as a whole"
-                              : "; the transaction is rolled back");
-    const failure how(why, std::move(facts));
+    details.retry_helps = true;
+    details.message = message(doing_, why == errc::cancelled ? " was cancelled" : ": no answer in time",
+        details.outcome_unknown ? "; it was under way, and may be committed, as a whole"
+                                : "; the transaction is rolled back");
+    const failure how(why, std::move(details));
     set_failure(how);
     owner_->break_off(
         why == errc::cancelled ? "one of its operations was cancelled" : "one of its operations took too long",
@@ -139,11 +139,11 @@ void sql_step::on_answer(postgres::answer answer) {
 
 failure sql_step::refusal(const failure& by_server) const {
     const auto first = owner_->first_failure();
-    if (by_server->sqlstate != "25P02" || !first) return by_server;
-    failure::facts facts = *by_server.operator->();
-    facts.message = message(
+    if (by_server.sqlstate() != "25P02" || !first) return by_server;
+    failure::details details = by_server.all();
+    details.message = message(
         doing_, ": nothing but a rollback is possible any more, because of an earlier error: ", first->message());
-    return failure(errc::transaction_ended, std::move(facts));
+    return failure(errc::transaction_ended, std::move(details));
 }
 
 void sql_step::on_synced(const failure* why) {

@@ -12,11 +12,10 @@ namespace eventstore::detail {
 namespace {
 
 failure about(const recorded_event& event, errc code, const std::string& what) {
-    failure::facts facts;
-    facts.stream = event.stream();
-    facts.message = message("event ", quoted_for_message(event.type()), " ", to_string(event.id()), " (stream ",
-        quoted_for_message(event.stream()), ", version ", std::to_string(event.version()), ") ", what);
-    return failure(code, std::move(facts));
+    return failure(code,
+        {.message = message("event ", quoted_for_message(event.type()), " ", to_string(event.id()), " (stream ",
+             quoted_for_message(event.stream()), ", version ", std::to_string(event.version()), ") ", what),
+            .stream = std::string(event.stream())});
 }
 
 } // namespace

@@ -19,15 +19,15 @@ namespace detail {
 
 namespace {
 
-std::string_view view_of(const json::string& text) { return std::string_view(text.data(), text.size()); }
+std::string_view view_of(const boost::json::string& text) { return std::string_view(text.data(), text.size()); }
 
 /// What was found, for a message. Texts are left out: they may be long, or nobody else's business.
-std::string described(const json::value& found) {
+std::string described(const boost::json::value& found) {
     switch (found.kind()) {
-    case json::kind::string: return found.get_string().empty() ? "an empty string" : "a string";
-    case json::kind::array: return "a list";
-    case json::kind::object: return "an object";
-    default: return json::serialize(found);
+    case boost::json::kind::string: return found.get_string().empty() ? "an empty string" : "a string";
+    case boost::json::kind::array: return "a list";
+    case boost::json::kind::object: return "an object";
+    default: return boost::json::serialize(found);
     }
 }
 
@@ -36,8 +36,8 @@ bool is_plain_name(std::string_view name) {
         [](char c) { return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); });
 }
 
-json::value read_json_text(const recorded_event& event, std::string_view what, std::string_view text) {
-    json::value read;
+boost::json::value read_json_text(const recorded_event& event, std::string_view what, std::string_view text) {
+    boost::json::value read;
     if (const auto failed = parse_json(text, read))
         throw error(undecodable(event, message("the ", what, " is no JSON: ", failed.message())));
     return read;
@@ -62,7 +62,7 @@ bool json_place::wrong(std::string_view what) const {
     return false;
 }
 
-bool json_place::expected(std::string_view what, const json::value& found) const {
+bool json_place::expected(std::string_view what, const boost::json::value& found) const {
     const std::string place = path();
     *problem_ = message(place.empty() ? "the data" : place, ": ", what, " is expected, not ", described(found));
     return false;
@@ -70,17 +70,17 @@ bool json_place::expected(std::string_view what, const json::value& found) const
 
 bool json_place::missing(std::string_view member) const { return json_place(*this, member).wrong("is missing"); }
 
-bool json_place::writable(const json::value& value) const {
+bool json_place::writable(const boost::json::value& value) const {
     switch (value.kind()) {
-    case json::kind::double_: return std::isfinite(value.get_double()) || wrong("is no finite number");
-    case json::kind::string: return is_json_text(view_of(value.get_string())) || wrong("is no UTF-8");
-    case json::kind::array: {
+    case boost::json::kind::double_: return std::isfinite(value.get_double()) || wrong("is no finite number");
+    case boost::json::kind::string: return is_json_text(view_of(value.get_string())) || wrong("is no UTF-8");
+    case boost::json::kind::array: {
         std::size_t index = 0;
-        for (const json::value& each : value.get_array())
+        for (const boost::json::value& each : value.get_array())
             if (!json_place(*this, index++).writable(each)) return false;
         return true;
     }
-    case json::kind::object:
+    case boost::json::kind::object:
         for (const auto& [key, each] : value.get_object()) {
             const std::string_view name(key.data(), key.size());
             if (!is_json_text(name)) return wrong("has a name that is no UTF-8");
@@ -98,7 +98,7 @@ bool json_document::parse(std::string_view text, const json_place& at) {
     return !failed || at.wrong("is no JSON: " + failed.message());
 }
 
-std::string json_document::text() const { return json::serialize(root_); }
+std::string json_document::text() const { return boost::json::serialize(root_); }
 
 std::string time_to_text(timestamp when) {
     using namespace std::chrono;
@@ -134,11 +134,11 @@ boost::json::value json_metadata(const recorded_event& event) {
 
 void rename_member(boost::json::object& data, std::string_view from, std::string_view to) {
     namespace json = boost::json;
-    const auto found = data.find(json::string_view(from.data(), from.size()));
+    const auto found = data.find(boost::json::string_view(from.data(), from.size()));
     if (found == data.end() || from == to) return;
-    json::value value = std::move(found->value());
+    boost::json::value value = std::move(found->value());
     data.erase(found);
-    data[json::string_view(to.data(), to.size())] = std::move(value);
+    data[boost::json::string_view(to.data(), to.size())] = std::move(value);
 }
 
 } // namespace eventstore

@@ -51,9 +51,9 @@ BOOST_FIXTURE_TEST_CASE(one_that_does_not_fit_stops_all_of_them_and_is_named, st
             const auto outcome = co_await store.try_append(list);
             BOOST_TEST_REQUIRE(!outcome);
             BOOST_TEST(outcome.error().code() == es::errc::wrong_expected_version);
-            BOOST_TEST(outcome.error()->stream == "b");
-            BOOST_TEST(outcome.error()->expected == 1);
-            BOOST_TEST(outcome.error()->actual == 2);
+            BOOST_TEST(outcome.error().stream() == "b");
+            BOOST_TEST(outcome.error().expected().value() == 1);
+            BOOST_TEST(outcome.error().actual().value() == 2);
             BOOST_TEST(outcome.error().message().find("nothing was stored") != std::string::npos);
         }
         delete_stream_softly("b");
@@ -80,7 +80,7 @@ BOOST_FIXTURE_TEST_CASE(parts_of_one_stream_follow_each_other, store_fixture) {
         const auto outcome = co_await store.try_append(es::appends(third, wrong));
         BOOST_TEST_REQUIRE(!outcome);
         BOOST_TEST(outcome.error().code() == es::errc::wrong_expected_version);
-        BOOST_TEST(outcome.error()->actual == 3);
+        BOOST_TEST(outcome.error().actual().value() == 3);
     };
     with_store(body);
     TEST_SAME(stored_in("a"), texts({"1", "2"}));
@@ -115,7 +115,7 @@ BOOST_FIXTURE_TEST_CASE(a_part_that_is_there_already_beside_a_new_one_is_a_dupli
             const auto outcome = co_await store.try_append(list);
             BOOST_TEST_REQUIRE(!outcome);
             BOOST_TEST(outcome.error().code() == es::errc::duplicate_event);
-            BOOST_TEST(outcome.error()->stream == "a");
+            BOOST_TEST(outcome.error().stream() == "a");
         }
     };
     with_store(body);
@@ -174,7 +174,7 @@ BOOST_FIXTURE_TEST_CASE(many_writers_that_share_flushes_keep_all_or_nothing, sto
                     auto given = part("account-" + std::to_string(to), es::any_version, "1");
                     const auto outcome = co_await store.try_append(es::appends(taken, given));
                     done = outcome.has_value();
-                    if (!done) version = outcome.error()->actual;
+                    if (!done) version = outcome.error().actual().value();
                 }
                 ++moved;
             }

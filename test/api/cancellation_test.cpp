@@ -158,7 +158,7 @@ BOOST_FIXTURE_TEST_CASE(a_try_append_that_is_cancelled_says_so_by_a_value, cance
             context.run_for(default_deadline);
             if (!outcome || !outcome->has_value()) {
                 if (outcome) expect_error(es::errc::cancelled, *outcome);
-                if (!outcome || !outcome->error()->outcome_unknown) BOOST_TEST(events_stored(event.id()) == 0);
+                if (!outcome || !outcome->error().outcome_unknown()) BOOST_TEST(events_stored(event.id()) == 0);
             } else {
                 BOOST_TEST(events_stored(event.id()) == 1);
             }

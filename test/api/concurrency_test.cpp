@@ -67,8 +67,8 @@ asio::awaitable<void> write(es::store store, std::size_t number, std::size_t rou
                 seen.problem(done.error().message());
                 co_return;
             }
-            if (done.error()->actual == versions[which]) seen.problem("refused at the right version");
-            versions[which] = done.error()->actual;
+            if (done.error().actual().value() == versions[which]) seen.problem("refused at the right version");
+            versions[which] = done.error().actual().value();
         }
     }
 }
@@ -94,7 +94,7 @@ asio::awaitable<void> watch(es::store store, const std::atomic<bool>& writing, r
             ++position;
         }
         if (position <= static_cast<std::int64_t>(log.size())) seen.problem("an event has gone again");
-        if (last_round && page.complete()) co_return;
+        if (last_round && page.is_complete()) co_return;
     }
 }
 
@@ -242,7 +242,7 @@ BOOST_FIXTURE_TEST_CASE(appends_cancelled_at_random_on_four_threads_tell_the_tru
                         if (e) std::rethrow_exception(e);
                         said.stored = true;
                     } catch (const es::error& why) {
-                        said.unknown = why.why()->outcome_unknown;
+                        said.unknown = why.why().outcome_unknown();
                         if (why.why().code() != es::errc::cancelled) {
                             const std::lock_guard lock(mutex);
                             problems.emplace_back(why.what());

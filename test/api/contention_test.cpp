@@ -47,7 +47,8 @@ BOOST_FIXTURE_TEST_CASE(of_four_with_the_same_version_exactly_one_succeeds, stor
                     BOOST_TEST(count_of(all, success) == 1u);
                     BOOST_TEST(count_of(all, refusal) == 3u);
                     for (const outcome& each : all)
-                        if (!each) BOOST_TEST(each.error()->actual == version + static_cast<std::int64_t>(size));
+                        if (!each)
+                            BOOST_TEST(each.error().actual().value() == version + static_cast<std::int64_t>(size));
                 }
             }
         const es::event_page page = co_await one.read("one-10");
@@ -143,8 +144,8 @@ BOOST_FIXTURE_TEST_CASE(in_one_flush_each_append_has_its_own_outcome, store_fixt
                         BOOST_TEST(all[i]->first_position == 1);
                     }
                 } else {
-                    if (table[i].number >= 0) BOOST_TEST(all[i].error()->actual == table[i].number);
-                    BOOST_TEST(all[i].error()->stream == table[i].stream);
+                    if (table[i].number >= 0) BOOST_TEST(all[i].error().actual().value() == table[i].number);
+                    BOOST_TEST(all[i].error().stream() == table[i].stream);
                 }
             }
         BOOST_TEST(store.stats().flushes == flushes + 2); // one for the first, one for all the others

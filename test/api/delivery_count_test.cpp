@@ -102,7 +102,7 @@ BOOST_FIXTURE_TEST_CASE(a_parked_event_that_is_delivered_again_is_no_new_one, st
         es::subscription all = co_await store.subscribe_to_all("counted", leased_one_by_one().max_retries(0));
         (co_await all.next(5s))->nack("no");
         co_await eventually([&] { return number("select count(*) from eventstore.parked_events") == 1; });
-        co_await store.replay_parked("$all", "counted");
+        co_await store.subscription_to_all("counted").replay();
         auto again = co_await all.next(5s);
         BOOST_TEST(again->delivery() == 2);
     });

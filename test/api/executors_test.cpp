@@ -74,6 +74,34 @@ using strand = asio::strand<asio::io_context::executor_type>;
 // suspension, after which it is the one of another thread.
 [[gnu::noinline]] bool is_here(const strand& which) { return which.running_in_this_thread(); }
 
+BOOST_FIXTURE_TEST_CASE(every_handle_tells_the_executor_of_its_store, store_fixture) {
+    asio::io_context home(1);
+    auto keep = asio::make_work_guard(home);
+    std::thread home_thread([&] { home.run(); });
+    const auto body = [&]() -> asio::awaitable<void> {
+        const asio::any_io_executor executor = home.get_executor();
+        const es::store store = co_await es::open(options().executor(executor));
+        es::transaction transaction = co_await store.begin();
+        es::event_scan scan = store.scan("a");
+        es::event_listener listener = co_await store.listen_to_all();
+        es::subscription subscription = co_await store.subscribe_to_all("all");
+        BOOST_TEST((store.get_executor() == executor));
+        BOOST_TEST((transaction.get_executor() == executor));
+        BOOST_TEST((scan.get_executor() == executor));
+        BOOST_TEST((listener.get_executor() == executor));
+        BOOST_TEST((subscription.get_executor() == executor));
+        BOOST_CHECK_THROW(es::store().get_executor(), es::error);
+        BOOST_CHECK_THROW(es::store().scan("a").get_executor(), es::error);
+        const es::event_scan moved = std::move(scan);
+        BOOST_CHECK_THROW(scan.get_executor(), es::error);
+        co_await transaction.rollback();
+        co_await store.close();
+    };
+    run(body(), default_deadline);
+    keep.reset();
+    home_thread.join();
+}
+
 BOOST_FIXTURE_TEST_CASE(a_completion_runs_on_the_callers_strand, store_fixture) {
     bool on_the_strand = true;
     int running = 0;

@@ -287,7 +287,7 @@ BOOST_AUTO_TEST_CASE(subscribers_go_on_after_their_server_was_restarted_under_lo
         work.push_back(write());
         work.push_back(read());
         co_await concurrently(std::move(work));
-        co_await store.wait_for("reader", appended);
+        co_await store.subscription_to_all("reader").wait_for(appended);
     };
     run(body(), 120s);
     operator_.join();

@@ -168,7 +168,7 @@ BOOST_FIXTURE_TEST_CASE(
     a_tenant_that_is_gone_is_looked_at_ever_less_often_until_it_is_back, group_fixture, *own_sessions()) {
     run([](group_fixture& test) -> asio::awaitable<void> {
         std::vector<std::string> lines;
-        const auto keep = [&](std::string_view line) { lines.emplace_back(line); };
+        const auto keep = [&](es::log_level, std::string_view line) { lines.emplace_back(line); };
         es::store_group group = co_await es::open_group(test.options().pool_size(2).on_log(keep));
         const std::vector<es::store> stores = co_await test.open_tenants(group, 2);
         es::event_listener gone = co_await stores[0].listen_to_all();

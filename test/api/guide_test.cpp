@@ -76,7 +76,7 @@ struct roles_fixture : guide_fixture {
     asio::awaitable<void> expect_refusal(asio::awaitable<T> work) {
         const es::failure why = co_await expect_error(es::errc::database_error, std::move(work));
         BOOST_TEST(why.message().find("permission denied for") != std::string::npos, why.message());
-        BOOST_TEST(why->sqlstate == "42501");
+        BOOST_TEST(why.sqlstate() == "42501");
     }
 
     const fresh_role writer{schema() + "_writer"};
@@ -190,8 +190,8 @@ BOOST_FIXTURE_TEST_CASE(a_subscriber_needs_both_parts_and_hears_of_what_it_lacks
         co_await parking.checkpoint();
         co_await mailer.unsubscribe();
         co_await parking.unsubscribe();
-        co_await store.reset_subscription("$all", "mailer", 1);
-        co_await store.delete_subscription("$all", "mailer");
+        co_await store.subscription_to_all("mailer").reset_to_position(1);
+        co_await store.subscription_to_all("mailer").remove();
     };
     run(expect_refusal(es::open(options_as("_subscriber")))); // which looks at the version of the schema
     ask(for_test("grant select on eventstore.schema_migrations to shop_subscriber"));

@@ -134,7 +134,7 @@ BOOST_FIXTURE_TEST_CASE(a_dangling_link_is_skipped, deleting_store) {
         const es::event_page middle = co_await store.read("b", es::read_options().from(2).count(1));
         BOOST_TEST(middle.empty());
         BOOST_TEST(middle.next_from() == 3);
-        BOOST_TEST(!middle.complete());
+        BOOST_TEST(!middle.is_complete());
         es::event_scan scan = store.scan("b", es::read_options().count(1));
         texts scanned;
         while (const auto event = co_await scan.next()) scanned.emplace_back(event->data());

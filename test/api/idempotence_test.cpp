@@ -173,8 +173,8 @@ BOOST_DATA_TEST_CASE_F(retry_fixture, anything_but_one_run_in_order_is_a_duplica
             for (const es::expected_version expected : {es::any_version, es::expected_version(4)}) {
                 const outcome refused = co_await try_append(store, "a", expected, list);
                 const es::failure why = expect_error(es::errc::duplicate_event, refused);
-                BOOST_TEST(why->stream == "a");
-                BOOST_TEST(!why->outcome_unknown);
+                BOOST_TEST(why.stream() == "a");
+                BOOST_TEST(!why.outcome_unknown());
             }
         TEST_SAME(stored_in("a"), texts({"1", "2", "3", "4"}));
         BOOST_TEST(events_stored(fresh.id()) == 0);

@@ -28,11 +28,11 @@ BOOST_FIXTURE_TEST_CASE(stream_info_tells_the_version_and_the_age, store_fixture
 BOOST_FIXTURE_TEST_CASE(stream_info_of_a_missing_or_deleted_stream_is_an_error, store_fixture) {
     with_store([&](es::store store) -> asio::awaitable<void> {
         const es::failure missing = co_await expect_error(es::errc::stream_not_found, store.stream_info("missing"));
-        BOOST_TEST(missing->stream == "missing");
+        BOOST_TEST(missing.stream() == "missing");
         co_await store.append("gone", es::no_stream, counted(2));
         delete_stream_softly("gone");
         const es::failure gone = co_await expect_error(es::errc::stream_deleted, store.stream_info("gone"));
-        BOOST_TEST(gone->stream == "gone");
+        BOOST_TEST(gone.stream() == "gone");
     });
 }
 

@@ -128,7 +128,7 @@ BOOST_FIXTURE_TEST_CASE(a_log_that_was_cut_back_stops_the_subscription, store_fi
     ask("update eventstore.subscriptions set event_id = gen_random_uuid()");
     with_store([&](es::store store) -> asio::awaitable<void> {
         co_await expect_error(es::errc::log_truncated, store.subscribe_to_all("owned", leased()));
-        co_await store.reset_subscription("$all", "owned", 2);
+        co_await store.subscription_to_all("owned").reset_to_position(2);
         es::subscription mine = co_await store.subscribe_to_all("owned", leased());
         const texts all = co_await receive(mine, 1);
         TEST_SAME(all, texts({"3"}));

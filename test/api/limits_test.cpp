@@ -29,9 +29,9 @@ BOOST_FIXTURE_TEST_CASE(a_lock_that_is_held_too_long_is_told_with_its_holder, st
             const outcome refused = co_await store.try_append("a", es::any_version, counted(size));
             const es::failure why = expect_error(es::errc::lock_timeout, refused);
             BOOST_TEST(why.message().find(std::to_string(log.pid())) != std::string::npos, why.message());
-            BOOST_TEST(why->sqlstate == "55P03");
-            BOOST_TEST(why->retry_helps);
-            BOOST_TEST(!why->outcome_unknown);
+            BOOST_TEST(why.sqlstate() == "55P03");
+            BOOST_TEST(why.retry_helps());
+            BOOST_TEST(!why.outcome_unknown());
             log.release();
             BOOST_TEST(events_stored() == 1);
         }
@@ -53,9 +53,9 @@ BOOST_FIXTURE_TEST_CASE(an_append_that_was_sent_and_timed_out_has_an_unknown_out
             BOOST_TEST(why.message().find(std::to_string(log.pid())) != std::string::npos, why.message());
             BOOST_TEST((std::chrono::steady_clock::now() - began >= 100ms));
             BOOST_TEST((std::chrono::steady_clock::now() - began < 2s));
-            BOOST_TEST(why->outcome_unknown);
-            BOOST_TEST(why->retry_helps);
-            BOOST_TEST(why->stream == "a");
+            BOOST_TEST(why.outcome_unknown());
+            BOOST_TEST(why.retry_helps());
+            BOOST_TEST(why.stream() == "a");
             log.release();
             const es::append_result again = co_await store.append("a", es::any_version, events);
             BOOST_TEST(again.first_version == before + 1);
@@ -73,8 +73,8 @@ BOOST_FIXTURE_TEST_CASE(an_append_that_was_queued_and_timed_out_is_not_stored, s
         const outcome late = co_await store.within(100ms).try_append("a", es::any_version, never);
         const es::failure why = expect_error(es::errc::lock_timeout, late);
         BOOST_TEST(why.message().find(std::to_string(log.pid())) != std::string::npos, why.message());
-        BOOST_TEST(!why->outcome_unknown);
-        BOOST_TEST(why->retry_helps);
+        BOOST_TEST(!why.outcome_unknown());
+        BOOST_TEST(why.retry_helps());
         BOOST_TEST(!first.done());
         BOOST_TEST(store.stats().queued_appends == 0u);
         log.release();
@@ -161,8 +161,8 @@ BOOST_FIXTURE_TEST_CASE(a_full_queue_makes_appends_wait_or_fail, store_fixture) 
                 if (fails) {
                     co_await eventually([&] { return third.done(); });
                     const es::failure why = expect_error(es::errc::overloaded, third.value());
-                    BOOST_TEST(why->retry_helps);
-                    BOOST_TEST(!why->outcome_unknown);
+                    BOOST_TEST(why.retry_helps());
+                    BOOST_TEST(!why.outcome_unknown());
                 } else {
                     BOOST_TEST(!third.done());
                     BOOST_TEST(!small.done()); // it would fit, but it does not overtake
@@ -259,9 +259,9 @@ BOOST_FIXTURE_TEST_CASE(close_gives_up_after_close_timeout, store_fixture) {
         BOOST_TEST((took >= 250ms && took < 3s));
         co_await eventually([&] { return sent.done() && queued.done() && read.done(); });
         const es::failure sent_why = expect_error(es::errc::store_closed, sent.value());
-        BOOST_TEST(sent_why->outcome_unknown);
+        BOOST_TEST(sent_why.outcome_unknown());
         const es::failure queued_why = expect_error(es::errc::store_closed, queued.value());
-        BOOST_TEST(!queued_why->outcome_unknown);
+        BOOST_TEST(!queued_why.outcome_unknown());
         bool closed = false;
         try {
             read.value();

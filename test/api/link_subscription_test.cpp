@@ -104,11 +104,11 @@ BOOST_FIXTURE_TEST_CASE(parked_links_are_replayed, store_fixture) {
         auto next = co_await reader.next(5s);
         BOOST_TEST(next->front().data() == "2");
         next->ack();
-        const auto parked = co_await store.parked_events("target", "reader");
+        const auto parked = co_await store.subscription("target", "reader").parked();
         BOOST_TEST_REQUIRE(parked.size() == 1u);
         BOOST_TEST(parked[0].position == 3);
         BOOST_TEST(parked[0].type == "Counted");
-        co_await store.replay_parked("target", "reader");
+        co_await store.subscription("target", "reader").replay();
         const texts again = co_await receive(reader, 1);
         TEST_SAME(again, texts({"1"}));
     };

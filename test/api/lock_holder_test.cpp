@@ -17,7 +17,7 @@ void expect_holder(const es::failure& why, const std::string& what, int pid) {
     BOOST_TEST(why.message().find(what) != std::string::npos, why.message());
     const std::string holder = "held by the session with process id " + std::to_string(pid);
     BOOST_TEST(why.message().find(holder) != std::string::npos, why.message());
-    BOOST_TEST(why->retry_helps);
+    BOOST_TEST(why.retry_helps());
 }
 
 struct table_lock {
@@ -49,8 +49,8 @@ BOOST_FIXTURE_TEST_CASE(a_table_lock_that_is_held_too_long_is_named_with_its_hol
                 const es::failure why = expect_error(es::errc::lock_timeout, refused);
                 expect_holder(
                     why, std::string("a lock on the table ") + what.table + ", on which " + what.name, table.pid());
-                BOOST_TEST(why->sqlstate == "55P03");
-                BOOST_TEST(!why->outcome_unknown);
+                BOOST_TEST(why.sqlstate() == "55P03");
+                BOOST_TEST(!why.outcome_unknown());
                 table.release();
             }
         }
@@ -68,7 +68,7 @@ BOOST_FIXTURE_TEST_CASE(whose_time_is_over_first_hears_of_the_holder_and_that_it
             const outcome late = co_await store.within(100ms).try_append("a", es::any_version, counted(1));
             const es::failure why = expect_error(es::errc::lock_timeout, late);
             expect_holder(why, what.table, table.pid());
-            BOOST_TEST(why->outcome_unknown);
+            BOOST_TEST(why.outcome_unknown());
             table.release();
             ++stored; // the flush goes on
             co_await eventually([&] { return events_stored() == stored; });
@@ -106,7 +106,7 @@ BOOST_FIXTURE_TEST_CASE(many_who_are_late_at_once_are_all_told, store_fixture) {
         for (const outcome& each : told) {
             const es::failure why = expect_error(es::errc::lock_timeout, each);
             expect_holder(why, "the lock of the log", log.pid());
-            unknown += why->outcome_unknown ? 1 : 0;
+            unknown += why.outcome_unknown() ? 1 : 0;
         }
         BOOST_TEST(store.stats().reads - reads <= 3u); // one look for many
         BOOST_TEST(unknown >= 1);

@@ -34,7 +34,7 @@ BOOST_FIXTURE_TEST_CASE(any_reason_can_be_kept, store_fixture) {
         }
         co_await eventually([&] { return number("select count(*) from eventstore.parked_events") == 5; });
         texts found;
-        for (const es::parked_event& each : co_await store.parked_events("$all", "reasons"))
+        for (const es::parked_event& each : co_await store.subscription_to_all("reasons").parked())
             found.push_back(each.reason);
         TEST_SAME(found, kept);
     });
@@ -98,7 +98,7 @@ BOOST_FIXTURE_TEST_CASE(replayed_events_come_in_portions, store_fixture) {
         ask("insert into eventstore.parked_events select s.subscription_id, e.position, 'x', 1, now(), false"
             " from eventstore.events as e, eventstore.subscriptions as s");
         const std::uint64_t before = store.stats().reads;
-        const std::int64_t released = co_await store.replay_parked("$all", "mailer");
+        const std::int64_t released = co_await store.subscription_to_all("mailer").replay();
         BOOST_TEST(released == 200);
         auto first = co_await all.next(5s);
         BOOST_TEST(first->size() == 1u);
@@ -119,7 +119,7 @@ BOOST_FIXTURE_TEST_CASE(replayed_events_come_in_portions, store_fixture) {
 
 BOOST_FIXTURE_TEST_CASE(what_the_server_refuses_is_logged_once_and_tried_ever_less_often, store_fixture) {
     std::vector<std::string> lines;
-    const auto keep = [&](std::string_view line) { lines.emplace_back(line); };
+    const auto keep = [&](es::log_level, std::string_view line) { lines.emplace_back(line); };
     with_store(options().on_log(keep), [&](es::store store) -> asio::awaitable<void> {
         co_await store.append("a", es::any_version, counted(1));
         es::subscription all = co_await store.subscribe_to_all("mailer", impatient());

@@ -83,7 +83,7 @@ BOOST_FIXTURE_TEST_CASE(what_is_no_json_is_refused_and_hinders_nobody_else, json
             const auto alone = co_await store.try_append("alone", es::any_version, es::event_data("T", data));
             for (const es::failure& why : {in_a_group, alone.error()}) {
                 BOOST_TEST(why.code() == es::errc::invalid_argument, why.message());
-                BOOST_TEST(why->sqlstate == state);
+                BOOST_TEST(why.sqlstate() == state);
             }
         }
     };

@@ -26,10 +26,10 @@ asio::awaitable<found> read_filtered(es::store store, std::string stream, es::re
         }
         // Even a page without events moves on.
         const std::int64_t before = options.from().value_or(options.is_backward() ? page.next_from() + 1 : 0);
-        if (!page.complete())
+        if (!page.is_complete())
             BOOST_TEST((options.is_backward() ? page.next_from() < before : page.next_from() > before));
         out.next_from = page.next_from();
-        if (page.complete()) co_return out;
+        if (page.is_complete()) co_return out;
         if (out.pages > 1000) throw std::runtime_error("the pages do not come to an end");
         options.from(page.next_from());
     }
@@ -65,7 +65,7 @@ BOOST_FIXTURE_TEST_CASE(only_events_of_the_named_types_are_read, store_fixture) 
         // A: 3 6 9 12, B: 1 4 7 10, C: 2 5 8 11
         const es::event_page one = co_await store.read_all(es::read_options().type("A"));
         TEST_SAME(positions_of(one), numbers({3, 6, 9, 12}));
-        BOOST_TEST(one.complete());
+        BOOST_TEST(one.is_complete());
         const es::event_page two = co_await store.read_all(es::read_options().type("A").type("C"));
         TEST_SAME(positions_of(two), numbers({2, 3, 5, 6, 8, 9, 11, 12}));
         const std::vector<std::string> names = {"B", "no such type"};
@@ -90,7 +90,7 @@ BOOST_FIXTURE_TEST_CASE(only_streams_with_the_prefix_are_read, store_fixture) {
         for (const std::string& name : names) co_await store.append(name, es::no_stream, es::event_data(name, "x"));
         const auto expect = [&](std::string prefix, numbers positions) -> asio::awaitable<void> {
             const es::event_page page = co_await store.read_all(es::read_options().stream_prefix(prefix));
-            BOOST_TEST(page.complete());
+            BOOST_TEST(page.is_complete());
             TEST_SAME(positions_of(page), positions);
         };
         // Nothing in a prefix is a wildcard.

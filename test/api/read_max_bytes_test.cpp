@@ -39,13 +39,13 @@ asio::awaitable<paged> read_pages(es::store store, std::string stream, es::read_
         const es::event_page page = co_await store.read(stream, options);
         BOOST_TEST((page.size() <= 1 || bytes_of(page) <= options.max_bytes()));
         BOOST_TEST(page.size() <= options.count());
-        BOOST_TEST((!page.empty() || page.complete() || options.is_filtered()));
+        BOOST_TEST((!page.empty() || page.is_complete() || options.is_filtered()));
         for (const es::recorded_event& each : page) {
             out.versions.push_back(each.version());
             out.sizes.push_back(bytes_of(each));
         }
         if (!page.empty()) out.pages.push_back(page.size());
-        if (page.complete()) co_return out;
+        if (page.is_complete()) co_return out;
         options.from(page.next_from());
     }
     throw std::runtime_error("the pages do not come to an end");
@@ -61,7 +61,7 @@ BOOST_FIXTURE_TEST_CASE(a_page_ends_before_the_event_that_does_not_fit, store_fi
         for (const char* const stream : {"a", "$all"}) {
             const es::event_page page = co_await store.read(stream, es::read_options().max_bytes(250));
             TEST_SAME(versions_of(page), from_to(1, 2));
-            BOOST_TEST(!page.complete());
+            BOOST_TEST(!page.is_complete());
             BOOST_TEST(page.next_from() == 3);
             const es::event_page exact = co_await store.read(stream, es::read_options().max_bytes(300));
             TEST_SAME(versions_of(exact), from_to(1, 3));
@@ -69,10 +69,10 @@ BOOST_FIXTURE_TEST_CASE(a_page_ends_before_the_event_that_does_not_fit, store_fi
             TEST_SAME(versions_of(less), from_to(1, 2));
             const es::event_page last = co_await store.read(stream, es::read_options().from(8).max_bytes(300));
             TEST_SAME(versions_of(last), from_to(8, 10));
-            BOOST_TEST(last.complete());
+            BOOST_TEST(last.is_complete());
             const es::event_page back = co_await store.read(stream, es::read_options().backward().max_bytes(250));
             TEST_SAME(versions_of(back), from_to(10, 9));
-            BOOST_TEST(!back.complete());
+            BOOST_TEST(!back.is_complete());
             BOOST_TEST(back.next_from() == 8);
             const es::event_page typed = co_await store.read(stream, es::read_options().type("Sized").max_bytes(250));
             TEST_SAME(versions_of(typed), from_to(1, 2));

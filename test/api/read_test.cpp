@@ -98,9 +98,9 @@ BOOST_FIXTURE_TEST_CASE(a_missing_or_deleted_stream_is_an_error, store_fixture) 
         for (const std::int64_t start : {std::int64_t(0), std::int64_t(1), std::int64_t(100)}) {
             const es::failure missing =
                 co_await expect_error(es::errc::stream_not_found, store.read("missing", from(start)));
-            BOOST_TEST(missing->stream == "missing");
+            BOOST_TEST(missing.stream() == "missing");
             const es::failure gone = co_await expect_error(es::errc::stream_deleted, store.read("gone", from(start)));
-            BOOST_TEST(gone->stream == "gone");
+            BOOST_TEST(gone.stream() == "gone");
             co_await expect_error(es::errc::stream_not_found, store.read("missing", from(start).backward()));
             co_await expect_error(es::errc::stream_deleted, store.read("gone", from(start).backward()));
             co_await expect_error(es::errc::stream_deleted, store.read("gone", from(start).type("Counted")));
@@ -114,14 +114,14 @@ BOOST_FIXTURE_TEST_CASE(a_store_without_events_reads_as_an_empty_log, store_fixt
     with_store([&](es::store store) -> asio::awaitable<void> {
         const es::event_page forward = co_await store.read_all();
         BOOST_TEST(forward.empty());
-        BOOST_TEST(forward.complete());
+        BOOST_TEST(forward.is_complete());
         BOOST_TEST(forward.next_from() == 1);
         const es::event_page backward = co_await store.read_all(es::read_options().backward());
         BOOST_TEST(backward.empty());
-        BOOST_TEST(backward.complete());
+        BOOST_TEST(backward.is_complete());
         const es::event_page filtered = co_await store.read_all(es::read_options().type("T").stream_prefix("a"));
         BOOST_TEST(filtered.empty());
-        BOOST_TEST(filtered.complete());
+        BOOST_TEST(filtered.is_complete());
     });
 }
 
@@ -133,16 +133,16 @@ BOOST_FIXTURE_TEST_CASE(pages_follow_each_other, store_fixture) {
             const std::int64_t offset = stream[0] == '$' ? 3 : 0;
             const es::event_page first = co_await store.read(stream, from(1 + offset).count(10));
             TEST_SAME(versions_of(first), from_to(1, 10));
-            BOOST_TEST(!first.complete());
+            BOOST_TEST(!first.is_complete());
             BOOST_TEST(first.next_from() == 11 + offset);
             const es::event_page second = co_await store.read(stream, from(first.next_from()).count(10));
             TEST_SAME(versions_of(second), from_to(11, 20));
             TEST_SAME(positions_of(second), from_to(14, 23));
-            BOOST_TEST(second.complete());
+            BOOST_TEST(second.is_complete());
             BOOST_TEST(second.next_from() == 21 + offset);
             const es::event_page third = co_await store.read(stream, from(second.next_from()).count(10));
             BOOST_TEST(third.empty());
-            BOOST_TEST(third.complete());
+            BOOST_TEST(third.is_complete());
             BOOST_TEST(third.next_from() == 21 + offset);
         }
         co_await store.append("a", 20, counted_one("21"));
@@ -157,19 +157,19 @@ BOOST_FIXTURE_TEST_CASE(pages_follow_each_other_backwards, store_fixture) {
         for (const char* const stream : {"a", "$all"}) {
             const es::event_page whole = co_await store.read(stream, es::read_options().backward());
             TEST_SAME(versions_of(whole), from_to(20, 1));
-            BOOST_TEST(whole.complete());
+            BOOST_TEST(whole.is_complete());
             const es::event_page first = co_await store.read(stream, es::read_options().backward().count(8));
             TEST_SAME(versions_of(first), from_to(20, 13));
-            BOOST_TEST(!first.complete());
+            BOOST_TEST(!first.is_complete());
             BOOST_TEST(first.next_from() == 12);
             const es::event_page second = co_await store.read(stream, from(12).backward().count(8));
             TEST_SAME(versions_of(second), from_to(12, 5));
             const es::event_page third = co_await store.read(stream, from(4).backward().count(4));
             TEST_SAME(versions_of(third), from_to(4, 1));
-            BOOST_TEST(third.complete());
+            BOOST_TEST(third.is_complete());
             const es::event_page fourth = co_await store.read(stream, from(third.next_from()).backward());
             BOOST_TEST(fourth.empty());
-            BOOST_TEST(fourth.complete());
+            BOOST_TEST(fourth.is_complete());
         }
     });
 }
@@ -182,11 +182,11 @@ BOOST_FIXTURE_TEST_CASE(offsets_out_of_range_give_empty_pages, store_fixture) {
             for (const std::int64_t beyond : {std::int64_t(6), std::int64_t(1000), furthest}) {
                 const es::event_page page = co_await store.read(stream, from(beyond));
                 BOOST_TEST(page.empty());
-                BOOST_TEST(page.complete());
+                BOOST_TEST(page.is_complete());
                 BOOST_TEST(page.next_from() == beyond); // what is appended before it must not be read by mistake
                 const es::event_page filtered = co_await store.read(stream, from(beyond).type("Counted"));
                 BOOST_TEST(filtered.empty());
-                BOOST_TEST(filtered.complete());
+                BOOST_TEST(filtered.is_complete());
                 BOOST_TEST(filtered.next_from() == beyond);
                 const es::event_page backward = co_await store.read(stream, from(beyond).backward());
                 TEST_SAME(versions_of(backward), from_to(5, 1));
@@ -194,12 +194,12 @@ BOOST_FIXTURE_TEST_CASE(offsets_out_of_range_give_empty_pages, store_fixture) {
                 TEST_SAME(versions_of(both), from_to(5, 1));
             }
             const es::event_page last = co_await store.read(stream, from(std::numeric_limits<std::int64_t>::max()));
-            BOOST_TEST((last.empty() && last.complete() && last.next_from() > furthest));
+            BOOST_TEST((last.empty() && last.is_complete() && last.next_from() > furthest));
             const es::event_page zero = co_await store.read(stream, from(0));
             TEST_SAME(versions_of(zero), from_to(1, 5));
             const es::event_page none = co_await store.read(stream, from(0).backward());
             BOOST_TEST(none.empty());
-            BOOST_TEST(none.complete());
+            BOOST_TEST(none.is_complete());
             const es::event_page one = co_await store.read(stream, from(5).count(std::size_t(-1) / 2));
             TEST_SAME(versions_of(one), from_to(5, 5));
         }
@@ -242,16 +242,16 @@ BOOST_FIXTURE_TEST_CASE(holes_in_the_log_are_stepped_over, store_fixture) {
         delete_events("position in (1, 2, 3, 6)");
         const es::event_page forward = co_await store.read_all();
         TEST_SAME(positions_of(forward), numbers({4, 5, 7, 8, 9}));
-        BOOST_TEST(forward.complete());
+        BOOST_TEST(forward.is_complete());
         const es::event_page cut = co_await store.read_all(es::read_options().count(2));
         TEST_SAME(positions_of(cut), numbers({4, 5}));
-        BOOST_TEST(!cut.complete());
+        BOOST_TEST(!cut.is_complete());
         const es::event_page rest = co_await store.read_all(from(cut.next_from()).count(3));
         TEST_SAME(positions_of(rest), numbers({7, 8, 9}));
-        BOOST_TEST(rest.complete());
+        BOOST_TEST(rest.is_complete());
         const es::event_page backward = co_await store.read_all(es::read_options().backward());
         TEST_SAME(positions_of(backward), numbers({9, 8, 7, 5, 4}));
-        BOOST_TEST(backward.complete());
+        BOOST_TEST(backward.is_complete());
         const es::event_page within = co_await store.read_all(from(6).backward());
         TEST_SAME(positions_of(within), numbers({5, 4}));
     });

@@ -44,7 +44,7 @@ BOOST_FIXTURE_TEST_CASE(an_event_that_is_refused_too_often_is_parked_and_the_oth
         }
         const texts rest = co_await receive(all, 1);
         TEST_SAME(rest, texts({"2"}));
-        const std::vector<es::parked_event> parked = co_await store.parked_events("$all", "park");
+        const std::vector<es::parked_event> parked = co_await store.subscription_to_all("park").parked();
         BOOST_TEST_REQUIRE(parked.size() == 1u);
         BOOST_TEST(parked[0].position == 1);
         BOOST_TEST(parked[0].version == 1);
@@ -68,7 +68,7 @@ BOOST_FIXTURE_TEST_CASE(it_may_be_skipped_instead, store_fixture) {
         (co_await all.next(5s))->nack("no");
         const texts rest = co_await receive(all, 1);
         TEST_SAME(rest, texts({"2"}));
-        const std::vector<es::parked_event> parked = co_await store.parked_events("$all", "skip");
+        const std::vector<es::parked_event> parked = co_await store.subscription_to_all("skip").parked();
         BOOST_TEST(parked.empty());
     };
     with_store(body);
@@ -117,7 +117,7 @@ BOOST_FIXTURE_TEST_CASE(parked_events_are_delivered_again_when_told_so, store_fi
         for (int i = 0; i < 2; ++i) (co_await all.next(5s))->nack("no");
         const texts rest = co_await receive(all, 1);
         TEST_SAME(rest, texts({"3"}));
-        const std::int64_t one = co_await store.replay_parked("$all", "replay", std::vector<std::int64_t>(1, 2));
+        const std::int64_t one = co_await store.subscription_to_all("replay").replay(std::vector<std::int64_t>(1, 2));
         BOOST_TEST(one == 1);
         const texts again = co_await receive(all, 1);
         TEST_SAME(again, texts({"2"}));
@@ -128,16 +128,16 @@ BOOST_FIXTURE_TEST_CASE(parked_events_are_delivered_again_when_told_so, store_fi
         co_await all.checkpoint();
         BOOST_TEST(number("select position from eventstore.subscriptions") == 4);
         co_await all.unsubscribe();
-        const std::int64_t left = co_await store.replay_parked("$all", "replay");
+        const std::int64_t left = co_await store.subscription_to_all("replay").replay();
         BOOST_TEST(left == 1);
         es::subscription later = co_await store.subscribe_to_all("replay", impatient(0));
         (co_await later.next(5s))->nack("still not");
         co_await eventually([&] { return value("select reason from eventstore.parked_events") == "still not"; });
-        const std::int64_t gone = co_await store.discard_parked("$all", "replay");
+        const std::int64_t gone = co_await store.subscription_to_all("replay").discard();
         BOOST_TEST(gone == 1);
-        const std::vector<es::parked_event> parked = co_await store.parked_events("$all", "replay");
+        const std::vector<es::parked_event> parked = co_await store.subscription_to_all("replay").parked();
         BOOST_TEST(parked.empty());
-        co_await expect_error(es::errc::subscription_not_found, store.replay_parked("$all", "unknown"));
+        co_await expect_error(es::errc::subscription_not_found, store.subscription_to_all("unknown").replay());
     };
     with_store(body);
     BOOST_TEST(number("select position from eventstore.subscriptions") == 4);

@@ -66,7 +66,7 @@ BOOST_AUTO_TEST_CASE(nothing_acknowledged_is_lost_in_a_crash) {
                     co_await store.try_append("s-" + std::to_string(number % 2), es::any_version, event);
                 if (done)
                     acknowledged[event.data()] = done->first_position;
-                else if (!done.error()->retry_helps)
+                else if (!done.error().retry_helps())
                     problems.push_back(done.error().message());
             }
         };

@@ -20,7 +20,8 @@ BOOST_FIXTURE_TEST_CASE(
         co_await mailer.unsubscribe();
         for (const bool discards : {false, true}) {
             blocker subscription(here("select from eventstore.subscriptions for update"));
-            auto work = discards ? store.discard_parked("$all", "mailer") : store.replay_parked("$all", "mailer");
+            auto work =
+                discards ? store.subscription_to_all("mailer").discard() : store.subscription_to_all("mailer").replay();
             started<std::int64_t> releasing = co_await start(std::move(work));
             co_await eventually([&] { return subscription.blocks(); });
             session other;

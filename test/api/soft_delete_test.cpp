@@ -34,9 +34,9 @@ BOOST_FIXTURE_TEST_CASE(a_stream_that_is_not_as_expected_stays, store_fixture) {
     const auto body = [&](es::store store) -> asio::awaitable<void> {
         co_await store.append("a", es::no_stream, counted(3));
         const auto wrong = co_await expect_error(es::errc::wrong_expected_version, store.delete_stream("a", 2));
-        BOOST_TEST(wrong->stream == "a");
-        BOOST_TEST(wrong->expected == 2);
-        BOOST_TEST(wrong->actual == 3);
+        BOOST_TEST(wrong.stream() == "a");
+        BOOST_TEST(wrong.expected().value() == 2);
+        BOOST_TEST(wrong.actual().value() == 3);
         co_await expect_error(es::errc::stream_exists, store.delete_stream("a", es::no_stream));
         co_await expect_error(es::errc::stream_not_found, store.delete_stream("none", es::any_version));
         co_await expect_error(es::errc::stream_not_found, store.delete_stream("none", 5));

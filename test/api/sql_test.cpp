@@ -68,7 +68,7 @@ BOOST_FIXTURE_TEST_CASE(appends_of_plain_sql_and_of_the_library_make_one_log, st
         TEST_SAME(positions_of(all), from_to(1, 10));
         const es::failure stale =
             co_await expect_error(es::errc::stream_exists, store.append("b", es::no_stream, counted_one("x")));
-        BOOST_TEST(stale->actual == 2);
+        BOOST_TEST(stale.actual().value() == 2);
     });
 }
 

@@ -20,7 +20,7 @@ BOOST_AUTO_TEST_CASE(a_listener_follows_a_standby_and_hears_after_its_promotion)
     replicated_server servers;
     std::vector<std::string> log;
     const auto body = [&]() -> asio::awaitable<void> {
-        const auto keep = [&](std::string_view text) { log.emplace_back(text); };
+        const auto keep = [&](es::log_level, std::string_view text) { log.emplace_back(text); };
         const es::store store = co_await es::open(es::store_options(servers.standby.url()).on_log(keep));
         es::event_listener all = co_await store.listen_to_all();
         es::event_listener one = co_await store.listen("a");

@@ -90,7 +90,7 @@ BOOST_FIXTURE_TEST_CASE(subscribing_waits_for_a_database_that_is_away, store_fix
             gives_up.value();
             BOOST_ERROR("there was no database");
         } catch (const es::error& refused) {
-            BOOST_TEST(refused.why()->retry_helps);
+            BOOST_TEST(refused.why().retry_helps());
         }
     });
 }

@@ -50,7 +50,7 @@ BOOST_FIXTURE_TEST_CASE(the_epoch_grows_with_each_owner, store_fixture) {
 
 BOOST_FIXTURE_TEST_CASE(a_schema_that_is_dropped_ends_its_subscriptions, store_fixture) {
     std::vector<std::string> lines;
-    const auto keep = [&](std::string_view line) { lines.emplace_back(line); };
+    const auto keep = [&](es::log_level, std::string_view line) { lines.emplace_back(line); };
     with_store(options().on_log(keep), [&](es::store store) -> asio::awaitable<void> {
         es::subscription all = co_await store.subscribe_to_all("all");
         es::subscription one = co_await store.subscribe("a", "one");

@@ -52,7 +52,7 @@ BOOST_FIXTURE_TEST_CASE(a_reset_of_a_subscription_to_a_stream_that_was_made_anew
         }
         co_await store.delete_stream("a", es::any_version, es::deletion::hard);
         co_await store.append("a", es::any_version, counted(4, "new"));
-        co_await store.reset_subscription("a", "mailer", 2);
+        co_await store.subscription("a", "mailer").reset_to_version(2);
         es::subscription again = co_await store.subscribe("a", "mailer", lazy());
         const texts after = co_await receive(again, 2);
         TEST_SAME(after, texts({"new3", "new4"}));
@@ -139,10 +139,10 @@ BOOST_FIXTURE_TEST_CASE(waiting_for_a_position_that_does_not_exist_yet_waits_for
         std::vector<es::store> askers(1, store);
         askers.push_back(other);
         for (const es::store& each : askers) {
-            co_await expect_error(es::errc::timeout, each.within(50ms).wait_for("model", 2));
-            co_await each.wait_for("model", 1);
+            co_await expect_error(es::errc::timeout, each.within(50ms).subscription("a", "model").wait_for(2));
+            co_await each.subscription("a", "model").wait_for(1);
         }
-        cancellable waits(context_of(co_await asio::this_coro::executor), other.wait_for("model", 3));
+        cancellable waits(context_of(co_await asio::this_coro::executor), other.subscription("a", "model").wait_for(3));
         co_await store.append("b", es::any_version, counted(1));
         co_await store.append("a", es::any_version, counted(1, "x"));
         co_await let_others_run();

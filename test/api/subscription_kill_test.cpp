@@ -115,7 +115,7 @@ BOOST_FIXTURE_TEST_CASE(killed_at_random_moments_they_handle_every_event_in_orde
                 }
                 done = true;
                 co_await eventually([&] { return is_written; });
-                co_await store.within(30s).wait_for("killed", last);
+                co_await store.within(30s).subscription_to_all("killed").wait_for(last);
             };
             std::vector<asio::awaitable<void>> work;
             work.push_back(write());

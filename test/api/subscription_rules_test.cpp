@@ -58,7 +58,7 @@ BOOST_FIXTURE_TEST_CASE(a_selector_leaves_out_and_the_checkpoint_moves_over_it, 
         for (int i = 4; i <= 7; ++i) co_await store.append("a", es::any_version, counted_one(std::to_string(i)));
         const texts live = co_await receive(some, 2);
         TEST_SAME(live, texts({"4", "6"}));
-        co_await store.wait_for("even", 7);
+        co_await store.subscription_to_all("even").wait_for(7);
     };
     with_store(body);
     BOOST_TEST(number("select position from eventstore.subscriptions") == 7);
@@ -82,7 +82,7 @@ BOOST_FIXTURE_TEST_CASE(types_and_prefixes_filter_while_catching_up_and_live, st
         co_await write("order-3", "Placed");
         const texts live = co_await receive(some, 1);
         TEST_SAME(live, texts({"order-3/Placed"}));
-        co_await store.wait_for("some", 6);
+        co_await store.subscription_to_all("some").wait_for(6);
     };
     with_store(body);
 }
@@ -267,9 +267,10 @@ BOOST_FIXTURE_TEST_CASE(bad_arguments_are_refused_by_name, store_fixture) {
         co_await expect_error(es::errc::reserved_stream, store.subscribe("$mine", "name"));
         co_await expect_error(es::errc::invalid_argument, store.subscribe("a", "name", options().stream_prefix("b")));
         co_await expect_error(es::errc::invalid_argument, store.listen_to_all(es::listen_options().max_queued(0)));
-        co_await expect_error(es::errc::subscription_not_found, store.delete_subscription("$all", "unknown"));
-        co_await expect_error(es::errc::subscription_not_found, store.reset_subscription("$all", "unknown", 0));
-        co_await expect_error(es::errc::subscription_not_found, store.wait_for("unknown", 1));
+        co_await expect_error(es::errc::subscription_not_found, store.subscription_to_all("unknown").remove());
+        co_await expect_error(
+            es::errc::subscription_not_found, store.subscription_to_all("unknown").reset_to_position(0));
+        co_await expect_error(es::errc::subscription_not_found, store.subscription_to_all("unknown").wait_for(1));
         es::subscription longest = co_await store.subscribe_to_all(std::string(512, 'x'));
     };
     with_store(body);

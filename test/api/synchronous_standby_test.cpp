@@ -53,7 +53,7 @@ asio::awaitable<void> expect_unknown_outcome(synchronous_server& server, asio::a
     co_await eventually([&] { return writing.done(); });
     BOOST_CHECK_EXCEPTION(writing.value(), es::error, [](const es::error& e) {
         BOOST_TEST(std::string(e.what()).find("synchronous standby") != std::string::npos, e.what());
-        return e.code() == es::errc::connection_lost && e.why()->outcome_unknown;
+        return e.code() == es::errc::connection_lost && e.why().outcome_unknown();
     });
     server.with_standby();
 }

@@ -16,10 +16,10 @@ using es::append::flush_step;
 namespace {
 
 flush_end refused(std::string sqlstate, errc code = errc::database_error) {
-    failure::facts facts;
-    facts.sqlstate = std::move(sqlstate);
+    failure::details details;
+    details.sqlstate = std::move(sqlstate);
     flush_end how;
-    how.why = failure(code, std::move(facts));
+    how.why = failure(code, std::move(details));
     return how;
 }
 

@@ -21,7 +21,7 @@ namespace asio = boost::asio;
 namespace es = eventstore;
 using es::errc;
 using es::failure;
-using es::detail::log_level;
+using es::log_level;
 using es::detail::logger;
 using es::detail::recurring_failures;
 
@@ -30,11 +30,7 @@ namespace {
 const failure dropped(errc::schema_missing, "the schema is gone");
 const failure lost(errc::connection_lost, "the connection is lost");
 
-failure refused(std::string state) {
-    failure::facts facts;
-    facts.sqlstate = std::move(state);
-    return failure(errc::database_error, std::move(facts));
-}
+failure refused(std::string state) { return failure(errc::database_error, {.sqlstate = std::move(state)}); }
 
 struct fixture {
     asio::io_context context;

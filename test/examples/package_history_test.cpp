@@ -119,7 +119,7 @@ BOOST_FIXTURE_TEST_CASE(a_model_that_follows_the_store_is_the_one_that_is_rebuil
             const auto live = co_await follow(store);
             const import_counts counts = co_await import_entries(store, all);
             BOOST_TEST(counts.last_position == 300);
-            co_await store.wait_for(live_model_name, counts.last_position);
+            co_await store.subscription_to_all(live_model_name).wait_for(counts.last_position);
             BOOST_TEST(live->events() == 300U);
             const package_model rebuilt = co_await rebuild(store);
             BOOST_TEST((live->states() == rebuilt.states()));

@@ -42,10 +42,20 @@ if grep -rnE '\bPQ[a-zA-Z]+\(|\b(PQTRANS|PGRES|PG_DIAG)_|\bPG(result|conn)\b|lib
 fi
 
 # One expression calls, another one waits; src/README.md says why.
-if grep -rnE '\bco_await ' src --include='*.?pp' | grep -vE '^src/cli/|^src/api/subscriptions.cpp|^[^:]+:[0-9]+: *(//|///)' |
+if grep -rnE '\bco_await ' src --include='*.?pp' | grep -vE '^src/cli/|^[^:]+:[0-9]+: *(//|///)' |
     grep -vE 'co_await (std::move\(\w+\)|(detail::)?suspend\(|asio::this_coro|asio::post\(|\w+->async_wait\()'; then
     complain "name what is awaited first: auto asking = f(); co_await std::move(asking);"
 fi
+
+# `co_return x;` moves x, and a const result<bool> that is moved into a result<bool> becomes the bool that it has a value.
+for file in $(grep -rlE 'awaitable<result<bool>>' src --include='*.cpp'); do
+    perl -0777 -ne 'my $bad = 0;
+        while (/awaitable<result<bool>>[^;{]*\{(.*?)\n\}/sg) {
+            my $body = $1;
+            while ($body =~ /\bconst (?:auto|result<bool>) (\w+) =/g) { $bad = 1 if $body =~ /co_return $1;/ }
+        }
+        exit $bad' "$file" || complain "$file: a const result<bool> is returned from a coroutine"
+done
 
 # A condition that names a layer which is no more tests nothing of it.
 for layer in $(grep -ohE -- "-R '\^\(?[a-z|]+" test/as/*.sh test/README.md .ci/run | grep -oE '[a-z]+(\|[a-z]+)*$' | tr '|' '\n' | sort -u); do

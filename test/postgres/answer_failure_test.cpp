@@ -57,10 +57,10 @@ BOOST_AUTO_TEST_CASE(a_sqlstate_decides_on_the_code_and_whether_a_retry_helps) {
         BOOST_REQUIRE(answer.is_error());
         const failure why = answer.to_failure("reading");
         BOOST_TEST_CONTEXT("SQLSTATE " << row.state) {
-            BOOST_TEST(why->sqlstate == row.state);
+            BOOST_TEST(why.sqlstate() == row.state);
             BOOST_TEST((why.code() == row.code));
-            BOOST_TEST(why->retry_helps == row.retry_helps);
-            BOOST_TEST(!why->outcome_unknown);
+            BOOST_TEST(why.retry_helps() == row.retry_helps);
+            BOOST_TEST(!why.outcome_unknown());
             BOOST_TEST(holds(why.message(), "reading: it went wrong (SQLSTATE " + std::string(row.state) + ")"));
         }
     }
@@ -96,7 +96,7 @@ BOOST_AUTO_TEST_CASE(an_error_of_libpq_itself_has_no_sqlstate) {
     const answer empty(PQmakeEmptyPGresult(nullptr, PGRES_FATAL_ERROR));
     const failure why = empty.to_failure("reading");
     BOOST_TEST((why.code() == errc::database_error));
-    BOOST_TEST(why->sqlstate.empty());
+    BOOST_TEST(why.sqlstate().empty());
     BOOST_TEST(!holds(why.message(), "SQLSTATE"), why.message());
     BOOST_TEST(why.message().starts_with("reading: "), why.message());
 }
@@ -118,7 +118,7 @@ BOOST_AUTO_TEST_CASE(an_error_of_the_callers_own_sql_is_none_of_the_stores) {
     fields.emplace_back('P', "15");
     const failure why = server.error(fields).to_failure_of_caller("executing");
     BOOST_TEST((why.code() == errc::database_error));
-    BOOST_TEST(!why->retry_helps);
+    BOOST_TEST(!why.retry_helps());
     BOOST_TEST(why.message() == "executing: it went wrong, at character 15 of the SQL (SQLSTATE 42P01)");
     const struct {
         const char* state;
@@ -135,9 +135,9 @@ BOOST_AUTO_TEST_CASE(an_error_of_the_callers_own_sql_is_none_of_the_stores) {
     for (const auto& row : rows) {
         const failure other = server.error(fields_of(row.state)).to_failure_of_caller("executing");
         BOOST_TEST_CONTEXT("SQLSTATE " << row.state) {
-            BOOST_TEST(other->sqlstate == row.state);
+            BOOST_TEST(other.sqlstate() == row.state);
             BOOST_TEST((other.code() == row.code));
-            BOOST_TEST(other->retry_helps == row.retry_helps);
+            BOOST_TEST(other.retry_helps() == row.retry_helps);
         }
     }
 }

@@ -19,11 +19,7 @@ namespace {
 constexpr connector_state::time start{1h};
 constexpr std::uint64_t any = 0;
 
-failure refusal(errc code, bool retry_helps = false) {
-    failure::facts facts;
-    facts.retry_helps = retry_helps;
-    return failure(code, std::move(facts));
-}
+failure refusal(errc code, bool retry_helps = false) { return failure(code, {.retry_helps = retry_helps}); }
 
 const failure gone = refusal(errc::connection_lost, true);
 

@@ -19,7 +19,7 @@ BOOST_AUTO_TEST_SUITE(connector_test)
 
 BOOST_FIXTURE_TEST_CASE(a_try_that_is_stopped_while_it_sets_up_its_session_is_no_failure, store_fixture) {
     std::vector<std::string> lines;
-    const auto keep = [&](std::string_view line) { lines.emplace_back(line); };
+    const auto keep = [&](es::log_level, std::string_view line) { lines.emplace_back(line); };
     const auto body = [&]() -> asio::awaitable<void> {
         const auto executor = co_await asio::this_coro::executor;
         const auto connector = std::make_shared<es::postgres::connector>(options(),

@@ -54,7 +54,7 @@ std::string filled(std::string place, const std::string& password) {
 /// What is told of an attempt to open the store, by the error and in the log.
 std::string told_of(const std::string& url) {
     std::string told;
-    const auto keep = [&told](std::string_view line) { told.append(line).append("\n"); };
+    const auto keep = [&told](es::log_level, std::string_view line) { told.append(line).append("\n"); };
     run([&]() -> asio::awaitable<void> {
         es::store_options options(url);
         options.on_log(keep).operation_timeout(3s);

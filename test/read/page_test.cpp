@@ -77,7 +77,7 @@ BOOST_AUTO_TEST_CASE(a_default_page_is_empty_and_complete) {
     const event_page none;
     BOOST_TEST(none.empty());
     BOOST_TEST(none.size() == 0u);
-    BOOST_TEST(none.complete());
+    BOOST_TEST(none.is_complete());
     BOOST_TEST(none.next_from() == 0);
     const event_page copy = none;
     BOOST_TEST(copy.empty());
@@ -88,7 +88,7 @@ BOOST_AUTO_TEST_CASE(a_page_shows_its_rows_in_order) {
     const event_page& events = made.events;
     BOOST_TEST(events.size() == 3u);
     BOOST_TEST(!events.empty());
-    BOOST_TEST(!events.complete());
+    BOOST_TEST(!events.is_complete());
     BOOST_TEST(events.next_from() == 4);
     std::int64_t version = 0;
     for (const recorded_event& each : events) BOOST_TEST(each.version() == ++version);
@@ -110,7 +110,7 @@ BOOST_AUTO_TEST_CASE(payloads_are_not_copied) {
 BOOST_AUTO_TEST_CASE(a_page_without_rows_keeps_what_was_said_of_it) {
     const auto made = page_of(0, false, 77);
     BOOST_TEST(made.events.empty());
-    BOOST_TEST(!made.events.complete());
+    BOOST_TEST(!made.events.is_complete());
     BOOST_TEST(made.events.next_from() == 77);
 }
 
@@ -196,7 +196,7 @@ BOOST_AUTO_TEST_CASE(the_rest_of_a_page_shares_its_storage_and_says_the_same) {
     BOOST_TEST(rest.size() == 3u);
     for (std::size_t i = 0; i < 3; ++i) expect_same(rest[i], made.events[i + 1]);
     BOOST_TEST((rest[0].data().data() == made.events[1].data().data()));
-    BOOST_TEST(!rest.complete());
+    BOOST_TEST(!rest.is_complete());
     BOOST_TEST(rest.next_from() == 9);
     made.events = event_page();
     BOOST_TEST(rest[2].data() == "data 3");
@@ -209,7 +209,7 @@ BOOST_AUTO_TEST_CASE(the_rest_after_the_last_event_is_empty) {
     BOOST_TEST(page::rest_of(made.events, 0).size() == 2u);
     const event_page rest = page::rest_of(made.events, 2);
     BOOST_TEST(rest.empty());
-    BOOST_TEST(rest.complete());
+    BOOST_TEST(rest.is_complete());
     BOOST_TEST(rest.next_from() == 3);
 }
 

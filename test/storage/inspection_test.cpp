@@ -95,7 +95,7 @@ BOOST_AUTO_TEST_CASE(a_read_only_server_is_refused_by_those_who_write) {
         BOOST_TEST(is_refused(found, purpose::making, name));
         BOOST_TEST(!check_server(found, host_a, purpose::opening, "").has_value());
         BOOST_TEST(!check_server(found, host_a, purpose::transacting, "").has_value());
-        BOOST_TEST(check_server(found, host_a, purpose::appending, "").value()->retry_helps == is_standby);
+        BOOST_TEST(check_server(found, host_a, purpose::appending, "").value().retry_helps() == is_standby);
     }
 }
 

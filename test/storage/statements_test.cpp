@@ -24,7 +24,7 @@ std::vector<const statement*> all_of(const statements& store) {
         &store.lock_holders, &store.originals, &store.stream_names, &store.visible_streams, &store.find_event,
         &store.stream_info, &store.log_info, &store.log_progress, &store.announce, &store.claim_subscription,
         &store.settle_subscriptions, &store.checkpoint_or_fail, &store.park_events, &store.delete_subscription,
-        &store.reset_subscription, &store.subscription_checkpoint, &store.subscriptions, &store.parked_events,
+        &store.reset_subscription, &store.subscription_reached, &store.subscriptions, &store.parked_events,
         &store.release_parked, &store.unpark_events, &store.parked_to_replay, &store.delete_stream, &store.purge_stream,
         &store.restore_stream, &store.tombstones, &store.deletion_preview, &store.record_snapshot, &store.read_snapshot,
         &store.delete_snapshot};

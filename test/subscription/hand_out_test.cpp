@@ -41,7 +41,7 @@ public:
         if (!wish) return;
         const event_page page = log.page(wish->from - 1, log.head(), {}, wish->count);
         const auto all = test::all_of(page);
-        state.page_arrived(page, all, {page.next_from() - 1, 0}, page.complete());
+        state.page_arrived(page, all, {page.next_from() - 1, 0}, page.is_complete());
     }
     /// Takes a batch, and writes the row before it where that is needed; returns whether it was.
     bool take(std::optional<subscription_state::hand_out>& to) {

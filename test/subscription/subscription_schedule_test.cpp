@@ -299,7 +299,7 @@ private:
         for (const recorded_event& each : page) filter(each);
         place through{page.next_from() - 1, 0};
         if (!how_.of_log) through = page.empty() ? place() : place{page.back().position(), page.back().version()};
-        state_->page_arrived(page, all, through, page.complete());
+        state_->page_arrived(page, all, through, page.is_complete());
     }
 
     void take(consumer_id who) {

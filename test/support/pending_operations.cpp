@@ -111,7 +111,14 @@ const std::map<std::string, store_work>& pending_operations() {
             }},
         {"wait_for",
             [](es::store store) -> asio::awaitable<void> {
-                co_await refused(es::errc::subscription_not_found, store.wait_for("nobody", 1));
+                co_await refused(es::errc::subscription_not_found, store.subscription_to_all("nobody").wait_for(1));
+            }},
+        {"wait_for, of a subscription that does not get there",
+            [](es::store store) -> asio::awaitable<void> {
+                const std::string name = es::to_string(es::make_uuid());
+                es::subscription every = co_await store.subscribe_to_all(name, quick_checkpoints());
+                const es::store hasty = store.within(200ms);
+                co_await refused(es::errc::timeout, hasty.subscription_to_all(name).wait_for(1'000'000));
             }},
         {"a transaction",
             [](es::store store) -> asio::awaitable<void> {

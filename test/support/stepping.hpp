@@ -75,7 +75,7 @@ ended how_it_ended(cancellable<T>& operation) {
     } catch (const error& e) {
         if (e.why().code() != errc::cancelled) throw;
         BOOST_TEST((e.code() == boost::system::errc::operation_canceled));
-        return e.why()->outcome_unknown ? ended::unknown : ended::cancelled;
+        return e.why().outcome_unknown() ? ended::unknown : ended::cancelled;
     } catch (const boost::system::system_error& e) {
         if (e.code() != asio::error::operation_aborted) throw;
         return ended::cancelled;

@@ -28,7 +28,7 @@ BOOST_FIXTURE_TEST_CASE(a_connection_killed_while_the_transaction_is_idle_ends_i
                 why = co_await expect_error(es::errc::connection_lost, tx.commit());
             else
                 why = co_await expect_error(es::errc::connection_lost, tx.execute("select 1"));
-            BOOST_TEST(!why->outcome_unknown);
+            BOOST_TEST(!why.outcome_unknown());
             co_await expect_error(es::errc::transaction_ended, tx.commit());
         }
         expect_stored(0, 100);
@@ -65,7 +65,7 @@ BOOST_FIXTURE_TEST_CASE(a_connection_killed_while_it_executes_ends_the_transacti
             BOOST_TEST(false, "it succeeded");
         } catch (const es::error& e) {
             BOOST_TEST((e.why().code() == es::errc::connection_lost));
-            BOOST_TEST(!e.why()->outcome_unknown);
+            BOOST_TEST(!e.why().outcome_unknown());
         }
         co_await expect_error(es::errc::transaction_ended, tx.commit());
         expect_stored(0, 100);
@@ -87,7 +87,7 @@ BOOST_FIXTURE_TEST_CASE(a_connection_killed_during_the_commit_stores_all_or_noth
             BOOST_TEST(false, "it succeeded");
         } catch (const es::error& e) {
             BOOST_TEST((e.why().code() == es::errc::connection_lost));
-            BOOST_TEST(e.why()->outcome_unknown);
+            BOOST_TEST(e.why().outcome_unknown());
         }
         log.release();
         expect_stored(0, 100);
@@ -119,7 +119,7 @@ BOOST_FIXTURE_TEST_CASE(a_commit_whose_answer_is_lost_is_found_out_by_doing_it_a
         };
         const es::failure lost = co_await attempt();
         BOOST_TEST((lost.code() == es::errc::connection_lost), lost.message());
-        BOOST_TEST(lost->outcome_unknown);
+        BOOST_TEST(lost.outcome_unknown());
         es::transaction again = co_await store.begin();
         co_await withdraw(again, "ada", 10);
         again.append("a", es::any_version, event);
@@ -148,9 +148,9 @@ BOOST_FIXTURE_TEST_CASE(a_commit_that_is_cut_off_on_its_way_lets_go_of_the_log, 
             BOOST_TEST_REQUIRE(why.has_value());
             // Behind a pooler the COMMIT waits for the appends, of which something may be lost: then the server gives up first.
             if (test_server::is_pooled() && why->code() == es::errc::connection_lost)
-                BOOST_TEST(!(*why)->outcome_unknown, why->message());
+                BOOST_TEST(!why->outcome_unknown(), why->message());
             else
-                BOOST_TEST((why->code() == es::errc::timeout && (*why)->outcome_unknown), why->message());
+                BOOST_TEST((why->code() == es::errc::timeout && why->outcome_unknown()), why->message());
             network.heal();
             network.cut();
             // Whatever became of it, others append.
@@ -172,7 +172,7 @@ BOOST_FIXTURE_TEST_CASE(a_lock_that_is_not_to_be_had_is_a_clear_error, accounts)
         es::transaction tx = co_await store.begin();
         co_await withdraw(tx, "bob", 10);
         const es::failure why = co_await expect_error(es::errc::lock_timeout, withdraw(tx, "ada", 10));
-        BOOST_TEST(why->retry_helps);
+        BOOST_TEST(why.retry_helps());
         co_await tx.rollback();
         row.release();
         blocker log = hold_log();
@@ -180,7 +180,7 @@ BOOST_FIXTURE_TEST_CASE(a_lock_that_is_not_to_be_had_is_a_clear_error, accounts)
         co_await withdraw(second, "ada", 10);
         second.append("a", es::any_version, counted_one("x"));
         const es::failure locked = co_await expect_error(es::errc::lock_timeout, second.commit());
-        BOOST_TEST(!locked->outcome_unknown);
+        BOOST_TEST(!locked.outcome_unknown());
         log.release();
         expect_stored(0, 100);
     });
@@ -192,7 +192,7 @@ BOOST_FIXTURE_TEST_CASE(a_statement_that_takes_too_long_ends_the_transaction, ac
         const int pid = co_await backend_of(tx);
         co_await withdraw(tx, "ada", 10);
         const es::failure why = co_await expect_error(es::errc::timeout, tx.execute("select pg_sleep(20)"));
-        BOOST_TEST(!why->outcome_unknown);
+        BOOST_TEST(!why.outcome_unknown());
         co_await expect_error(es::errc::transaction_ended, tx.commit());
         co_await eventually([&] { // though its statement would have gone on
             return number("select count(*) from pg_stat_activity where pid = " + std::to_string(pid)) == 0;
@@ -210,7 +210,7 @@ BOOST_FIXTURE_TEST_CASE(a_transaction_whose_owner_is_silent_is_ended_by_the_serv
             [&] { return number("select count(*) from pg_stat_activity where pid = " + std::to_string(pid)) == 0; });
         const es::failure why = co_await expect_error(es::errc::connection_lost, tx.commit());
         // What stands before the server may pass its end on late, when the COMMIT was sent.
-        if (test_server::store_url() == test_server::url()) BOOST_TEST(!why->outcome_unknown);
+        if (test_server::store_url() == test_server::url()) BOOST_TEST(!why.outcome_unknown());
         expect_stored(0, 100);
     });
 }
@@ -229,45 +229,39 @@ BOOST_FIXTURE_TEST_CASE(a_transaction_cancelled_at_each_point_stores_all_or_noth
         tx.append("a", es::any_version, counted_one("x"));
         co_await tx.commit();
     };
-    // On a connection that is there, and on one that has to be made: until it runs to its end.
-    const auto cancelled_after = [&](std::size_t after, bool is_connected) {
-        bool ran_to_its_end = false;
-        asio::io_context context;
-        {
-            const es::store store = run(context, es::open(options().pool_size(1)));
-            if (is_connected) {
-                run(context, once(store));
+    for (std::size_t after = 0; after < 500; ++after) {
+        BOOST_TEST_CONTEXT("cancelled after " << after << " handlers") {
+            asio::io_context context;
+            bool ran_to_its_end = false;
+            {
+                const es::store store = run(context, es::open(options().pool_size(1)));
+                if (after % 2 == 0) { // on a connection that is there
+                    run(context, once(store));
+                    ++stored;
+                }
+                inside(context, [&] {
+                    cancellable operation(context, once(store));
+                    step(context, after, [&] { return operation.done(); });
+                    ran_to_its_end = operation.done();
+                    operation.cancel();
+                    step_until(context, [&] { return operation.done(); });
+                    const ended how = how_it_ended(operation);
+                    ways.insert(how);
+                    stored += how == ended::well ? 1 : 0;
+                    unknown += how == ended::unknown ? 1 : 0;
+                });
+                run(context, once(store)); // what follows is not disturbed
                 ++stored;
             }
-            inside(context, [&] {
-                cancellable operation(context, once(store));
-                step(context, after, [&] { return operation.done(); });
-                ran_to_its_end = operation.done();
-                operation.cancel();
-                step_until(context, [&] { return operation.done(); });
-                const ended how = how_it_ended(operation);
-                ways.insert(how);
-                stored += how == ended::well ? 1 : 0;
-                unknown += how == ended::unknown ? 1 : 0;
-            });
-            run(context, once(store)); // what follows is not disturbed
-            ++stored;
+            context.restart();
+            context.run_for(default_deadline);
+            BOOST_TEST(context.stopped());
+            if (ran_to_its_end && after > 20 && after % 2 == 1) break;
         }
-        context.restart();
-        context.run_for(default_deadline);
-        BOOST_TEST(context.stopped());
         const std::int64_t events = events_stored();
         BOOST_TEST(events == 1'000'000 - balance("ada"));
         BOOST_TEST(events >= stored);
         BOOST_TEST(events <= stored + unknown);
-        return ran_to_its_end;
-    };
-    for (const bool is_connected : {true, false}) {
-        for (std::size_t after = 0; after < 500; ++after) {
-            BOOST_TEST_CONTEXT("cancelled after " << after << " handlers, connected: " << is_connected) {
-                if (cancelled_after(after, is_connected)) break;
-            }
-        }
     }
     BOOST_TEST(ways.contains(ended::well));
     BOOST_TEST(ways.contains(ended::cancelled));
@@ -293,7 +287,7 @@ BOOST_FIXTURE_TEST_CASE(a_cancelled_commit_is_told_of_as_unknown, accounts, *own
             BOOST_TEST(false, "it succeeded");
         } catch (const es::error& e) {
             BOOST_TEST((e.why().code() == es::errc::cancelled));
-            BOOST_TEST(e.why()->outcome_unknown);
+            BOOST_TEST(e.why().outcome_unknown());
         }
         co_await expect_error(es::errc::transaction_ended, tx.rollback());
         log.release();

@@ -85,7 +85,7 @@ BOOST_AUTO_TEST_CASE(an_unknown_type_is_refused_with_its_name_and_those_that_are
     const result<account_event> decoded = try_decode<account_event>(event);
     BOOST_REQUIRE(!decoded);
     BOOST_TEST((decoded.error().code() == errc::unknown_event_type));
-    BOOST_TEST(decoded.error()->stream == "account-1");
+    BOOST_TEST(decoded.error().stream() == "account-1");
     const std::string& message = decoded.error().message();
     for (const char* part : {"'AccountFrozen'", "'account-1'", "version 3", "'MoneyDeposited'", "'AccountCreated'"})
         BOOST_TEST(message.find(part) != message.npos, message);
@@ -115,7 +115,7 @@ BOOST_AUTO_TEST_CASE(data_that_does_not_fit_is_told_with_the_event_and_the_reaso
     const recorded_event event = recorded("Measured", "abc");
     const result<account_event> decoded = try_decode<account_event>(event);
     BOOST_TEST((decoded.error().code() == errc::event_not_decodable));
-    BOOST_TEST(decoded.error()->stream == "account-1");
+    BOOST_TEST(decoded.error().stream() == "account-1");
     BOOST_TEST(decoded.error().message() ==
         "event 'Measured' " + eventstore::to_string(event.id()) +
             " (stream 'account-1', version 3) cannot be decoded: 3 bytes are too few");
