@@ -1,15 +1,16 @@
 /// \file
-/// The settings of Asio that a program must have in common with this library. There is nothing here to use: headers that
-/// show types of Asio include it.
+/// The Asio settings that must be equal in a program and in this library. Included by the headers that expose types of
+/// Asio; not for direct use.
 ///
-/// A program that defines BOOST_ASIO_ENABLE_HANDLER_TRACKING, and a library that was compiled without: types of Asio would
-/// have two layouts in one process, which ends in a crash somewhere. So the linker sees to it. If it says
+/// If a program defines BOOST_ASIO_ENABLE_HANDLER_TRACKING, and the library was compiled without it, types of Asio have
+/// two layouts in one process, which leads to crashes. The linker therefore checks the settings. If it reports
 ///
 ///     undefined reference to `bool eventstore::asio_setting::is_set_otherwise_than_in_the_library<
 ///         eventstore::asio_setting::handler_tracking<true> >()'
 ///
-/// the program has what is named there, and the library has not: compile both alike. Whatever changes no layout is free,
-/// header-only Asio, BOOST_ASIO_SEPARATE_COMPILATION and BOOST_ASIO_NO_DEPRECATED among it.
+/// the program has the named setting, and the library does not: compile both with the same settings. Settings that
+/// change no layout may differ, including header-only Asio, BOOST_ASIO_SEPARATE_COMPILATION and
+/// BOOST_ASIO_NO_DEPRECATED.
 #pragma once
 
 #include <eventstore/export.hpp>
@@ -66,7 +67,7 @@ struct EVENTSTORE_EXPORT ts_executor_as_default;
 template <bool>
 struct EVENTSTORE_EXPORT buffer_debugging;
 
-/// The library has this function for each of its own settings, and for no other. Always false.
+/// The library defines this function for its own settings, and for no others. Always false.
 template <class Setting>
 EVENTSTORE_EXPORT [[gnu::noinline]] bool is_set_otherwise_than_in_the_library() noexcept;
 
@@ -77,10 +78,10 @@ constexpr bool is_defined(std::string_view name, std::string_view meaning) noexc
 #ifdef BOOST_ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE
 #    define EVENTSTORE_RECYCLING_CACHE BOOST_ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE
 #else
-#    define EVENTSTORE_RECYCLING_CACHE 2 // what Asio takes
+#    define EVENTSTORE_RECYCLING_CACHE 2 // Asio's default
 #endif
 
-/// Asks for all of them in every program. A constant would do, had the linker's --gc-sections to keep it.
+/// References all of them in every program. A constant is not enough: the linker's --gc-sections may remove it.
 inline const bool is_another = //
     is_set_otherwise_than_in_the_library<boost_version<BOOST_VERSION / 100'000, BOOST_VERSION / 100 % 1000>>() ||
     is_set_otherwise_than_in_the_library<

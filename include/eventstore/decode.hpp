@@ -1,18 +1,18 @@
 /// \file
-/// From recorded events to C++ types: one type, or a `std::variant` of all that a program knows.
+/// Decodes recorded events into C++ types: one type, or a `std::variant` of all types that a program handles.
 ///
 ///     using account_event = std::variant<opened, deposited, withdrawn>; // each has a codec: eventstore/typed_event.hpp
 ///
 ///     for (const es::recorded_event& event : co_await store.read("account-1"))
 ///         std::visit(balance, es::decode<account_event>(event));
 ///
-/// What becomes of events of other types is said by the call: `decode` refuses them, `decode_known` gives nothing for
-/// them. Each comes with a twin, `try_...`, that returns failures as values and throws none.
+/// For events of other types, `decode` fails, and `decode_known` returns nothing. Each has a `try_...` variant, which
+/// returns failures as values and does not throw them.
 ///
-/// Errors: `unknown_event_type` (not from `decode_known`); `event_not_decodable`, if the type is known and the data does
-/// not fit it. The message names the event's type, id, stream and version, and what is wrong with which member.
+/// Errors: `unknown_event_type` (not from `decode_known`); `event_not_decodable`, if the type is known and the data
+/// does not fit it. The message names the event's type, id, stream and version, and the member that is wrong.
 ///
-/// The alternative is found by a binary search of a table made by the compiler: 15 to 30 ns, for 3 types or for 100.
+/// The alternative is found by binary search in a compile-time table: 15 to 30 ns, for 3 types or for 100.
 /// Thread safety: any threads at once, as for the codecs.
 #pragma once
 
@@ -40,13 +40,13 @@ namespace eventstore {
 
 namespace detail {
 
-/// A type's name, former ones included, and its place in the variant.
+/// A current or former name of a type, and its index in the variant.
 struct named_type {
     std::string_view name;
     std::size_t index = 0;
 };
 
-/// By length first: it tells most names apart.
+/// By length first, since it distinguishes most names.
 constexpr bool is_before(std::string_view left, std::string_view right) noexcept {
     return left.size() != right.size() ? left.size() < right.size() : left < right;
 }
@@ -158,7 +158,7 @@ struct decoder_of<std::variant<Events...>> {
 
 } // namespace detail
 
-/// As decode_known, with every failure as a value.
+/// Like decode_known, but returns failures as values.
 template <class Target>
 result<std::optional<Target>> try_decode_known(const recorded_event& event) {
     if constexpr (detail::decoder_of<Target>::has_codecs)
@@ -167,7 +167,7 @@ result<std::optional<Target>> try_decode_known(const recorded_event& event) {
         return std::optional<Target>();
 }
 
-/// As decode, with every failure as a value.
+/// Like decode, but returns failures as values.
 template <class Target>
 result<Target> try_decode(const recorded_event& event) {
     if constexpr (detail::decoder_of<Target>::has_codecs) {
@@ -180,25 +180,27 @@ result<Target> try_decode(const recorded_event& event) {
     }
 }
 
-/// The event as a C++ type, or as the alternative of a variant whose codec has its type. Other types are errors.
+/// Decodes the event as a C++ type, or as the alternative of a variant whose codec has its type. Other types are
+/// errors.
 /// Errors: `unknown_event_type`, `event_not_decodable`.
 template <class Target>
 Target decode(const recorded_event& event) {
     return try_decode<Target>(event).value();
 }
 
-/// As decode, but nothing for an event whose type no codec has: for programs that are to pass over what they do not know.
+/// Like decode, but returns nothing for an event whose type no codec has: for programs that skip types they do not
+/// know.
 /// Errors: `event_not_decodable`.
 template <class Target>
 std::optional<Target> decode_known(const recorded_event& event) {
     return try_decode_known<Target>(event).value();
 }
 
-/// A function for each type, to be given to `std::visit`:
+/// Combines one function for each type into a visitor for `std::visit`:
 ///
 ///     std::visit(es::overloaded{[&](const deposited& e) { cents += e.cents; }, [](const auto&) {}}, event);
 ///
-/// Inside `co_await`, name it first.
+/// Inside a `co_await` expression, give it a name first.
 template <class... Functions>
 struct overloaded : Functions... {
     using Functions::operator()...;

@@ -8,11 +8,11 @@ namespace eventstore {
 
 /// How a stream is deleted.
 enum class deletion {
-    /// It is hidden: reading it and appending to it fail with `stream_deleted`. Its events stay in `$all` and behind
-    /// links, and `restore_stream` brings it back.
+    /// Hides the stream: reading it and appending to it fail with `stream_deleted`. Its events stay in `$all` and
+    /// readable through links; `restore_stream` undoes it.
     soft,
-    /// Its events are removed for good, and with them the links to them in other streams. What it links to stays. Its
-    /// name is free for a new stream. Only with `store_options::allow_hard_delete`.
+    /// Removes the stream's events permanently, and the links to them in other streams. Events that it links to stay.
+    /// Its name is free for a new stream. Needs `store_options::allow_hard_delete`.
     hard,
 };
 
@@ -22,7 +22,7 @@ struct deletion_preview {
     std::int64_t links = 0;       ///< in the stream, to events elsewhere, which stay
     std::int64_t links_to_it = 0; ///< in other streams, to its events
     std::int64_t subscriptions =
-        0; ///< to the stream; they are kept, and deliver a new stream of that name from its start
+        0; ///< to the stream; they are kept, and deliver a new stream of that name from its first event
 };
 
 } // namespace eventstore

@@ -1,6 +1,6 @@
 /// \file
-/// What can go wrong, and how it is told: `errc` (one code for each outcome a program can act on), `failure` (the code
-/// and what is known, as a value), `result<T>` (a value or a failure) and `error` (the exception around a failure).
+/// Errors: `errc` (one code for each outcome that a program can act on), `failure` (a code and its details, as a
+/// value), `result<T>` (a value or a failure) and `error` (the exception that carries a failure).
 #pragma once
 
 #include <eventstore/export.hpp>
@@ -21,41 +21,41 @@ namespace eventstore {
 
 /// One code for each outcome that a program can act on. The numbers stay the same in all versions.
 enum class errc {
-    wrong_expected_version = 1,       ///< the stream is at another version than the caller expected
+    wrong_expected_version = 1,       ///< the stream is not at the expected version
     stream_exists = 2,                ///< `no_stream` was expected, but the stream has events
-    stream_not_found = 3,             ///< the stream has never been written to
-    stream_deleted = 4,               ///< the stream was deleted; wins over any version error
-    duplicate_event = 5,              ///< an event id is stored already, elsewhere or only in part
-    reserved_stream = 6,              ///< names that begin with `$` are the store's own
+    stream_not_found = 3,             ///< the stream does not exist
+    stream_deleted = 4,               ///< the stream was deleted; takes precedence over version errors
+    duplicate_event = 5,              ///< an id is already stored elsewhere, or only some of the ids are
+    reserved_stream = 6,              ///< names that begin with `$` are reserved
     invalid_argument = 7,             ///< an argument is out of bounds; the message says which one and why
     event_not_found = 8,              ///< no event has this id
-    next_pending = 9,                 ///< one `next()` at a time: another one is still waiting
-    schema_missing = 10,              ///< the schema does not exist, or holds no store, or is older than this library
-    schema_too_new = 11,              ///< the schema was made by a newer version of this library
-    server_unusable = 12,             ///< the server's version or settings would break a promise of the store
+    next_pending = 9,                 ///< another `next()` is still waiting; only one may
+    schema_missing = 10,              ///< the schema does not exist, holds no store, or is too old for this library
+    schema_too_new = 11,              ///< the schema belongs to a newer version of this library
+    server_unusable = 12,             ///< the server's version or settings would break a guarantee of the store
     store_closed = 13,                ///< the store was closed
-    overloaded = 14,                  ///< `fail_when_full` is set and the byte budget of queued appends is used up
-    connection_lost = 15,             ///< no connection could be had, or it broke while the operation was under way
+    overloaded = 14,                  ///< `fail_when_full` is set, and the queue of appends has reached its byte limit
+    connection_lost = 15,             ///< no connection could be made, or it was lost during the operation
     lock_timeout = 16,                ///< another session holds a lock that is needed; the message names both
-    timeout = 17,                     ///< the operation's time was over
+    timeout = 17,                     ///< the time limit of the operation has passed
     cancelled = 18,                   ///< the caller's cancellation slot was triggered
-    database_error = 19,              ///< any other error of PostgreSQL; `failure.sqlstate()` says which
+    database_error = 19,              ///< any other error of PostgreSQL; see `failure::sqlstate()`
     embedded_server_failed = 20,      ///< the embedded PostgreSQL could not be set up or started
-    subscription_already_exists = 21, ///< another process, or this one, has the subscription
-    too_many_subscribers = 22,        ///< the subscription has as many consumers as its `concurrency_limit` allows
-    subscription_not_found = 23,      ///< there is no subscription of this name
-    subscription_lost = 24,           ///< another process has taken the subscription over: subscribe again
+    subscription_already_exists = 21, ///< the subscription has an owner: another process, or this one
+    too_many_subscribers = 22,        ///< the subscription already has `concurrency_limit` consumers
+    subscription_not_found = 23,      ///< no subscription has this name
+    subscription_lost = 24,           ///< another process has taken over, or it was reset: subscribe again
     subscription_deleted = 25,        ///< the subscription was deleted
-    subscription_stopped = 26,        ///< an event was refused too often, and `when_exhausted::stop` was asked for
-    unexpected_ack = 27,              ///< an event was acknowledged that had not been handed out
-    handler_failed = 28,              ///< a selector or a partition function threw
-    log_truncated = 29,               ///< the log was cut back behind what was seen: a fail-over lost its end
-    snapshot_not_found = 30,          ///< there is no snapshot of this source
+    subscription_stopped = 26,        ///< an event was refused too often, with `when_exhausted::stop`
+    unexpected_ack = 27,              ///< an event was acknowledged that had not been delivered
+    handler_failed = 28,              ///< a selector or partition function threw an exception
+    log_truncated = 29,               ///< the log has lost events that were seen: a fail-over, a restored backup
+    snapshot_not_found = 30,          ///< the source has no snapshot
     hard_delete_disabled = 31,        ///< `store_options::allow_hard_delete` is not set
-    transaction_ended = 32,           ///< the transaction was committed or rolled back, or its connection broke
-    unknown_event_type = 33,          ///< no type of the given list has a codec for this event
+    transaction_ended = 32,           ///< the transaction was committed or rolled back, or its connection was lost
+    unknown_event_type = 33,          ///< none of the given types has a codec for this event
     event_not_decodable = 34,         ///< the data of an event does not fit its C++ type
-    subscription_ended = 35,          ///< the caller itself has ended the subscription, or its consumer of it
+    subscription_ended = 35,          ///< the caller has ended the subscription, or this consumer
 };
 
 /// The category of `errc`. Its codes compare equal to the matching generic conditions: `cancelled` to
@@ -65,12 +65,12 @@ EVENTSTORE_EXPORT const boost::system::error_category& category() noexcept;
 
 inline boost::system::error_code make_error_code(errc code) noexcept { return {static_cast<int>(code), category()}; }
 
-/// A failed operation as a value: the code, and what is known of it.
+/// A failed operation as a value: the code and its details. A copy costs one reference count.
 ///
-/// Thread safety: immutable; distinct objects may be used from any threads. A copy costs a reference count.
+/// Thread safety: immutable; distinct objects may be used from any threads.
 class failure {
 public:
-    /// What a failure is made of.
+    /// The details of a failure; each is documented at the accessor of the same name.
     struct details {
         std::string message{};
         std::string stream{};
@@ -81,31 +81,31 @@ public:
         bool outcome_unknown = false;
     };
 
-    failure() noexcept : code_(), details_(std::shared_ptr<const details>(), none()) {} // result 1.81 asks for one
-    failure(errc code, details what) : code_(code), details_(std::make_shared<const details>(std::move(what))) {}
-    /// \param message a std::string, or what becomes one
+    failure() noexcept : code_(), details_(std::shared_ptr<const details>(), none()) {} // result 1.81 requires it
+    failure(errc code, details known) : code_(code), details_(std::make_shared<const details>(std::move(known))) {}
+    /// \param message a std::string, or anything that converts to one
     template <std::convertible_to<std::string> Text>
     failure(errc code, Text&& message) : failure(code, text_only(std::forward<Text>(message))) {}
 
     errc code() const noexcept { return code_; }
-    /// What happened, to which stream, and what to do. Holds no password.
+    /// Says what happened, to which stream, and what to do. Contains no password.
     const std::string& message() const noexcept { return details_->message; }
-    /// The stream concerned; empty if none.
+    /// The name of the stream concerned; empty if none is.
     const std::string& stream() const noexcept { return details_->stream; }
-    /// PostgreSQL's five-letter code; empty if the server did not raise the error.
+    /// PostgreSQL's five-character error code; empty if the server did not raise the error.
     const std::string& sqlstate() const noexcept { return details_->sqlstate; }
-    /// The version of the stream that was expected; nothing if the failure is not about versions, or none was.
+    /// The expected version; nothing if the failure is not about versions, or if no number was expected.
     std::optional<std::int64_t> expected() const noexcept { return details_->expected; }
-    /// The version that the stream has; nothing if the failure is not about versions.
+    /// The actual version of the stream; nothing if the failure is not about versions.
     std::optional<std::int64_t> actual() const noexcept { return details_->actual; }
-    /// The same call may succeed later, unchanged.
+    /// True if the same call may succeed later, unchanged.
     bool retry_helps() const noexcept { return details_->retry_helps; }
-    /// The operation may have been carried out. A retry of an append is safe: it finds its events by their ids.
+    /// True if the operation may have been carried out. A retry of an append is safe: it finds its events by their ids.
     bool outcome_unknown() const noexcept { return details_->outcome_unknown; }
 
-    /// All of it, to make another failure of. Valid as long as this one.
+    /// All details, to make another failure from. Valid as long as this one.
     const details& all() const noexcept { return *details_; }
-    /// The same failure in other words.
+    /// Returns the same failure with another message.
     failure with_message(std::string text) const;
 
 private:
@@ -129,7 +129,7 @@ inline failure failure::with_message(std::string text) const {
     return failure(code_, std::move(changed));
 }
 
-/// What the throwing calls throw. `code()` is one of `errc`, `what()` the message, `why()` all that is known.
+/// The exception of the throwing calls. `code()` is one of `errc`, `what()` the message, `why()` the failure.
 class EVENTSTORE_EXPORT error : public boost::system::system_error {
 public:
     explicit error(failure why);
@@ -144,10 +144,10 @@ private:
     failure failure_;
 };
 
-/// Called by `result<T>::value()` when there is none. \throws error
+/// Called by `result<T>::value()` if there is no value. \throws error
 [[noreturn]] EVENTSTORE_EXPORT void throw_exception_from_error(const failure& why, const boost::source_location& where);
 
-/// A `T`, or why there is none.
+/// A `T`, or the failure.
 template <class T>
 using result = boost::system::result<T, failure>;
 

@@ -1,5 +1,5 @@
 /// \file
-/// What a subscription hands out.
+/// A batch of events from a subscription.
 #pragma once
 
 #include <eventstore/export.hpp>
@@ -15,14 +15,14 @@ namespace detail {
 class batch_state;
 }
 
-/// Events to be handled, and then acknowledged (ack) or refused (nack).
+/// Events to handle, and then to acknowledge (ack) or refuse (nack).
 ///
-/// Move-only; it knows its subscription, wherever that has been moved to. A batch that is destroyed before anybody looked
-/// into it (begin, end, size, ack ...) goes back to the front of the queue, so that a batch that loses a race is not
-/// lost. One that was looked into, and is destroyed without an ack, stays in flight: its events come again when the
+/// Move-only; it refers to its subscription even after that is moved. A batch that is destroyed before any access
+/// (begin, end, size, ack ...) returns to the front of the queue, so that a batch that loses a race is not lost. A
+/// batch that was accessed, and is destroyed without an ack, stays in flight: its events are delivered again when the
 /// subscription is resumed, by another consumer or after a restart.
 ///
-/// Thread safety: ack() and nack() from any thread; they block for no longer than it takes to change a few counters.
+/// Thread safety: ack() and nack() from any thread; they block only while a few counters are changed.
 class EVENTSTORE_EXPORT event_batch {
 public:
     using value_type = recorded_event;
@@ -42,27 +42,27 @@ public:
     const recorded_event& front() const noexcept { return *begin(); }
     const recorded_event& back() const noexcept { return *(end() - 1); }
 
-    /// How often these events have been handed out, this time included. Counted through nacks, and through the death of
-    /// the process that held them: 1 says that nobody has ever had them before. What a busy process may have had when it
-    /// died says 2 at least, and is not counted against `max_retries`.
+    /// How often these events have been delivered, including this time. The count survives nacks and crashes of the
+    /// owner: 1 means that no consumer has had them before. Events that a busy process may have had when it crashed
+    /// have 2 or more; that delivery does not count against `max_retries`.
     int delivery() const noexcept;
 
-    /// Acknowledges all events of the batch: they will not come again. In memory at once; durable with the next
-    /// checkpoint. A second ack does nothing, and neither does that of an empty batch.
+    /// Acknowledges all events of the batch: they will not be delivered again. Takes effect in memory at once; durable
+    /// with the next checkpoint. A second ack, or the ack of an empty batch, does nothing.
     ///
     /// Errors: `subscription_lost` (and `subscription_deleted`, `subscription_stopped`): the subscription has another
-    /// owner by now, who gets these events again. `subscription_ended` after unsubscribe() or the end of the consumer,
-    /// `store_closed` after that of the store: they are delivered again to whoever takes it next.
+    /// owner now, which gets these events again. `subscription_ended` after unsubscribe() or the end of the consumer,
+    /// `store_closed` after the end of the store: the events are delivered again to the next consumer.
     void ack() const;
 
-    /// Refuses the events of the batch that are not acknowledged: they come again after a while, and as often as
-    /// `max_retries` says; then what `exhausted` says becomes of them. Events that must stay behind them wait.
-    /// \param reason kept with an event that is parked: at most 10,000 bytes of it, what is not UTF-8 as U+FFFD
+    /// Refuses the unacknowledged events of the batch: they are delivered again after a while, up to `max_retries`
+    /// times; then `exhausted` decides. Events that must be delivered after them wait.
+    /// \param reason stored with a parked event: at most 10,000 bytes; invalid UTF-8 becomes U+FFFD
     /// Errors: those of ack().
     void nack(std::string_view reason) const;
 
 private:
-    friend class transaction; // which acknowledges it with its commit
+    friend class transaction; // acknowledges it with its commit
     std::unique_ptr<detail::batch_state> state_;
 };
 

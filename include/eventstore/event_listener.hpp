@@ -1,5 +1,5 @@
 /// \file
-/// Transient subscriptions: what happens from now on, for those who can afford to miss some of it.
+/// Transient subscriptions: live events, for programs that can tolerate missed events.
 #pragma once
 
 #include <eventstore/asio_settings.hpp>
@@ -20,10 +20,11 @@ namespace detail {
 class listener_impl;
 }
 
-/// Live events, in order; see `store::listen`. Nothing is stored and nothing acknowledged. Nobody waits for a listener:
-/// one that does not keep up loses the oldest events, and is told how many.
+/// Live events, in order; see `store::listen`. Without checkpoint or ack. Nothing waits for a listener: one that does
+/// not keep up loses the oldest events, and gets their number.
 ///
-/// Move-only; moved from, it has ended. It keeps its store open while it lives. One object is for one coroutine at a time.
+/// Move-only; moved from, it has ended. It keeps its store open while it lives.
+/// Thread safety: one object is for one coroutine at a time.
 class [[nodiscard]] EVENTSTORE_EXPORT event_listener {
 public:
     explicit event_listener(std::shared_ptr<detail::listener_impl> inside) noexcept;
@@ -31,17 +32,18 @@ public:
     event_listener& operator=(event_listener&&) noexcept;
     ~event_listener();
 
-    /// The events that came since the last call, one transaction's or several; waits for some. Nothing when the store was
-    /// closed. Errors: `handler_failed`, `log_truncated`, `next_pending`. Cancellation: nothing is taken.
+    /// Returns the events since the last call, of one or several transactions; waits until there are some. Returns
+    /// nothing when the store was closed.
+    /// Errors: `handler_failed`, `log_truncated`, `next_pending`. Cancellation: no event is taken.
     boost::asio::awaitable<std::optional<event_page>> next();
 
-    /// As next(), but when this time is over it gives an empty page.
+    /// Like next(), but returns an empty page after this time.
     boost::asio::awaitable<std::optional<event_page>> next(milliseconds wait);
 
-    /// How many events were dropped just before those that next() returned last.
+    /// The number of events dropped immediately before those that the last next() returned.
     std::uint64_t missed() const noexcept;
 
-    /// Of the store. \throws error `subscription_ended` once it was moved from
+    /// The executor of the store. \throws error `subscription_ended` once it was moved from
     boost::asio::any_io_executor get_executor() const;
 
 private:

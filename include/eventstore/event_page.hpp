@@ -1,5 +1,5 @@
 /// \file
-/// A page of events: what a read returns.
+/// A page of events: the result of a read.
 #pragma once
 
 #include <eventstore/export.hpp>
@@ -11,10 +11,10 @@
 
 namespace eventstore {
 
-/// Events in the order in which they were read: contiguous, immutable, shared. Copying a page copies a pointer; iterating
-/// over it touches no reference count.
+/// Events in the order in which they were read: contiguous, immutable, shared. Copying a page copies a pointer;
+/// iteration changes no reference count.
 ///
-/// Thread safety: distinct objects may be used from any threads, even when they share their events.
+/// Thread safety: distinct objects may be used from any threads, even if they share events.
 class EVENTSTORE_EXPORT event_page {
 public:
     using value_type = recorded_event;
@@ -39,11 +39,11 @@ public:
     const recorded_event& front() const noexcept { return *begin(); }
     const recorded_event& back() const noexcept { return *(end() - 1); }
 
-    /// True if nothing was left to read when the page was read; false if it was cut by `count`, by `max_bytes`, or (with
-    /// a filter) by the time that one read may take. A filtered page may be empty and not complete.
+    /// True if no events followed when the page was read; false if it was cut by `count`, by `max_bytes`, or (with a
+    /// filter) by the time limit of one read. A filtered page may be empty and not complete.
     bool is_complete() const noexcept;
 
-    /// Where the next page begins: the version (of a stream) or position (of the log) to give to `read_options::from`.
+    /// Start of the next page: the version (of a stream) or position (of the log) to pass to `read_options::from`.
     std::int64_t next_from() const noexcept;
 
 private:

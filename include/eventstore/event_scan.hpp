@@ -1,5 +1,5 @@
 /// \file
-/// Reading more events than fit in memory, page after page.
+/// Reads more events than fit in memory, page by page.
 #pragma once
 
 #include <eventstore/asio_settings.hpp>
@@ -18,10 +18,10 @@ namespace detail {
 class scan_impl;
 }
 
-/// Reads a stream, or the whole log, to its end, holding two pages at most: the one being handed out and the next one,
-/// which is fetched ahead.
+/// Reads a stream, or the whole log, to its end. Holds two pages at most: the current one and the next one, which is
+/// prefetched.
 ///
-/// The end is where the log ends when the last page is read; events appended before that are seen, too. A move-only
+/// The scan ends where the log ends when the last page is read; it includes events appended before that. A move-only
 /// handle; moved from, it is at its end. It keeps its store open while it lives.
 ///
 /// Thread safety: distinct objects are independent; one object is for one coroutine at a time.
@@ -32,21 +32,22 @@ public:
     event_scan& operator=(event_scan&&) noexcept;
     ~event_scan();
 
-    /// The next event, or nothing at the end.
+    /// Returns the next event, or nothing at the end.
     ///
-    /// The time limit counts from when its page was asked for, which may be before this call: pages come ahead of use.
-    /// Errors: those of a read (`store::read`); after an error the scan stands where it stood, and next() tries again. It
-    /// never goes on over another life of its stream (`errc::stream_deleted`, or `stream_not_found` if there is none), nor
-    /// over a log that has lost what was read (`errc::log_truncated`: a restored backup, a fail-over).
-    /// `errc::next_pending` if another next() or next_page() is waiting.
-    /// Cancellation: nothing is taken; the page being fetched is kept.
+    /// The time limit counts from the request for the page, which may be before this call, since pages are prefetched.
+    /// Errors: those of a read (`store::read`); after an error the scan keeps its place, and next() tries again. It
+    /// does not continue in a stream that was deleted and created again (`errc::stream_deleted`, or `stream_not_found`
+    /// if there is none), nor in a log that has lost what was read (`errc::log_truncated`: a restored backup, a
+    /// fail-over). `errc::next_pending` if another next() or next_page() is waiting.
+    /// Cancellation: no event is taken; the page being fetched is kept.
     boost::asio::awaitable<std::optional<recorded_event>> next();
 
-    /// The rest of the current page, or the next one; nothing at the end. Never an empty page. The quickest way.
+    /// Returns the rest of the current page, or the next one; nothing at the end. Never an empty page. Faster than
+    /// next().
     /// Errors and cancellation are those of next().
     boost::asio::awaitable<std::optional<event_page>> next_page();
 
-    /// Of the store. \throws error `store_closed` once it was moved from
+    /// The executor of the store. \throws error `store_closed` once it was moved from
     boost::asio::any_io_executor get_executor() const;
 
 private:

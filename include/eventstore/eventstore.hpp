@@ -1,5 +1,5 @@
 /// \file
-/// Everything but `eventstore/json.hpp`, which brings Boost.JSON along.
+/// Includes everything except `eventstore/json.hpp`, which includes Boost.JSON.
 #pragma once
 
 #include <eventstore/append_result.hpp>

@@ -1,5 +1,5 @@
 /// \file
-/// What an append expects of its stream: optimistic concurrency in one small value.
+/// The expected version of a stream: optimistic concurrency control.
 #pragma once
 
 #include <concepts>
@@ -7,10 +7,10 @@
 
 namespace eventstore {
 
-/// The version that a stream must have for an append to succeed: an exact one (a stream's version is its number of
-/// events), `no_stream`, `any_version` or `stream_exists`.
+/// The version that a stream must have for an append to succeed: an exact version (a stream's number of events),
+/// `no_stream`, `any_version` or `stream_exists`.
 ///
-/// Any integer converts to it: `store.append("account-1", 3, event)`. A negative one is refused with
+/// Any integer converts to it, as in `store.append("account-1", 3, event)`. A negative one is refused with
 /// `errc::invalid_argument` when the append is awaited.
 class expected_version {
 public:
@@ -32,12 +32,12 @@ private:
     struct special {
         std::int64_t value;
     };
-    constexpr explicit expected_version(special what) noexcept : value_(what.value) {}
+    constexpr explicit expected_version(special version) noexcept : value_(version.value) {}
 
     std::int64_t value_;
 };
 
-/// The expected versions that are no numbers; use the constants below.
+/// The expected versions that are not numbers; use the constants below.
 struct expected_versions {
     static constexpr expected_version any() noexcept { return expected_version(expected_version::special{-1}); }
     static constexpr expected_version exists() noexcept { return expected_version(expected_version::special{-2}); }
@@ -45,9 +45,9 @@ struct expected_versions {
 
 /// The stream must not exist yet; else the append fails with `errc::stream_exists`.
 inline constexpr expected_version no_stream = expected_version(0);
-/// The append succeeds at whatever version the stream is, and makes the stream if there is none.
+/// The append succeeds at any version, and creates the stream if it does not exist.
 inline constexpr expected_version any_version = expected_versions::any();
-/// The stream must exist, at whatever version; else the append fails with `errc::stream_not_found`.
+/// The stream must exist, at any version; else the append fails with `errc::stream_not_found`.
 inline constexpr expected_version stream_exists = expected_versions::exists();
 
 } // namespace eventstore

@@ -1,7 +1,7 @@
 /// \file
-/// Events in JSON, by Boost.JSON and Boost.Describe.
+/// Events in JSON, with Boost.JSON and Boost.Describe.
 ///
-/// **A typed event** is a struct, its description, and a codec that gives the events' type:
+/// **A typed event** is a struct, its description, and a codec that names the event type:
 ///
 ///     struct opened {
 ///         std::string owner;
@@ -16,41 +16,43 @@
 ///     const opened event{"Ada", 5000, {}};
 ///     co_await store.append("account-1", es::no_stream, event); // {"owner":"Ada","cents":5000,"branch":null}
 ///
-/// Members may be bool, numbers, text that owns its characters, `es::uuid` and `es::timestamp` (as text),
-/// `std::optional`, `std::vector` and the like, `std::map` and the like, `std::array`, `std::pair`, `std::tuple`,
-/// `std::variant` (written plainly; read as the first alternative that fits), described structs and enums (by name),
-/// `boost::json::value`, and every type with `tag_invoke` overloads for Boost.JSON's `value_from` and `value_to`.
+/// Members may be bool, numbers, strings that own their characters, `es::uuid` and `es::timestamp` (as text),
+/// `std::optional`, `std::vector` and similar, `std::map` and similar, `std::array`, `std::pair`, `std::tuple`,
+/// `std::variant` (written without a tag; read as the first alternative that fits), described structs and enums (by
+/// name), `boost::json::value`, and every type with `tag_invoke` overloads for Boost.JSON's `value_from` and
+/// `value_to`.
 ///
-/// Reading is exact in what it needs and tolerant in the rest: a `std::optional` may be null or missing, every other
-/// member must be there and fit, members that the struct does not have are passed over. The message of a failure names
+/// Reading is strict for required members and tolerant otherwise: a `std::optional` may be null or missing; every other
+/// member must be present and fit; members that the struct does not have are ignored. The message of a failure names
 /// the place: `lines[3].price: a whole number that fits 32 bits is expected, not a string`.
 ///
-/// Numbers come back bit for bit, doubles and floats as well as whole numbers of 64 bits; out of `jsonb`, which has no
-/// such number, -0.0 comes back as 0.
+/// Numbers are read back bit for bit, both floating point and 64-bit integers; from `jsonb`, which has no -0.0, that
+/// value is read as 0.
 ///
-/// **Time goes by.** What is stored stays as it is, so the codec says what it was called, oldest first, and how one form
-/// becomes the next. An event runs through all steps from its own on:
+/// **Schema evolution.** Stored events do not change, so the codec lists the former types, oldest first, and how to
+/// convert each form to the next. An event passes through all steps from that of its own type on:
 ///
 ///     template <>
 ///     struct es::codec<opened> : es::json_codec<opened, "AccountOpened.3"> {
 ///         static constexpr es::former_type former_types[] = {
 ///             {"AccountCreated", [](boost::json::object& data) { es::rename_member(data, "name", "owner"); }},
-///             {"AccountOpened", [](boost::json::object& data) { data["cents"] = 0; }}, // came with 2
-///             {"AccountOpened.2"},                                                     // the same under another name
+///             {"AccountOpened", [](boost::json::object& data) { data["cents"] = 0; }}, // added in 2
+///             {"AccountOpened.2"},                                                     // only the name changed
 ///         };
 ///     };
 ///
-/// Where the form changed and the name did not, a function looks at the data itself; it comes after the steps, and is
-/// called for each event, with the type that was recorded:
+/// If the form changed without a new name, a function inspects the data itself; it runs after the steps, for each
+/// event, with the recorded type:
 ///
 ///         static void upcast(std::string_view type, boost::json::object& data);
 ///
-/// What either throws makes the event `event_not_decodable`. Names without steps may be plain text, as in any codec.
+/// If either throws, decoding fails with `event_not_decodable`. Names without steps may be plain strings, as in any
+/// codec.
 ///
 /// **Without types**, `json_object` writes the data of an event and `json_data` reads it.
 ///
-/// An event of three members takes about 0.2 us to encode, its id included, and 0.3 us to decode. `eventstore.hpp` does
-/// not include this header, which takes half a second to compile.
+/// An event with three members takes about 0.2 us to encode, including its id, and 0.3 us to decode. `eventstore.hpp`
+/// does not include this header, which takes half a second to compile.
 #pragma once
 
 #include <eventstore/error.hpp>
@@ -75,7 +77,7 @@
 
 namespace eventstore {
 
-/// What event data was called before, and how it becomes what came next; see `json_codec`.
+/// A former event type, and the conversion of its data to the next form; see `json_codec`.
 struct former_type {
     std::string_view name;
     void (*upcast)(boost::json::object& data) = nullptr; ///< null = only the name changed
@@ -88,7 +90,7 @@ namespace detail {
 template <class Codec>
 concept has_upcast_steps = std::is_same_v<std::remove_cvref_t<decltype(*std::begin(Codec::former_types))>, former_type>;
 
-/// Brings the data of an event that was recorded as `recorded` to the present form.
+/// Converts the data of an event of the type `recorded` to the current form.
 template <class Codec>
 bool upcast_json(std::string_view recorded, boost::json::value& data, const json_place& at) {
     const auto run = [&](const auto& step) {
@@ -108,10 +110,10 @@ bool upcast_json(std::string_view recorded, boost::json::value& data, const json
     return true;
 }
 
-/// The characters of a type's name, as a template's argument.
+/// The characters of a type's name, as a template argument.
 template <std::size_t Size>
 struct type_name {
-    consteval type_name(const char (&text)[Size]) { // a literal is what is meant
+    consteval type_name(const char (&text)[Size]) { // implicit, for literals
         std::copy_n(text, Size, characters);
     }
     constexpr std::string_view view() const noexcept { return std::string_view(characters, Size - 1); }
@@ -121,10 +123,10 @@ struct type_name {
 
 } // namespace detail
 
-/// A codec in JSON; the head of this file says how to use it.
+/// A codec in JSON; see the head of this file.
 ///
-/// Errors: encode throws `invalid_argument` if the event holds what JSON cannot: text that is no UTF-8, a number that is
-/// not finite, an enum's value without a name. Thread safety: any threads at once.
+/// Errors: encode throws `invalid_argument` if JSON cannot represent the event: text that is not UTF-8, a number that
+/// is not finite, an enum value without a name. Thread safety: any threads at once.
 template <class Event, detail::type_name Name>
 struct json_codec {
     static_assert(!Name.view().empty() && Name.view().size() <= 512, "an event type has 1 to 512 bytes");
@@ -160,7 +162,7 @@ inline bool write_json_members(boost::json::object&, const json_place&) { return
 
 template <class Name>
 bool write_json_members(boost::json::object&, const json_place&, const Name&) {
-    return false; // json_object has complained
+    return false; // json_object has reported it
 }
 
 template <class Name, class Value, class... Rest>
@@ -176,12 +178,12 @@ bool write_json_members(
 
 } // namespace detail
 
-/// JSON text out of names and values in turn, for the data or the metadata of an event; inside `co_await`, too:
+/// Makes JSON text of alternating names and values, for the data or metadata of an event; also inside `co_await`:
 ///
 ///     co_await store.append("account-1", 1, es::event_data("Deposited", es::json_object("cents", 5000, "by", name)));
 ///
-/// Values are what the members of a typed event may be. Of two members of one name the last one counts.
-/// Errors: throws `invalid_argument` for what JSON cannot hold, as `json_codec::encode` does.
+/// Values have the types that members of a typed event may have. Of two members with the same name the last one counts.
+/// Errors: throws `invalid_argument` like `json_codec::encode`.
 template <class... NamesAndValues>
 std::string json_object(NamesAndValues&&... members) {
     static_assert(
@@ -198,12 +200,13 @@ std::string json_object(NamesAndValues&&... members) {
     return document.text();
 }
 
-/// The data of an event, read as JSON, its numbers exactly. Errors: throws `event_not_decodable`, naming the event.
+/// Parses the data of an event as JSON, with exact numbers. Errors: throws `event_not_decodable`, which names the
+/// event.
 EVENTSTORE_EXPORT boost::json::value json_data(const recorded_event& event);
-/// The metadata of an event, read as JSON; null if there is none. Errors: throws `event_not_decodable`.
+/// Parses the metadata of an event as JSON; null if there is none. Errors: throws `event_not_decodable`.
 EVENTSTORE_EXPORT boost::json::value json_metadata(const recorded_event& event);
 
-/// Gives a member another name; does nothing if there is none of that name. For steps of `former_types`.
+/// Renames a member; does nothing if it does not exist. For steps of `former_types`.
 EVENTSTORE_EXPORT void rename_member(boost::json::object& data, std::string_view from, std::string_view to);
 
 } // namespace eventstore

@@ -1,6 +1,6 @@
 /// \file
-/// C++ values to JSON and back, with a message that names the place where something does not fit. Included by
-/// `eventstore/json.hpp`, which says how it is used.
+/// Converts C++ values to JSON and back, with messages that name the place of an error. Included by
+/// `eventstore/json.hpp`, which describes the use.
 #pragma once
 
 #include <eventstore/event_data.hpp>
@@ -32,7 +32,7 @@
 
 namespace eventstore::detail {
 
-/// A place in a JSON value, and where to say what is wrong there. All functions return false.
+/// A place in a JSON value, and where to report an error there. The reporting functions return false.
 class EVENTSTORE_EXPORT json_place {
 public:
     explicit json_place(std::string& problem) noexcept : problem_(&problem) {}
@@ -41,10 +41,10 @@ public:
     json_place(const json_place& above, std::size_t element) noexcept
         : above_(&above), element_(element), problem_(above.problem_) {}
 
-    bool wrong(std::string_view what) const;
-    bool expected(std::string_view what, const boost::json::value& found) const;
+    bool wrong(std::string_view problem) const;
+    bool expected(std::string_view wanted, const boost::json::value& found) const;
     bool missing(std::string_view member) const;
-    /// True if the value, made by others, can be written so that it can be read: UTF-8, finite numbers.
+    /// True if a value made by foreign code can be written and read back: UTF-8, finite numbers.
     bool writable(const boost::json::value& value) const;
 
 private:
@@ -56,7 +56,7 @@ private:
     std::string* problem_;
 };
 
-/// A JSON value for as long as it takes to write or read an event: small ones need no allocation.
+/// A JSON value for the time of writing or reading an event; small ones need no allocation.
 class EVENTSTORE_EXPORT json_document {
 public:
     json_document() noexcept : memory_(space_, sizeof(space_)), root_(boost::json::storage_ptr(&memory_)) {}
@@ -74,10 +74,10 @@ private:
     boost::json::value root_;
 };
 
-EVENTSTORE_EXPORT std::string time_to_text(timestamp when); // empty if it has more than four digits for the year
+EVENTSTORE_EXPORT std::string time_to_text(timestamp when); // empty if the year has more than four digits
 EVENTSTORE_EXPORT std::optional<timestamp> time_from_text(std::string_view text);
 EVENTSTORE_EXPORT bool is_json_text(std::string_view text) noexcept; // UTF-8
-[[noreturn]] EVENTSTORE_EXPORT void throw_unwritable(std::string_view what, std::string_view problem);
+[[noreturn]] EVENTSTORE_EXPORT void throw_unwritable(std::string_view subject, std::string_view problem);
 template <class T>
 constexpr std::string_view name_of_number() {
     if constexpr (std::is_floating_point_v<T>)

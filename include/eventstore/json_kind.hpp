@@ -1,5 +1,5 @@
 /// \file
-/// Which form a C++ type takes in JSON. Included by `eventstore/json.hpp`, which says how it is used.
+/// The JSON form of a C++ type. Included by `eventstore/json.hpp`, which describes the use.
 #pragma once
 
 #include <eventstore/event_data.hpp>
@@ -34,7 +34,7 @@ template <class T>
 concept described_with_secrets = !boost::mp11::mp_empty<
     boost::describe::describe_members<T, boost::describe::mod_private | boost::describe::mod_protected>>::value;
 
-/// Boost.JSON's ways to say how a type is converted.
+/// Boost.JSON's customisations for converting a type.
 template <class T>
 concept has_json_writer = requires(boost::json::value& out, const T& from) {
     tag_invoke(boost::json::value_from_tag(), out, from);
@@ -111,7 +111,7 @@ struct anything {
     operator T() const;
 };
 
-/// True if the struct has more members than were described: what is forgotten would be lost without a word.
+/// True if the struct has more members than were described: the others would be lost silently.
 template <class T>
 consteval bool has_forgotten_members() {
     if constexpr (std::is_aggregate_v<T> &&
@@ -123,7 +123,7 @@ consteval bool has_forgotten_members() {
     else return false;
 }
 
-/// Says what is wrong with a type that has no JSON form, once.
+/// Reports once why a type has no JSON form.
 template <class T>
 consteval bool require_json_kind() {
     constexpr json_kind kind = json_kind_of<T>();

@@ -1,13 +1,13 @@
 /// \file
-/// How much a line matters that a store tells `store_options::on_log`.
+/// Severity of the lines that a store passes to `store_options::on_log`.
 #pragma once
 
 namespace eventstore {
 
-/// A later level matters more.
+/// From the least to the most severe.
 enum class log_level {
-    info,    ///< worth knowing: a notice of the server
-    warning, ///< something failed, and is tried again
+    info,    ///< information: a notice of the server
+    warning, ///< a failure; what failed is tried again
 };
 
 } // namespace eventstore

@@ -1,5 +1,5 @@
 /// \file
-/// What SQL in a transaction has given back.
+/// The result of SQL in a transaction.
 #pragma once
 
 #include <eventstore/event_data.hpp>
@@ -39,14 +39,14 @@ concept sql_readable_value = std::same_as<T, bool> ||(std::integral<T> && sizeof
     std::same_as<T, std::string> || std::same_as<T, std::string_view> || std::same_as<T, uuid> ||
     std::same_as<T, timestamp> || std::same_as<T, std::vector<std::byte>>;
 
-/// What a field can be read as.
+/// The types that a field can be read as.
 template <class T>
 concept sql_readable = sql_readable_value<typename optional_of<T>::type>;
 
 template <class T>
 inline constexpr bool is_view = std::same_as<typename optional_of<T>::type, std::string_view>;
 
-// Each throws where the type of the column, or its value, is another one.
+// Each throws if the column's type, or the value, does not fit.
 EVENTSTORE_EXPORT std::int64_t read_integer(
     const query_data& from, std::size_t row, std::size_t column, std::int64_t least, std::int64_t most);
 EVENTSTORE_EXPORT bool read_bool(const query_data& from, std::size_t row, std::size_t column);
@@ -80,19 +80,19 @@ T read_field(const query_data& from, std::size_t row, std::size_t column) {
 
 } // namespace detail
 
-/// A row of a query_result. Copies are cheap, and keep the whole result alive.
+/// A row of a query_result. Copies are cheap and keep the whole result alive.
 ///
-/// A field is read as a type that its column has: integers of any width from integer columns and whole numerics (`sum` of
-/// a bigint is one), `double` from all numbers, `bool`, `uuid`, `timestamp` (timestamptz), `std::vector<std::byte>`
-/// (bytea); and as `std::string` or `std::string_view`, PostgreSQL's text form, from every column. `std::optional` of
-/// these takes nulls. Anything else throws `error` with `invalid_argument`: another type, a null, a number that does not
-/// fit, a column that is not there.
+/// A field is read as a type that fits its column: integers of any width from integer columns and whole numerics (such
+/// as `sum` of a bigint), `double` from all numbers, `bool`, `uuid`, `timestamp` (timestamptz),
+/// `std::vector<std::byte>` (bytea); and `std::string` or `std::string_view`, in PostgreSQL's text form, from every
+/// column. `std::optional` of these accepts nulls. Anything else throws `error` with `invalid_argument`: another type,
+/// a null, a number that does not fit, a column that does not exist.
 class EVENTSTORE_EXPORT sql_row {
 public:
     sql_row(std::shared_ptr<const detail::query_data> of, std::size_t index) noexcept
         : data_(std::move(of)), index_(index) {}
 
-    /// \param column its index, from 0, or its name. A view lives as long as the result, or a row of it.
+    /// \param column its index, from 0, or its name. A view is valid as long as the result, or a row of it, exists.
     template <detail::sql_readable T>
     T get(std::size_t column) const& {
         return read<T>(column);
@@ -101,7 +101,7 @@ public:
     T get(std::string_view column) const& {
         return read<T>(find(column));
     }
-    /// Of a row that is gone with the statement: everything but views. Name the row first for those.
+    /// For a temporary row: all types except views. Give the row a name to get a view.
     template <detail::sql_readable T>
         requires(!detail::is_view<T>)
     T get(std::size_t column)
@@ -139,7 +139,8 @@ private:
     std::size_t index_;
 };
 
-/// The rows of a statement, and how many it has changed. Immutable; copies share it. It outlives its transaction.
+/// The rows of a statement, and the number of rows that it changed. Immutable; copies share the data. Valid after its
+/// transaction.
 ///
 ///     const auto accounts = co_await tx.execute("select id, balance from accounts where owner = $1", owner);
 ///     for (const es::sql_row& account : accounts) total += account.get<std::int64_t>("balance");
@@ -180,7 +181,7 @@ public:
     sql_row operator[](std::size_t index) const { return sql_row(data_, index); }
 
     /// The one field of the one row: `(co_await tx.execute("select count(*) from accounts")).value<std::int64_t>()`.
-    /// Throws `invalid_argument` where there are more, or none.
+    /// Throws `invalid_argument` if there are more, or none.
     template <detail::sql_readable T>
         requires(!detail::is_view<T>)
     T value()
@@ -189,7 +190,7 @@ public:
         return sql_row(data_, 0).get<T>(std::size_t{0});
     }
 
-    /// How many rows were inserted, updated or deleted; of a select, how many it returned.
+    /// The number of rows inserted, updated or deleted; for a select, the number returned.
     std::int64_t affected() const noexcept;
 
     /// The names of the columns, in order.

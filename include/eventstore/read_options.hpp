@@ -1,5 +1,5 @@
 /// \file
-/// What to read.
+/// Options of reads and scans.
 #pragma once
 
 #include <eventstore/event_query.hpp>
@@ -13,15 +13,15 @@
 
 namespace eventstore {
 
-/// Which events to read, in what order, and how many at a time. For a scan, `count` and `max_bytes` bound one page.
+/// Which events to read, in which order, and how many at a time. For a scan, `count` and `max_bytes` bound one page.
 ///
-/// The bounds are checked when the read is awaited; one that is out of them fails with `errc::invalid_argument`.
+/// The limits are checked when the read is awaited; a value out of bounds fails with `errc::invalid_argument`.
 class read_options {
 public:
     read_options() noexcept {} // user-declared: a temporary aggregate inside co_await is freed twice by g++ 12
 
-    /// The first version (of a stream) or position (of the log) to read, itself included; 0 or more. By default the
-    /// first one, or the last one if `backward()`.
+    /// The version (of a stream) or position (of the log) to start at, inclusive; 0 or more. By default the first one,
+    /// or the last one if `backward()`.
     read_options& from(std::int64_t value) & { return from_ = value, *this; }
     read_options&& from(std::int64_t value) && { return std::move(from(value)); }
 
@@ -29,7 +29,7 @@ public:
     read_options& count(std::size_t value) & { return count_ = value, *this; }
     read_options&& count(std::size_t value) && { return std::move(count(value)); }
 
-    /// At most this many bytes of data and metadata, but always one event; 1 or more, 4 MB by default.
+    /// At most this many bytes of data and metadata, but at least one event; 1 or more, 4 MB by default.
     read_options& max_bytes(std::size_t value) & { return max_bytes_ = value, *this; }
     read_options&& max_bytes(std::size_t value) && { return std::move(max_bytes(value)); }
 
@@ -37,13 +37,13 @@ public:
     read_options& backward() & { return backward_ = true, *this; }
     read_options&& backward() && { return std::move(backward()); }
 
-    /// Only events that match; it takes the place of the conditions that were set before. The server filters.
+    /// Only events that match; replaces the conditions set before. The server filters.
     read_options& query(event_query value) & { return query_ = std::move(value), *this; }
     read_options&& query(event_query value) && { return std::move(query(std::move(value))); }
     /// Only events of these types. The server filters; an empty list is no filter.
     read_options& types(std::vector<std::string> value) & { return query_.types(std::move(value)), *this; }
     read_options&& types(std::vector<std::string> value) && { return std::move(types(std::move(value))); }
-    /// Only events of this type, besides those named before.
+    /// Adds a type to the list.
     read_options& type(std::string value) & { return query_.type(std::move(value)), *this; }
     read_options&& type(std::string value) && { return std::move(type(std::move(value))); }
 

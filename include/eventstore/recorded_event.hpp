@@ -1,5 +1,5 @@
 /// \file
-/// Events as they were recorded.
+/// Recorded events.
 #pragma once
 
 #include <eventstore/event_data.hpp>
@@ -22,7 +22,7 @@ struct page_row;
 EVENTSTORE_EXPORT void retain(const page* shared) noexcept; // one atomic count for each page
 EVENTSTORE_EXPORT void release(const page* shared) noexcept;
 
-/// Where a link stands, in the stream that holds it. Kept by the page.
+/// The place of a link, in the stream that holds it. Owned by the page.
 struct link_place {
     std::int64_t version = 0;
     std::int64_t position = 0;
@@ -49,9 +49,9 @@ struct page_row {
 
 /// One recorded event.
 ///
-/// Lifetime: elements of a page count no references and live as long as the page. A copy keeps the *whole page* alive,
-/// `detached()` only the event itself; keep few events of large pages by the latter. Views (`data()` and so on) live as
-/// long as the event that gave them; there are none of temporaries.
+/// Lifetime: elements of a page have no reference count and live as long as the page. A copy keeps the *whole page*
+/// alive; `detached()` keeps only the event itself: use it to keep few events of large pages. Views (`data()` and so
+/// on) live as long as the event that returned them; temporaries return none.
 ///
 /// Thread safety: immutable; distinct objects may be used from any threads. No call blocks.
 class recorded_event {
@@ -72,14 +72,15 @@ public:
 
     /// Its place in its stream, from 1, without gaps.
     std::int64_t version() const noexcept { return row_->version; }
-    /// Its place in the log of all streams, from 1, in commit order. Whoever has seen a position has seen everything
-    /// that will ever exist below it.
+    /// Its place in the log of all streams, from 1, in commit order. Positions become visible in order: no event will
+    /// ever appear below a visible position.
     std::int64_t position() const noexcept { return row_->position; }
-    /// True if it was read through a link: from another stream than its own. All else is the original event's.
+    /// True if it was read through a link, from another stream than its own. All other values are those of the
+    /// original.
     bool is_linked() const noexcept { return row_->link != nullptr; }
-    /// Its place in the stream that it was read from: the link's, or its own.
+    /// Its version in the stream that it was read from: the link's, or its own.
     std::int64_t link_version() const noexcept { return row_->link ? row_->link->version : row_->version; }
-    /// The place in the log of what was read: the link's, or its own.
+    /// The position of what was read: the link's, or its own.
     std::int64_t link_position() const noexcept { return row_->link ? row_->link->position : row_->position; }
     const uuid& id() const& noexcept { return row_->id; }
     uuid id() const&& noexcept { return row_->id; }
@@ -96,10 +97,10 @@ public:
     std::string_view metadata() const& noexcept { return row_->metadata; }
     std::string_view metadata() const&& = delete;
 
-    /// A copy that keeps nothing but itself alive.
+    /// Returns a copy that does not keep the page alive.
     EVENTSTORE_EXPORT recorded_event detached() const;
 
-    /// An event made by hand, to test a handler with. `created_at` is the data's, or else now.
+    /// Makes an event for tests of a handler. `created_at` is that of the data, or else now.
     EVENTSTORE_EXPORT static recorded_event make(
         std::string stream, std::int64_t version, std::int64_t position, event_data data);
 

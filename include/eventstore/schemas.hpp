@@ -1,5 +1,5 @@
 /// \file
-/// The stores of a database, for whoever looks after many: each is a schema.
+/// The stores of a database, each in its own schema; for operators of many stores.
 #pragma once
 
 #include <eventstore/asio_settings.hpp>
@@ -16,15 +16,17 @@ namespace eventstore {
 /// A schema that holds an event store.
 struct schema_info {
     std::string name;
-    int version = 0; ///< 0 = it may not be read by this role
-    int newest = 0;  ///< the version that this library brings it to; if less than `version`, it cannot use the schema
+    int version = 0; ///< 0 = this role may not read it
+    int newest = 0;  ///< the version that this library migrates to; if less than `version`, it cannot use the schema
 };
 
-/// The schemas of the database that hold an event store, by the bytes of their names. The schema of the options does not
-/// matter. Errors: `connection_lost`, `timeout`, `invalid_argument`, `database_error`. Cancellation: nothing is changed.
+/// Returns the schemas of the database that hold an event store, in byte order of their names. The schema of the
+/// options is ignored. Errors: `connection_lost`, `timeout`, `invalid_argument`, `database_error`. Cancellation:
+/// nothing is changed.
 EVENTSTORE_EXPORT boost::asio::awaitable<std::vector<schema_info>> find_schemas(store_options options);
 
-/// As migrate, for a schema that holds a store already: makes none, but fails with `schema_missing`. Returns its version.
+/// Like migrate, but only for a schema that already holds a store: otherwise it fails with `schema_missing`. Returns
+/// the version.
 ///
 ///     for (const es::schema_info& each : co_await es::find_schemas(es::store_options(url)))
 ///         if (each.version < each.newest) co_await es::migrate_existing(es::store_options(url).schema(each.name));

@@ -1,5 +1,5 @@
 /// \file
-/// Snapshots: state that was made of a stream's events, kept to save reading them again.
+/// Snapshots: state computed from a stream's events, stored to avoid reading them again.
 #pragma once
 
 #include <eventstore/event_data.hpp>
@@ -10,17 +10,17 @@
 
 namespace eventstore {
 
-/// The state of something at a version of its stream. There is one for each source, the newest.
+/// The state of a source at a version of its stream. Only the newest one of each source is stored.
 ///
-/// The source is a name of your choice, usually the stream's: 1 to 512 bytes of UTF-8 without NUL, and so is the type.
+/// The source is any name, usually that of the stream. Source and type are 1 to 512 bytes of UTF-8 without NUL.
 /// Data and metadata are any bytes, together at most `store_options::max_event_bytes`.
 class snapshot {
 public:
-    /// The state `data` of `source` at a version: that of the last event of its stream that the state holds, 1 or more.
+    /// The state `data` of `source` at a version: that of the last event included in the state, 1 or more.
     snapshot(std::string source, std::int64_t version, std::string type, std::string data)
         : source_(std::move(source)), version_(version), type_(std::move(type)), data_(std::move(data)) {}
 
-    /// What is known about the snapshot itself: any bytes, empty by default.
+    /// Data about the snapshot itself: any bytes, empty by default.
     snapshot& metadata(std::string value) & { return metadata_ = std::move(value), *this; }
     snapshot&& metadata(std::string value) && { return std::move(metadata(std::move(value))); }
 

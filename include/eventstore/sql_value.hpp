@@ -1,5 +1,5 @@
 /// \file
-/// What can be bound to the parameters of SQL in a transaction.
+/// Parameters of SQL in a transaction.
 #pragma once
 
 #include <eventstore/event_data.hpp>
@@ -29,27 +29,27 @@ inline constexpr bool is_character =
     std::same_as<T, char> || std::same_as<T, signed char> || std::same_as<T, unsigned char> ||
     std::same_as<T, wchar_t> || std::same_as<T, char8_t> || std::same_as<T, char16_t> || std::same_as<T, char32_t>;
 
-/// An integer, and neither a truth nor a letter.
+/// An integer, but not bool or a character type.
 template <class T>
 concept sql_integer = std::integral<T> && !std::same_as<T, bool> && !is_character<T>;
 
 } // namespace detail
 
-/// A value for a parameter of SQL, converted from what it stands for:
+/// A value for an SQL parameter, converted from a C++ value:
 ///
 /// | C++ | PostgreSQL |
 /// |---|---|
 /// | `bool` | boolean |
 /// | integers | integer up to 32 bits, else bigint |
 /// | `float`, `double` | double precision |
-/// | strings | whatever the place wants: text, json, numeric, date, an enum ... (`$1::text` where nothing tells) |
+/// | strings | the type that the context requires: text, json, numeric, date, an enum ... (`$1::text` if ambiguous) |
 /// | `uuid` | uuid |
 /// | `timestamp`, any `std::chrono::sys_time` | timestamptz, to the microsecond |
 /// | `std::vector<std::byte>`, `std::span<const std::byte>` | bytea |
 /// | `std::optional` of these | the same, or null |
 /// | `nullptr`, `std::nullopt` | null |
 ///
-/// Copies what it is given. Thread safety: distinct objects may be used from any threads.
+/// Copies its argument. Thread safety: distinct objects may be used from any threads.
 class sql_value {
 public:
     using storage = std::variant<std::monostate, bool, std::int32_t, std::int64_t, double, std::string, uuid, timestamp,

@@ -42,29 +42,43 @@ class store_impl;
 
 /// A cheap handle to an open store. Copies are handles to the same store.
 ///
-/// Stream names are 1 to 512 bytes of UTF-8 without NUL. Names that begin with `$` are the store's own: `$all` is every
-/// event in order, and can be read; none of them can be appended to (`errc::reserved_stream`).
+/// Stream names are 1 to 512 bytes of UTF-8 without NUL. Names that begin with `$` are reserved: `$all` is the log of
+/// all streams, in order, and can be read; appends to any of them fail with `errc::reserved_stream`.
 ///
-/// **Errors.** A call itself never throws; what is awaited throws `eventstore::error`. All operations may fail with
-/// `invalid_argument`, `timeout`, `cancelled`, `connection_lost`, `store_closed` and `database_error`; more is said
-/// where it applies. Arguments are copied by the call: views need to live no longer than it.
+/// **Errors.** All operations may fail with `invalid_argument`, `timeout`, `cancelled`, `connection_lost`,
+/// `store_closed` and `database_error`; each lists its further errors. Errors are thrown by what is awaited, not by the
+/// call. The call copies its arguments: views need to live only until it returns.
 ///
-/// **Timeouts.** Each operation ends within `store_options::operation_timeout`, or what `within` says. Prefer that to
-/// `operation || timer`, which drops the result of an operation that loses the race.
+/// **Exceptions.** What is awaited throws `eventstore::error`, or std::bad_alloc; `try_` calls return the error as a
+/// value. In a coroutine that was cancelled before, Asio throws `boost::system::system_error` (`operation_aborted`)
+/// from the next co_await; that call has changed and taken nothing. These guarantees hold for `eventstore::error`:
+/// - Appends, links, soft deletes, restores, snapshots, changes by a subscription_handle and `transaction::commit` are
+///   strong: after an error nothing is changed, unless it has `outcome_unknown()`. A hard delete is basic: it may be
+///   half done (see delete_stream).
+/// - Reads, scans and every next() change nothing and take no event; the call can be repeated.
+/// - `transaction::append`, `link` and `ack`, and all acks and nacks of batches and subscriptions, are not awaited:
+///   they throw at once, and then have collected, acknowledged or refused nothing.
+/// - Moves and destructors of handles, copies of a store, and the getters of a subscription (`epoch`, `lag` ...) are
+///   noexcept, except `get_executor`, which throws if the handle is empty. `stats` does not throw.
+/// - If a selector or partition function throws, its subscription or listener ends with `handler_failed`. `on_log` must
+///   not throw: the exception would leave `io_context::run()`. An exception of a `codec` leaves the call of append.
 ///
-/// **Cancellation.** By the cancellation slot of the coroutine, of any type. What holds then is said at each operation.
-/// On an io_context that several threads run, a coroutine that uses cancellation must run on a strand.
+/// **Timeouts.** Each operation ends within `store_options::operation_timeout`, or the limit of `within`. Prefer
+/// `within` to `operation || timer`, which discards the result of the operation that loses the race.
+///
+/// **Cancellation.** By the cancellation slot of the coroutine, of any type. Each operation says what holds afterwards.
+/// If several threads run the io_context, a coroutine that uses cancellation must run on a strand.
 ///
 /// **Lifetime.** Pending operations keep the store open. When the last handle, scan and operation is gone, the store
-/// ends in order: what is queued is appended, connections are closed, and `io_context::run()` has nothing left to do.
-/// A store ends with its execution context at the latest. What callers on other contexts wait for then ends, and handles
-/// that outlive it are good for nothing: with `store_closed`. Nobody may begin a call while the context is destroyed.
+/// shuts down in order: queued appends are stored, connections are closed, and `io_context::run()` has no more work. A
+/// store ends with its execution context at the latest. Operations awaited on other contexts then fail with
+/// `store_closed`, as does every later operation on a handle. No call may begin while the context is being destroyed.
 ///
-/// **Thread safety.** Distinct handles and const calls on one handle: any thread. A completion runs on the caller's
-/// executor.
+/// **Thread safety.** Distinct handles, and const calls on one handle, may be used from any threads. A completion runs
+/// on the caller's executor.
 class EVENTSTORE_EXPORT store {
 public:
-    /// An empty handle, good for being assigned to: every operation on it fails with `store_closed`.
+    /// An empty handle, to be assigned to: every operation on it fails with `store_closed`.
     store() noexcept;
     explicit store(std::shared_ptr<detail::store_impl> impl) noexcept;
     store(const store&) noexcept;
@@ -73,35 +87,37 @@ public:
     store& operator=(store&&) noexcept;
     ~store();
 
-    /// The same store, with this time limit for each operation: `co_await store.within(2s).append(...)`.
+    /// Returns a handle to the same store with this time limit for each operation:
+    /// `co_await store.within(2s).append(...)`.
     ///
-    /// A limit above `operation_timeout` lets an append wait longer in the queue. Once it is sent, it is given up after
-    /// `operation_timeout` and `close_timeout` together all the same: no flush may hold the lock of the log for long.
+    /// A limit above `operation_timeout` lets an append wait longer in the queue. Once sent, it is still given up after
+    /// `operation_timeout` plus `close_timeout`, because a flush must not hold the log lock for long.
     store within(milliseconds limit) const;
 
     /// Appends an event to a stream.
     ///
-    /// Appends of many callers share a transaction and its flush to disk; each has an outcome of its own. Appends to one
+    /// Appends of many callers share a transaction and its flush to disk; each has its own outcome. Appends to one
     /// stream are carried out in the order in which they were awaited or spawned.
     ///
-    /// Idempotent by the events' ids: if all of them are in the stream already, as one run in the same order, this
+    /// Idempotent by event ids: if all of them are already in the stream, contiguous and in the same order, the append
     /// succeeds with the first result (`already_appended`), whatever version is expected; data is not compared.
     ///
     /// Errors: `wrong_expected_version`, `stream_exists` (for `no_stream`), `stream_not_found` (for `stream_exists`),
-    /// `stream_deleted` (wins over the former), `duplicate_event` (an id is stored elsewhere, or only some are),
-    /// `reserved_stream`, `overloaded`, `lock_timeout`. The failure's facts name the stream and both versions.
-    /// Cancelled before it was sent, nothing is stored; after that it ends at once with `cancelled`, `outcome_unknown`,
-    /// and may be stored. So for `timeout`, and for `lock_timeout` if a session is in the way, which is looked up then
-    /// (250 ms at most): others of its transaction go on waiting for it. A retry with the same events is safe.
+    /// `stream_deleted` (takes precedence over these), `duplicate_event` (an id is stored elsewhere, or only some are),
+    /// `reserved_stream`, `overloaded`, `lock_timeout`. The failure names the stream and both versions.
+    /// Cancellation: before sending, nothing is stored; after sending, it completes at once with `cancelled` and
+    /// `outcome_unknown`: it may be stored. At its time limit it fails in the same way, with `timeout`, or with
+    /// `lock_timeout` if another session holds the lock, which is looked up then (250 ms at most); the other appends of
+    /// the transaction continue to wait for the lock. A retry with the same events is safe.
     boost::asio::awaitable<append_result> append(
         std::string_view stream, expected_version expected, event_data event) const;
 
-    /// Appends events to a stream, all or nothing, with versions and positions in a row. At most 64 MB in all; an empty
-    /// list succeeds and stores nothing.
+    /// Appends events to a stream, all or nothing, with contiguous versions and positions. At most 64 MB in total; an
+    /// empty list succeeds and stores nothing.
     boost::asio::awaitable<append_result> append(
         std::string_view stream, expected_version expected, std::vector<event_data> events) const;
 
-    /// Appends a typed event: any type with a `codec`. Name the event first, if it owns anything.
+    /// Appends a typed event: any type with a `codec`. If the event owns memory, give it a name first.
     template <typed_event Event>
     boost::asio::awaitable<append_result> append(
         std::string_view stream, expected_version expected, Event&& event) const {
@@ -111,16 +127,15 @@ public:
         return append(stream, expected, codec<std::remove_cvref_t<Event>>::encode(event));
     }
 
-    /// Appends to several streams, all or nothing: in one transaction, with others' appends. Each part has an expected
-    /// version of its own; several parts may be of one stream. The results are in the order of the parts.
+    /// Appends to several streams, all or nothing, in one transaction, which other appends may share. Each part has its
+    /// own expected version; several parts may be for one stream. The results are in the order of the parts.
     ///
-    /// Errors and cancellation: those of an append to one stream; the failure's facts tell of the first part that does
-    /// not fit. Idempotent if the events of all parts are there already; where only some of them are, it fails with
-    /// `duplicate_event`.
+    /// Errors and cancellation: those of an append to one stream; the failure names the first part that does not fit.
+    /// Idempotent if the events of all parts are already stored; if only some are, it fails with `duplicate_event`.
     boost::asio::awaitable<std::vector<append_result>> append(std::vector<stream_append> parts) const;
     boost::asio::awaitable<result<std::vector<append_result>>> try_append(std::vector<stream_append> parts) const;
 
-    /// As append, with every failure as a value; throws nothing. For callers that expect to lose races.
+    /// Like append, but returns every failure as a value. For callers that expect conflicts.
     boost::asio::awaitable<result<append_result>> try_append(
         std::string_view stream, expected_version expected, event_data event) const;
     boost::asio::awaitable<result<append_result>> try_append(
@@ -134,114 +149,116 @@ public:
         return try_append(stream, expected, codec<std::remove_cvref_t<Event>>::encode(event));
     }
 
-    /// Puts events that are stored already into another stream, too, all or nothing, without a copy of them. Each takes
-    /// a version of that stream and a position of the log. A read of the stream gives the original event, which tells
-    /// by `link_version()` and `link_position()` where the link is. `$all` holds the original alone. What is a link
-    /// itself stands for its original.
+    /// Puts stored events into another stream as well, all or nothing, as links and not as copies. Each link takes a
+    /// version of that stream and a position of the log. A read of the stream returns the original event, whose
+    /// `link_version()` and `link_position()` give the place of the link. `$all` contains only the original. A link to
+    /// a link refers to the original.
     ///
-    /// Errors: those of append; `event_not_found` (nothing is stored then, as with all errors), `duplicate_event` (one of
-    /// them is in that stream already). Cancellation: as append. The store's own retries are safe; a second call is not
-    /// a retry, but fails with `duplicate_event`.
+    /// Errors: those of append; `event_not_found` (then nothing is stored, as with all errors), `duplicate_event` (one
+    /// of the events is already in that stream). Cancellation: as append. The store's own retries are safe; a second
+    /// call is not a retry, and fails with `duplicate_event`.
     boost::asio::awaitable<append_result> link(
         std::string_view stream, expected_version expected, std::vector<uuid> event_ids) const;
     boost::asio::awaitable<append_result> link(std::string_view stream, expected_version expected, uuid event_id) const;
 
-    /// Reads a page of a stream. `$all` reads the log of all streams, as read_all does.
+    /// Reads a page of a stream; with `$all`, of the log of all streams, like read_all.
     ///
-    /// Errors: `stream_not_found`, `stream_deleted`. Cancellation: the read is abandoned, nothing is changed.
+    /// Errors: `stream_not_found`, `stream_deleted`. Cancellation: the read is abandoned; nothing is changed.
     boost::asio::awaitable<event_page> read(std::string_view stream, read_options options = read_options()) const;
 
-    /// Reads a page of the log of all streams, by position. Positions grow, and without hard deletes have no gaps.
+    /// Reads a page of the log of all streams, by position. Positions increase, without gaps unless hard deletes leave
+    /// some.
     boost::asio::awaitable<event_page> read_all(read_options options = read_options()) const;
 
-    /// Reads a stream to its end, page after page; see event_scan. Errors of the arguments come with the first next().
+    /// Reads a stream to its end, page by page; see event_scan. Invalid arguments fail the first next().
     event_scan scan(std::string_view stream, read_options options = read_options()) const;
 
-    /// Reads the log of all streams to its end, page after page; see event_scan.
+    /// Reads the log of all streams to its end, page by page; see event_scan.
     event_scan scan_all(read_options options = read_options()) const;
 
-    /// The event with this id. Errors: `event_not_found`.
+    /// Returns the event with this id. Errors: `event_not_found`.
     boost::asio::awaitable<recorded_event> find_event(uuid id) const;
 
-    /// What is known of a stream, or of `$all`. Errors: `stream_not_found`, `stream_deleted`.
+    /// Returns information about a stream, or about `$all`. Errors: `stream_not_found`, `stream_deleted`.
     boost::asio::awaitable<eventstore::stream_info> stream_info(std::string_view stream) const;
 
-    /// A page of the streams: by name, and without those that are deleted, unless the query says otherwise.
+    /// Returns a page of the list of streams; by name and without deleted streams, unless the query says otherwise.
     boost::asio::awaitable<std::vector<eventstore::stream_info>> streams(stream_query query = stream_query()) const;
 
-    /// Deletes a stream; see `deletion` for what becomes of its events.
+    /// Deletes a stream; `deletion` says what happens to its events.
     ///
-    /// A hard delete frees the name at once, and then removes the events in many small transactions; one that was broken
-    /// off is finished by the next hard delete. It takes as long as it needs: `operation_timeout` counts for each step.
+    /// A hard delete first frees the name, then removes the events in many small transactions; the next hard delete of
+    /// an existing stream finishes one that was interrupted. It has no time limit as a whole, only for each step.
     ///
-    /// Errors: `stream_not_found`, `stream_deleted` (it is already; a hard delete of it is refused, too: restore it
-    /// first), `wrong_expected_version`, `stream_exists` (for `no_stream`), `hard_delete_disabled`, `reserved_stream`.
-    /// Cancellation: it may have been deleted; a hard delete may be half done.
+    /// Errors: `stream_not_found`, `stream_deleted` (it is already deleted; a hard delete is refused as well: restore
+    /// it first), `wrong_expected_version`, `stream_exists` (for `no_stream`), `hard_delete_disabled`,
+    /// `reserved_stream`.
+    /// Cancellation: after sending, the stream may be deleted; a hard delete may be half done.
     boost::asio::awaitable<void> delete_stream(
-        std::string_view stream, expected_version expected, deletion how = deletion::soft) const;
+        std::string_view stream, expected_version expected, deletion mode = deletion::soft) const;
 
-    /// What a hard delete of the stream would remove. Changes nothing. Errors: `stream_not_found`.
+    /// Returns what a hard delete of the stream would remove. Changes nothing. Errors: `stream_not_found`.
     boost::asio::awaitable<deletion_preview> preview_deletion(std::string_view stream) const;
 
-    /// Undoes a soft delete; of a stream that is not deleted, does nothing. Errors: `stream_not_found`,
-    /// `reserved_stream`. Cancellation: it may have been restored.
+    /// Undoes a soft delete; does nothing if the stream is not deleted. Errors: `stream_not_found`, `reserved_stream`.
+    /// Cancellation: after sending, it may be restored.
     boost::asio::awaitable<void> restore_stream(std::string_view stream) const;
 
-    /// Keeps a snapshot. An older one than is there already does not replace it; one of the same version does.
-    /// Cancellation: it may have been recorded.
-    boost::asio::awaitable<void> record_snapshot(snapshot what) const;
+    /// Stores a snapshot, in place of one of the same or an older version; if a newer one is stored, changes nothing.
+    /// Cancellation: after sending, it may be stored.
+    boost::asio::awaitable<void> record_snapshot(eventstore::snapshot snapshot) const;
 
-    /// The newest snapshot of a source. Errors: `snapshot_not_found`.
+    /// Returns the newest snapshot of a source. Errors: `snapshot_not_found`.
     boost::asio::awaitable<snapshot> read_snapshot(std::string_view source) const;
 
-    /// Forgets the snapshot of a source, if there is one. Cancellation: it may have been forgotten.
+    /// Deletes the snapshot of a source, if there is one. Cancellation: after sending, it may be deleted.
     boost::asio::awaitable<void> delete_snapshot(std::string_view source) const;
 
-    /// Begins a transaction: SQL of your own and appends that are committed together, or not at all. See `transaction`;
-    /// include `eventstore/transaction.hpp`. Errors: `connection_lost`. Cancellation: nothing is left behind.
+    /// Begins a transaction: your own SQL and appends, committed together, or not at all. See `transaction`; include
+    /// `eventstore/transaction.hpp`. Errors: `connection_lost`. Cancellation: nothing is left behind.
     boost::asio::awaitable<transaction> begin() const;
 
-    /// Subscribes to a stream: its events, each at least once, in order, until they are acknowledged.
+    /// Subscribes to a stream: delivers its events in order, each at least once, until they are acknowledged.
     ///
-    /// The subscription is known by the stream and this name (1 to 512 bytes of UTF-8), and remembers its checkpoint
-    /// through restarts. It has one owner at a time among all processes; `concurrency_limit` lets several consumers of
-    /// this store share it, under the options that the first of them came with. A stream that does not exist yet may be
-    /// subscribed to.
+    /// The stream and this name (1 to 512 bytes of UTF-8) identify the subscription; its checkpoint survives restarts.
+    /// It has one owner at a time among all processes. With `concurrency_limit` several consumers of this store share
+    /// it, with the options of the first one. The stream need not exist yet. `if_taken::wait` waits without a limit.
     ///
-    /// Errors: `subscription_already_exists` (another has it; see `if_taken`), `too_many_subscribers`, `reserved_stream`,
-    /// `log_truncated`. Cancellation: nothing is left behind.
+    /// Errors: `subscription_already_exists` (it has an owner; see `if_taken`), `too_many_subscribers`,
+    /// `reserved_stream`, `log_truncated`. Cancellation: no consumer is left; a new subscription may have been created.
     boost::asio::awaitable<eventstore::subscription> subscribe(
         std::string_view stream, std::string_view name, subscription_options options = subscription_options()) const;
 
-    /// Subscribes to the log of all streams; as subscribe, by position.
+    /// Subscribes to the log of all streams, by position; otherwise like subscribe.
     boost::asio::awaitable<eventstore::subscription> subscribe_to_all(
         std::string_view name, subscription_options options = subscription_options()) const;
 
-    /// What is appended to a stream from now on, for those who can afford to miss some of it: nothing is stored and
-    /// nothing acknowledged. Cancellation: nothing is left behind.
+    /// Delivers the events appended to a stream from now on, for programs that can tolerate missed events: there is no
+    /// checkpoint and no ack. Cancellation: nothing is left behind.
     boost::asio::awaitable<event_listener> listen(
         std::string_view stream, listen_options options = listen_options()) const;
     boost::asio::awaitable<event_listener> listen_to_all(listen_options options = listen_options()) const;
 
-    /// All subscriptions, by name.
+    /// Returns all subscriptions, by name.
     boost::asio::awaitable<std::vector<subscription_info>> subscriptions() const;
 
-    /// A handle to a subscription, whichever process has it: to wait for it, to reset or remove it, to see what it has
-    /// parked. Asks the database nothing.
+    /// Returns a handle to a subscription, whichever process owns it: to wait for it, to reset or remove it, to see and
+    /// replay its parked events. Sends no statement.
     subscription_handle subscription(std::string_view stream, std::string_view name) const;
     subscription_handle subscription_to_all(std::string_view name) const;
 
-    /// Where the store's own work runs; see `store_options::executor`. \throws error `store_closed` on an empty handle, and
-    /// once the execution context has ended
+    /// The executor that runs the store's own work; see `store_options::executor`.
+    /// \throws error `store_closed` on an empty handle, and once the execution context has ended
     boost::asio::any_io_executor get_executor() const;
 
-    /// What the store has done since it was opened. Never blocks for long.
+    /// Returns counts since the store was opened, and current values. Never blocks for long.
     store_stats stats() const;
 
-    /// Ends the store: refuses new operations with `store_closed`, lets what was queued be appended, writes checkpoints
-    /// and lets go of subscriptions (next() returns nothing), closes the connections. Takes `close_timeout` at most. Idempotent; all handles are closed at once.
+    /// Closes the store: refuses new operations with `store_closed`, stores the queued appends, writes checkpoints,
+    /// releases subscriptions (their next() returns nothing), and closes the connections. Takes `close_timeout`
+    /// at most. Idempotent; all handles are closed at once.
     ///
-    /// Cancellation: the waiting ends, the closing goes on.
+    /// Cancellation: only the wait ends; closing continues.
     boost::asio::awaitable<void> close() const;
 
 private:
@@ -249,17 +266,18 @@ private:
     milliseconds limit_{0}; // 0 = operation_timeout
 };
 
-/// Opens a store: connects, checks the server and the schema, and with `store_options::create` makes the schema.
+/// Opens a store: connects, and checks the server and the schema; with `store_options::create`, creates or migrates the
+/// schema.
 ///
-/// Takes `operation_timeout` at most. Fails at once if no server can be reached; a connection that is lost while the server
-/// is checked is made anew, twice at most.
+/// Takes at most `operation_timeout`. Fails at once if no server can be reached; if the connection is lost during the
+/// checks, connects again, at most twice.
 ///
 /// Errors: `connection_lost` (with the reason that libpq gives), `timeout`, `schema_missing`, `schema_too_new`,
-/// `server_unusable`, `invalid_argument`. Cancellation: nothing is left behind.
+/// `server_unusable`, `invalid_argument`. Cancellation: nothing is left open; with `create` the schema may be created.
 EVENTSTORE_EXPORT boost::asio::awaitable<store> open(store_options options);
 
-/// Makes the schema of a store, or brings an older one up to date, and returns its version. Any number of processes may
-/// do so at once. Errors: as open.
+/// Creates the schema of a store, or migrates an older one, and returns its version. Any number of processes may do so
+/// at once. Errors: as open. Cancellation: the schema may be created or migrated.
 EVENTSTORE_EXPORT boost::asio::awaitable<int> migrate(store_options options);
 
 } // namespace eventstore

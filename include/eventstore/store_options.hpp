@@ -1,5 +1,5 @@
 /// \file
-/// How to open a store.
+/// Options of a store.
 #pragma once
 
 #include <eventstore/asio_settings.hpp>
@@ -21,91 +21,90 @@ namespace eventstore {
 
 using std::chrono::milliseconds;
 
-/// What a callable argument must be: a named one, or a lambda that captures by reference or by trivial value.
-/// (`co_await f([text] { ... })` is a double free on g++ 12; here it does not compile: write
+/// A callable argument: a named object, or a lambda that captures only references and trivially destructible values.
+/// (g++ 12 frees the capture of `co_await f([text] { ... })` twice; here it does not compile. Write
 /// `auto handler = [text] { ... };` and pass `handler`.)
 template <class Callable, class Signature>
 concept handler_for = std::is_constructible_v<std::function<Signature>, Callable> &&
     (std::is_lvalue_reference_v<Callable> || std::is_trivially_destructible_v<std::remove_cvref_t<Callable>>);
 
-/// How the payload of events is kept; chosen when the schema is made, and recorded in it.
+/// The storage format of payloads; chosen when the schema is created, and recorded in it.
 enum class payload_format {
-    bytea, ///< any bytes, given back as they were
-    jsonb, ///< JSON only, which SQL can look into; given back with the same meaning, but other spaces and order of keys
+    bytea, ///< any bytes, returned unchanged
+    jsonb, ///< JSON only, which SQL can query; returned with the same meaning, but other spaces and order of keys
 };
 
-/// Where the store is, and how to treat it. Options out of their bounds fail the `open` with `errc::invalid_argument`.
+/// Where the store is, and how it works. Values out of bounds fail the `open` with `errc::invalid_argument`.
 class store_options {
 public:
     /// \param url a libpq connection string or URI: `postgresql://user@host:5432/database?sslmode=require`,
-    /// `postgresql:///shop?host=/run/postgresql`, several hosts, services: whatever libpq understands.
+    /// `postgresql:///shop?host=/run/postgresql`, several hosts, services: anything that libpq accepts.
     store_options(std::string url) : url_(std::move(url)) {}
     store_options(const char* url) : url_(url) {}
 
-    /// The schema that holds the store's tables: 1 to 63 bytes, "eventstore" by default. Many stores may share a database.
+    /// The schema of the store's tables: 1 to 63 bytes, "eventstore" by default. Many stores may share a database.
     store_options& schema(std::string value) & { return schema_ = std::move(value), *this; }
     store_options&& schema(std::string value) && { return std::move(schema(std::move(value))); }
 
-    /// Makes the schema on open where it is missing, and brings an older one up to date. Off by default.
+    /// Creates a missing schema on open, and migrates an older one. Off by default.
     store_options& create(bool value = true) & { return create_ = value, *this; }
     store_options&& create(bool value = true) && { return std::move(create(value)); }
 
-    /// How a schema that is made by this open keeps the payload of events; one that exists keeps its own way.
+    /// The payload format of a schema that this open creates; an existing schema keeps its format. bytea by default.
     store_options& payload(payload_format value) & { return payload_ = value, *this; }
     store_options&& payload(payload_format value) && { return std::move(payload(value)); }
 
-    /// Lets `delete_stream` remove events for good. Off by default.
+    /// Allows hard deletes: `delete_stream` may remove events permanently. Off by default.
     store_options& allow_hard_delete(bool value = true) & { return hard_delete_ = value, *this; }
     store_options&& allow_hard_delete(bool value = true) && { return std::move(allow_hard_delete(value)); }
 
-    /// At most this many connections for reading, each shared by many callers; 1 to 1000, 4 by default. Opened when
-    /// needed. There is one more for appending.
+    /// At most this many connections for reading, each shared by many callers; 1 to 1000, 4 by default. Opened on
+    /// demand. Appends use one more.
     store_options& pool_size(std::size_t value) & { return pool_size_ = value, *this; }
     store_options&& pool_size(std::size_t value) && { return std::move(pool_size(value)); }
 
-    /// How long an operation may take, unless `store::within` says otherwise; 10 s by default, at least 1 ms.
+    /// The time limit of an operation, unless `store::within` sets another; 10 s by default, at least 1 ms.
     store_options& operation_timeout(milliseconds value) & { return operation_timeout_ = value, *this; }
     store_options&& operation_timeout(milliseconds value) && { return std::move(operation_timeout(value)); }
 
-    /// How long the orderly end of a store may take, once its last handle is gone or close() is called; 1 s by default.
+    /// The time limit of the shutdown, which begins with close() or the end of the last handle; 1 s by default.
     store_options& close_timeout(milliseconds value) & { return close_timeout_ = value, *this; }
     store_options&& close_timeout(milliseconds value) && { return std::move(close_timeout(value)); }
 
-    /// The bytes of appends that may be queued or under way, 64 MB by default. Beyond it an append waits for admission,
-    /// in order.
+    /// At most this many bytes of appends are queued or under way; 64 MB by default. Above that, appends wait for
+    /// admission, in order.
     store_options& max_queued_bytes(std::size_t value) & { return max_queued_bytes_ = value, *this; }
     store_options&& max_queued_bytes(std::size_t value) && { return std::move(max_queued_bytes(value)); }
 
-    /// Beyond `max_queued_bytes` an append fails with `errc::overloaded` instead of waiting.
+    /// Above `max_queued_bytes` an append fails with `errc::overloaded` instead of waiting. Off by default.
     store_options& fail_when_full(bool value = true) & { return fail_when_full_ = value, *this; }
     store_options&& fail_when_full(bool value = true) && { return std::move(fail_when_full(value)); }
 
-    /// The largest event, data and metadata together, in bytes; 16 MB by default, at most 64 MB.
+    /// The maximum size of an event, data and metadata together, in bytes; 16 MB by default, at most 64 MB.
     store_options& max_event_bytes(std::size_t value) & { return max_event_bytes_ = value, *this; }
     store_options&& max_event_bytes(std::size_t value) && { return std::move(max_event_bytes(value)); }
 
-    /// Opens the store even if the server acknowledges a commit before it is durable (`synchronous_commit = off`), so
-    /// that an acknowledged event may be lost when the server crashes. Otherwise `open` refuses with
-    /// `errc::server_unusable`.
+    /// Opens the store even if the server confirms commits before they are durable (`synchronous_commit = off`): a
+    /// crash of the server may then lose confirmed events. Off by default: `open` fails with `errc::server_unusable`.
     store_options& allow_asynchronous_commit(bool value = true) & { return asynchronous_commit_ = value, *this; }
     store_options&& allow_asynchronous_commit(bool value = true) && {
         return std::move(allow_asynchronous_commit(value));
     }
 
-    /// The url leads through a transaction pooler (PgBouncer): no prepared statements, no session settings, one
-    /// transaction under way on each connection.
+    /// The url leads through a transaction pooler (PgBouncer): the store uses no prepared statements and no session
+    /// settings, and has one transaction under way on each connection. Off by default.
     store_options& pooled(bool value = true) & { return pooled_ = value, *this; }
     store_options&& pooled(bool value = true) && { return std::move(pooled(value)); }
 
-    /// A way to the same database past the pooler, for the one connection that listens for appends of other processes.
-    /// Without it a pooled store looks for them five times a second, while it has subscriptions.
+    /// A connection string for the same database without the pooler, for the one connection that listens for appends of
+    /// other processes. Without it, a pooled store polls for them five times a second while it has subscriptions.
     store_options& session_url(std::string value) & { return session_url_ = std::move(value), *this; }
     store_options&& session_url(std::string value) && { return std::move(session_url(std::move(value))); }
 
-    /// The function that receives what the store logs: notices of the server (`log_level::info`), lost connections and
-    /// other failures that are tried again (`log_level::warning`); a line each, never with a password. A failure that goes
-    /// on is logged the first time, the 10th, the 100th, and so on. Called on the store's executor, once at a time; it must
-    /// not throw.
+    /// The function that receives what the store logs, line by line: notices of the server (`log_level::info`), lost
+    /// connections and other failures that are tried again (`log_level::warning`). No line contains a password. A
+    /// repeated failure is logged the first time, the 10th, the 100th, and so on. Called on the store's executor; calls
+    /// do not overlap. It must not throw.
     template <handler_for<void(log_level, std::string_view)> Handler>
     store_options& on_log(Handler&& handler) & {
         log_ = std::forward<Handler>(handler);
@@ -116,9 +115,9 @@ public:
         return std::move(on_log(std::forward<Handler>(handler)));
     }
 
-    /// Where the store's own work runs: the execution context of this executor, on strands of the store's. By default that
-    /// of the coroutine that opens it. The store ends with it; what callers on other contexts wait for then fails with
-    /// `store_closed`.
+    /// The executor for the store's own work, which runs on strands in its execution context; by default that of the
+    /// coroutine that opens the store. The store ends with this context: operations awaited on other contexts then fail
+    /// with `store_closed`.
     store_options& executor(boost::asio::any_io_executor value) & { return executor_ = std::move(value), *this; }
     store_options&& executor(boost::asio::any_io_executor value) && { return std::move(executor(std::move(value))); }
 

@@ -1,5 +1,5 @@
 /// \file
-/// What a store has done.
+/// Statistics of a store.
 #pragma once
 
 #include <cstddef>
@@ -7,21 +7,20 @@
 
 namespace eventstore {
 
-/// Counts since the store was opened, and what is under way now.
+/// Counts since the store was opened, and current values.
 struct store_stats {
-    std::uint64_t appends = 0;         ///< appends that succeeded
-    std::uint64_t events_appended = 0; ///< their events
-    std::uint64_t flushes = 0;         ///< transactions that they took
-    std::uint64_t retried_flushes = 0; ///< flushes sent again, after a lost connection or in halves after an error
-    std::uint64_t reads = 0;           ///< reading statements sent
-    std::uint64_t events_read = 0;     ///< events that they returned
-    std::uint64_t other_statements =
-        0;                          ///< sent besides: announcements of appends, leases and checkpoints of subscriptions
-    std::uint64_t connects = 0;     ///< connections made
-    std::size_t queued_appends = 0; ///< waiting for the next flush, or for admission
-    std::size_t queued_bytes = 0;   ///< bytes of appends queued and under way
-    std::size_t connections = 0;    ///< open now
-    std::size_t reads_in_flight = 0; ///< reading statements whose answer is awaited
+    std::uint64_t appends = 0;          ///< appends that succeeded
+    std::uint64_t events_appended = 0;  ///< their events
+    std::uint64_t flushes = 0;          ///< transactions used for them
+    std::uint64_t retried_flushes = 0;  ///< flushes sent again, after a lost connection or in halves after an error
+    std::uint64_t reads = 0;            ///< read statements sent
+    std::uint64_t events_read = 0;      ///< events returned by them
+    std::uint64_t other_statements = 0; ///< others sent: announcements of appends, leases and checkpoints
+    std::uint64_t connects = 0;         ///< connections made
+    std::size_t queued_appends = 0;     ///< waiting for the next flush or for admission
+    std::size_t queued_bytes = 0;       ///< bytes of appends queued and under way
+    std::size_t connections = 0;        ///< open now
+    std::size_t reads_in_flight = 0;    ///< read statements awaiting an answer
 };
 
 } // namespace eventstore

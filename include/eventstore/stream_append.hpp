@@ -12,7 +12,7 @@
 
 namespace eventstore {
 
-/// What one stream gets in an append to several: all of them, or none.
+/// The part of an atomic append to several streams that is for one stream.
 ///
 ///     const auto taken = es::stream_append("account-1", 7, withdrawn);
 ///     const auto given = es::stream_append("account-2", 3, deposited);
@@ -43,10 +43,10 @@ private:
 
 /// A list of them. (A braced list inside `co_await` does not compile on g++ 12.)
 template <class... Appends>
-std::vector<stream_append> appends(Appends&&... each) {
+std::vector<stream_append> appends(Appends&&... part) {
     std::vector<stream_append> list;
-    list.reserve(sizeof...(each));
-    (list.push_back(std::forward<Appends>(each)), ...);
+    list.reserve(sizeof...(part));
+    (list.push_back(std::forward<Appends>(part)), ...);
     return list;
 }
 

@@ -1,5 +1,5 @@
 /// \file
-/// What is known of a stream, and how to ask for many.
+/// Information about streams, and queries for lists of streams.
 #pragma once
 
 #include <eventstore/event_data.hpp>
@@ -12,31 +12,30 @@
 
 namespace eventstore {
 
-/// What is known of a stream.
+/// Information about a stream.
 struct stream_info {
     std::string name;
     std::int64_t version = 0; ///< its number of events; of `$all`: the position of the last event
     timestamp created_at{};
     std::optional<timestamp> deleted_at;
-    std::int64_t id =
-        0; ///< grows with each stream that is made; a name that was deleted for good and made anew has another
+    std::int64_t id = 0; ///< increases with each stream created; differs if the name was hard-deleted and created again
 };
 
 /// The order of a list of streams.
 enum class stream_order {
-    by_name, ///< of the bytes of their names
-    by_age,  ///< the order in which they were made
+    by_name, ///< byte order of the names
+    by_age,  ///< the order of creation
 };
 
 /// Which streams to list.
 enum class stream_state {
-    existing, ///< those that are not deleted
-    deleted,  ///< those that are, and can be restored
+    existing, ///< not deleted
+    deleted,  ///< soft-deleted, can be restored
     any,
 };
 
-/// Which streams to list, a page at a time. Pages go on after the last stream of the page before, and so take as long at
-/// the end of a million streams as at their beginning.
+/// Which streams to list, a page at a time. A page starts after the last stream of the previous page, so that the last
+/// page of a million streams is as fast as the first.
 class stream_query {
 public:
     stream_query() noexcept {}
@@ -45,16 +44,16 @@ public:
     stream_query& prefix(std::string value) & { return prefix_ = std::move(value), *this; }
     stream_query&& prefix(std::string value) && { return std::move(prefix(std::move(value))); }
 
-    /// Only streams whose names hold this text. Looks at each stream of the rest of the query: use it with a prefix, or
-    /// where there are not many.
+    /// Only streams whose names contain this text. Checks every stream that the rest of the query selects: use it with
+    /// a prefix, or with few streams.
     stream_query& search(std::string value) & { return search_ = std::move(value), *this; }
     stream_query&& search(std::string value) && { return std::move(search(std::move(value))); }
 
-    /// In this order; by name by default.
+    /// The order; by name by default.
     stream_query& order(stream_order value) & { return order_ = value, *this; }
     stream_query&& order(stream_order value) && { return std::move(order(value)); }
 
-    /// The other way round.
+    /// Reverses the order.
     stream_query& descending(bool value = true) & { return descending_ = value, *this; }
     stream_query&& descending(bool value = true) && { return std::move(descending(value)); }
 
@@ -62,10 +61,10 @@ public:
     stream_query& state(stream_state value) & { return state_ = value, *this; }
     stream_query&& state(stream_state value) && { return std::move(state(value)); }
 
-    /// Only streams that come after this one, in the order of the query: the last one of the page before.
+    /// Only streams after this one, in the order of the query: pass the last one of the previous page.
     stream_query& after(const stream_info& last) & { return after_ = last.name, after_id_ = last.id, *this; }
     stream_query&& after(const stream_info& last) && { return std::move(after(last)); }
-    /// The same by name, for the order of names.
+    /// The same by name, for the order by name.
     stream_query& after(std::string value) & { return after_ = std::move(value), after_id_ = 0, *this; }
     stream_query&& after(std::string value) && { return std::move(after(std::move(value))); }
 

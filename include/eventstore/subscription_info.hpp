@@ -1,5 +1,5 @@
 /// \file
-/// What is known of subscriptions.
+/// Information about subscriptions, and parked events.
 #pragma once
 
 #include <eventstore/event_data.hpp>
@@ -12,26 +12,26 @@
 
 namespace eventstore {
 
-/// A persistent subscription, as the database knows it: what its owner acknowledged in the last moment may be missing.
+/// A persistent subscription as stored in the database. Its owner's latest acks may not be written yet.
 struct subscription_info {
-    std::string stream;              ///< `$all`, or the stream's name
-    std::string name;                ///< of the subscription
-    std::int64_t position = 0;       ///< the checkpoint: everything up to this position of the log is done
-    std::int64_t version = 0;        ///< the same as a version, for a subscription to one stream
-    std::int64_t lag_events = 0;     ///< events of the stream (or log) after the checkpoint
-    std::chrono::microseconds lag{}; ///< how long the oldest of them has been waiting; 0 if there is none
-    std::int64_t parked = 0;         ///< events put aside after too many refusals
-    std::string owner;               ///< host and process that has it; empty if nobody has
+    std::string stream;              ///< the stream's name, or `$all`
+    std::string name;                ///< the name of the subscription
+    std::int64_t position = 0;       ///< the checkpoint: everything up to this position is acknowledged
+    std::int64_t version = 0;        ///< the checkpoint as a version, for a subscription to one stream
+    std::int64_t lag_events = 0;     ///< the number of events of the stream (or log) after the checkpoint
+    std::chrono::microseconds lag{}; ///< the age of the oldest of them; 0 if there is none
+    std::int64_t parked = 0;         ///< the number of parked events
+    std::string owner;               ///< host and process id of the owner; empty if it has none
     timestamp created_at{};
 };
 
-/// An event that a subscription put aside.
+/// An event that a subscription has parked, because it was refused too often.
 struct parked_event {
     std::int64_t position = 0;
     std::int64_t version = 0;
     std::string stream; ///< the stream of the event
     std::string type;
-    std::string reason; ///< given to nack()
+    std::string reason; ///< the reason given to nack()
     int deliveries = 0;
     timestamp parked_at{};
 };

@@ -1,5 +1,5 @@
 /// \file
-/// Typed events: what a C++ type needs to be appended as an event, and to be read back (`eventstore/decode.hpp`).
+/// Typed events: how a C++ type is appended as an event, and read back (`eventstore/decode.hpp`).
 #pragma once
 
 #include <eventstore/event_data.hpp>
@@ -19,20 +19,20 @@ namespace detail {
 template <class>
 inline constexpr bool always_false = false;
 
-/// A temporary that owns something, made inside `co_await`, is freed twice by g++ 12.
+/// g++ 12 frees an owning temporary twice if it is made inside `co_await`.
 template <class Argument>
 inline constexpr bool is_safe_in_await =
     std::is_lvalue_reference_v<Argument> || std::is_trivially_destructible_v<std::remove_cvref_t<Argument>>;
 
 } // namespace detail
 
-/// How a type is written to events and read from them. Specialise it; `eventstore/json.hpp` has one ready for types
-/// described by Boost.Describe:
+/// How a type is written to events and read from them. Specialise it; `eventstore/json.hpp` provides one for types
+/// described with Boost.Describe:
 ///
 ///     template <>
 ///     struct es::codec<account_opened> : es::json_codec<account_opened, "AccountOpened"> {};
 ///
-/// **A codec of your own**, in whatever format (examples/10_typed_events.cpp has one in binary):
+/// **A custom codec**, in any format (examples/10_typed_events.cpp has a binary one):
 ///
 ///     template <>
 ///     struct es::codec<account_opened> {
@@ -42,13 +42,13 @@ inline constexpr bool is_safe_in_await =
 ///         static constexpr std::string_view former_types[] = {"AccountCreated"}; // optional
 ///     };
 ///
-/// - `type`: the events' type. No other type of the same variant may have it.
-/// - `encode`: gives an event_data with that type. To append, this is all that is asked for.
-/// - `decode`: throws a `std::exception`, or returns a failure, if the data does not fit. What it says is put behind the
-///   event's type, id, stream and version, so it need only say what is wrong: "3 bytes are too few". It is called with
-///   events of the types it names, and of no others; `event.type()` tells which one it is.
-/// - `former_types`: what the type was called before. Events with these names are decoded, too.
-/// - Bytes written by encode are read for as long as the store lives: choose a format that can grow.
+/// - `type`: the event type, unique within a variant.
+/// - `encode`: returns an event_data with that type. Appending needs nothing else.
+/// - `decode`: throws a `std::exception`, or returns a failure, if the data does not fit. The event's type, id, stream
+///   and version precede its message, so it need only state the reason: "3 bytes are too few". It is called only with
+///   events of the types that the codec names; `event.type()` tells which one.
+/// - `former_types`: former names of the type. Events with these names are decoded, too.
+/// - Bytes written by encode are read as long as the store exists: choose a format that can be extended.
 ///
 /// All of them may be called from any threads at once. Specialise before the first use of the type.
 template <class Event>
@@ -64,7 +64,7 @@ struct codec {
     }
 };
 
-/// A type that has a codec, good enough to append it.
+/// A type with a codec that can encode: enough to append it.
 template <class Event>
 concept has_codec = !requires {
     typename codec<std::remove_cvref_t<Event>>::missing;
@@ -73,27 +73,26 @@ concept has_codec = !requires {
     { codec<std::remove_cvref_t<Event>>::encode(event) } -> std::same_as<event_data>;
 };
 
-/// A type whose codec can read, too: what `decode` takes.
+/// A type whose codec can also decode: required by `decode`.
 template <class Event>
 concept decodable_event = has_codec<Event> && requires(const recorded_event& event) {
     { codec<Event>::type } -> std::convertible_to<std::string_view>;
     codec<Event>::decode(event);
 };
 
-/// What `append` takes for an event of a type of your own: anything that is no event_data, nor a list of them. Whether
-/// it has a codec is asked afterwards, for the sake of an error that can be read; to choose between functions by it, ask
-/// `has_codec`.
+/// A typed event, as `append` accepts it: anything other than an event_data or a list of them. A missing codec is
+/// checked later, for a readable compiler error; to select an overload by it, use `has_codec`.
 template <class Event>
 concept typed_event = !std::is_convertible_v<Event, event_data> &&
     !std::is_convertible_v<Event, std::vector<event_data>> && requires(const std::remove_cvref_t<Event>& event) {
     { codec<std::remove_cvref_t<Event>>::encode(event) } -> std::same_as<event_data>;
 };
 
-/// The event_data of a typed event, to be completed by its setters:
+/// Makes the event_data of a typed event, to complete with its setters:
 ///
 ///     auto event = es::to_event_data(opened).causation_id(command).metadata(es::json_object("user", user));
 ///
-/// Errors: whatever the codec throws. Like every event_data it has an id of its own: append a copy to retry.
+/// Errors: those that the codec throws. Like every event_data it has its own id: append a copy to retry.
 template <typed_event Event>
 event_data to_event_data(Event&& event) {
     static_assert(detail::is_safe_in_await<Event>,
@@ -117,10 +116,10 @@ event_data any_event_data(Event&& event) {
 /// A list of events, some or all of them typed: `co_await store.append("account-1", 2, es::events(opened, deposited))`.
 template <class... Events>
     requires(typed_event<Events> || ...)
-std::vector<event_data> events(Events&&... each) {
+std::vector<event_data> events(Events&&... event) {
     std::vector<event_data> list;
-    list.reserve(sizeof...(each));
-    (list.push_back(detail::any_event_data(std::forward<Events>(each))), ...);
+    list.reserve(sizeof...(event));
+    (list.push_back(detail::any_event_data(std::forward<Events>(event))), ...);
     return list;
 }
 

@@ -1,5 +1,5 @@
 /// \file
-/// Ids of events: UUIDs, made in order of time.
+/// Event ids: time-ordered UUIDs.
 #pragma once
 
 #include <eventstore/export.hpp>
@@ -14,8 +14,8 @@ namespace eventstore {
 
 using boost::uuids::uuid;
 
-/// A new UUID of version 7 (RFC 9562): its first 48 bits are the time in milliseconds, then comes a counter that grows
-/// within this process, the rest is random. Ids made one after the other sort one after the other, which keeps the
+/// A new UUID of version 7 (RFC 9562): the first 48 bits are the time in milliseconds, followed by a counter that
+/// increases within this process; the rest is random. Ids sort in the order in which they were made, which keeps the
 /// index of event ids compact.
 ///
 /// Thread safety: any thread. Cost: about 50 ns.

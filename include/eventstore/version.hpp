@@ -1,5 +1,5 @@
 /// \file
-/// The library's version. CMake reads it from here, so that it is written in one place only.
+/// The library's version. CMake reads it from here.
 #pragma once
 
 #define EVENTSTORE_VERSION_MAJOR 0

@@ -36,8 +36,8 @@ std::optional<input_event> next_event(line_reader& input) {
     return std::nullopt;
 }
 
-std::string counted(std::size_t number, const char* what) {
-    return std::to_string(number) + ' ' + what + (number == 1 ? "" : "s");
+std::string counted(std::size_t number, const char* noun) {
+    return std::to_string(number) + ' ' + noun + (number == 1 ? "" : "s");
 }
 
 /// All of the input as one append.
@@ -65,7 +65,7 @@ asio::awaitable<void> append_at_once(task work, std::string stream, expected_ver
 
     const store target = co_await open(work.given.options(work.background));
     const append_result result = co_await target.append(stream, expected, std::move(list));
-    if (work.given.how == style::json) {
+    if (work.given.format == style::json) {
         work.out.put(to_json(stream, result) + '\n');
     } else {
         work.out.put(counted(count, "event") + (result.already_appended ? " were there already: " : " appended: ") +
@@ -88,7 +88,7 @@ asio::awaitable<void> append_in_bulk(task work, std::optional<std::string> strea
             ++already_there;
         else
             ++appended;
-        if (work.given.how == style::json) work.out.put(to_json(done.stream, done.result) + '\n');
+        if (work.given.format == style::json) work.out.put(to_json(done.stream, done.result) + '\n');
     };
     const auto appends = std::make_shared<bulk_append>(std::move(target), executor, report);
 
@@ -118,7 +118,7 @@ asio::awaitable<void> append_in_bulk(task work, std::optional<std::string> strea
     }
     co_await appends->finish();
 
-    if (work.given.how == style::table) {
+    if (work.given.format == style::table) {
         work.out.put(counted(appended, "event") + " appended");
         if (already_there > 0) work.out.put(", " + std::to_string(already_there) + " were there already");
         work.out.put("\n");
@@ -148,39 +148,39 @@ void add_append_options(po::options_description& options) {
     add("expect", po::value<std::string>()->value_name("WHAT"),
         "append only if the stream is as expected: any (the default), no-stream, exists, or its exact version");
     add("file", po::value<std::string>()->value_name("FILE"), "read this file instead of the standard input");
-    add("bulk", "make an append of each line, and keep many under way");
+    add("bulk", "make each line a separate append, with many under way at a time");
 }
 
 } // namespace
 
 const command append_command = {
     .name = "append",
-    .summary = "append events, given as lines of JSON",
+    .summary = "append events from JSON lines",
     .argument = "STREAM",
     .help =
-        R"(Appends the events that the standard input holds, a JSON object a line, to a stream. All of them are stored, or none.
+        R"(Appends the events in the standard input, one JSON object per line, to a stream. All of them are stored, or none.
 
   {"type": "Deposited", "data": {"cents": 500}}
 
 type            what happened
-data            any JSON, stored as it is written here: a string with its quotes, a number with all its digits
-data_text       instead, a text that is no JSON, as a string: what it stands for is stored, without quotes
-data_base64     or any bytes
-metadata        likewise, or metadata_text, or metadata_base64
-id              a UUID; by default a new one. Events whose ids are in the stream already are not stored again
+data            any JSON, stored exactly as written: a string with its quotes, a number with all its digits
+data_text       instead: text that is not JSON, as a JSON string; stored without the quotes
+data_base64     instead: any bytes
+metadata        like data; or metadata_text, or metadata_base64
+id              a UUID; by default a new one. Events whose ids are already in the stream are not stored again
 correlation_id  a UUID
 causation_id    a UUID
 created_at      2025-06-24T14:36:25Z; by default the time of the append
 stream          the stream to append to
 
-What `eventstore read` prints can be appended as it is, and gives the same bytes; position and version are passed over.
+The output of `eventstore read` can be appended unchanged, and gives the same bytes; position and version are ignored.
 The input is UTF-8.
 
-With --bulk each line is an append of its own, to the stream that it names, or else to STREAM. Those to one stream keep
-their order. At the first that fails the program takes no more lines; those before it are stored, and some that were
-under way may be. With ids in the lines the same input can safely be sent again.
+With --bulk each line is a separate append, to the stream that it names, or else to STREAM. Appends to one stream keep
+their order. After the first failure the program reads no more lines; earlier lines are stored, and some that were
+under way may be. If the lines have ids, the same input can safely be sent again.
 
-Prints a line for each append: its stream, versions and positions, and whether it was stored before.
+Prints a line for each append: its stream, versions and positions, and whether it was already stored.
 )",
     .add_options = add_append_options,
     .run = run_append,

@@ -36,58 +36,58 @@ const command* const commands[] = {&init_command, &migrate_command, &append_comm
 constexpr std::string_view exit_codes = R"(
 Exit codes:
   0  done
-  1  the store failed: no connection, no schema, no room ...
+  1  the store failed: no connection, no schema, no space ...
   2  the command line or the input is wrong
-  3  the stream is not as expected: another version, missing, deleted, or an event id that is stored already; or
-     there is no such subscription or snapshot
+  3  the stream is not as expected: another version, missing, deleted, or an event id that is already stored; or
+     the subscription or snapshot does not exist
 )";
 
 po::options_description common_options() {
     po::options_description options("Options of every command", line_length);
     auto add = options.add_options();
     add("url", po::value<std::string>()->value_name("URL"),
-        "where the database is: a connection string of libpq, such as postgresql://user@host/shop; by default the "
+        "the database: a libpq connection string, such as postgresql://user@host/shop; by default the "
         "environment variable EVENTSTORE_URL. Passwords are safer in PGPASSWORD or ~/.pgpass");
     add("embedded", po::value<std::string>()->value_name("FOLDER"),
-        "instead of a URL: run a private PostgreSQL on the data in this folder, for the time of the command; makes the "
-        "folder and the schema where they are missing");
+        "instead of a URL: run a private PostgreSQL server on the data in this folder during the command; creates a "
+        "missing folder and schema");
     add("schema", po::value<std::string>()->value_name("NAME")->default_value("eventstore"), "the schema of the store");
-    add("json", "print lines of JSON, as it does when the output is no terminal");
-    add("table", "print columns for people, as it does on a terminal");
-    add("verbose,v", "tell on the standard error what the store does behind the scenes");
-    add("help,h", "print this");
+    add("json", "print JSON lines; the default if the output is not a terminal");
+    add("table", "print columns; the default on a terminal");
+    add("verbose,v", "log background activity (lost connections, retries, server notices) to standard error");
+    add("help,h", "print this help");
     return options;
 }
 
 void print_program_help(output& out) {
     std::ostringstream text;
     text << "usage: eventstore COMMAND [OPTION...]\n\n"
-            "Appends events to an event store in PostgreSQL, reads and follows them, and looks after "
-            "subscriptions.\n\nCommands:\n";
-    for (const command* each : commands)
-        text << "  " << each->name << std::string(summary_column - each->name.size(), ' ') << each->summary << '\n';
-    text << "\n`eventstore COMMAND --help` tells the rest.\n\n" << common_options() << exit_codes;
+            "Appends, reads and follows events in a PostgreSQL event store, and manages subscriptions.\n\nCommands:\n";
+    for (const command* command : commands)
+        text << "  " << command->name << std::string(summary_column - command->name.size(), ' ') << command->summary
+             << '\n';
+    text << "\n`eventstore COMMAND --help` describes a command.\n\n" << common_options() << exit_codes;
     out.put(text.str());
 }
 
-void print_help(const command& what, output& out) {
+void print_help(const command& command, output& out) {
     std::ostringstream text;
-    text << "usage: eventstore " << what.name;
-    if (!what.second_argument.empty())
-        text << ' ' << what.argument << ' ' << what.second_argument;
-    else if (!what.argument.empty())
-        text << " [" << what.argument << ']';
-    text << " [OPTION...]\n\n" << what.help << '\n';
+    text << "usage: eventstore " << command.name;
+    if (!command.second_argument.empty())
+        text << ' ' << command.argument << ' ' << command.second_argument;
+    else if (!command.argument.empty())
+        text << " [" << command.argument << ']';
+    text << " [OPTION...]\n\n" << command.help << '\n';
     po::options_description own("Options", line_length);
-    if (what.add_options) what.add_options(own);
+    if (command.add_options) command.add_options(own);
     if (!own.options().empty()) text << own << '\n';
     text << common_options() << exit_codes;
     out.put(text.str());
 }
 
 const command* command_named(std::string_view name) {
-    const auto found =
-        std::find_if(std::begin(commands), std::end(commands), [&](const command* each) { return each->name == name; });
+    const auto found = std::find_if(
+        std::begin(commands), std::end(commands), [&](const command* command) { return command->name == name; });
     return found == std::end(commands) ? nullptr : *found;
 }
 
@@ -127,18 +127,18 @@ bool is_plain(std::string_view option) {
     return std::all_of(option.begin(), option.end(), [](unsigned char c) { return std::isalpha(c) || c == '-'; });
 }
 
-po::variables_map parse_words(const std::vector<std::string>& words, const command* what) {
+po::variables_map parse_words(const std::vector<std::string>& words, const command* command) {
     po::options_description options = common_options();
     po::positional_options_description positions;
-    if (what == nullptr) {
+    if (command == nullptr) {
         options.add_options()("version", "");
     } else {
-        if (what->add_options) what->add_options(options);
-        if (!what->argument.empty()) {
+        if (command->add_options) command->add_options(options);
+        if (!command->argument.empty()) {
             options.add_options()("argument", po::value<std::string>());
             positions.add("argument", 1);
         }
-        if (!what->second_argument.empty()) {
+        if (!command->second_argument.empty()) {
             options.add_options()("second_argument", po::value<std::string>());
             positions.add("second_argument", 1);
         }
@@ -169,30 +169,31 @@ po::variables_map parse_words(const std::vector<std::string>& words, const comma
 std::optional<arguments> parse_arguments(int count, const char* const* words, output& out) {
     std::vector<std::string> rest(words + 1, words + count);
     arguments given;
-    given.what = find_command(rest);
-    given.values = parse_words(rest, given.what);
+    given.command = find_command(rest);
+    given.values = parse_words(rest, given.command);
 
     if (given.has("help")) {
-        if (given.what != nullptr)
-            print_help(*given.what, out);
+        if (given.command != nullptr)
+            print_help(*given.command, out);
         else
             print_program_help(out);
         return std::nullopt;
     }
-    if (given.what == nullptr) {
+    if (given.command == nullptr) {
         if (!given.has("version")) throw usage_error("there is no command; see eventstore --help");
         out.put(std::string("eventstore ") + version_string + '\n');
         return std::nullopt;
     }
 
-    if (!given.what->second_argument.empty() && !given.has("second_argument"))
-        throw usage_error(std::string(given.what->name) + " takes two arguments, " + std::string(given.what->argument) +
-            " and " + std::string(given.what->second_argument) + "; see --help");
+    if (!given.command->second_argument.empty() && !given.has("second_argument"))
+        throw usage_error(std::string(given.command->name) + " takes two arguments, " +
+            std::string(given.command->argument) + " and " + std::string(given.command->second_argument) +
+            "; see --help");
 
     if (given.has("json") && given.has("table")) throw usage_error("--json and --table exclude each other");
     if (given.has("url") && given.has("embedded")) throw usage_error("--url and --embedded exclude each other");
     const bool is_table = given.has("table") || (!given.has("json") && out.is_terminal());
-    given.how = is_table ? style::table : style::json;
+    given.format = is_table ? style::table : style::json;
     given.schema = given.get<std::string>("schema");
     given.verbose = given.has("verbose");
     if (given.has("embedded")) {

@@ -25,12 +25,12 @@ struct command;
 enum class style { json, table };
 
 struct arguments {
-    const command* what = nullptr;
+    const cli::command* command = nullptr;
     boost::program_options::variables_map values; // the command's own options, and its argument
     std::string url;                              // empty if there is a folder
     std::optional<std::string> folder;            // of an embedded server
     std::string schema;
-    style how = style::json;
+    style format = style::json;
     bool verbose = false;
 
     bool has(const char* name) const { return values.count(name) > 0; }

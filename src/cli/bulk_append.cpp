@@ -22,18 +22,18 @@ asio::awaitable<void> bulk_append::add(
     std::size_t line, std::string stream, expected_version expected, event_data event) {
     co_await wait_until_below(most_under_way);
     if (failed()) co_return;
-    pending& mine = pending_.emplace_back();
-    mine.line = line;
-    mine.stream = std::move(stream);
+    pending& entry = pending_.emplace_back();
+    entry.line = line;
+    entry.stream = std::move(stream);
     // Started in the order of the input: the store keeps it within each stream.
-    asio::co_spawn(executor_, carry_out(shared_from_this(), &mine, expected, std::move(event)), asio::detached);
+    asio::co_spawn(executor_, carry_out(shared_from_this(), &entry, expected, std::move(event)), asio::detached);
 }
 
 asio::awaitable<void> bulk_append::finish() { return wait_until_below(1); }
 
 asio::awaitable<void> bulk_append::carry_out(
-    std::shared_ptr<bulk_append> self, pending* mine, expected_version expected, event_data event) {
-    mine->outcome = co_await self->target_.try_append(mine->stream, expected, std::move(event));
+    std::shared_ptr<bulk_append> self, pending* entry, expected_version expected, event_data event) {
+    entry->outcome = co_await self->target_.try_append(entry->stream, expected, std::move(event));
     self->changed_.cancel();
 }
 

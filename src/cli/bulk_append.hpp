@@ -48,7 +48,7 @@ private:
     };
 
     static asio::awaitable<void> carry_out(
-        std::shared_ptr<bulk_append> self, pending* mine, expected_version expected, event_data event);
+        std::shared_ptr<bulk_append> self, pending* entry, expected_version expected, event_data event);
     asio::awaitable<void> wait_until_below(std::size_t limit);
     void report_finished();
 

@@ -177,14 +177,14 @@ std::string to_json(std::string_view stream, const append_result& result) {
     return line += '}';
 }
 
-std::string to_json(const snapshot& what) {
+std::string to_json(const snapshot& snapshot) {
     std::string line;
-    add(line, "source", json_string(what.source()));
-    add(line, "version", std::to_string(what.version()));
-    add(line, "type", json_string(what.type()));
-    add(line, "recorded_at", json_string(to_text(what.recorded_at())));
-    if (!what.metadata().empty()) add_bytes(line, "metadata", what.metadata());
-    add_bytes(line, "data", what.data());
+    add(line, "source", json_string(snapshot.source()));
+    add(line, "version", std::to_string(snapshot.version()));
+    add(line, "type", json_string(snapshot.type()));
+    add(line, "recorded_at", json_string(to_text(snapshot.recorded_at())));
+    if (!snapshot.metadata().empty()) add_bytes(line, "metadata", snapshot.metadata());
+    add_bytes(line, "data", snapshot.data());
     return line += '}';
 }
 

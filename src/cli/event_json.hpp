@@ -29,7 +29,7 @@ std::string to_json(const recorded_event& event);
 std::string to_json(std::string_view stream, const append_result& result);
 
 /// One line, with data and metadata as those of an event.
-std::string to_json(const snapshot& what);
+std::string to_json(const snapshot& snapshot);
 
 /// Data as text for a table.
 std::string shown(std::string_view data);

@@ -11,11 +11,11 @@ namespace eventstore::cli {
 
 event_printer::event_printer(const task& work)
     : out_(work.out),
-      how_(work.given.how),
+      format_(work.given.format),
       table_(work.out, {{"POSITION", true}, {"VERSION", true}, {"CREATED AT"}, {"STREAM"}, {"TYPE"}, {"DATA"}}) {}
 
 void event_printer::print(const recorded_event& event) {
-    if (how_ == style::json) {
+    if (format_ == style::json) {
         out_.put(to_json(event) += '\n');
         return;
     }
@@ -30,7 +30,7 @@ void event_printer::print(const recorded_event& event) {
 }
 
 void event_printer::flush() {
-    if (how_ == style::table) table_.flush();
+    if (format_ == style::table) table_.flush();
     out_.flush();
 }
 

@@ -18,7 +18,7 @@ public:
 
 private:
     output& out_;
-    style how_;
+    style format_;
     table table_;
 };
 

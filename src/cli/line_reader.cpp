@@ -81,10 +81,10 @@ std::string_view line_reader::take() {
     begin_ = std::min(end + 1, buffer_.size());
     scanned_ = begin_;
     ++number_;
-    for (const encoding& each : others)
-        if (line.starts_with(each.begin))
-            throw usage_error("line " + std::to_string(number_) + ": this is " + each.name +
-                "; convert the input to UTF-8 first: iconv -f " + each.name + " -t UTF-8");
+    for (const encoding& encoding : others)
+        if (line.starts_with(encoding.begin))
+            throw usage_error("line " + std::to_string(number_) + ": this is " + encoding.name +
+                "; convert the input to UTF-8 first: iconv -f " + encoding.name + " -t UTF-8");
     if (line.starts_with(utf8_mark)) line.remove_prefix(utf8_mark.size());
     if (line.ends_with('\r')) line.remove_suffix(1);
     return line;

@@ -17,7 +17,7 @@ namespace po = boost::program_options;
 namespace {
 
 std::string stream_of(const arguments& given) {
-    if (!given.has("argument")) throw usage_error(std::string(given.what->name) + " which stream?");
+    if (!given.has("argument")) throw usage_error(std::string(given.command->name) + " which stream?");
     return given.get<std::string>("argument");
 }
 
@@ -57,9 +57,9 @@ asio::awaitable<void> delete_stream(task work) {
         line += ',' + counted(would_go);
     }
     if (!work.given.has("dry-run")) {
-        deletion how = deletion::soft;
-        if (for_good) how = deletion::hard;
-        co_await from.delete_stream(stream, expected, how);
+        deletion mode = deletion::soft;
+        if (for_good) mode = deletion::hard;
+        co_await from.delete_stream(stream, expected, mode);
         line += for_good ? ",\"deleted\":\"for good\"" : ",\"deleted\":true";
     }
     work.out.put(line + "}\n");
@@ -80,13 +80,13 @@ void add_expect(po::options_description& options) {
 void add_link_options(po::options_description& options) {
     add_expect(options);
     options.add_options()("event", po::value<std::vector<std::string>>()->value_name("ID")->composing(),
-        "an event to link to, by its id; may be given many times, and the order counts");
+        "the id of an event to link to; may be repeated, and the order counts");
 }
 
 void add_delete_options(po::options_description& options) {
     add_expect(options);
     auto add = options.add_options();
-    add("for-good", "remove the events, and the links to them elsewhere; there is no way back");
+    add("for-good", "remove the events, and the links to them in other streams; cannot be undone");
     add("dry-run", "only count what --for-good would remove");
 }
 
@@ -94,29 +94,29 @@ void add_delete_options(po::options_description& options) {
 
 const command link_command = {
     .name = "link",
-    .summary = "put stored events into another stream, too",
+    .summary = "link stored events into another stream",
     .argument = "STREAM",
-    .help = "Makes events, which stay where they are, part of another stream as well: all of them, or none. Who reads "
-            "that\nstream gets the original events. Prints the stream's versions and positions.\n",
+    .help = "Links stored events into another stream as well: all of them, or none. A read of that stream returns the\n"
+            "original events. Prints the stream's versions and positions.\n",
     .add_options = add_link_options,
     .run = link_events,
 };
 
 const command delete_command = {
     .name = "delete",
-    .summary = "hide a stream, or remove it for good",
+    .summary = "soft-delete a stream, or remove it permanently",
     .argument = "STREAM",
     .help =
-        "Hides a stream: nobody reads it or appends to it any more, but its events stay in the log and behind links, "
-        "and\n`restore` brings it back. With --for-good the events are removed, and the name is free for a new "
-        "stream.\n",
+        "Soft-deletes a stream: it can no longer be read or appended to, but its events stay in the log and readable\n"
+        "through links, and `restore` undoes it. With --for-good the events are removed, and the name is free for a\n"
+        "new stream.\n",
     .add_options = add_delete_options,
     .run = delete_stream,
 };
 
 const command restore_command = {
     .name = "restore",
-    .summary = "bring a hidden stream back",
+    .summary = "restore a soft-deleted stream",
     .argument = "STREAM",
     .help = "Undoes `delete` without --for-good. A stream that is not deleted stays as it is.\n",
     .run = restore_stream,

@@ -39,7 +39,7 @@ exit_code exit_code_of(const boost::system::error_code& code) {
 }
 
 /// One line, whatever the message holds.
-void complain(std::string message) {
+void print_error(std::string message) {
     while (!message.empty() && (message.back() == '\n' || message.back() == ' ')) message.pop_back();
     std::replace(message.begin(), message.end(), '\n', ' ');
     std::cerr << "eventstore: " << message << std::endl;
@@ -55,7 +55,7 @@ void run_command(arguments given, output& out) {
     asio::thread_pool background(1);
     asio::io_context context(1);
     std::exception_ptr failure;
-    asio::co_spawn(context, given.what->run(task{given, out, background.get_executor()}),
+    asio::co_spawn(context, given.command->run(task{given, out, background.get_executor()}),
         [&](std::exception_ptr e) { failure = e; });
     context.run();
     background.join(); // the store has ended in order
@@ -71,13 +71,13 @@ int run_program(int count, const char* const* words) {
         out.flush();
         return done;
     } catch (const usage_error& e) {
-        complain(e.what());
+        print_error(e.what());
         return wrong_usage;
     } catch (const error& e) {
-        complain(e.what());
+        print_error(e.what());
         return exit_code_of(e.code());
     } catch (const std::exception& e) {
-        complain(e.what());
+        print_error(e.what());
         return failed;
     }
 }

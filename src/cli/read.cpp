@@ -62,12 +62,13 @@ asio::awaitable<void> run_read(task work) {
 void add_read_options(po::options_description& options) {
     auto add = options.add_options();
     add("from", po::value<std::int64_t>()->value_name("N"),
-        "begin with this version of the stream, or position of $all; by default with the first, or the last if "
-        "backward");
+        "start at this version of the stream, or position of $all; by default at the first, or the last with "
+        "--backward");
     add("count", po::value<std::int64_t>()->value_name("N"), "print this many at most");
     add("backward", "from the newest to the oldest");
     add("type", po::value<std::vector<std::string>>()->value_name("TYPE"), "only events of this type; may be repeated");
-    add("prefix", po::value<std::string>()->value_name("TEXT"), "of $all, only events of streams whose names begin so");
+    add("prefix", po::value<std::string>()->value_name("TEXT"),
+        "for $all: only events of streams with this name prefix");
 }
 
 } // namespace
@@ -77,12 +78,12 @@ const command read_command = {
     .summary = "print the events of a stream, or of all streams",
     .argument = "STREAM",
     .help =
-        R"(Prints the events of a stream, in their order; without a stream, or with '$all', those of all streams, in the order in
-which they were appended. Holds two pages of them in memory at most, however many there are.
+        R"(Prints the events of a stream, in order; without a stream, or with '$all', the events of all streams, in the order
+of their appends. Holds at most two pages in memory.
 
-Data that is JSON is printed as it is, in "data". JSON with line breaks in it, or white space around it, is printed
-without, and beside it as it is, as a string in "data_text". Text that is no JSON is in "data_text" alone, and other
-bytes are base64 in "data_base64". The same holds for metadata. What is printed can be given to `eventstore append`.
+JSON data is printed unchanged, in "data". JSON with line breaks in it, or white space around it, is printed without
+them, and additionally unchanged as a string in "data_text". Text that is not JSON is only in "data_text", and other
+bytes are base64 in "data_base64". The same applies to metadata. `eventstore append` accepts this output.
 )",
     .add_options = add_read_options,
     .run = run_read,

@@ -18,8 +18,8 @@ namespace {
 /// The version of the schema, 0 if it is not there or may not be looked into.
 asio::awaitable<int> present_version(task work) {
     const std::vector<schema_info> all = co_await find_schemas(work.given.options(work.background));
-    for (const schema_info& each : all)
-        if (each.name == work.given.schema) co_return each.version;
+    for (const schema_info& schema : all)
+        if (schema.name == work.given.schema) co_return schema.version;
     co_return 0;
 }
 
@@ -32,7 +32,7 @@ asio::awaitable<void> make_schema(task work) {
     const int before = co_await present_version(work);
     const int version = co_await migrate(std::move(options));
     std::string line;
-    if (work.given.how == style::json) {
+    if (work.given.format == style::json) {
         line = "{\"schema_version\":" + std::to_string(version) + ",\"from\":" + std::to_string(before) + "}\n";
     } else {
         line = "the schema " + work.given.schema + " is at version " + std::to_string(version);
@@ -48,18 +48,18 @@ asio::awaitable<void> make_schema(task work) {
 
 void add_init_options(boost::program_options::options_description& options) {
     options.add_options()("payload", boost::program_options::value<std::string>()->value_name("FORMAT"),
-        "how a new schema keeps the data of events: bytea (the default; any bytes) or jsonb (JSON, which SQL can look "
-        "into)");
+        "how a new schema stores the data of events: bytea (the default; any bytes) or jsonb (JSON, which SQL can "
+        "query)");
 }
 
 /// One of the schemas of a database: where the work stands, and what became of it.
 class progress_printer {
 public:
-    progress_printer(const task& work, std::size_t count) : out_(work.out), how_(work.given.how), count_(count) {}
+    progress_printer(const task& work, std::size_t count) : out_(work.out), format_(work.given.format), count_(count) {}
 
     void done(const schema_info& schema, int version) {
         ++number_;
-        if (how_ == style::json)
+        if (format_ == style::json)
             put(schema, ",\"to\":" + std::to_string(version));
         else if (schema.version == version)
             put(schema, "up to date");
@@ -68,23 +68,23 @@ public:
     }
     void failed(const schema_info& schema, const std::string& why) {
         ++number_;
-        put(schema, how_ == style::json ? ",\"error\":" + json_string(why) : "FAILED: " + why);
+        put(schema, format_ == style::json ? ",\"error\":" + json_string(why) : "FAILED: " + why);
     }
 
 private:
-    void put(const schema_info& schema, const std::string& what) {
+    void put(const schema_info& schema, const std::string& outcome) {
         const std::string number = std::to_string(number_);
         const std::string count = std::to_string(count_);
-        if (how_ == style::json)
+        if (format_ == style::json)
             out_.put("{\"schema\":" + json_string(schema.name) + ",\"number\":" + number + ",\"count\":" + count +
-                ",\"from\":" + std::to_string(schema.version) + what + "}\n");
+                ",\"from\":" + std::to_string(schema.version) + outcome + "}\n");
         else
-            out_.put(number + " of " + count + "  " + schema.name + ": " + what + '\n');
+            out_.put(number + " of " + count + "  " + schema.name + ": " + outcome + '\n');
         out_.flush();
     }
 
     output& out_;
-    style how_;
+    style format_;
     std::size_t count_;
     std::size_t number_ = 0;
 };
@@ -92,20 +92,20 @@ private:
 asio::awaitable<void> migrate_all(task work) {
     const store_options options = work.given.options(work.background);
     const std::vector<schema_info> all = co_await find_schemas(options);
-    if (all.empty() && work.given.how == style::table)
+    if (all.empty() && work.given.format == style::table)
         work.out.put("no schema of this database holds an event store\n");
     progress_printer progress(work, all.size());
     std::string failed;
-    for (const schema_info& each : all) {
+    for (const schema_info& schema : all) {
         try {
             // Each, for one of the newest version may have been renamed, and needs functions for its new name.
             store_options one = options;
-            one.schema(each.name);
+            one.schema(schema.name);
             const int version = co_await migrate_existing(std::move(one));
-            progress.done(each, version);
+            progress.done(schema, version);
         } catch (const error& e) {
-            progress.failed(each, e.what());
-            failed += (failed.empty() ? "'" : ", '") + each.name + '\'';
+            progress.failed(schema, e.what());
+            failed += (failed.empty() ? "'" : ", '") + schema.name + '\'';
         }
     }
     if (!failed.empty()) throw std::runtime_error("these schemas could not be migrated: " + failed);
@@ -125,30 +125,27 @@ void add_migrate_options(boost::program_options::options_description& options) {
 
 const command init_command = {
     .name = "init",
-    .summary = "make the schema of a store",
+    .summary = "create the schema of a store",
     .argument = "",
-    .help =
-        "Makes the schema with all that a store needs in it, and prints its version, and the one it had before: 0 if\n"
-        "it was not there. Changes nothing if it is there and up to date, so that it can be part of every deployment.\n"
-        "The user needs the right to create a schema.\n",
+    .help = "Creates the schema of a store, and prints its version and the previous version (0 if the schema is new).\n"
+            "Changes nothing if the schema is up to date, so that it can be part of every deployment.\n"
+            "The user needs the right to create a schema.\n",
     .add_options = add_init_options,
     .run = make_schema,
 };
 
 const command migrate_command = {
     .name = "migrate",
-    .summary = "bring the schema up to the version of this program",
+    .summary = "migrate the schema to the version of this program",
     .argument = "",
     .help =
-        "Brings an older schema up to the version of this program, in one transaction, and prints the version. Does\n"
-        "what `init` does: any number of processes may run either at once, and one that finds the work done does "
-        "nothing.\n"
-        "A schema that is newer than this program is left alone, and an error. One that was renamed gets its "
-        "functions\n"
-        "made again, which name their schema.\n\n"
-        "With --all-schemas it looks for the stores of the whole database, and prints a line for each: which of how\n"
-        "many, its name, and from which version to which. It makes none, goes on after a failure, and ends with 1 and\n"
-        "the names of those that failed.\n",
+        "Migrates an older schema to the version of this program, in one transaction, and prints the version. Does\n"
+        "the same as `init`: any number of processes may run either at once; if the work is done, it does nothing.\n"
+        "A schema that is newer than this program is an error and is not changed. If the schema was renamed, its\n"
+        "functions, which contain its name, are recreated.\n\n"
+        "With --all-schemas it migrates every store of the database, and prints a line for each: number and count,\n"
+        "name, and the versions before and after. It creates no store, continues after a failure, and ends with 1 and\n"
+        "the names of the failed schemas.\n",
     .add_options = add_migrate_options,
     .run = migrate_one_or_all,
 };

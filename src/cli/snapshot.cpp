@@ -17,7 +17,7 @@ asio::awaitable<void> print_snapshot(task work) {
     if (!work.given.has("argument")) throw usage_error("which snapshot? Say eventstore snapshot SOURCE");
     const store from = co_await open(work.given.options(work.background));
     const snapshot found = co_await from.read_snapshot(work.given.get<std::string>("argument"));
-    if (work.given.how == style::json) {
+    if (work.given.format == style::json) {
         work.out.put(to_json(found) + '\n');
         co_return;
     }
@@ -37,8 +37,9 @@ const command snapshot_command = {
     .name = "snapshot",
     .summary = "print the snapshot of a source",
     .argument = "SOURCE",
-    .help = "Prints the newest snapshot of a source (usually the name of a stream): the version of the stream's last\n"
-            "event in it, its type, when it was recorded, and its data, as `read` prints the data of events.\n",
+    .help =
+        "Prints the newest snapshot of a source (usually the name of a stream): the version of the last event in it,\n"
+        "its type, when it was recorded, and its data, in the format of `read`.\n",
     .run = print_snapshot,
 };
 

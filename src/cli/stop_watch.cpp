@@ -94,13 +94,13 @@ private:
 
 } // namespace
 
-asio::awaitable<void> run_until_stopped(task work, asio::awaitable<void> what) {
+asio::awaitable<void> run_until_stopped(task work, asio::awaitable<void> action) {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     const auto stop = std::make_shared<stop_request>(executor);
     const stop_watch watch(work.out, executor, work.background, stop);
     try {
-        auto running =
-            asio::co_spawn(executor, std::move(what), asio::bind_cancellation_slot(stop->slot(), asio::use_awaitable));
+        auto running = asio::co_spawn(
+            executor, std::move(action), asio::bind_cancellation_slot(stop->slot(), asio::use_awaitable));
         co_await std::move(running);
     } catch (const boost::system::system_error& e) {
         if (!stop->is_made() || e.code() != boost::system::errc::operation_canceled) throw;

@@ -31,18 +31,18 @@ public:
     /// \param state of the streams: with deleted ones there is a column that tells when
     explicit info_printer(const task& work, stream_state state = stream_state::existing)
         : out_(work.out),
-          how_(work.given.how),
+          format_(work.given.format),
           tells_deletion_(state != stream_state::existing),
           table_(work.out, columns(tells_deletion_)) {}
 
     void print(const stream_info& info) {
-        if (how_ == style::json)
+        if (format_ == style::json)
             out_.put(to_json(info));
         else
             table_.add(cells_of(info));
     }
     void flush() {
-        if (how_ == style::table) table_.flush();
+        if (format_ == style::table) table_.flush();
         out_.flush();
     }
 
@@ -64,7 +64,7 @@ private:
     }
 
     output& out_;
-    style how_;
+    style format_;
     bool tells_deletion_;
     table table_;
 };
@@ -89,7 +89,7 @@ asio::awaitable<void> list_streams(task work) {
     for (;;) {
         query.count(std::min(left, page_size));
         const std::vector<stream_info> page = co_await from.streams(query);
-        for (const stream_info& each : page) printer.print(each);
+        for (const stream_info& info : page) printer.print(info);
         printer.flush();
         left -= page.size();
         if (page.size() < query.count() || left == 0 || work.out.gone()) co_return;
@@ -107,14 +107,14 @@ asio::awaitable<void> print_info(task work) {
 
 void add_stream_options(po::options_description& options) {
     auto add = options.add_options();
-    add("prefix", po::value<std::string>()->value_name("TEXT"), "only streams whose names begin so");
+    add("prefix", po::value<std::string>()->value_name("TEXT"), "only streams with this name prefix");
     add("search", po::value<std::string>()->value_name("TEXT"),
-        "only streams whose names hold this text; looks at every name (with the prefix)");
+        "only streams whose names contain this text; checks every name (with the prefix)");
     add("order", po::value<std::string>()->value_name("ORDER"),
-        "name: of the bytes of the names, as by default; age: the oldest stream first");
-    add("descending", "the other way round");
-    add("deleted", "only streams that are deleted, and can be restored");
-    add("all", "these, too");
+        "name: byte order of the names (the default); age: the oldest stream first");
+    add("descending", "reverse the order");
+    add("deleted", "only soft-deleted streams, which can be restored");
+    add("all", "also soft-deleted streams");
     add("count", po::value<std::int64_t>()->value_name("N"), "print this many at most");
 }
 
@@ -124,22 +124,20 @@ const command streams_command = {
     .name = "streams",
     .summary = "list the streams",
     .argument = "",
-    .help =
-        "Lists the streams with their versions (numbers of events): those that are not deleted, in the order of their\n"
-        "names, unless the options say otherwise. The end of a long list comes as quickly as its beginning.\n\n"
-        "    eventstore streams --order age --descending --count 10    the ten youngest\n"
-        "    eventstore streams --prefix account- --deleted            what could be restored\n",
+    .help = "Lists the streams with their versions (numbers of events): by default those that are not deleted, in the\n"
+            "order of their names. The end of a long list is as fast as its start.\n\n"
+            "    eventstore streams --order age --descending --count 10    the ten newest\n"
+            "    eventstore streams --prefix account- --deleted            streams that can be restored\n",
     .add_options = add_stream_options,
     .run = list_streams,
 };
 
 const command info_command = {
     .name = "info",
-    .summary = "tell what is known of a stream, or of the whole log",
+    .summary = "print information about a stream, or the whole log",
     .argument = "STREAM",
-    .help =
-        "Tells the version of a stream (its number of events) and when it was made; without a stream, or with '$all',\n"
-        "the position of the last event of all, and when the store was made.\n",
+    .help = "Prints the version of a stream (its number of events) and when it was created; without a stream, or with\n"
+            "'$all', the last position of the log, and when the store was created.\n",
     .run = print_info,
 };
 

@@ -88,13 +88,13 @@ std::vector<std::string> cells_of(const parked_event& event) {
 template <class Item>
 void print_list(const task& work, const std::vector<Item>& list, std::vector<table::column> columns) {
     table rows(work.out, std::move(columns));
-    for (const Item& each : list) {
-        if (work.given.how == style::json)
-            work.out.put(to_json(each));
+    for (const Item& item : list) {
+        if (work.given.format == style::json)
+            work.out.put(to_json(item));
         else
-            rows.add(cells_of(each));
+            rows.add(cells_of(item));
     }
-    if (work.given.how == style::table) rows.flush();
+    if (work.given.format == style::table) rows.flush();
 }
 
 asio::awaitable<void> list_subscriptions(task work) {
@@ -105,66 +105,67 @@ asio::awaitable<void> list_subscriptions(task work) {
 }
 
 asio::awaitable<void> delete_subscription(task work) {
-    const subject which(work.given);
+    const subject subscription(work.given);
     const store target = co_await open(work.given.options(work.background));
-    co_await which.in(target).remove();
-    if (work.given.how == style::json)
-        work.out.put(which.json() + ",\"deleted\":true}\n");
+    co_await subscription.in(target).remove();
+    if (work.given.format == style::json)
+        work.out.put(subscription.json() + ",\"deleted\":true}\n");
     else
-        work.out.put(which.text() + " is deleted\n");
+        work.out.put(subscription.text() + " is deleted\n");
 }
 
 asio::awaitable<void> reset_subscription(task work) {
-    const subject which(work.given);
+    const subject subscription(work.given);
     std::int64_t checkpoint = 0;
     if (work.given.has("to")) checkpoint = work.given.get<std::int64_t>("to");
     if (checkpoint < 0) throw usage_error("--to takes a version or position, from 0");
 
     const store target = co_await open(work.given.options(work.background));
-    const subscription_handle handle = which.in(target);
+    const subscription_handle handle = subscription.in(target);
     auto resetting =
-        which.stream == "$all" ? handle.reset_to_position(checkpoint) : handle.reset_to_version(checkpoint);
+        subscription.stream == "$all" ? handle.reset_to_position(checkpoint) : handle.reset_to_version(checkpoint);
     co_await std::move(resetting);
-    if (work.given.how == style::json)
-        work.out.put(which.json() + ",\"checkpoint\":" + std::to_string(checkpoint) + "}\n");
+    if (work.given.format == style::json)
+        work.out.put(subscription.json() + ",\"checkpoint\":" + std::to_string(checkpoint) + "}\n");
     else
-        work.out.put(which.text() + " goes on after " + std::to_string(checkpoint) + '\n');
+        work.out.put(subscription.text() + " goes on after " + std::to_string(checkpoint) + '\n');
 }
 
 /// To a store, a subscription that is not there has nothing parked.
-asio::awaitable<void> must_exist(store from, const subject& which) {
+asio::awaitable<void> must_exist(store from, const subject& subscription) {
     const std::vector<subscription_info> list = co_await from.subscriptions();
-    const bool is_there = std::any_of(list.begin(), list.end(),
-        [&](const subscription_info& each) { return each.stream == which.stream && each.name == which.name; });
+    const bool is_there = std::any_of(list.begin(), list.end(), [&](const subscription_info& info) {
+        return info.stream == subscription.stream && info.name == subscription.name;
+    });
     if (!is_there)
-        throw error(failure(
-            errc::subscription_not_found, "there is no subscription '" + which.name + "' to '" + which.stream + "'"));
+        throw error(failure(errc::subscription_not_found,
+            "there is no subscription '" + subscription.name + "' to '" + subscription.stream + "'"));
 }
 
 asio::awaitable<void> list_parked(task work) {
-    const subject which(work.given);
+    const subject subscription(work.given);
     const store from = co_await open(work.given.options(work.background));
-    const std::vector<parked_event> list = co_await which.in(from).parked();
-    if (list.empty()) co_await must_exist(from, which);
+    const std::vector<parked_event> list = co_await subscription.in(from).parked();
+    if (list.empty()) co_await must_exist(from, subscription);
     print_list(work, list,
         {{"POSITION", true}, {"VERSION", true}, {"DELIVERIES", true}, {"PARKED AT"}, {"STREAM"}, {"TYPE"}, {"REASON"}});
 }
 
 asio::awaitable<void> release_parked(task work, bool discard) {
-    const subject which(work.given);
+    const subject subscription(work.given);
     std::vector<std::int64_t> positions; // none = all
     if (work.given.has("position")) positions = work.given.get<std::vector<std::int64_t>>("position");
     if (discard && positions.empty() && !work.given.has("all"))
         throw usage_error("say which events to forget: --position N, or --all");
 
     const store target = co_await open(work.given.options(work.background));
-    const subscription_handle handle = which.in(target);
+    const subscription_handle handle = subscription.in(target);
     auto releasing = discard ? handle.discard(positions) : handle.replay(positions);
     const std::string count = std::to_string(co_await std::move(releasing));
-    if (work.given.how == style::json)
-        work.out.put(which.json() + ",\"" + (discard ? "discarded" : "replayed") + "\":" + count + "}\n");
+    if (work.given.format == style::json)
+        work.out.put(subscription.json() + ",\"" + (discard ? "discarded" : "replayed") + "\":" + count + "}\n");
     else
-        work.out.put(count + (count == "1" ? " event" : " events") + " of " + which.text() +
+        work.out.put(count + (count == "1" ? " event" : " events") + " of " + subscription.text() +
             (discard ? " forgotten\n" : " to be delivered again\n"));
 }
 
@@ -174,92 +175,84 @@ asio::awaitable<void> discard_parked(task work) { return release_parked(std::mov
 void add_replay_options(po::options_description& options) {
     auto add = options.add_options();
     add("position", po::value<std::vector<std::int64_t>>()->value_name("N"),
-        "only the event at this position; may be given several times");
+        "only the event at this position; may be repeated");
 }
 
 void add_discard_options(po::options_description& options) {
     add_replay_options(options);
     auto add = options.add_options();
-    add("all", "all events that it has parked");
+    add("all", "all parked events of the subscription");
 }
 
 void add_reset_options(po::options_description& options) {
     auto add = options.add_options();
     add("to", po::value<std::int64_t>()->value_name("N"),
-        "what lies after this version of the stream, or position of $all, is delivered again; by default 0: "
-        "everything");
+        "deliver everything after this version of the stream, or position of $all, again; by default 0: all events");
 }
 
 } // namespace
 
 const command subscriptions_command = {
     .name = "subscriptions",
-    .summary = "list the subscriptions, and how far they are",
+    .summary = "list the subscriptions with checkpoint, lag and owner",
     .argument = "",
     .help =
-        R"(Lists the persistent subscriptions, by name: up to where everything is done (the version of the stream, or
-position of $all), how many events lie after that and for how many seconds the oldest of them has been waiting, how many
-events are parked, and who has the subscription now. What was acknowledged in the last moment may not be in it.
+        R"(Lists the persistent subscriptions, by name: the checkpoint (the version of the stream, or position of $all), the
+number of events after it, for how many seconds the oldest of them has been waiting, the number of parked events, and
+the owner. The most recent acknowledgements may be missing.
 )",
     .run = list_subscriptions,
 };
 
 const command delete_subscription_command = {
     .name = "subscriptions delete",
-    .summary = "forget a subscription",
+    .summary = "delete a subscription",
     .argument = "STREAM",
     .second_argument = "NAME",
-    .help =
-        "Removes a subscription to a stream, or to '$all', with its checkpoint and what it has parked. Whoever has it\n"
-        "is told, and gets nothing more.\n",
+    .help = "Deletes a subscription to a stream, or to '$all', with its checkpoint and parked events. Its owner gets\n"
+            "an error, and no more events.\n",
     .run = delete_subscription,
 };
 
 const command reset_subscription_command = {
     .name = "subscriptions reset",
-    .summary = "have a subscription deliver again",
+    .summary = "set the checkpoint of a subscription",
     .argument = "STREAM",
     .second_argument = "NAME",
-    .help =
-        "Sets the checkpoint of a subscription to a stream, or to '$all'. Whoever has it is told that it is lost, and\n"
-        "goes on from there when it subscribes again.\n",
+    .help = "Sets the checkpoint of a subscription to a stream, or to '$all'. Its owner loses the subscription, and\n"
+            "resumes from there when it subscribes again.\n",
     .add_options = add_reset_options,
     .run = reset_subscription,
 };
 
 const command parked_command = {
     .name = "subscriptions parked",
-    .summary = "list the events that a subscription has put aside",
+    .summary = "list the parked events of a subscription",
     .argument = "STREAM",
     .second_argument = "NAME",
-    .help =
-        "Lists the events that a subscription to a stream, or to '$all', has put aside because they were refused too\n"
-        "often: how often they were delivered, and the reason that was given last.\n",
+    .help = "Lists the events that a subscription to a stream, or to '$all', has parked because they were refused too\n"
+            "often: the number of deliveries, and the last reason given.\n",
     .run = list_parked,
 };
 
 const command replay_command = {
     .name = "subscriptions replay",
-    .summary = "have parked events delivered again",
+    .summary = "deliver parked events again",
     .argument = "STREAM",
     .second_argument = "NAME",
-    .help =
-        "Has the events that a subscription to a stream, or to '$all', has put aside delivered again, all of them or\n"
-        "those at some positions: by whoever has the subscription, or takes it next. Once they are acknowledged they "
-        "are\n"
-        "parked no longer.\n",
+    .help = "Delivers parked events of a subscription to a stream, or to '$all', again, all of them or those at some\n"
+            "positions, to its current or next owner. They are no longer parked once they are acknowledged.\n",
     .add_options = add_replay_options,
     .run = replay_parked,
 };
 
 const command discard_command = {
     .name = "subscriptions discard",
-    .summary = "forget parked events",
+    .summary = "discard parked events",
     .argument = "STREAM",
     .second_argument = "NAME",
-    .help = "Forgets events that a subscription to a stream, or to '$all', has put aside: they stay in their streams, "
-            "but the\n"
-            "subscription has done with them.\n",
+    .help = "Discards parked events of a subscription to a stream, or to '$all': they stay in their streams, but are\n"
+            "no longer parked.\n",
     .add_options = add_discard_options,
     .run = discard_parked,
 };

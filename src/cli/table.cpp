@@ -36,7 +36,7 @@ void cut(std::string& text, std::size_t limit) {
 } // namespace
 
 table::table(output& out, std::vector<column> columns) : out_(out), columns_(std::move(columns)) {
-    for (const column& each : columns_) widths_.push_back(each.title.size());
+    for (const column& heading : columns_) widths_.push_back(heading.title.size());
 }
 
 void table::add(std::vector<std::string> cells) {
@@ -50,7 +50,7 @@ void table::add(std::vector<std::string> cells) {
 void table::flush() {
     if (!std::exchange(has_header_, true)) {
         std::vector<std::string> titles;
-        for (const column& each : columns_) titles.emplace_back(each.title);
+        for (const column& heading : columns_) titles.emplace_back(heading.title);
         print(titles);
     }
     for (const std::vector<std::string>& row : rows_) print(row);

@@ -132,9 +132,9 @@ asio::awaitable<void> run_tail(task work) {
 void add_tail_options(po::options_description& options) {
     auto add = options.add_options();
     add("from", po::value<std::int64_t>()->value_name("N"),
-        "begin with this version of the stream, or position of $all, and print what is stored from there; by default "
-        "only what is appended from now on");
-    add("count", po::value<std::int64_t>()->value_name("N"), "end when this many are printed");
+        "start at this version of the stream, or position of $all, and first print the stored events; by default only "
+        "new events");
+    add("count", po::value<std::int64_t>()->value_name("N"), "end after printing this many");
     add("type", po::value<std::vector<std::string>>()->value_name("TYPE"), "only events of this type; may be repeated");
 }
 
@@ -146,11 +146,10 @@ const command tail_command = {
     .argument = "STREAM",
     .help =
         R"(Prints the events of a stream as they are appended; without a stream, or with '$all', those of all streams. Each is
-printed as `eventstore read` does, once, in order and at once. The stream need not be there yet.
+printed once, in order and at once, in the format of `eventstore read`. The stream need not exist yet.
 
-Goes on until it is interrupted (SIGINT, SIGTERM) or nobody reads the output any more; neither is a failure. A
-connection that breaks is made again. Leaves nothing in the database: to go on later, say --from with the number after
-the last one.
+Runs until it is interrupted (SIGINT, SIGTERM) or the reader of its output exits; neither is a failure. Reconnects after a
+lost connection. Leaves nothing in the database: to resume later, give --from the number after the last one.
 )",
     .add_options = add_tail_options,
     .run = run_tail,
