@@ -13,28 +13,28 @@ namespace eventstore::detail {
 /// A place among the consumers of a subscription, given up in the end.
 class consumer : private live_object {
 public:
-    consumer(std::shared_ptr<store_impl> store_, std::shared_ptr<delivery::shared_subscription> what_,
-        delivery::consumer_id who_)
-        : store(std::move(store_)), what(std::move(what_)), who(who_) {}
-    ~consumer() { what->leave(who); }
+    consumer(std::shared_ptr<store_impl> store_, std::shared_ptr<delivery::shared_subscription> subscription_,
+        delivery::consumer_id id_)
+        : store(std::move(store_)), subscription(std::move(subscription_)), id(id_) {}
+    ~consumer() { subscription->leave(id); }
     consumer(const consumer&) = delete;
     consumer& operator=(const consumer&) = delete;
 
     const std::shared_ptr<store_impl> store;
-    const std::shared_ptr<delivery::shared_subscription> what;
-    const delivery::consumer_id who;
+    const std::shared_ptr<delivery::shared_subscription> subscription;
+    const delivery::consumer_id id;
 };
 
 class listener_impl : private live_object {
 public:
-    listener_impl(std::shared_ptr<store_impl> store_, std::shared_ptr<delivery::listener_queue> what_)
-        : store(std::move(store_)), what(std::move(what_)) {}
-    ~listener_impl() { what->end(std::nullopt); }
+    listener_impl(std::shared_ptr<store_impl> store_, std::shared_ptr<delivery::listener_queue> queue_)
+        : store(std::move(store_)), queue(std::move(queue_)) {}
+    ~listener_impl() { queue->end(std::nullopt); }
     listener_impl(const listener_impl&) = delete;
     listener_impl& operator=(const listener_impl&) = delete;
 
     const std::shared_ptr<store_impl> store;
-    const std::shared_ptr<delivery::listener_queue> what;
+    const std::shared_ptr<delivery::listener_queue> queue;
 };
 
 } // namespace eventstore::detail

@@ -21,11 +21,11 @@ using postgres::connection;
 
 asio::awaitable<result<int>> migrate_once(
     store_options options, bool may_make, connection::strand strand, detail::environment where, steady_time deadline) {
-    auto connecting = detail::connect_and_look(
+    auto connecting = detail::connect_and_inspect(
         detail::administrator(options, where), std::move(strand), options, storage::purpose::making);
     const auto found = co_await std::move(connecting);
     if (!found) co_return found.error();
-    auto migrating = detail::migrate_over(found->link, options, found->schema, may_make, deadline);
+    auto migrating = detail::migrate_over(found->connection, options, found->schema, may_make, deadline);
     co_return co_await std::move(migrating);
 }
 
@@ -44,9 +44,9 @@ asio::awaitable<result<void>> set_up(std::shared_ptr<store_core> core,
     std::shared_ptr<postgres::exclusive_connection> first, connection::strand strand) {
     const store_options& options = core->options;
     const steady_time deadline = core->environment.in(options.operation_timeout());
-    const auto what_for = options.creates() ? storage::purpose::making : storage::purpose::opening;
+    const auto intent = options.creates() ? storage::purpose::making : storage::purpose::opening;
     auto connecting =
-        detail::connect_and_look(detail::first_connector(options, core->environment), strand, options, what_for);
+        detail::connect_and_inspect(detail::first_connector(options, core->environment), strand, options, intent);
     const auto found = co_await std::move(connecting);
     if (!found) co_return found.error();
     if (options.creates() && storage::needs_migration(found->schema, options.schema())) {
@@ -54,7 +54,7 @@ asio::awaitable<result<void>> set_up(std::shared_ptr<store_core> core,
         const auto migrated = co_await std::move(migrating);
         if (!migrated) co_return migrated.error();
     }
-    first->link = found->link;
+    first->connection = found->connection;
     core->group->appending->add(first);
     co_return result<void>();
 }

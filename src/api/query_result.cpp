@@ -52,39 +52,39 @@ std::string columns_of(const answer& from) {
     return list.empty() ? "none" : list;
 }
 
-std::string column(const answer& from, std::size_t which) {
-    return message("the column ", quoted_for_message(from.name(static_cast<int>(which))), " (",
-        name_of(from.type(static_cast<int>(which))), ")");
+std::string column(const answer& from, std::size_t index) {
+    return message("the column ", quoted_for_message(from.name(static_cast<int>(index))), " (",
+        name_of(from.type(static_cast<int>(index))), ")");
 }
 
-const answer& check_column(const query_data& data, std::size_t which) {
+const answer& check_column(const query_data& data, std::size_t index) {
     const answer& from = data.answer;
-    if (which >= static_cast<std::size_t>(from.columns()))
+    if (index >= static_cast<std::size_t>(from.columns()))
         refuse(
-            message("there is no column ", std::to_string(which), ", counted from 0; there are: ", columns_of(from)));
+            message("there is no column ", std::to_string(index), ", counted from 0; there are: ", columns_of(from)));
     return from;
 }
 
-std::string_view text_of(const query_data& data, std::size_t row, std::size_t which) {
-    const answer& from = check_column(data, which);
+std::string_view text_of(const query_data& data, std::size_t row, std::size_t index) {
+    const answer& from = check_column(data, index);
     const int r = static_cast<int>(row);
-    const int c = static_cast<int>(which);
+    const int c = static_cast<int>(index);
     if (r >= from.rows()) refuse(message("there is no row ", std::to_string(row), ", counted from 0"));
-    if (from.is_null(r, c)) refuse(message(column(from, which), " is null; read it as a std::optional"));
+    if (from.is_null(r, c)) refuse(message(column(from, index), " is null; read it as a std::optional"));
     return from.bytes(r, c);
 }
 
-std::string_view text_of(const query_data& data, std::size_t row, std::size_t which,
+std::string_view text_of(const query_data& data, std::size_t row, std::size_t index,
     std::initializer_list<type_oid> types, std::string_view wanted) {
-    const answer& from = check_column(data, which);
-    if (std::ranges::find(types, from.type(static_cast<int>(which))) == types.end())
-        refuse(message(column(from, which), " cannot be read as ", wanted, "; cast it in the SQL, or read it as text"));
-    return text_of(data, row, which);
+    const answer& from = check_column(data, index);
+    if (std::ranges::find(types, from.type(static_cast<int>(index))) == types.end())
+        refuse(message(column(from, index), " cannot be read as ", wanted, "; cast it in the SQL, or read it as text"));
+    return text_of(data, row, index);
 }
 
 [[noreturn]] void refuse_value(
-    const query_data& from, std::size_t which, std::string_view text, std::string_view wanted) {
-    refuse(message(column(from.answer, which), " holds ", quoted_for_message(text), ", which is ", wanted));
+    const query_data& from, std::size_t index, std::string_view text, std::string_view wanted) {
+    refuse(message(column(from.answer, index), " holds ", quoted_for_message(text), ", which is ", wanted));
 }
 
 } // namespace

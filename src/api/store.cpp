@@ -93,9 +93,9 @@ append_to_many begin_appends(const store_ptr& store, steady_time, std::vector<st
 
 std::optional<failure> check_appends(const std::vector<stream_append>& streams, const store_options& options) {
     std::vector<storage::part_of_append> parts;
-    for (const stream_append& each : streams) {
-        if (auto why = storage::check_append(each.stream(), each.expected(), each.events(), options)) return why;
-        parts.push_back({each.stream(), each.events()});
+    for (const stream_append& part : streams) {
+        if (auto why = storage::check_append(part.stream(), part.expected(), part.events(), options)) return why;
+        parts.push_back({part.stream(), part.events()});
     }
     return storage::check_parts(parts);
 }
@@ -121,9 +121,9 @@ constexpr auto in_database = [](const store_ptr& store, steady_time deadline, au
 // ---- deleting
 
 std::optional<failure> check_deletion(
-    const std::string& stream, expected_version expected, deletion how, milliseconds, const store_options& options) {
+    const std::string& stream, expected_version expected, deletion mode, milliseconds, const store_options& options) {
     if (auto why = storage::check_stream_to_write(stream, expected)) return why;
-    if (how != deletion::hard || options.allows_hard_delete()) return std::nullopt;
+    if (mode != deletion::hard || options.allows_hard_delete()) return std::nullopt;
     return failure(errc::hard_delete_disabled,
         {.message = detail::message("deleting stream ", detail::quoted_for_message(stream),
              " for good: open the store with allow_hard_delete() if you mean it"),
@@ -135,9 +135,9 @@ std::optional<failure> check_stream(const std::string& stream) {
 }
 
 asio::awaitable<result<void>> begin_deletion(const store_ptr& store, steady_time deadline, std::string stream,
-    expected_version expected, deletion how, milliseconds limit) {
+    expected_version expected, deletion mode, milliseconds limit) {
     const auto core = store->core;
-    if (how == deletion::soft) return storage::delete_softly(core->database, std::move(stream), expected, deadline);
+    if (mode == deletion::soft) return storage::delete_softly(core->database, std::move(stream), expected, deadline);
     auto deleting = storage::delete_for_good(
         core->database, std::move(stream), expected, [core](std::int64_t id) { core->reader->forget_stream(id); },
         [core, limit] { return core->deadline(limit); });
@@ -242,8 +242,8 @@ asio::awaitable<std::vector<eventstore::stream_info>> store::streams(stream_quer
     return call(impl_, limit_, storage::check_query, in_database<storage::list_streams>, std::move(query));
 }
 
-asio::awaitable<void> store::delete_stream(std::string_view stream, expected_version expected, deletion how) const {
-    return call(impl_, limit_, check_deletion, begin_deletion, std::string(stream), expected, how, limit_);
+asio::awaitable<void> store::delete_stream(std::string_view stream, expected_version expected, deletion mode) const {
+    return call(impl_, limit_, check_deletion, begin_deletion, std::string(stream), expected, mode, limit_);
 }
 
 asio::awaitable<deletion_preview> store::preview_deletion(std::string_view stream) const {
@@ -254,8 +254,8 @@ asio::awaitable<void> store::restore_stream(std::string_view stream) const {
     return call(impl_, limit_, check_stream, begin_restoring, std::string(stream));
 }
 
-asio::awaitable<void> store::record_snapshot(snapshot what) const {
-    return call(impl_, limit_, storage::check_snapshot, in_database<storage::record_snapshot>, std::move(what));
+asio::awaitable<void> store::record_snapshot(snapshot snapshot) const {
+    return call(impl_, limit_, storage::check_snapshot, in_database<storage::record_snapshot>, std::move(snapshot));
 }
 
 asio::awaitable<snapshot> store::read_snapshot(std::string_view source) const {

@@ -34,12 +34,12 @@ steady_time deadline_from_now(const group_core& core) { return core.environment.
 asio::awaitable<result<void>> set_up(
     group_ptr group, std::shared_ptr<postgres::exclusive_connection> first, connection::strand strand) {
     const store_options& options = group->core->options;
-    auto looking = storage::look_around(options, std::nullopt, storage::log_mark(), storage::purpose::opening);
+    auto looking = storage::make_inspector(options, std::nullopt, storage::log_mark(), storage::purpose::opening);
     auto connecting = postgres::connector::connect(
         detail::first_connector(options, group->core->environment), std::move(strand), std::move(looking));
     const auto made = co_await std::move(connecting);
     if (!made) co_return made.error();
-    first->link = *made;
+    first->connection = *made;
     group->core->appending->add(first);
     co_return result<void>();
 }
@@ -61,15 +61,15 @@ asio::awaitable<store_group> open_group_throwing(store_options options) {
 
 asio::awaitable<result<int>> migrate_over(
     std::shared_ptr<postgres::exclusive_connection> on, store_options options, steady_time deadline) {
-    const auto link = on->link;
-    if (!link) co_return failure(errc::connection_lost, "making a schema: the connection was lost");
+    const auto connection = on->connection;
+    if (!connection) co_return failure(errc::connection_lost, "making a schema: the connection was lost");
     const std::optional<std::string> schema = options.schema();
-    auto inspecting = storage::inspect(link, schema, storage::log_mark(), deadline);
+    auto inspecting = storage::inspect(connection, schema, storage::log_mark(), deadline);
     const auto found = co_await std::move(inspecting);
     if (!found) co_return found.error();
     if (const auto why = storage::check_schema(found->schema, options.schema(), storage::purpose::making))
         co_return *why;
-    auto migrating = detail::migrate_over(link, options, found->schema, true, deadline);
+    auto migrating = detail::migrate_over(connection, options, found->schema, true, deadline);
     co_return co_await std::move(migrating);
 }
 
@@ -92,8 +92,8 @@ asio::awaitable<result<std::shared_ptr<store_impl>>> open_apart(group_ptr group,
     auto looking = storage::find_schema(group->core->pool, options.schema(), deadline);
     const auto found = co_await std::move(looking);
     if (!found) co_return found.error();
-    const auto what_for = options.creates() ? storage::purpose::making : storage::purpose::opening;
-    if (const auto why = storage::check_schema(*found, options.schema(), what_for)) co_return *why;
+    const auto intent = options.creates() ? storage::purpose::making : storage::purpose::opening;
+    if (const auto why = storage::check_schema(*found, options.schema(), intent)) co_return *why;
     if (storage::needs_migration(*found, options.schema())) {
         auto migrating = migrate_in_turn(group, options);
         const auto migrated = co_await std::move(migrating);

@@ -21,7 +21,7 @@ failure moved_from() { return failure(errc::subscription_ended, "the subscriptio
 asio::awaitable<std::optional<event_batch>> next_throwing(
     std::shared_ptr<consumer> inside, std::optional<milliseconds> wait) {
     if (!inside) co_return std::nullopt;
-    auto work = shared_subscription::next(inside->what, inside->who, wait);
+    auto work = shared_subscription::next(inside->subscription, inside->id, wait);
     inside.reset(); // a handle that is destroyed meanwhile wakes this up
     auto batch = co_await std::move(work);
     co_return std::move(batch).value();
@@ -29,26 +29,26 @@ asio::awaitable<std::optional<event_batch>> next_throwing(
 
 asio::awaitable<void> checkpoint_throwing(std::shared_ptr<consumer> inside) {
     if (!inside) throw error(moved_from());
-    auto work =
-        shared_subscription::wait_durable(inside->what, inside->store->core->deadline(std::chrono::milliseconds(0)));
+    auto work = shared_subscription::wait_durable(
+        inside->subscription, inside->store->core->deadline(std::chrono::milliseconds(0)));
     const auto done = co_await std::move(work);
     done.value();
 }
 
 asio::awaitable<void> unsubscribe_throwing(std::shared_ptr<consumer> inside) {
     if (!inside) co_return;
-    inside->what->leave(inside->who);
-    if (!inside->what->has_ended()) co_return; // others go on
-    auto work =
-        shared_subscription::wait_retired(inside->what, inside->store->core->deadline(std::chrono::milliseconds(0)));
+    inside->subscription->leave(inside->id);
+    if (!inside->subscription->has_ended()) co_return; // others go on
+    auto work = shared_subscription::wait_retired(
+        inside->subscription, inside->store->core->deadline(std::chrono::milliseconds(0)));
     const auto done = co_await std::move(work);
     done.value();
 }
 
-asio::awaitable<std::optional<event_page>> heard_throwing(
+asio::awaitable<std::optional<event_page>> next_page_throwing(
     std::shared_ptr<listener_impl> inside, std::optional<milliseconds> wait) {
     if (!inside) co_return std::nullopt;
-    auto work = listener_queue::next(inside->what, wait);
+    auto work = listener_queue::next(inside->queue, wait);
     inside.reset();
     auto page = co_await std::move(work);
     co_return std::move(page).value();
@@ -70,27 +70,27 @@ void subscription::ack_through(const recorded_event& event) { ack_through_positi
 
 void subscription::ack_through_position(std::int64_t position) {
     if (!inside_) throw error(moved_from());
-    inside_->what->acknowledge_through(inside_->who, position, true).value();
+    inside_->subscription->acknowledge_through(inside_->id, position, true).value();
 }
 
 void subscription::ack_through_version(std::int64_t version) {
     if (!inside_) throw error(moved_from());
-    if (inside_->what->stream == "$all")
+    if (inside_->subscription->stream == "$all")
         throw error(failure(errc::invalid_argument,
             "ack_through_version is for a subscription to one stream; here positions count: ack_through_position"));
-    inside_->what->acknowledge_through(inside_->who, version, false).value();
+    inside_->subscription->acknowledge_through(inside_->id, version, false).value();
 }
 
 asio::awaitable<void> subscription::checkpoint() { return checkpoint_throwing(inside_); }
-std::int64_t subscription::epoch() const noexcept { return inside_ ? inside_->what->epoch() : 0; }
+std::int64_t subscription::epoch() const noexcept { return inside_ ? inside_->subscription->epoch() : 0; }
 
-const std::string& subscription::stream() const noexcept { return inside_ ? inside_->what->stream : nothing; }
-const std::string& subscription::name() const noexcept { return inside_ ? inside_->what->name : nothing; }
-std::int64_t subscription::position() const noexcept { return inside_ ? inside_->what->position() : 0; }
+const std::string& subscription::stream() const noexcept { return inside_ ? inside_->subscription->stream : nothing; }
+const std::string& subscription::name() const noexcept { return inside_ ? inside_->subscription->name : nothing; }
+std::int64_t subscription::position() const noexcept { return inside_ ? inside_->subscription->position() : 0; }
 
 std::int64_t subscription::lag() const noexcept {
     if (!inside_) return 0;
-    return std::max<std::int64_t>(0, inside_->store->core->seen->latest().position - inside_->what->position());
+    return std::max<std::int64_t>(0, inside_->store->core->seen->latest().position - inside_->subscription->position());
 }
 
 asio::any_io_executor subscription::get_executor() const {
@@ -105,14 +105,14 @@ event_listener::event_listener(event_listener&&) noexcept = default;
 event_listener& event_listener::operator=(event_listener&&) noexcept = default;
 event_listener::~event_listener() = default;
 
-asio::awaitable<std::optional<event_page>> event_listener::next() { return heard_throwing(inside_, std::nullopt); }
+asio::awaitable<std::optional<event_page>> event_listener::next() { return next_page_throwing(inside_, std::nullopt); }
 asio::awaitable<std::optional<event_page>> event_listener::next(milliseconds wait) {
-    return heard_throwing(inside_, wait);
+    return next_page_throwing(inside_, wait);
 }
 asio::any_io_executor event_listener::get_executor() const {
     if (!inside_) throw error(failure(errc::subscription_ended, "the listener was moved from"));
     return inside_->store->core->environment.executor;
 }
-std::uint64_t event_listener::missed() const noexcept { return inside_ ? inside_->what->missed() : 0; }
+std::uint64_t event_listener::missed() const noexcept { return inside_ ? inside_->queue->missed() : 0; }
 
 } // namespace eventstore

@@ -47,10 +47,10 @@ asio::awaitable<result<subscription>> begin_subscription(
 asio::awaitable<result<std::shared_ptr<listener_impl>>> listen_apart(
     store_ptr store, std::string stream, listen_options options, steady_time deadline) {
     const auto core = store->core;
-    const auto what = std::make_shared<delivery::listener_queue>(core->machinery, std::move(options));
-    core->add(what);
-    auto inside = std::make_shared<listener_impl>(std::move(store), what);
-    auto work = feed::feed::attach(core->feed, what, std::move(stream), deadline);
+    const auto queue = std::make_shared<delivery::listener_queue>(core->parts, std::move(options));
+    core->add(queue);
+    auto inside = std::make_shared<listener_impl>(std::move(store), queue);
+    auto work = feed::feed::attach(core->feed, queue, std::move(stream), deadline);
     const auto attached = co_await std::move(work);
     if (!attached) co_return attached.error();
     co_return inside;

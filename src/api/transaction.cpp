@@ -18,7 +18,7 @@ using impl_ptr = std::shared_ptr<transaction_impl>;
 asio::awaitable<result<transaction>> begin_on(
     detail::store_ptr store, detail::steady_time deadline, milliseconds limit) {
     const auto core = store->core;
-    detail::transaction_scope scope{core->options, core->environment, core->statements, core->seen, core->machinery,
+    detail::transaction_scope scope{core->options, core->environment, core->statements, core->seen, core->parts,
         limit.count() != 0 ? limit : core->options.operation_timeout(), [core] { return core->refusal(); },
         [core](auto appends, const auto& verdict) { core->committed(appends, verdict); }};
     auto work = postgres::begin_transaction(core->transacting, core->environment.timers, scope.limit, deadline);

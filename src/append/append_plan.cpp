@@ -70,7 +70,7 @@ void append_plan::demand(group& of, const append_part& wanted) {
 }
 
 void append_plan::put_new_streams_first() {
-    const auto is_new = [](const group& each) { return each.expected == 0; };
+    const auto is_new = [](const group& candidate) { return candidate.expected == 0; };
     new_streams_ = static_cast<std::size_t>(std::ranges::count_if(groups_, is_new));
     if (std::ranges::is_partitioned(groups_, is_new)) return;
 
@@ -86,7 +86,7 @@ void append_plan::put_new_streams_first() {
         sorted.push_back(groups_[static_cast<std::size_t>(from)]);
     }
     groups_ = std::move(sorted);
-    for (part& each : parts_) each.group = moved_to[static_cast<std::size_t>(each.group) - 1] + 1;
+    for (part& entry : parts_) entry.group = moved_to[static_cast<std::size_t>(entry.group) - 1] + 1;
 }
 
 bool append_plan::is_lone() const noexcept { return parts_.size() == 1 && events_ == 1 && !has_links_; }
@@ -110,7 +110,7 @@ storage::append_rows append_plan::rows(append_care care, const storage::log_mark
 bool append_plan::is_plain() const noexcept {
     if (groups_.size() != events_ || parts_.size() != events_ || has_units_) return false;
     std::int32_t next = 0;
-    return std::ranges::all_of(parts_, [&](const part& each) { return each.group == ++next && !each.is_retry; });
+    return std::ranges::all_of(parts_, [&](const part& entry) { return entry.group == ++next && !entry.is_retry; });
 }
 
 postgres::parameters append_plan::lone_arguments(const storage::log_mark& seen) const {
@@ -176,16 +176,16 @@ std::optional<append_plan::verdict> append_plan::outcomes(const answer& from) co
         if (!field[0] || *field[0] < 0 || *field[0] > static_cast<std::int64_t>(outcome::last_kind))
             return std::nullopt;
         outcome& next = list.emplace_back();
-        next.what = static_cast<outcome::kind>(*field[0]);
+        next.status = static_cast<outcome::kind>(*field[0]);
         next.actual_version = field[3].value_or(-1);
-        if (next.what == outcome::kind::event_too_large || next.what == outcome::kind::no_jsonb) {
+        if (next.status == outcome::kind::event_too_large || next.status == outcome::kind::no_jsonb) {
             next.bad_event = field[1].value_or(0);
             next.why_bad = field[2].value_or(0);
         }
         if (next.is_success()) {
             if (!field[1] || !field[2]) return std::nullopt;
             next.result = placed(parts_[i], *field[1], *field[2], clock);
-            next.result.already_appended = next.what == outcome::kind::already_appended;
+            next.result.already_appended = next.status == outcome::kind::already_appended;
             if (next.result.already_appended && field[4]) next.result.created_at = from_unix(*field[4]);
             if (next.result.already_appended && field[5])
                 next.result.last_position = *field[5]; // of a run that took two appends, with others in between
@@ -200,9 +200,9 @@ storage::log_mark last_stored(
     auto outcome = verdict.outcomes.begin();
     for (const auto& append : appends) {
         for (const append_part& part : append->parts) {
-            const auto& each = *outcome++;
-            if (each.is_success() && each.result.last_position > last.position)
-                last = {verdict.timeline, each.result.last_position, part.events.back().id()};
+            const auto& part_outcome = *outcome++;
+            if (part_outcome.is_success() && part_outcome.result.last_position > last.position)
+                last = {verdict.timeline, part_outcome.result.last_position, part.events.back().id()};
         }
     }
     return last;

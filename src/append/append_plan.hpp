@@ -53,8 +53,8 @@ public:
             no_jsonb = 10,       ///< the server does not take a payload as such
         };
         static constexpr kind last_kind = kind::no_jsonb;
-        bool is_success() const noexcept { return what == kind::appended || what == kind::already_appended; }
-        kind what = kind::appended;
+        bool is_success() const noexcept { return status == kind::appended || status == kind::already_appended; }
+        kind status = kind::appended;
         append_result result;
         std::int64_t actual_version = -1;
         std::int64_t bad_event = 0; ///< of the last two kinds: which one, from 1,

@@ -39,9 +39,9 @@ public:
 
     /// Puts the requests of a failed flush back in front, in their order. They stay admitted.
     void push_front(std::vector<pointer> requests) {
-        for (auto each = requests.rbegin(); each != requests.rend(); ++each) {
+        for (auto iterator = requests.rbegin(); iterator != requests.rend(); ++iterator) {
             ++admitted_;
-            waiting_.push_front(std::move(*each));
+            waiting_.push_front(std::move(*iterator));
         }
     }
 
@@ -57,7 +57,7 @@ public:
     /// The same, apart from all else, and as it is.
     void push_front_alone(std::vector<pointer> requests) {
         ++pieces_;
-        for (const pointer& each : requests) each->piece = pieces_;
+        for (const pointer& request : requests) request->piece = pieces_;
         push_front(std::move(requests));
     }
 
@@ -96,11 +96,11 @@ public:
     }
 
     /// Takes out a request that its caller has given up, and frees its bytes. False if it is not here.
-    bool remove(const Request* which) {
+    bool remove(const Request* request) {
         for (std::size_t i = 0; i < waiting_.size(); ++i) {
-            if (waiting_[i].get() != which) continue;
+            if (waiting_[i].get() != request) continue;
             if (i < admitted_) {
-                used_ -= which->bytes;
+                used_ -= request->bytes;
                 --admitted_;
             }
             waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));

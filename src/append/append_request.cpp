@@ -8,8 +8,8 @@ std::size_t bytes_of(const part_list& parts) {
     std::size_t bytes = 0;
     for (const append_part& part : parts) {
         bytes += part.stream.size() + 64 + part.originals.size() * sizeof(uuid);
-        for (const event_data& each : part.events)
-            bytes += each.type().size() + each.data().size() + each.metadata().size() + 64;
+        for (const event_data& event : part.events)
+            bytes += event.type().size() + event.data().size() + event.metadata().size() + 64;
     }
     return bytes;
 }
@@ -25,11 +25,11 @@ std::size_t count_events(const part_list& parts) {
 part_list parts_of(std::vector<stream_append> streams) {
     part_list parts;
     parts.reserve(streams.size());
-    for (stream_append& each : streams) {
+    for (stream_append& stream : streams) {
         append_part& part = parts.emplace_back();
-        part.stream = each.stream();
-        part.expected = each.expected().value();
-        part.events = std::move(each).events();
+        part.stream = stream.stream();
+        part.expected = stream.expected().value();
+        part.events = std::move(stream).events();
     }
     return parts;
 }

@@ -25,16 +25,16 @@ namespace eventstore::append {
 class event_list {
 public:
     event_list() = default;
-    event_list(event_data one) : held_(std::move(one)) {}                // NOLINT(google-explicit-constructor)
-    event_list(std::vector<event_data> many) : held_(std::move(many)) {} // NOLINT(google-explicit-constructor)
+    event_list(event_data event) : held_(std::move(event)) {}                // NOLINT(google-explicit-constructor)
+    event_list(std::vector<event_data> events) : held_(std::move(events)) {} // NOLINT(google-explicit-constructor)
 
     const event_data* begin() const noexcept {
-        if (const auto* one = std::get_if<event_data>(&held_)) return one;
+        if (const auto* event = std::get_if<event_data>(&held_)) return event;
         return std::get<std::vector<event_data>>(held_).data();
     }
     std::size_t size() const noexcept {
-        const auto* many = std::get_if<std::vector<event_data>>(&held_);
-        return many ? many->size() : 1;
+        const auto* events = std::get_if<std::vector<event_data>>(&held_);
+        return events ? events->size() : 1;
     }
     const event_data* end() const noexcept { return begin() + size(); }
     bool empty() const noexcept { return size() == 0; }
@@ -73,10 +73,10 @@ public:
     virtual ~appender() = default;
     virtual void submit(std::shared_ptr<append_request> next) = 0;
     /// Its caller does not wait any more.
-    virtual void cancelled(append_request& which) noexcept = 0;
-    virtual void overdue(const std::shared_ptr<append_request>& which) noexcept = 0;
+    virtual void cancelled(append_request& request) noexcept = 0;
+    virtual void overdue(const std::shared_ptr<append_request>& request) noexcept = 0;
     /// What would have carried it out is gone.
-    virtual void closed(append_request& which) noexcept = 0;
+    virtual void closed(append_request& request) noexcept = 0;
 };
 
 /// What a caller of append waits for: one part, or several that stand or fall together. Its fields belong to the

@@ -13,8 +13,8 @@ constexpr std::size_t epoch_groups = 24;   // an epoch has as many at least
 constexpr auto shortest_epoch = 20ms;
 constexpr double gain = 1.03; // which is worth a change
 constexpr int longest_interval = 256;
-constexpr commit_pace::duration shortest_patience = 20us;
-constexpr commit_pace::duration longest_patience = 2ms;
+constexpr commit_pace::duration shortest_wait = 20us;
+constexpr commit_pace::duration longest_wait = 2ms;
 
 commit_pace::duration smoothed(commit_pace::duration before, commit_pace::duration now) {
     return before.count() == 0 ? now : (before * 7 + now) / 8;
@@ -60,9 +60,9 @@ void commit_pace::waited(std::uint64_t round, time now) noexcept {
     awaited_ = 0;
 }
 
-commit_pace::duration commit_pace::patience() const noexcept {
-    return std::clamp(rejoin_time_ * 2, shortest_patience,
-        std::clamp<duration>(server_time_ / 8, shortest_patience, longest_patience));
+commit_pace::duration commit_pace::rejoin_wait() const noexcept {
+    return std::clamp(
+        rejoin_time_ * 2, shortest_wait, std::clamp<duration>(server_time_ / 8, shortest_wait, longest_wait));
 }
 
 void commit_pace::begin_epoch(time now) noexcept {

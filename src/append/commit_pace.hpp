@@ -40,7 +40,7 @@ public:
 
     /// How long writers are waited for that run in other contexts: as long as they need as a rule, and a fraction of the
     /// time at the server at most.
-    duration patience() const noexcept;
+    duration rejoin_wait() const noexcept;
 
     std::size_t in_flight() const noexcept { return in_flight_; }
     bool prefers_two() const noexcept { return two_; }

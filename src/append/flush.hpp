@@ -25,13 +25,13 @@ public:
     using append_list = std::vector<std::shared_ptr<append_request>>;
 
     /// \param least what it is looked at for if it needs no more care
-    /// \param on which it is sent
+    /// \param connection that it is sent on
     /// \param ended called on the connection's strand
     flush(std::shared_ptr<const storage::statements> known, const storage::log_mark& seen, append_list appends,
-        append_care least, std::weak_ptr<postgres::connection> on, std::function<void()> ended);
+        append_care least, std::weak_ptr<postgres::connection> connection, std::function<void()> ended);
     ~flush() override;
 
-    const postgres::statement& what() const noexcept override { return *what_; }
+    const postgres::statement& sql() const noexcept override { return *statement_; }
     const postgres::parameters& arguments() const noexcept override { return arguments_; }
     void on_answer(postgres::answer answer) override { answer_ = std::move(answer); }
     void on_synced(const failure* why) override;
@@ -50,7 +50,7 @@ public:
     std::optional<flush_decision> decision; ///< once it was taken
 
 private:
-    void come_back();
+    void finish();
     void expire() noexcept override;
     void close() noexcept override {}
 
@@ -59,9 +59,9 @@ private:
     const append_plan plan_; // refers to appends_
     const bool is_careful_;
     const bool is_lone_;
-    const postgres::statement* const what_;
+    const postgres::statement* const statement_;
     const postgres::parameters arguments_;
-    const std::weak_ptr<postgres::connection> on_;
+    const std::weak_ptr<postgres::connection> connection_;
     std::function<void()> ended_;
     mutable boost::unordered_flat_set<std::string_view> streams_; // once somebody has asked
     postgres::answer answer_;

@@ -21,17 +21,17 @@ bool is_told_when_careful(std::string_view sqlstate) {
 
 } // namespace
 
-flush_decision decide(const flush_facts& what, const flush_end& how) {
-    if (how.verdict) return {flush_step::deliver};
+flush_decision decide(const flush_facts& facts, const flush_end& end) {
+    if (end.verdict) return {flush_step::deliver};
     // The events' ids make it safe to send it again. One of them may be what its backend dies of.
-    if (how.is_lost) return {how.was_sent ? flush_step::send_halves : flush_step::send_again};
-    const failure& why = how.why;
-    if (is_told_when_careful(why.sqlstate()) && !what.is_careful) return {flush_step::send_carefully};
-    if (what.appends > 1 && is_refusal(why)) return {flush_step::send_halves};
+    if (end.is_lost) return {end.was_sent ? flush_step::send_halves : flush_step::send_again};
+    const failure& why = end.why;
+    if (is_told_when_careful(why.sqlstate()) && !facts.is_careful) return {flush_step::send_carefully};
+    if (facts.appends > 1 && is_refusal(why)) return {flush_step::send_halves};
     // A server that became a standby: nothing was carried out, and the next connection may lead to another one.
     if (why.code() == errc::connection_lost) return {flush_step::send_again, true};
     // Nothing was written. An old primary may have come back before the new one in the url.
-    if (why.code() == errc::log_truncated && what.has_other_servers) return {flush_step::send_again, true};
+    if (why.code() == errc::log_truncated && facts.has_other_servers) return {flush_step::send_again, true};
     if (why.code() == errc::lock_timeout) return {flush_step::explain_lock};
     return {flush_step::fail};
 }

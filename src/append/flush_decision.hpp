@@ -43,6 +43,6 @@ struct flush_decision {
     }
 };
 
-flush_decision decide(const flush_facts& what, const flush_end& how);
+flush_decision decide(const flush_facts& facts, const flush_end& end);
 
 } // namespace eventstore::append

@@ -20,17 +20,17 @@ constexpr int least_attempts_alone = 3;
 constexpr int groups_to_look = 100;
 constexpr int hops_to_rejoin = 2; // a writer that posts once between two appends still makes it into the next group
 
-append_queue<append_request>::limits limits_of(const store_options& options) {
+append_queue<append_request>::limits queue_limits(std::size_t bytes) {
     append_queue<append_request>::limits limits;
-    limits.queued_bytes = options.max_queued_bytes();
+    limits.queued_bytes = bytes;
     return limits;
 }
 
 failure closed_failure() { return failure(errc::store_closed, "the store is closed: nothing was appended"); }
 
-failure closed_while_waiting(const append_request& which) {
+failure closed_while_waiting(const append_request& request) {
     failure::details details = closed_failure().all();
-    details.outcome_unknown = which.is_retry || which.is_under_way;
+    details.outcome_unknown = request.is_retry || request.is_under_way;
     return failure(errc::store_closed, std::move(details));
 }
 
@@ -38,7 +38,7 @@ result<append_results> result_of(const append_request& append, std::span<const a
     append_results results;
     results.reserve(outcomes.size());
     for (std::size_t i = 0; i < outcomes.size(); ++i) {
-        if (outcomes[i].what == append_plan::outcome::kind::unit_failed) continue;
+        if (outcomes[i].status == append_plan::outcome::kind::unit_failed) continue;
         if (!outcomes[i].is_success()) return to_failure(append, append.parts[i], outcomes[i]);
         results.push_back(outcomes[i].result);
     }
@@ -47,14 +47,14 @@ result<append_results> result_of(const append_request& append, std::span<const a
 
 } // namespace
 
-group_commit::group_commit(const store_options& options, detail::environment where,
+group_commit::group_commit(const options& limits, detail::environment where,
     std::shared_ptr<const storage::statements> known, std::shared_ptr<postgres::exclusive_pool> connections,
     std::shared_ptr<postgres::pool_user> writer, std::shared_ptr<postgres::pool> reading,
     std::shared_ptr<const storage::seen_log> seen, committed_handler on_committed)
     : environment_(std::move(where)),
-      patience_(options.operation_timeout() + options.close_timeout()),
-      fails_when_full_(options.fails_when_full()),
-      is_pooled_(options.is_pooled()),
+      flush_timeout_(limits.flush_timeout),
+      fails_when_full_(limits.fails_when_full),
+      is_pooled_(limits.is_pooled),
       statements_(std::move(known)),
       connections_(std::move(connections)),
       writer_(std::move(writer)),
@@ -62,7 +62,7 @@ group_commit::group_commit(const store_options& options, detail::environment whe
       seen_(std::move(seen)),
       on_committed_(std::move(on_committed)),
       changed_(std::make_shared<detail::signal>()),
-      queue_(limits_of(options)) {}
+      queue_(queue_limits(limits.max_queued_bytes)) {}
 
 group_commit::~group_commit() = default;
 
@@ -84,26 +84,26 @@ void group_commit::submit(request_ptr next) {
     next->fail(*refused);
 }
 
-void group_commit::give_up(append_request& which, errc why, const lock_holder& holder) noexcept {
+void group_commit::give_up(append_request& request, errc why, const lock_holder& holder) noexcept {
     failure::details details;
-    details.stream = which.stream();
+    details.stream = request.stream();
     details.retry_helps = true;
     std::optional<failure> unreachable;
     const auto last_failure = connections_->last_connect_failure();
     {
         const std::lock_guard lock(mutex_);
         // Decided together with the facts: or an answer that comes just now would make them untrue.
-        if (!which.claim()) return;
+        if (!request.claim()) return;
         // Once it was sent, by this attempt or an earlier one, only an answer could tell.
-        details.outcome_unknown = which.is_under_way || which.is_retry;
-        if (!which.is_under_way && why == errc::timeout) unreachable = last_failure;
-        (void)queue_.remove(&which);
+        details.outcome_unknown = request.is_under_way || request.is_retry;
+        if (!request.is_under_way && why == errc::timeout) unreachable = last_failure;
+        (void)queue_.remove(&request);
     }
     stop_acquiring();
     if (unreachable)
-        which.settle(not_connected(std::move(details), *unreachable));
+        request.settle(not_connected(std::move(details), *unreachable));
     else
-        which.settle(ended_early(why, std::move(details), holder));
+        request.settle(ended_early(why, std::move(details), holder));
 }
 
 // ---- the loop
@@ -177,37 +177,37 @@ void group_commit::recover(const std::exception_ptr& thrown) {
         const std::lock_guard lock(mutex_);
         backend_ = 0;
         pace_ = commit_pace();
-        for (const flush_ptr& each : left) {
-            for (const request_ptr& one : each->appends()) {
-                queue_.release(one->bytes);
-                one->is_retry = true; // it may be stored
+        for (const flush_ptr& flush : left) {
+            for (const request_ptr& request : flush->appends()) {
+                queue_.release(request->bytes);
+                request->is_retry = true; // it may be stored
             }
         }
     }
-    for (const flush_ptr& each : left) {
-        for (const request_ptr& one : each->appends()) one->fail(about(*one, why));
+    for (const flush_ptr& flush : left) {
+        for (const request_ptr& request : flush->appends()) request->fail(about(*request, why));
     }
 }
 
 // As long as there is something to append, and nobody else wants the connection.
 asio::awaitable<void> group_commit::turn(std::shared_ptr<group_commit> self) {
-    const auto link = self->held_.get()->link;
+    const auto connection = self->held_.get()->connection;
     bool is_idle = false;
-    if (link) {
+    if (connection) {
         const std::lock_guard lock(self->mutex_);
-        self->backend_ = self->is_pooled_ ? 0 : link->backend(); // a pooler invents one
+        self->backend_ = self->is_pooled_ ? 0 : connection->backend(); // a pooler invents one
     }
-    self->link_ = link;
+    self->current_connection_ = connection;
     self->has_sent_ = false;
-    while (link) {
+    while (connection) {
         auto taking = self->take_answers();
         co_await std::move(taking);
-        while (self->send_next(link)) {
+        while (self->send_next(connection)) {
         }
         if (self->under_way_.empty()) {
             const std::lock_guard lock(self->mutex_);
-            is_idle = link->is_open() && !self->is_dropped_ && self->queue_.empty() && !self->pace_.is_awaiting();
-            if (is_idle || !link->is_open() || self->is_dropped_ || self->connections_->is_wanted()) break;
+            is_idle = connection->is_open() && !self->is_dropped_ && self->queue_.empty() && !self->pace_.is_awaiting();
+            if (is_idle || !connection->is_open() || self->is_dropped_ || self->connections_->is_wanted()) break;
         }
         auto waiting = detail::signal::wait(self->changed_);
         co_await std::move(waiting);
@@ -228,47 +228,48 @@ group_commit::request_list group_commit::next_group(bool is_wanted) {
     if (is_wanted && !before && has_sent_) return {}; // others first
     const bool may_follow = !is_pooled_ && !is_wanted && !queue_.goes_alone() && (!before || !before->goes_alone());
     if (queue_.empty() || !pace_.may_send(may_follow)) return {};
-    request_list group =
-        before ? queue_.cut([&](const append_request& each) { return !before->shares_streams(each); }) : queue_.cut();
+    request_list group = before
+        ? queue_.cut([&](const append_request& append) { return !before->shares_streams(append); })
+        : queue_.cut();
     if (group.empty()) return group;
-    for (const request_ptr& each : group) each->is_under_way = true;
+    for (const request_ptr& request : group) request->is_under_way = true;
     pace_.sent(group.size(), environment_.now());
     ++counts_.flushes;
     return group;
 }
 
-bool group_commit::send_next(const std::shared_ptr<postgres::connection>& link) {
-    if (!link->is_open()) return false;
+bool group_commit::send_next(const std::shared_ptr<postgres::connection>& connection) {
+    if (!connection->is_open()) return false;
     request_list group = next_group(connections_->is_wanted());
     if (group.empty()) return false;
     const auto next = std::make_shared<flush>(statements_, seen_->latest(), std::move(group),
-        look_for_ids_ > 0 ? append_care::ids : append_care::none, link, [signal = changed_] { signal->raise(); });
+        look_for_ids_ > 0 ? append_care::ids : append_care::none, connection, [signal = changed_] { signal->raise(); });
     if (look_for_ids_ > 0) --look_for_ids_;
     // However patient its callers are, no group may hold the log's lock for ever.
-    next->watch(*environment_.timers, environment_.in(patience_));
+    next->watch(*environment_.timers, environment_.in(flush_timeout_));
     under_way_.push_back(next);
     has_sent_ = true;
-    const std::shared_ptr<postgres::request> one[] = {next};
-    link->send(one);
+    const std::shared_ptr<postgres::request> requests[] = {next};
+    connection->send(requests);
     return true;
 }
 
 // Once for each, whatever its step has changed.
-const flush_decision& group_commit::decision_of(flush& which) {
-    if (which.decision) return *which.decision;
-    const flush_end& end = *which.end();
-    const auto link = link_.lock();
+const flush_decision& group_commit::decision_of(flush& flush) {
+    if (flush.decision) return *flush.decision;
+    const flush_end& end = *flush.end();
+    const auto connection = current_connection_.lock();
     flush_facts details;
-    details.appends = which.appends().size();
-    details.is_careful = which.is_careful();
+    details.appends = flush.appends().size();
+    details.is_careful = flush.is_careful();
     const bool is_of_another_log = end.why.code() == errc::log_truncated;
-    details.has_other_servers = is_of_another_log && !is_estranged_ && link && link->has_other_hosts();
-    which.decision = decide(details, end);
-    if (which.decision->drops_connection && link) {
-        is_estranged_ = is_estranged_ || is_of_another_log;
-        link->drop(end.why);
+    details.has_other_servers = is_of_another_log && !saw_truncated_log_ && connection && connection->has_other_hosts();
+    flush.decision = decide(details, end);
+    if (flush.decision->drops_connection && connection) {
+        saw_truncated_log_ = saw_truncated_log_ || is_of_another_log;
+        connection->drop(end.why);
     }
-    return *which.decision;
+    return *flush.decision;
 }
 
 // In the order in which they were sent. What has to go again takes what was sent behind it along: all of it is waited for.
@@ -277,8 +278,8 @@ asio::awaitable<void> group_commit::take_answers() {
     while (!under_way_.empty() && under_way_.front()->end()) {
         const flush_ptr first = under_way_.front();
         const flush_end& end = *first->end();
-        const flush_decision what = decision_of(*first);
-        if (what.goes_again()) {
+        const flush_decision decision = decision_of(*first);
+        if (decision.goes_again()) {
             if (!under_way_.back()->end()) co_return;
             go_again();
             continue;
@@ -288,9 +289,9 @@ asio::awaitable<void> group_commit::take_answers() {
             const std::lock_guard lock(mutex_);
             pace_.answered(first->appends().size(), environment_.now());
         }
-        if (what.step == flush_step::deliver) {
+        if (decision.step == flush_step::deliver) {
             deliver(first);
-        } else if (what.step == flush_step::explain_lock) {
+        } else if (decision.step == flush_step::explain_lock) {
             auto explaining = explain_lock(first);
             co_await std::move(explaining);
         } else {
@@ -302,26 +303,26 @@ asio::awaitable<void> group_commit::take_answers() {
 // Their order in the queue is that in which they were sent.
 void group_commit::go_again() {
     std::vector<std::pair<flush_ptr, flush_step>> again;
-    for (const flush_ptr& each : std::exchange(under_way_, {})) {
-        const flush_decision what = decision_of(*each);
+    for (const flush_ptr& flush : std::exchange(under_way_, {})) {
+        const flush_decision decision = decision_of(*flush);
         {
             const std::lock_guard lock(mutex_);
-            pace_.answered(each->appends().size(), environment_.now());
+            pace_.answered(flush->appends().size(), environment_.now());
         }
-        if (what.goes_again())
-            again.emplace_back(each, what.step);
-        else if (what.step == flush_step::deliver)
-            deliver(each);
+        if (decision.goes_again())
+            again.emplace_back(flush, decision.step);
+        else if (decision.step == flush_step::deliver)
+            deliver(flush);
         else
-            fail(each, each->end()->why);
+            fail(flush, flush->end()->why);
     }
-    for (auto each = again.rbegin(); each != again.rend(); ++each) send_again(each->first, each->second);
+    for (auto entry = again.rbegin(); entry != again.rend(); ++entry) send_again(entry->first, entry->second);
 }
 
-void group_commit::send_again(const flush_ptr& which, flush_step how) {
-    const flush_end& end = *which->end();
+void group_commit::send_again(const flush_ptr& flush, flush_step step) {
+    const flush_end& end = *flush->end();
     const bool was_lost = end.is_lost && end.was_sent;
-    const bool is_alone = which->appends().size() == 1;
+    const bool is_alone = flush->appends().size() == 1;
     if (end.why.sqlstate() == "23505") look_for_ids_ = groups_to_look;
     request_list hopeless;
     bool is_dropped = false;
@@ -330,66 +331,66 @@ void group_commit::send_again(const flush_ptr& which, flush_step how) {
         ++counts_.retried_flushes;
         is_dropped = is_dropped_;
         request_list again;
-        for (const request_ptr& each : which->appends()) {
-            each->is_under_way = false;
-            each->asks_for_care = each->asks_for_care || how == flush_step::send_carefully;
+        for (const request_ptr& request : flush->appends()) {
+            request->is_under_way = false;
+            request->asks_for_care = request->asks_for_care || step == flush_step::send_carefully;
             if (was_lost) {
-                each->is_retry = true;
-                ++each->attempts;
-                each->attempts_alone += is_alone ? 1 : 0;
+                request->is_retry = true;
+                ++request->attempts;
+                request->attempts_alone += is_alone ? 1 : 0;
             }
             const bool is_hopeless =
-                was_lost && each->attempts >= most_attempts && each->attempts_alone >= least_attempts_alone;
-            if (each->is_claimed() || is_dropped || is_hopeless) {
-                queue_.release(each->bytes);
-                hopeless.push_back(each);
+                was_lost && request->attempts >= most_attempts && request->attempts_alone >= least_attempts_alone;
+            if (request->is_claimed() || is_dropped || is_hopeless) {
+                queue_.release(request->bytes);
+                hopeless.push_back(request);
             } else {
-                again.push_back(each);
+                again.push_back(request);
             }
         }
-        if (how == flush_step::send_halves)
+        if (step == flush_step::send_halves)
             queue_.push_front_halved(std::move(again));
-        else if (how == flush_step::send_carefully)
+        else if (step == flush_step::send_carefully)
             queue_.push_front_alone(std::move(again));
         else
             queue_.push_front(std::move(again));
     }
-    for (const request_ptr& each : hopeless) each->fail(lost_again_and_again(*each, end.why, is_dropped));
+    for (const request_ptr& request : hopeless) request->fail(lost_again_and_again(*request, end.why, is_dropped));
 }
 
-void group_commit::deliver(const flush_ptr& which) {
-    const request_list& appends = which->appends();
-    const append_plan::verdict& verdict = *which->end()->verdict;
-    is_estranged_ = false;
+void group_commit::deliver(const flush_ptr& flush) {
+    const request_list& appends = flush->appends();
+    const append_plan::verdict& verdict = *flush->end()->verdict;
+    saw_truncated_log_ = false;
     {
         const std::lock_guard lock(mutex_);
         auto outcome = verdict.outcomes.begin();
-        for (const request_ptr& each : appends) {
-            queue_.release(each->bytes);
-            if (outcome->what == append_plan::outcome::kind::appended) {
+        for (const request_ptr& request : appends) {
+            queue_.release(request->bytes);
+            if (outcome->status == append_plan::outcome::kind::appended) {
                 ++counts_.appends;
-                counts_.events += each->events;
+                counts_.events += request->events;
             }
-            outcome += static_cast<std::ptrdiff_t>(each->parts.size());
+            outcome += static_cast<std::ptrdiff_t>(request->parts.size());
         }
     }
     auto outcome = verdict.outcomes.begin();
-    for (const request_ptr& each : appends) {
-        const auto end = outcome + static_cast<std::ptrdiff_t>(each->parts.size());
-        each->decide(result_of(*each, std::span(outcome, end)));
+    for (const request_ptr& request : appends) {
+        const auto end = outcome + static_cast<std::ptrdiff_t>(request->parts.size());
+        request->decide(result_of(*request, std::span(outcome, end)));
         outcome = end;
     }
     on_committed_(appends, verdict);
     resumed(appends);
 }
 
-void group_commit::fail(const flush_ptr& which, const failure& why) {
+void group_commit::fail(const flush_ptr& flush, const failure& why) {
     {
         const std::lock_guard lock(mutex_);
-        for (const request_ptr& each : which->appends()) queue_.release(each->bytes);
+        for (const request_ptr& request : flush->appends()) queue_.release(request->bytes);
     }
-    for (const request_ptr& each : which->appends()) each->fail(about(*each, why));
-    resumed(which->appends());
+    for (const request_ptr& request : flush->appends()) request->fail(about(*request, why));
+    resumed(flush->appends());
 }
 
 void group_commit::fail_all(const failure& why) {
@@ -398,8 +399,8 @@ void group_commit::fail_all(const failure& why) {
         const std::lock_guard lock(mutex_);
         all = queue_.take_all();
     }
-    for (const request_ptr& each : all)
-        each->fail(why.code() == errc::store_closed ? closed_while_waiting(*each) : about(*each, why));
+    for (const request_ptr& request : all)
+        request->fail(why.code() == errc::store_closed ? closed_while_waiting(*request) : about(*request, why));
 }
 
 // ---- the time that writers need to come back
@@ -419,11 +420,11 @@ void group_commit::resumed(const request_list& callers) {
 void group_commit::wait_for_writers(const request_list& callers, std::uint64_t round) {
     const void* own = &asio::query(environment_.executor, asio::execution::context);
     const bool are_own =
-        std::ranges::all_of(callers, [&](const request_ptr& each) { return each->waiting_in() == own; });
+        std::ranges::all_of(callers, [&](const request_ptr& caller) { return caller->waiting_in() == own; });
     if (are_own) return hop(hops_to_rejoin, round);
     const std::lock_guard lock(mutex_);
-    rejoin_ =
-        detail::call_at(*environment_.timers, environment_.now() + pace_.patience(), [weak = weak_from_this(), round] {
+    rejoin_ = detail::call_at(
+        *environment_.timers, environment_.now() + pace_.rejoin_wait(), [weak = weak_from_this(), round] {
             if (const auto self = weak.lock()) self->waited(round);
         });
 }
@@ -465,11 +466,11 @@ void group_commit::drop() {
         left = queue_.take_all();
     }
     writer_->end_uses();
-    for (const request_ptr& each : left) each->fail(closed_while_waiting(*each));
+    for (const request_ptr& request : left) request->fail(closed_while_waiting(*request));
     changed_->raise();
 }
 
-void group_commit::closed(append_request& which) noexcept { which.fail(closed_while_waiting(which)); }
+void group_commit::closed(append_request& request) noexcept { request.fail(closed_while_waiting(request)); }
 
 void group_commit::abandon() noexcept {
     std::deque<request_ptr> left;
@@ -481,12 +482,12 @@ void group_commit::abandon() noexcept {
         late.swap(overdue_);
         rejoin_.reset();
     }
-    for (const flush_ptr& each : std::exchange(under_way_, {})) {
-        each->unwatch();
-        for (const request_ptr& one : each->appends()) left.push_back(one);
+    for (const flush_ptr& flush : std::exchange(under_way_, {})) {
+        flush->unwatch();
+        for (const request_ptr& request : flush->appends()) left.push_back(request);
     }
-    for (const request_ptr& each : left) each->fail(closed_while_waiting(*each));
-    for (const request_ptr& each : late) give_up(*each, errc::timeout);
+    for (const request_ptr& request : left) request->fail(closed_while_waiting(*request));
+    for (const request_ptr& request : late) give_up(*request, errc::timeout);
 }
 
 group_commit::counts group_commit::count() const {

@@ -14,8 +14,6 @@
 #include "storage/seen_log.hpp"
 #include "storage/statements.hpp"
 
-#include <eventstore/store_options.hpp>
-
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -48,12 +46,18 @@ public:
     using committed_handler =
         std::function<void(std::span<const std::shared_ptr<append_request>>, const append_plan::verdict&)>;
 
+    struct options {
+        std::chrono::milliseconds flush_timeout{}; ///< how long a group may be under way
+        std::size_t max_queued_bytes = 0;
+        bool fails_when_full = false;
+        bool is_pooled = false;
+    };
     /// \param writer whose connections it uses
     /// \param reading looks at the sessions from outside
-    group_commit(const store_options& options, detail::environment where,
-        std::shared_ptr<const storage::statements> known, std::shared_ptr<postgres::exclusive_pool> connections,
-        std::shared_ptr<postgres::pool_user> writer, std::shared_ptr<postgres::pool> reading,
-        std::shared_ptr<const storage::seen_log> seen, committed_handler on_committed);
+    group_commit(const options& limits, detail::environment where, std::shared_ptr<const storage::statements> known,
+        std::shared_ptr<postgres::exclusive_pool> connections, std::shared_ptr<postgres::pool_user> writer,
+        std::shared_ptr<postgres::pool> reading, std::shared_ptr<const storage::seen_log> seen,
+        committed_handler on_committed);
     ~group_commit() override;
 
     void abandon() noexcept override;
@@ -79,10 +83,10 @@ private:
     void drop() override;
 
     void submit(request_ptr next) override;
-    void cancelled(append_request& which) noexcept override { give_up(which, errc::cancelled); }
-    void overdue(const request_ptr& which) noexcept override;
-    void closed(append_request& which) noexcept override;
-    void give_up(append_request& which, errc why, const lock_holder& holder = {}) noexcept;
+    void cancelled(append_request& request) noexcept override { give_up(request, errc::cancelled); }
+    void overdue(const request_ptr& request) noexcept override;
+    void closed(append_request& request) noexcept override;
+    void give_up(append_request& request, errc why, const lock_holder& holder = {}) noexcept;
     void stop_acquiring();
     asio::awaitable<void> explain_delay();
     EVENTSTORE_NOT_INTO_COROUTINES void wake(); // with the mutex held
@@ -96,21 +100,21 @@ private:
 
     // On the strand of the connection.
     asio::awaitable<void> take_answers();
-    bool send_next(const std::shared_ptr<postgres::connection>& link);
+    bool send_next(const std::shared_ptr<postgres::connection>& connection);
     request_list next_group(bool is_wanted);
     void go_again();
-    void send_again(const flush_ptr& which, flush_step how);
-    void deliver(const flush_ptr& which);
-    void fail(const flush_ptr& which, const failure& why);
-    asio::awaitable<void> explain_lock(flush_ptr which);
+    void send_again(const flush_ptr& flush, flush_step step);
+    void deliver(const flush_ptr& flush);
+    void fail(const flush_ptr& flush, const failure& why);
+    asio::awaitable<void> explain_lock(flush_ptr flush);
     EVENTSTORE_NOT_INTO_COROUTINES void resumed(const request_list& callers);
     void wait_for_writers(const request_list& callers, std::uint64_t round);
     void hop(int left, std::uint64_t round);
     void waited(std::uint64_t round);
-    const flush_decision& decision_of(flush& which);
+    const flush_decision& decision_of(flush& flush);
 
     const detail::environment environment_;
-    const std::chrono::milliseconds patience_; // of a group, which holds the log's lock
+    const std::chrono::milliseconds flush_timeout_; // of a group, which holds the log's lock
     const bool fails_when_full_;
     const bool is_pooled_;
     const std::shared_ptr<const storage::statements> statements_;
@@ -124,10 +128,10 @@ private:
     // Of the loop, on the strand of its connection; while it does not run, under the mutex.
     postgres::lease held_;
     std::deque<flush_ptr> under_way_;
-    std::weak_ptr<postgres::connection> link_;
-    bool has_sent_ = false;     // since it has this connection
-    int look_for_ids_ = 0;      // in so many groups to come
-    bool is_estranged_ = false; // a server said that it does not hold what was seen; since the last success
+    std::weak_ptr<postgres::connection> current_connection_;
+    bool has_sent_ = false;          // since it has this connection
+    int look_for_ids_ = 0;           // in so many groups to come
+    bool saw_truncated_log_ = false; // a server said that it does not hold what was seen; since the last success
 
     mutable std::mutex mutex_;
     append_queue<append_request> queue_;

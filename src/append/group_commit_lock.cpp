@@ -18,27 +18,28 @@ constexpr std::chrono::milliseconds longest_look(250); // a caller whose time is
 } // namespace
 
 // The server has ended the wait of the group.
-asio::awaitable<void> group_commit::explain_lock(flush_ptr which) {
+asio::awaitable<void> group_commit::explain_lock(flush_ptr flush) {
     const auto self = shared_from_this();
     auto looking = look_for_holder(reading_, statements_, 0, environment_.now() + longest_look);
     const lock_holder holder = co_await std::move(looking);
     {
         const std::lock_guard lock(mutex_);
-        for (const request_ptr& each : which->appends()) queue_.release(each->bytes);
+        for (const request_ptr& request : flush->appends()) queue_.release(request->bytes);
     }
-    for (const request_ptr& each : which->appends()) each->fail(lock_not_available(*each, which->end()->why, holder));
-    resumed(which->appends());
+    for (const request_ptr& request : flush->appends())
+        request->fail(lock_not_available(*request, flush->end()->why, holder));
+    resumed(flush->appends());
 }
 
 // A caller is less patient than the group that it is in, or waits behind. The group is shared and goes on: it may get the
 // lock after all, and store what this caller is told to be unknown.
-void group_commit::overdue(const request_ptr& which) noexcept {
+void group_commit::overdue(const request_ptr& request) noexcept {
     {
         const std::lock_guard lock(mutex_);
-        if (which->is_claimed()) return;
+        if (request->is_claimed()) return;
         if (pace_.in_flight() > 0 && !is_dropped_) {
-            (void)queue_.remove(which.get()); // what was not sent yet never is
-            overdue_.push_back(which);
+            (void)queue_.remove(request.get()); // what was not sent yet never is
+            overdue_.push_back(request);
             if (!std::exchange(is_looking_, true)) {
                 // Posted: what runs at once would find the mutex held.
                 asio::post(environment_.executor, [self = shared_from_this()] {
@@ -48,7 +49,7 @@ void group_commit::overdue(const request_ptr& which) noexcept {
             return;
         }
     }
-    give_up(*which, errc::timeout);
+    give_up(*request, errc::timeout);
 }
 
 // The connection of the group is busy with it: another one looks who is in the way.
@@ -68,7 +69,7 @@ asio::awaitable<void> group_commit::explain_delay() {
         is_looking_ = false;
     }
     const errc why = holder.is_known() ? errc::lock_timeout : errc::timeout;
-    for (const request_ptr& each : late) give_up(*each, why, holder);
+    for (const request_ptr& request : late) give_up(*request, why, holder);
 }
 
 } // namespace eventstore::append

@@ -17,17 +17,17 @@ lock_holder read_lock_holder(const postgres::answer& from) {
     if (from.rows() == 0) return found; // as of an error
     const std::string_view kind = from.bytes(0, 4);
     if (kind == "log")
-        found.what = "the lock of the log";
+        found.lock = "the lock of the log";
     else if (kind == "table")
-        found.what = message("a lock on the table ", from.bytes(0, 5), ", on which ", from.bytes(0, 6), " is held,");
+        found.lock = message("a lock on the table ", from.bytes(0, 5), ", on which ", from.bytes(0, 6), " is held,");
     else
-        found.what = "a lock on a row";
+        found.lock = "a lock on a row";
     const std::string_view application = from.bytes(0, 1);
-    found.who = message(
+    found.session = message(
         "held by the session with process id ", from.bytes(0, 0), application.empty() ? "" : " of ", application);
     // Only who may see the sessions of all roles is told more.
-    if (!from.is_null(0, 2)) found.who += message(", whose state is '", from.bytes(0, 2), "'");
-    if (!from.is_null(0, 3)) found.who += message(", in a transaction of ", from.bytes(0, 3), " s");
+    if (!from.is_null(0, 2)) found.session += message(", whose state is '", from.bytes(0, 2), "'");
+    if (!from.is_null(0, 3)) found.session += message(", in a transaction of ", from.bytes(0, 3), " s");
     return found;
 }
 

@@ -15,10 +15,10 @@ namespace asio = boost::asio;
 
 /// What an append waits for, and the session that has it, in words; empty if nobody does any more.
 struct lock_holder {
-    std::string what; ///< "the lock of the log"
-    std::string who;  ///< "held by the session with process id 7 of psql"
+    std::string lock;    ///< "the lock of the log"
+    std::string session; ///< "held by the session with process id 7 of psql"
 
-    bool is_known() const noexcept { return !what.empty(); }
+    bool is_known() const noexcept { return !lock.empty(); }
 };
 
 /// Looks from another session.

@@ -66,14 +66,14 @@ failure to_failure(const append_request& append, const append_part& part, const 
     using kind = append_plan::outcome::kind;
     failure::details details;
     details.stream = part.stream;
-    const bool is_about_versions = why.what == kind::wrong_version || why.what == kind::stream_exists ||
-        why.what == kind::stream_not_found || why.what == kind::stream_deleted;
+    const bool is_about_versions = why.status == kind::wrong_version || why.status == kind::stream_exists ||
+        why.status == kind::stream_not_found || why.status == kind::stream_deleted;
     if (is_about_versions && part.expected >= 0) details.expected = part.expected;
     if (is_about_versions && why.actual_version >= 0) details.actual = why.actual_version;
     const std::string actual = std::to_string(why.actual_version);
     std::string text = appending_to(part);
     errc code = errc::wrong_expected_version;
-    switch (why.what) {
+    switch (why.status) {
     case kind::stream_exists:
         code = errc::stream_exists;
         text += message(": expected that it does not exist, but it is at version ", actual);
@@ -126,7 +126,8 @@ failure to_failure(const append_request& append, const append_part& part, const 
 failure about(const append_request& append, const failure& why) {
     failure::details details = why.all();
     details.stream = append.stream();
-    details.outcome_unknown = append.is_retry; // this attempt stored nothing, but an earlier one may have
+    // This attempt stored nothing, unless its answer is not understood; but an earlier one may have.
+    details.outcome_unknown = append.is_retry || why.outcome_unknown();
     // A payload that is no jsonb and was sent alone.
     const bool is_argument = why.code() == errc::database_error && why_no_jsonb(details.sqlstate) != "it is refused";
     details.message = message(appending_to(append), ": ", why.message(), earlier_attempt(append));
@@ -152,15 +153,16 @@ failure lock_not_available(const append_request& append, const failure& why, con
     details.retry_helps = true;
     details.outcome_unknown = append.is_retry;
     details.message = message(appending_to(append), ": ",
-        holder.is_known() ? holder.what : "the lock of the log, or one on its tables,", " was not to be had in time",
-        holder.is_known() ? "; it is " : "", holder.who, " (SQLSTATE ", details.sqlstate, ")", earlier_attempt(append));
+        holder.is_known() ? holder.lock : "the lock of the log, or one on its tables,", " was not to be had in time",
+        holder.is_known() ? "; it is " : "", holder.session, " (SQLSTATE ", details.sqlstate, ")",
+        earlier_attempt(append));
     return failure(errc::lock_timeout, std::move(details));
 }
 
 failure ended_early(errc why, failure::details details, const lock_holder& holder) {
-    std::string how = why == errc::cancelled ? " was cancelled" : ": no answer in time";
-    if (holder.is_known()) how += message(", because of ", holder.what, " ", holder.who);
-    details.message = message("appending to stream ", quoted_for_message(details.stream), how,
+    std::string reason = why == errc::cancelled ? " was cancelled" : ": no answer in time";
+    if (holder.is_known()) reason += message(", because of ", holder.lock, " ", holder.session);
+    details.message = message("appending to stream ", quoted_for_message(details.stream), reason,
         details.outcome_unknown ? "; it was under way, and may be stored: a retry with the same events is safe"
                                 : "; nothing was stored");
     return failure(why, std::move(details));

@@ -14,10 +14,10 @@ class machine_alarm final : public alarm {
 public:
     explicit machine_alarm(const asio::any_io_executor& where) : timer_(where) {}
 
-    void set(steady_time when, std::function<void()> ring) override {
+    void set(steady_time when, std::function<void()> callback) override {
         timer_.expires_at(when);
-        timer_.async_wait([ring = std::move(ring)](const boost::system::error_code& stopped) {
-            if (!stopped) ring();
+        timer_.async_wait([callback = std::move(callback)](const boost::system::error_code& stopped) {
+            if (!stopped) callback();
         });
     }
     void stop() override { timer_.cancel(); }

@@ -42,7 +42,7 @@ class alarm {
 public:
     virtual ~alarm() = default;
     /// Replaces what was set before.
-    virtual void set(steady_time when, std::function<void()> ring) = 0;
+    virtual void set(steady_time when, std::function<void()> callback) = 0;
     virtual void stop() = 0;
 };
 

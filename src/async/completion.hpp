@@ -22,17 +22,17 @@ public:
     explicit completion(std::string doing) : doing_(std::move(doing)) {}
 
     /// False if it was decided before.
-    bool decide(result<T> how) noexcept {
+    bool decide(result<T> outcome) noexcept {
         if (!claim()) return false;
-        settle(std::move(how));
+        settle(std::move(outcome));
         return true;
     }
     bool complete() noexcept requires std::is_void_v<T> { return decide(result<void>()); }
     bool fail(failure why) noexcept { return decide(std::move(why)); }
 
     /// For the claimer: decides it.
-    void settle(result<T> how) noexcept {
-        outcome_ = std::move(how);
+    void settle(result<T> outcome) noexcept {
+        outcome_ = std::move(outcome);
         finish();
     }
     /// For the one who has waited, once.

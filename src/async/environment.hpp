@@ -19,14 +19,14 @@ namespace eventstore::detail {
 struct environment {
     asio::any_io_executor executor;
     std::shared_ptr<timer_queue> timers;
-    std::shared_ptr<logger> log;
+    std::shared_ptr<detail::logger> logger;
 
     /// \param on_log the user's function; empty: nobody is told
     static environment make(
         const asio::any_io_executor& executor, logger::sink on_log, std::shared_ptr<clock> time = clock::of_machine());
 
     /// The same, for what belongs to one schema.
-    environment of(std::string schema) const { return {executor, timers, log->of(std::move(schema))}; }
+    environment of(std::string schema) const { return {executor, timers, logger->of(std::move(schema))}; }
 
     steady_time now() const noexcept { return timers->now(); }
     lease_time lease_now() const noexcept { return timers->time()->lease_now(); }

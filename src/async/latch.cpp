@@ -11,7 +11,7 @@ void latch::open() {
         is_open_ = true;
         waiting = std::exchange(waiting_, {});
     }
-    for (const auto& each : waiting) each->complete();
+    for (const auto& waiter : waiting) waiter->complete();
 }
 
 bool latch::is_open() const {
@@ -25,7 +25,7 @@ asio::awaitable<result<void>> latch::wait(
     {
         const std::lock_guard lock(self->mutex_);
         if (self->is_open_) co_return result<void>();
-        std::erase_if(self->waiting_, [](const auto& each) { return each->is_claimed(); }); // cancelled ones
+        std::erase_if(self->waiting_, [](const auto& waiter) { return waiter->is_claimed(); }); // cancelled ones
         self->waiting_.push_back(opened);
     }
     auto waiting = completion<void>::wait(opened, timers, deadline);

@@ -29,15 +29,15 @@ std::uint64_t random_number() {
 }
 
 recurring_failures::cause recurring_failures::cause_of(
-    std::string_view what, std::string_view where, const failure& why) {
-    cause found{std::string(is_of_server(why.code()) ? what : where), why.code(), std::string()};
+    std::string_view task, std::string_view schema, const failure& why) {
+    cause found{std::string(is_of_server(why.code()) ? task : schema), why.code(), std::string()};
     if (why.code() == errc::database_error) found.sqlstate = why.sqlstate(); // what the code leaves open
     return found;
 }
 
-bool recurring_failures::is_news(std::string_view what, std::string_view where, const failure& why) {
-    const cause now = cause_of(what, where, why);
-    const auto [known, is_first] = last_.try_emplace({std::string(where), std::string(what)}, now);
+bool recurring_failures::is_news(std::string_view task, std::string_view schema, const failure& why) {
+    const cause now = cause_of(task, schema, why);
+    const auto [known, is_first] = last_.try_emplace({std::string(schema), std::string(task)}, now);
     if (!is_first && known->second != now) { // it fails in another way
         all_.erase(known->second);
         known->second = now;
@@ -48,17 +48,17 @@ bool recurring_failures::is_news(std::string_view what, std::string_view where, 
     return true;
 }
 
-void recurring_failures::passed(std::string_view what, std::string_view where) {
-    const auto known = last_.find({std::string(where), std::string(what)});
+void recurring_failures::passed(std::string_view task, std::string_view schema) {
+    const auto known = last_.find({std::string(schema), std::string(task)});
     if (known == last_.end()) return;
     all_.erase(known->second);
     last_.erase(known);
 }
 
-void recurring_failures::forget(std::string_view where) {
-    const auto begin = last_.lower_bound({std::string(where), std::string()});
+void recurring_failures::forget(std::string_view schema) {
+    const auto begin = last_.lower_bound({std::string(schema), std::string()});
     auto end = begin;
-    for (; end != last_.end() && end->first.first == where; ++end) all_.erase(end->second);
+    for (; end != last_.end() && end->first.first == schema; ++end) all_.erase(end->second);
     last_.erase(begin, end);
 }
 
@@ -66,7 +66,7 @@ class logger::output : public std::enable_shared_from_this<output> {
 public:
     output(sink to, const asio::any_io_executor& where) : to_(std::move(to)), strand_(asio::make_strand(where)) {}
 
-    bool is_heard() const noexcept { return to_ != nullptr; }
+    bool has_sink() const noexcept { return to_ != nullptr; }
 
     void tell(log_level level, std::string text) {
         if (!to_) return;
@@ -83,19 +83,19 @@ public:
         });
     }
 
-    bool is_news(std::string_view what, std::string_view where, const failure& why) {
+    bool is_news(std::string_view task, std::string_view schema, const failure& why) {
         const std::lock_guard lock(mutex_);
-        return failures_.is_news(what, where, why);
+        return failures_.is_news(task, schema, why);
     }
 
-    void passed(std::string_view what, std::string_view where) {
+    void passed(std::string_view task, std::string_view schema) {
         const std::lock_guard lock(mutex_);
-        failures_.passed(what, where);
+        failures_.passed(task, schema);
     }
 
-    void forget(std::string_view where) {
+    void forget(std::string_view schema) {
         const std::lock_guard lock(mutex_);
-        failures_.forget(where);
+        failures_.forget(schema);
     }
 
     void abandon() noexcept {
@@ -129,17 +129,17 @@ std::shared_ptr<logger> logger::of(std::string schema) const {
     return std::shared_ptr<logger>(new logger(output_, std::move(schema)));
 }
 
-bool logger::is_heard() const noexcept { return output_->is_heard(); }
+bool logger::has_sink() const noexcept { return output_->has_sink(); }
 
 void logger::tell(log_level level, std::string text) const { output_->tell(level, std::move(text)); }
 
-void logger::report(std::string_view what, const failure& why) const {
+void logger::report(std::string_view task, const failure& why) const {
     const bool is_wanted = why.code() == errc::store_closed || why.code() == errc::cancelled; // by the user
-    if (is_heard() && !is_wanted && output_->is_news(what, schema_, why)) tell(log_level::warning, why.message());
+    if (has_sink() && !is_wanted && output_->is_news(task, schema_, why)) tell(log_level::warning, why.message());
 }
 
-void logger::passed(std::string_view what) const {
-    if (is_heard()) output_->passed(what, schema_);
+void logger::passed(std::string_view task) const {
+    if (has_sink()) output_->passed(task, schema_);
 }
 
 void logger::abandon() noexcept { output_->abandon(); }

@@ -25,17 +25,17 @@ class recurring_failures {
 public:
     /// What the server as a whole cannot do now is a cause for each that asks; what is wrong with a schema is one cause for
     /// all who find it out.
-    /// \param what failed
-    /// \param where the schema
-    bool is_news(std::string_view what, std::string_view where, const failure& why);
+    /// \param task that failed
+    /// \param schema in which it failed
+    bool is_news(std::string_view task, std::string_view schema, const failure& why);
     /// It works again.
-    void passed(std::string_view what, std::string_view where);
+    void passed(std::string_view task, std::string_view schema);
     /// Nobody asks for this schema any more.
-    void forget(std::string_view where);
+    void forget(std::string_view schema);
 
 private:
     struct cause {
-        std::string where;
+        std::string scope; // a task or a schema
         errc code{};
         std::string sqlstate;
         auto operator<=>(const cause&) const = default;
@@ -44,10 +44,10 @@ private:
         std::uint64_t failures = 0;
         std::uint64_t next_news = 1;
     };
-    static cause cause_of(std::string_view what, std::string_view where, const failure& why);
+    static cause cause_of(std::string_view task, std::string_view schema, const failure& why);
 
     std::map<cause, count> all_;
-    std::map<std::pair<std::string, std::string>, cause> last_; // of each that fails now: where, what
+    std::map<std::pair<std::string, std::string>, cause> last_; // of each that fails now: schema, task
 };
 
 /// Passes lines on, one at a time, on the store's executor, and never from within the caller. Where they come more quickly
@@ -64,11 +64,11 @@ public:
     /// The same for one schema.
     std::shared_ptr<logger> of(std::string schema) const;
 
-    bool is_heard() const noexcept;
+    bool has_sink() const noexcept;
     void tell(log_level level, std::string text) const;
     /// A failure of what is tried again; told if it is news.
-    void report(std::string_view what, const failure& why) const;
-    void passed(std::string_view what) const;
+    void report(std::string_view task, const failure& why) const;
+    void passed(std::string_view task) const;
 
     /// The execution context is going: nothing is told any more, by this one and those of its schemas.
     void abandon() noexcept;

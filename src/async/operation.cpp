@@ -28,32 +28,32 @@ public:
     explicit operation_service(asio::execution_context& context) : service(context) {}
     ~operation_service() override { waiting_.clear(); }
 
-    void add(operation& what) {
+    void add(operation& pending) {
         const std::lock_guard lock(mutex_);
-        waiting_.push_back(what);
+        waiting_.push_back(pending);
     }
 
-    void remove(operation& what) noexcept {
+    void remove(operation& pending) noexcept {
         const std::lock_guard lock(mutex_);
-        if (what.service_hook.is_linked()) waiting_.erase(waiting_.iterator_to(what));
+        if (pending.service_hook.is_linked()) waiting_.erase(waiting_.iterator_to(pending));
     }
 
     void shutdown() override {
         std::vector<std::shared_ptr<operation>> orphans;
         {
             const std::lock_guard lock(mutex_);
-            for (auto each = waiting_.begin(); each != waiting_.end();) {
+            for (auto pending = waiting_.begin(); pending != waiting_.end();) {
                 // Null where its last owner is just letting go of it; then that one unlinks it.
-                auto owned = std::static_pointer_cast<operation>(each->weak_from_this().lock());
+                auto owned = std::static_pointer_cast<operation>(pending->weak_from_this().lock());
                 if (!owned) {
-                    ++each;
+                    ++pending;
                     continue;
                 }
-                each = waiting_.erase(each);
+                pending = waiting_.erase(pending);
                 orphans.push_back(std::move(owned));
             }
         }
-        for (const auto& each : orphans) each->abandon();
+        for (const auto& orphan : orphans) orphan->abandon();
     }
 
 private:
@@ -132,9 +132,9 @@ void operation::abandon() noexcept {
     resumption_.reset();
 }
 
-asio::awaitable<void> suspend(std::shared_ptr<operation> what, timer_queue* timers, steady_time deadline) {
+asio::awaitable<void> suspend(std::shared_ptr<operation> awaited, timer_queue* timers, steady_time deadline) {
     return asio::async_initiate<const asio::use_awaitable_t<>, void()>(
-        [argument = std::move(what), timers, deadline](auto handler) mutable {
+        [argument = std::move(awaited), timers, deadline](auto handler) mutable {
             // The caller may be resumed, and this object gone, before this returns: everything is kept here.
             const auto pending = std::move(argument);
             auto* const clock = timers;

@@ -77,6 +77,6 @@ public:
 
 /// Suspends the coroutine until the operation is finished, which it may be already; `timers` (null = no deadline) expires
 /// it at `deadline`. An operation is awaited once, and no more than once.
-asio::awaitable<void> suspend(std::shared_ptr<operation> what, timer_queue* timers, steady_time deadline);
+asio::awaitable<void> suspend(std::shared_ptr<operation> awaited, timer_queue* timers, steady_time deadline);
 
 } // namespace eventstore::detail

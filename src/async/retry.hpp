@@ -36,14 +36,14 @@ class backoff {
 public:
     using duration = std::chrono::milliseconds;
 
-    explicit backoff(const retry_policy& how) noexcept : how_(how) {}
+    explicit backoff(const retry_policy& policy) noexcept : policy_(policy) {}
 
     /// \param random any number; the delay is drawn by it
     duration failed(errc why, std::uint64_t random) noexcept {
         ++failures_;
-        if (how_.is_steady_if_connecting && passes_by_itself(why)) {
+        if (policy_.is_steady_if_connecting && passes_by_itself(why)) {
             steps_ = 0;
-            return how_.first;
+            return policy_.first;
         }
         return draw(random);
     }
@@ -62,14 +62,14 @@ public:
 
 private:
     duration draw(std::uint64_t random) noexcept {
-        const int step = std::min(steps_++, 17) - (how_.begins_at_once ? 1 : 0);
+        const int step = std::min(steps_++, 17) - (policy_.begins_at_once ? 1 : 0);
         if (step < 0) return duration(0);
-        const auto longest = std::min(how_.longest, how_.first * (std::int64_t{1} << step));
+        const auto longest = std::min(policy_.longest, policy_.first * (std::int64_t{1} << step));
         const auto half = longest / 2;
         return half + duration(static_cast<std::int64_t>(random % static_cast<std::uint64_t>(half.count() + 1)));
     }
 
-    retry_policy how_;
+    retry_policy policy_;
     int failures_ = 0;
     int steps_ = 0;
 };
@@ -77,26 +77,26 @@ private:
 /// What is tried again until it succeeds: its delays, and its failures' way into the log.
 class retry {
 public:
-    /// \param what it is, as the logger tells causes apart; lives as long as the program
-    retry(const retry_policy& how, std::string_view what, std::shared_ptr<logger> log)
-        : delays_(how), what_(what), log_(std::move(log)) {}
+    /// \param task its name, as the logger tells causes apart; lives as long as the program
+    retry(const retry_policy& policy, std::string_view task, std::shared_ptr<logger> logger)
+        : delays_(policy), task_(task), logger_(std::move(logger)) {}
 
     /// Returns how long to wait.
     backoff::duration failed(const failure& why) {
-        log_->report(what_, why);
+        logger_->report(task_, why);
         has_failed_ = true;
         return delays_.failed(why.code(), random_number());
     }
     void succeeded() {
         delays_.succeeded();
-        if (std::exchange(has_failed_, false)) log_->passed(what_);
+        if (std::exchange(has_failed_, false)) logger_->passed(task_);
     }
     int failures() const noexcept { return delays_.failures(); }
 
 private:
     backoff delays_;
-    std::string_view what_;
-    std::shared_ptr<logger> log_;
+    std::string_view task_;
+    std::shared_ptr<logger> logger_;
     bool has_failed_ = false;
 };
 

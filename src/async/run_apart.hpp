@@ -33,12 +33,12 @@ public:
     }
 
     void operator()(const std::exception_ptr& thrown, result<T> value) {
-        if (thrown) value = what_was_thrown(thrown);
+        if (thrown) value = to_failure(thrown);
         end(std::move(value));
     }
 
 private:
-    failure what_was_thrown(const std::exception_ptr& thrown) const {
+    failure to_failure(const std::exception_ptr& thrown) const {
         try {
             std::rethrow_exception(thrown);
         } catch (const error& e) {
@@ -47,7 +47,7 @@ private:
             return failure(errc::connection_lost, doing_ + " failed: " + e.what());
         }
     }
-    void end(result<T> how) { (*std::exchange(then_, std::nullopt))(std::move(how)); }
+    void end(result<T> outcome) { (*std::exchange(then_, std::nullopt))(std::move(outcome)); }
 
     const std::string doing_;
     const failure gone_;

@@ -25,18 +25,18 @@ timer_queue::timer_queue(const asio::any_io_executor& executor, std::shared_ptr<
 
 timer_queue::~timer_queue() { pending_.clear(); }
 
-bool timer_queue::add(timed& what) {
+bool timer_queue::add(timed& entry) {
     const std::lock_guard lock(mutex_);
     if (is_abandoned_) return false;
-    const auto place = pending_.insert(what);
+    const auto place = pending_.insert(entry);
     if (place == pending_.begin()) arm_soon();
     return true;
 }
 
-void timer_queue::remove(timed& what) noexcept {
+void timer_queue::remove(timed& entry) noexcept {
     const std::lock_guard lock(mutex_);
-    if (!what.queue_hook.is_linked()) return;
-    pending_.erase(pending_.iterator_to(what));
+    if (!entry.queue_hook.is_linked()) return;
+    pending_.erase(pending_.iterator_to(entry));
     if (pending_.empty()) arm_soon(); // to stop the alarm
 }
 
@@ -49,20 +49,20 @@ void timer_queue::abandon() noexcept {
         strand_.reset();
         left = take_while([](const timed&) { return true; });
     }
-    for (const auto& each : left) each->close();
+    for (const auto& entry : left) entry->close();
 }
 
 template <class Condition>
 std::vector<std::shared_ptr<timed>> timer_queue::take_while(Condition is_wanted) {
     std::vector<std::shared_ptr<timed>> taken;
-    for (auto each = pending_.begin(); each != pending_.end() && is_wanted(*each);) {
+    for (auto entry = pending_.begin(); entry != pending_.end() && is_wanted(*entry);) {
         // Null where its last owner is just letting go of it; then that one unlinks it.
-        auto owned = each->weak_from_this().lock();
+        auto owned = entry->weak_from_this().lock();
         if (!owned) {
-            ++each;
+            ++entry;
             continue;
         }
-        each = pending_.erase(each);
+        entry = pending_.erase(entry);
         taken.push_back(std::move(owned));
     }
     return taken;
@@ -105,19 +105,19 @@ namespace {
 
 class timed_call final : public timed {
 public:
-    explicit timed_call(std::function<void()> what) : what_(std::move(what)) {}
+    explicit timed_call(std::function<void()> callback) : callback_(std::move(callback)) {}
 
 private:
-    void expire() noexcept override { what_(); }
+    void expire() noexcept override { callback_(); }
     void close() noexcept override {}
 
-    const std::function<void()> what_;
+    const std::function<void()> callback_;
 };
 
 } // namespace
 
-std::shared_ptr<timed> call_at(timer_queue& timers, steady_time when, std::function<void()> what) {
-    auto call = std::make_shared<timed_call>(std::move(what));
+std::shared_ptr<timed> call_at(timer_queue& timers, steady_time when, std::function<void()> callback) {
+    auto call = std::make_shared<timed_call>(std::move(callback));
     call->watch(timers, when);
     return call;
 }
@@ -127,9 +127,9 @@ void timer_queue::expire_due() {
     std::vector<std::shared_ptr<timed>> due;
     {
         const std::lock_guard lock(mutex_);
-        due = take_while([now = now()](const timed& each) { return each.deadline() <= now; });
+        due = take_while([now = now()](const timed& entry) { return entry.deadline() <= now; });
     }
-    for (const auto& each : due) each->expire();
+    for (const auto& entry : due) entry->expire();
     arm();
 }
 

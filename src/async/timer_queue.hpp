@@ -73,8 +73,8 @@ private:
         boost::intrusive::member_hook<timed, boost::intrusive::set_member_hook<>, &timed::queue_hook>,
         boost::intrusive::compare<by_deadline>>;
 
-    bool add(timed& what);
-    void remove(timed& what) noexcept;
+    bool add(timed& entry);
+    void remove(timed& entry) noexcept;
     template <class Condition>
     std::vector<std::shared_ptr<timed>> take_while(Condition is_wanted); // with the mutex held, in order
     void arm_soon();                                                     // with the mutex held
@@ -93,7 +93,7 @@ private:
     bool is_abandoned_ = false;
 };
 
-/// Has `what` called once, at that time, on any thread; not if what is returned goes before.
-std::shared_ptr<timed> call_at(timer_queue& timers, steady_time when, std::function<void()> what);
+/// Has `callback` called once, at that time, on any thread; not if what is returned goes before.
+std::shared_ptr<timed> call_at(timer_queue& timers, steady_time when, std::function<void()> callback);
 
 } // namespace eventstore::detail

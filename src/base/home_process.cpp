@@ -17,9 +17,9 @@ std::atomic<unsigned> generation{1};
 
 unsigned fork_generation() noexcept { return generation.load(std::memory_order_relaxed); }
 
-void keep_for_ever(std::shared_ptr<void> what) {
+void keep_for_ever(std::shared_ptr<void> object) {
     static auto* const kept = new std::vector<std::shared_ptr<void>>(); // no leak: it can be reached
-    kept->push_back(std::move(what));
+    kept->push_back(std::move(object));
 }
 
 } // namespace eventstore::detail

@@ -19,6 +19,6 @@ private:
 };
 
 /// Never destroys it: in a child, which cannot join the threads of its parent, nor end what they wait for.
-void keep_for_ever(std::shared_ptr<void> what);
+void keep_for_ever(std::shared_ptr<void> object);
 
 } // namespace eventstore::detail

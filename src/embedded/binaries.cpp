@@ -48,11 +48,11 @@ int number_in(const fs::path& pattern_match) {
 std::vector<fs::path> numbered(const fs::path& parent, std::string_view prefix) {
     std::vector<fs::path> found;
     std::error_code ignored;
-    for (fs::directory_iterator each(parent, ignored), end; !ignored && each != end; each.increment(ignored))
-        if (each->path().filename().string().starts_with(prefix)) found.push_back(each->path());
+    for (fs::directory_iterator entry(parent, ignored), end; !ignored && entry != end; entry.increment(ignored))
+        if (entry->path().filename().string().starts_with(prefix)) found.push_back(entry->path());
     std::sort(
         found.begin(), found.end(), [](const fs::path& a, const fs::path& b) { return number_in(a) > number_in(b); });
-    for (fs::path& each : found) each /= "bin";
+    for (fs::path& folder : found) folder /= "bin";
     return found;
 }
 
@@ -113,9 +113,9 @@ server_binaries find_binaries(const fs::path& given, int major) {
 
     std::string searched;
     std::string others;
-    for (const place& each : usual_places()) {
-        searched += (searched.empty() ? "" : ", ") + each.pattern;
-        for (const fs::path& folder : each.folders) {
+    for (const place& location : usual_places()) {
+        searched += (searched.empty() ? "" : ", ") + location.pattern;
+        for (const fs::path& folder : location.folders) {
             if (!holds_server(folder)) continue;
             const int found = major_of(folder);
             if (found >= oldest_major && (major == 0 || found == major)) return {folder, found};

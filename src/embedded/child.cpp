@@ -81,13 +81,13 @@ private:
 } // namespace
 
 pid_t spawn(const std::vector<std::string>& command, const std::vector<int>& descriptors) {
-    spawn_actions how;
+    spawn_actions actions;
     for (std::size_t target = 0; target < descriptors.size(); ++target)
-        how.descriptor(descriptors[target], static_cast<int>(target));
-    how.close_from(static_cast<int>(descriptors.size()));
+        actions.descriptor(descriptors[target], static_cast<int>(target));
+    actions.close_from(static_cast<int>(descriptors.size()));
     const std::vector<std::string> variables = environment();
     pid_t child = 0;
-    const int refused = posix_spawn(&child, command.front().c_str(), how.actions(), how.attributes(),
+    const int refused = posix_spawn(&child, command.front().c_str(), actions.actions(), actions.attributes(),
         pointers(command).data(), pointers(variables).data());
     if (refused != 0) throw std::system_error(refused, std::generic_category(), "cannot start " + command.front());
     return child;
@@ -99,18 +99,18 @@ void reap(pid_t child) noexcept {
 }
 
 std::string output_of(const std::vector<std::string>& command) {
-    auto [from_child, to_us] = make_pipe();
+    auto [read_end, write_end] = make_pipe();
     pid_t child = 0;
     try {
-        child = spawn(command, {-1, to_us.get(), -1});
+        child = spawn(command, {-1, write_end.get(), -1});
     } catch (const std::system_error&) {
         return {};
     }
-    to_us.close();
+    write_end.close();
     std::string output;
     char piece[512];
     for (;;) {
-        const ssize_t size = ::read(from_child.get(), piece, sizeof piece);
+        const ssize_t size = ::read(read_end.get(), piece, sizeof piece);
         if (size > 0)
             output.append(piece, static_cast<std::size_t>(size));
         else if (size == 0 || errno != EINTR)

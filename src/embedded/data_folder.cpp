@@ -28,8 +28,8 @@ namespace {
 
 std::string quoted(const fs::path& path) { return detail::quoted_for_message(path.native()); }
 
-[[noreturn]] void fail_folder(const fs::path& folder, const char* what, int error_number) {
-    fail("the data folder ", quoted(folder), " cannot be ", what, ": ", std::strerror(error_number),
+[[noreturn]] void fail_folder(const fs::path& folder, const char* action, int error_number) {
+    fail("the data folder ", quoted(folder), " cannot be ", action, ": ", std::strerror(error_number),
         "; give one that this user can write to");
 }
 
@@ -60,7 +60,7 @@ struct close_directory {
 };
 
 /// The name of something in the folder that a start has not left there; empty if there is nothing.
-std::string stranger_in(const fs::path& folder, const descriptor& opened) {
+std::string foreign_entry_in(const fs::path& folder, const descriptor& opened) {
     const int copy = ::openat(opened.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     const std::unique_ptr<DIR, close_directory> entries(copy < 0 ? nullptr : ::fdopendir(copy));
     if (!entries) {
@@ -68,8 +68,8 @@ std::string stranger_in(const fs::path& folder, const descriptor& opened) {
         if (copy >= 0) ::close(copy);
         fail_folder(folder, "read", why);
     }
-    while (const dirent* const each = ::readdir(entries.get())) {
-        std::string name = each->d_name;
+    while (const dirent* const entry = ::readdir(entries.get())) {
+        std::string name = entry->d_name;
         if (name != "." && name != ".." && name != ".eventstore-initdb") return name; // that, an interrupted start left
     }
     return {};
@@ -98,7 +98,7 @@ folder_state inspect_data_folder(const fs::path& folder, const descriptor& opene
                 " has a PG_VERSION that cannot be read: give another folder, or repair it");
         return state;
     }
-    if (const std::string name = stranger_in(folder, opened); !name.empty())
+    if (const std::string name = foreign_entry_in(folder, opened); !name.empty())
         fail("the data folder ", quoted(folder), " is not empty and holds no PostgreSQL data (it has ",
             quoted(fs::path(name)),
             " but no PG_VERSION): give an empty or a new folder; below a mount point, a folder in it");
@@ -134,10 +134,10 @@ descriptor open_data_folder(const fs::path& folder, const server_user& user) {
 }
 
 void lock_data_folder(const fs::path& folder, const descriptor& opened, std::stop_token stop) {
-    const auto patience = detail::machine_time() + std::chrono::seconds(2);
+    const auto deadline = detail::machine_time() + std::chrono::seconds(2);
     while (::flock(opened.get(), LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK && errno != EINTR) break; // a file system without locks: postmaster.pid has to do
-        if (detail::machine_time() > patience || stop.stop_requested()) {
+        if (detail::machine_time() > deadline || stop.stop_requested()) {
             const long pid = pid_in(opened);
             fail("the data folder ", quoted(folder), " is in use by another server",
                 pid > 0 ? " (process " + std::to_string(pid) + ")" : std::string(),

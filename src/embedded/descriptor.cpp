@@ -12,7 +12,7 @@ namespace eventstore::embedded {
 
 namespace {
 
-[[noreturn]] void throw_errno(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
+[[noreturn]] void throw_errno(const char* message) { throw std::system_error(errno, std::generic_category(), message); }
 
 descriptor moved_up(int number) {
     const descriptor low(number);
@@ -24,10 +24,10 @@ descriptor moved_up(int number) {
 std::array<descriptor, 2> moved_up(const int (&numbers)[2]) {
     descriptor first(numbers[0]);
     descriptor second(numbers[1]);
-    const auto move_up = [](descriptor& each) {
-        const int high = ::fcntl(each.get(), F_DUPFD_CLOEXEC, 10);
+    const auto move_up = [](descriptor& moved) {
+        const int high = ::fcntl(moved.get(), F_DUPFD_CLOEXEC, 10);
         if (high < 0) throw_errno("cannot duplicate a file descriptor");
-        each = descriptor(high);
+        moved = descriptor(high);
     };
     move_up(first);
     move_up(second);

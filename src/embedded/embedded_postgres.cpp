@@ -38,8 +38,8 @@ void embedded_postgres::stop() {
     if (server_) server_->stop();
 }
 
-void embedded_postgres::restart(shutdown how) {
-    if (server_) server_->restart(how);
+void embedded_postgres::restart(shutdown mode) {
+    if (server_) server_->restart(mode);
 }
 
 } // namespace eventstore

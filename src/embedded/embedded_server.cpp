@@ -70,11 +70,11 @@ void embedded_server::end(std::string_view order) noexcept {
     stopped_ = true;
 }
 
-void embedded_server::restart(embedded_postgres::shutdown how) try {
+void embedded_server::restart(embedded_postgres::shutdown mode) try {
     if (stopped_) embedded::fail("the embedded PostgreSQL was stopped for good: start another one");
     // Made before the other one ends: there is no moment at which nobody would clean up.
     embedded::watchdog next(plan_, log_, true);
-    watchdog_.end(how == embedded_postgres::shutdown::fast ? "fast keep\n" : "immediate keep\n");
+    watchdog_.end(mode == embedded_postgres::shutdown::fast ? "fast keep\n" : "immediate keep\n");
     watchdog_ = std::move(next);
     watchdog_.begin();
     wait_until_ready(detail::machine_time() + start_timeout_, {});
@@ -98,11 +98,11 @@ void embedded_server::wait_until_ready(
     }
 }
 
-void embedded_server::fail_with_log(const std::string& what) const {
+void embedded_server::fail_with_log(const std::string& problem) const {
     const std::string log = tail_of(log_.get());
     embedded::fail("the embedded PostgreSQL ", std::to_string(plan_.binaries.major), " in ",
         quoted_for_message(plan_.data_folder.native()),
-        plan_.user.drop_program.empty() ? std::string() : ", run as the user '" + plan_.user.name + "',", " ", what,
+        plan_.user.drop_program.empty() ? std::string() : ", run as the user '" + plan_.user.name + "',", " ", problem,
         log.empty() ? "; its log is empty" : "; its log ends with:\n", log);
 }
 

@@ -21,7 +21,7 @@ public:
     static std::unique_ptr<embedded_server> start(const embedded_postgres_options& options, std::stop_token stop);
 
     void stop() noexcept;
-    void restart(embedded_postgres::shutdown how);
+    void restart(embedded_postgres::shutdown mode);
 
     const std::string& url() const noexcept { return plan_.url; }
     const std::filesystem::path& data_folder() const noexcept { return plan_.data_folder; }
@@ -31,7 +31,7 @@ private:
 
     void wait_until_ready(std::chrono::steady_clock::time_point deadline, const std::stop_token& stop) const;
     void end(std::string_view order) noexcept;
-    [[noreturn]] void fail_with_log(const std::string& what) const;
+    [[noreturn]] void fail_with_log(const std::string& problem) const;
 
     embedded::server_plan plan_;
     embedded::descriptor log_;

@@ -20,15 +20,17 @@ struct free_memory {
     void operator()(char* text) const noexcept { PQfreemem(text); }
 };
 
-std::string impatient(const std::string& url, const char* seconds) { return url + "?connect_timeout=" + seconds; }
+std::string with_connect_timeout(const std::string& url, const char* seconds) {
+    return url + "?connect_timeout=" + seconds;
+}
 
 } // namespace
 
-bool takes_sessions(const std::string& url) { return PQping(impatient(url, "2").c_str()) == PQPING_OK; }
+bool takes_sessions(const std::string& url) { return PQping(with_connect_timeout(url, "2").c_str()) == PQPING_OK; }
 
 void make_database(const std::string& administration_url, const std::string& name) {
     const std::unique_ptr<PGconn, finish_connection> connection(
-        PQconnectdb(impatient(administration_url, "10").c_str()));
+        PQconnectdb(with_connect_timeout(administration_url, "10").c_str()));
     if (PQstatus(connection.get()) != CONNECTION_OK)
         fail("the embedded PostgreSQL started, but refuses its own user: ", PQerrorMessage(connection.get()));
 

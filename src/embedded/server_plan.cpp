@@ -54,10 +54,10 @@ std::string random_name() {
 
 fs::path place_for_socket(const std::vector<fs::path>& folders) {
     const fs::path name = random_name();
-    for (const fs::path& each : folders) {
-        const bool is_short = (each / name / ".s.PGSQL.65535").native().size() <= longest_socket_path;
-        if (is_short && each.native().find(',') == std::string::npos) // libpq takes it for a list of hosts
-            return each / name;
+    for (const fs::path& folder : folders) {
+        const bool is_short = (folder / name / ".s.PGSQL.65535").native().size() <= longest_socket_path;
+        if (is_short && folder.native().find(',') == std::string::npos) // libpq takes it for a list of hosts
+            return folder / name;
     }
     fail(
         "every folder for temporary files has too long a path for a Unix socket, or a comma in it: make /tmp writable");

@@ -58,9 +58,9 @@ server_user unprivileged_user(const fs::path& data_folder) {
 }
 
 /// \param right 1 to enter, 2 to write
-bool has_right(const server_user& user, const struct stat& what, mode_t right) {
-    const int place = what.st_uid == user.uid ? 6 : what.st_gid == user.gid ? 3 : 0;
-    return (what.st_mode >> place & right) != 0;
+bool has_right(const server_user& user, const struct stat& status, mode_t right) {
+    const int place = status.st_uid == user.uid ? 6 : status.st_gid == user.gid ? 3 : 0;
+    return (status.st_mode >> place & right) != 0;
 }
 
 bool can_write(const server_user& user, const fs::path& folder) {
@@ -104,8 +104,8 @@ std::vector<fs::path> temporary_folders(const server_user& user) {
     if (const char* own = std::getenv("TMPDIR"); own != nullptr && own[0] == '/') wanted.emplace_back(own);
     for (const char* usual : {"/tmp", "/var/tmp", "/dev/shm"}) wanted.emplace_back(usual);
     std::vector<fs::path> usable;
-    for (const fs::path& each : wanted)
-        if (can_write(user, each) && can_enter(user, each)) usable.push_back(each);
+    for (const fs::path& folder : wanted)
+        if (can_write(user, folder) && can_enter(user, folder)) usable.push_back(folder);
     if (usable.empty())
         fail("no folder for temporary files is writable: set TMPDIR to one, or make /tmp usable (chmod 1777 /tmp)");
     return usable;

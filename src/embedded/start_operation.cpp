@@ -1,6 +1,6 @@
 #include "embedded/start_operation.hpp"
 
-#include "async/operation.hpp"
+#include "async/completion.hpp"
 #include "base/home_process.hpp"
 
 #include <eventstore/error.hpp>
@@ -32,7 +32,7 @@ public:
     explicit start_threads(asio::execution_context& context) : service(context) {}
 
     /// Throws std::system_error when there can be no more threads.
-    void run(std::shared_ptr<start_operation> what);
+    void run(std::shared_ptr<start_operation> operation);
 
 private:
     struct worker {
@@ -48,7 +48,7 @@ private:
             going.swap(workers_);
         }
         if (!home_.is_here()) return detail::keep_for_ever(std::make_shared<std::list<worker>>(std::move(going)));
-        for (worker& each : going) each.thread.request_stop(); // all at once, then one waits for each
+        for (worker& started : going) started.thread.request_stop(); // all at once, then one waits for each
     }
 
     const detail::home_process home_;
@@ -59,30 +59,21 @@ private:
 
 asio::execution_context::id start_threads::id;
 
-class start_operation final : public detail::operation {
+class start_operation final : public detail::completion<std::unique_ptr<detail::embedded_server>> {
 public:
     start_operation(embedded_postgres_options options, start_threads& threads)
-        : options_(std::move(options)), threads_(threads) {}
+        : completion("starting the embedded PostgreSQL"), options_(std::move(options)), threads_(threads) {}
 
     /// On the helper thread.
-    void work(std::stop_token context_goes) {
-        const std::stop_callback pass_on(context_goes, [this] { stop_.request_stop(); });
-        std::unique_ptr<detail::embedded_server> server;
-        std::exception_ptr failed;
+    void work(std::stop_token context_stop) {
+        const std::stop_callback pass_on(context_stop, [this] { stop_.request_stop(); });
         try {
-            server = detail::embedded_server::start(options_, stop_.get_token());
-        } catch (...) {
-            failed = std::current_exception();
+            decide(detail::embedded_server::start(options_, stop_.get_token())); // if nobody waits, it is stopped here
+        } catch (const error& refused) {
+            fail(refused.why());
+        } catch (const std::exception& thrown) {
+            fail(failure(errc::embedded_server_failed, doing() + " failed: " + thrown.what()));
         }
-        if (!claim()) return; // nobody waits any more: the server is stopped here
-        server_ = std::move(server);
-        failed_ = std::move(failed);
-        finish();
-    }
-
-    std::unique_ptr<detail::embedded_server> take() {
-        if (failed_) std::rethrow_exception(std::exchange(failed_, nullptr));
-        return std::move(server_);
     }
 
 private:
@@ -90,31 +81,26 @@ private:
         try {
             threads_.run(std::static_pointer_cast<start_operation>(shared_from_this()));
         } catch (const std::system_error& e) {
-            if (!claim()) return;
-            failed_ = std::make_exception_ptr(error(failure(errc::embedded_server_failed,
-                std::string("the embedded PostgreSQL cannot be started: no thread can be made: ") + e.what())));
-            finish();
+            fail(failure(errc::embedded_server_failed,
+                std::string("the embedded PostgreSQL cannot be started: no thread can be made: ") + e.what()));
         }
     }
     void cancel() noexcept override { stop_.request_stop(); } // the thread undoes what it did, then ends the operation
-    void expire() noexcept override {}
 
     embedded_postgres_options options_;
     start_threads& threads_;
     std::stop_source stop_;
-    std::unique_ptr<detail::embedded_server> server_;
-    std::exception_ptr failed_;
 };
 
-void start_threads::run(std::shared_ptr<start_operation> what) {
+void start_threads::run(std::shared_ptr<start_operation> operation) {
     const std::lock_guard lock(mutex_);
     if (ended_) return;
-    workers_.remove_if([](const worker& each) { return each.done.load(); });
+    workers_.remove_if([](const worker& started) { return started.done.load(); });
     worker& fresh = workers_.emplace_back();
     try {
-        fresh.thread = std::jthread([what = std::move(what), &fresh](std::stop_token stop) mutable {
-            what->work(std::move(stop));
-            what.reset();
+        fresh.thread = std::jthread([operation = std::move(operation), &fresh](std::stop_token stop) mutable {
+            operation->work(std::move(stop));
+            operation.reset();
             fresh.done = true;
         });
     } catch (...) {
@@ -129,8 +115,9 @@ asio::awaitable<std::unique_ptr<detail::embedded_server>> start_server(embedded_
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     start_threads& threads = asio::use_service<start_threads>(asio::query(executor, asio::execution::context));
     const auto starting = std::make_shared<start_operation>(std::move(options), threads);
-    co_await detail::suspend(starting, nullptr, detail::steady_time::max());
-    co_return starting->take();
+    auto waiting = start_operation::wait(starting);
+    auto started = co_await std::move(waiting);
+    co_return std::move(started).value();
 }
 
 } // namespace eventstore::embedded

@@ -20,11 +20,11 @@ namespace eventstore::embedded {
 namespace {
 
 /// Whether the other end is closed, or is so before the time is over. Nobody writes to these descriptors.
-bool ends_within(const descriptor& what, std::chrono::milliseconds time) noexcept {
+bool ends_within(const descriptor& channel, std::chrono::milliseconds time) noexcept {
     const auto deadline = detail::machine_time() + time;
     for (;;) {
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - detail::machine_time());
-        pollfd waiting{what.get(), POLLIN, 0};
+        pollfd waiting{channel.get(), POLLIN, 0};
         const int ready = ::poll(&waiting, 1, left.count() > 0 ? static_cast<int>(left.count()) : 0);
         if (ready > 0) return true;
         if (ready == 0 || errno != EINTR) return false;
@@ -42,15 +42,16 @@ watchdog::watchdog(const server_plan& plan, const descriptor& log, bool again) :
         all.insert(all.end(), plan.command.begin(), plan.command.end());
         return all;
     };
-    auto [ours, theirs] = make_socket_pair();
+    auto [own_end, child_end] = make_socket_pair();
     auto [server_end, server_holds] = make_pipe();
     const auto [second_end, first_holds] = make_pipe();
     command_to_clean_ = command("again");
     process_ = spawn(command(again              ? "again"
                              : plan.initialised ? "reuse"
                                                 : "initialise"),
-        {theirs.get(), log.get(), log.get(), server_holds.get(), plan.lock.get(), second_end.get(), first_holds.get()});
-    orders_ = std::move(ours);
+        {child_end.get(), log.get(), log.get(), server_holds.get(), plan.lock.get(), second_end.get(),
+            first_holds.get()});
+    orders_ = std::move(own_end);
     server_ = std::move(server_end);
 }
 
@@ -94,12 +95,13 @@ void watchdog::end(std::string_view order) noexcept {
 void watchdog::clean_up() noexcept try {
     std::error_code unknown;
     if (!server_lives(std::chrono::milliseconds(0)) && !std::filesystem::exists(socket_folder_, unknown)) return;
-    auto [ours, theirs] = make_socket_pair();
+    auto [own_end, child_end] = make_socket_pair();
     const auto [second_end, first_holds] = make_pipe();
-    const pid_t helper = spawn(command_to_clean_, {theirs.get(), -1, -1, -1, -1, second_end.get(), first_holds.get()});
-    theirs.close();
-    ::shutdown(ours.get(), SHUT_WR); // no order: nothing is started, and what is there goes
-    if (ends_within(ours, std::chrono::seconds(60))) reap(helper);
+    const pid_t helper =
+        spawn(command_to_clean_, {child_end.get(), -1, -1, -1, -1, second_end.get(), first_holds.get()});
+    child_end.close();
+    ::shutdown(own_end.get(), SHUT_WR); // no order: nothing is started, and what is there goes
+    if (ends_within(own_end, std::chrono::seconds(60))) reap(helper);
 } catch (const std::exception&) {
     // No descriptors or no processes left: what is temporary stays.
 }

@@ -21,40 +21,40 @@ constexpr std::size_t most_posted_bytes = std::size_t{16} << 20;
 /// A follower that waits for its first position.
 class feed::attachment final : public detail::completion<std::int64_t> {
 public:
-    attachment(std::weak_ptr<follower> who_, std::string stream_)
-        : completion("subscribing"), who(std::move(who_)), stream(std::move(stream_)) {}
+    attachment(std::weak_ptr<follower> subscriber_, std::string stream_)
+        : completion("subscribing"), subscriber(std::move(subscriber_)), stream(std::move(stream_)) {}
 
-    const std::weak_ptr<follower> who;
+    const std::weak_ptr<follower> subscriber;
     const std::string stream;
 };
 
-feed::feed(postgres::connection_options how, std::string schema, detail::environment where,
-    std::shared_ptr<read::reader> reader, std::shared_ptr<listener> ear, std::shared_ptr<poller> polls,
+feed::feed(postgres::connection_options options, std::string schema, detail::environment where,
+    std::shared_ptr<read::reader> reader, std::shared_ptr<listener> listener, std::shared_ptr<poller> poller,
     std::shared_ptr<storage::seen_log> seen)
-    : how_(std::move(how)),
+    : options_(std::move(options)),
       schema_(std::move(schema)),
       environment_(std::move(where)),
       reader_(std::move(reader)),
-      ear_(std::move(ear)),
-      polls_(std::move(polls)),
+      listener_(std::move(listener)),
+      poller_(std::move(poller)),
       seen_(std::move(seen)),
       strand_(environment_.executor),
-      schedule_(how_.can_listen()),
-      looks_(detail::asking_again, "looking", environment_.log),
-      reads_(detail::asking_again, "reading", environment_.log) {}
+      schedule_(options_.can_listen()),
+      looks_(detail::asking_again, "looking", environment_.logger),
+      reads_(detail::asking_again, "reading", environment_.logger) {}
 
 feed::~feed() = default;
 
 asio::awaitable<result<std::int64_t>> feed::attach(
-    std::shared_ptr<feed> self, std::weak_ptr<follower> who, std::string stream, detail::steady_time deadline) {
-    const auto next = std::make_shared<attachment>(std::move(who), std::move(stream));
+    std::shared_ptr<feed> self, std::weak_ptr<follower> subscriber, std::string stream, detail::steady_time deadline) {
+    const auto next = std::make_shared<attachment>(std::move(subscriber), std::move(stream));
     self->post([self, next] { self->add(next); });
     auto waiting = attachment::wait(next, self->environment_.timers.get(), deadline);
     co_return co_await std::move(waiting);
 }
 
 bool feed::has_followers() {
-    std::erase_if(arriving_, [](const auto& each) { return each->is_claimed(); }); // its time was over
+    std::erase_if(arriving_, [](const auto& arrival) { return arrival->is_claimed(); }); // its time was over
     return !of_log_.empty() || !of_stream_.empty() || !arriving_.empty();
 }
 
@@ -76,27 +76,29 @@ void feed::begin(const storage::log_mark& head) {
         state_.begin(head);
         newest_.reset();
     }
-    for (const auto& each : std::exchange(arriving_, {})) {
-        const auto alive = each->who.lock();
+    for (const auto& arrival : std::exchange(arriving_, {})) {
+        const auto alive = arrival->subscriber.lock();
         // Who has waited too long may ask once more.
-        if (!alive || !each->decide(state_.published())) continue;
-        auto& list = each->stream.empty() ? of_log_ : of_stream_[each->stream];
-        list.push_back({each->who, alive.get()});
+        if (!alive || !arrival->decide(state_.published())) continue;
+        auto& list = arrival->stream.empty() ? of_log_ : of_stream_[arrival->stream];
+        list.push_back({arrival->subscriber, alive.get()});
     }
 }
 
-void feed::detach(const follower* who) {
-    post([self = shared_from_this(), who] { self->remove(who); });
+void feed::detach(const follower* subscriber) {
+    post([self = shared_from_this(), subscriber] { self->remove(subscriber); });
 }
 
-void feed::remove(const follower* who) {
-    const auto gone = [&](const place& each) { return each.address == who || each.who.expired(); };
+void feed::remove(const follower* subscriber) {
+    const auto gone = [&](const registration& entry) {
+        return entry.address == subscriber || entry.subscriber.expired();
+    };
     std::erase_if(of_log_, gone);
-    for (auto each = of_stream_.begin(); each != of_stream_.end();) {
-        std::erase_if(each->second, gone);
-        each = each->second.empty() ? of_stream_.erase(each) : std::next(each);
+    for (auto entry = of_stream_.begin(); entry != of_stream_.end();) {
+        std::erase_if(entry->second, gone);
+        entry = entry->second.empty() ? of_stream_.erase(entry) : std::next(entry);
     }
-    std::erase_if(watched_, [&](const std::string& each) { return !of_stream_.contains(each); });
+    std::erase_if(watched_, [&](const std::string& stream) { return !of_stream_.contains(stream); });
     if (has_followers()) return;
     is_followed_.store(false, std::memory_order_release);
     state_.end();
@@ -132,8 +134,8 @@ void feed::hint(std::int64_t head) {
 void feed::begin_stop() {
     post([self = shared_from_this()] {
         self->closed_ = true;
-        for (const auto& each : std::exchange(self->arriving_, {}))
-            each->fail(failure(errc::store_closed, "the store is closed"));
+        for (const auto& arrival : std::exchange(self->arriving_, {}))
+            arrival->fail(failure(errc::store_closed, "the store is closed"));
         self->of_log_.clear();
         self->of_stream_.clear();
         self->watched_.clear();
@@ -148,8 +150,8 @@ void feed::begin_stop() {
 
 void feed::abandon() noexcept {
     closed_ = true;
-    for (const auto& each : std::exchange(arriving_, {}))
-        each->fail(failure(errc::store_closed, "the store is closed"));
+    for (const auto& arrival : std::exchange(arriving_, {}))
+        arrival->fail(failure(errc::store_closed, "the store is closed"));
     const std::lock_guard lock(mutex_);
     strand_.reset();
 }
@@ -157,10 +159,10 @@ void feed::abandon() noexcept {
 // What the server refuses, a privilege for example, waiting does not mend: whoever wants to begin hears of it.
 void feed::refuse_arriving(const failure& why) {
     if (why.retry_helps() || why.code() == errc::connection_lost || why.code() == errc::timeout) return;
-    for (const auto& each : std::exchange(arriving_, {})) each->fail(why);
+    for (const auto& arrival : std::exchange(arriving_, {})) arrival->fail(why);
 }
 
-void feed::fail_cut_back(std::int64_t seen, std::int64_t head) {
+void feed::fail_truncated(std::int64_t seen, std::int64_t head) {
     const std::string end = std::to_string(head);
     fail(failure(errc::log_truncated,
         detail::message("the log, which ends at position ", end, ", does not hold the event at position ",
@@ -181,21 +183,21 @@ void feed::progress() {
 asio::awaitable<void> feed::read(feed_state::page_wish wish) {
     const auto self = shared_from_this();
     const storage::log_mark seen = state_.mark(); // nothing but own commits is told while a page is under way
-    const auto deadline = environment_.in(how_.operation_timeout);
-    read_options what;
-    what.from(wish.from).count(wish.count);
-    auto reading = read::reader::read_with_links(reader_, std::move(what), deadline, seen.position);
+    const auto deadline = environment_.in(options_.operation_timeout);
+    read_options options;
+    options.from(wish.from).count(wish.count);
+    auto reading = read::reader::read_with_links(reader_, std::move(options), deadline, seen.position);
     const auto answer = co_await std::move(reading);
     if (answer && !closed_ && state_.has_begun()) {
         reads_.succeeded();
-        const auto how = storage::continuity_of(seen, answer->timeline, answer->head, answer->seen_event);
-        if (how == storage::continuity::lost) {
-            fail_cut_back(seen.position, answer->head);
+        const auto continuity = storage::continuity_of(seen, answer->timeline, answer->head, answer->seen_event);
+        if (continuity == storage::continuity::lost) {
+            fail_truncated(seen.position, answer->head);
             co_return;
         }
         const bool is_same_history = answer->timeline == 0 || answer->timeline == state_.timeline();
         // Of the history before, more may have been told meanwhile.
-        if (how == storage::continuity::held && (is_same_history || state_.published() == seen.position)) {
+        if (continuity == storage::continuity::held && (is_same_history || state_.published() == seen.position)) {
             state_.go_on_in(answer->timeline);
             state_.page_arrived(answer->page, {answer->timeline, answer->head, answer->event_at(answer->head)});
             progress();
@@ -211,27 +213,27 @@ asio::awaitable<void> feed::read(feed_state::page_wish wish) {
     if (is_over) progress();
 }
 
-void feed::publish(const feed_state::publication& what) {
-    const event_page& page = what.page;
+void feed::publish(const feed_state::publication& publication) {
+    const event_page& page = publication.page;
     seen_->note(state_.mark());
     all_.clear(); // the log itself has no links
     for (std::uint32_t i = 0; i < page.size(); ++i) {
         if (!page[i].is_linked()) all_.push_back(i);
     }
     const std::span<const std::uint32_t> all(all_);
-    for (const place& each : of_log_) {
-        if (const auto alive = each.who.lock())
-            alive->on_live({page, all, what.through, state_.timeline(), what.event});
+    for (const registration& entry : of_log_) {
+        if (const auto alive = entry.subscriber.lock())
+            alive->on_live({page, all, publication.through, state_.timeline(), publication.event});
     }
     if (of_stream_.empty()) return;
     std::unordered_map<std::string_view, std::vector<std::uint32_t>> by_stream;
     for (std::uint32_t i = 0; i < page.size(); ++i) by_stream[detail::page::holder_of(page[i])].push_back(i);
-    for (const auto& [stream, which] : by_stream) {
+    for (const auto& [stream, indices] : by_stream) {
         const auto followed = of_stream_.find(std::string(stream));
         if (followed == of_stream_.end()) continue;
-        for (const place& each : followed->second) {
-            if (const auto alive = each.who.lock())
-                alive->on_live({page, which, what.through, state_.timeline(), what.event});
+        for (const registration& entry : followed->second) {
+            if (const auto alive = entry.subscriber.lock())
+                alive->on_live({page, indices, publication.through, state_.timeline(), publication.event});
         }
     }
 }
@@ -239,9 +241,9 @@ void feed::publish(const feed_state::publication& what) {
 void feed::fail(const failure& why) {
     state_.end();
     std::vector<std::shared_ptr<follower>> all;
-    const auto collect = [&](const std::vector<place>& list) {
-        for (const place& each : list) {
-            if (auto alive = each.who.lock()) all.push_back(std::move(alive));
+    const auto collect = [&](const std::vector<registration>& list) {
+        for (const registration& entry : list) {
+            if (auto alive = entry.subscriber.lock()) all.push_back(std::move(alive));
         }
     };
     collect(of_log_);
@@ -249,7 +251,7 @@ void feed::fail(const failure& why) {
     of_log_.clear();
     of_stream_.clear();
     is_followed_.store(has_followers(), std::memory_order_release);
-    for (const auto& each : all) each->on_feed_failed(why);
+    for (const auto& subscriber : all) subscriber->on_feed_failed(why);
 }
 
 } // namespace eventstore::feed

@@ -42,14 +42,14 @@ namespace asio = boost::asio;
 class follower {
 public:
     virtual ~follower() = default;
-    struct news {
+    struct live_batch {
         const event_page& page;
-        std::span<const std::uint32_t> which; ///< of its events are for this follower: all, or those of its stream
-        std::int64_t through = 0;             ///< everything up to this position has been told
-        std::int32_t timeline = 0;            ///< the history that all of it is part of
-        std::optional<uuid> event;            ///< at that position, if it is known
+        std::span<const std::uint32_t> indexes; ///< of its events are for this follower: all, or those of its stream
+        std::int64_t through = 0;               ///< everything up to this position has been told
+        std::int32_t timeline = 0;              ///< the history that all of it is part of
+        std::optional<uuid> event;              ///< at that position, if it is known
     };
-    virtual void on_live(const news& what) = 0;
+    virtual void on_live(const live_batch& published) = 0;
     /// Its stream, which was deleted, is visible again.
     virtual void on_restored() {}
     /// Nothing more will be told.
@@ -62,21 +62,21 @@ public:
 /// or the log ends before, every follower is told that the log was cut back, and nothing else.
 class feed final : public std::enable_shared_from_this<feed>,
                    public detail::service,
-                   public hearer,
+                   public notification_receiver,
                    private detail::live_object {
 public:
-    /// \param polls for all stores of a group; null: it looks by itself
-    feed(postgres::connection_options how, std::string schema, detail::environment where,
-        std::shared_ptr<read::reader> reader, std::shared_ptr<listener> ear, std::shared_ptr<poller> polls,
+    /// \param poller for all stores of a group; null: it looks by itself
+    feed(postgres::connection_options options, std::string schema, detail::environment where,
+        std::shared_ptr<read::reader> reader, std::shared_ptr<listener> listener, std::shared_ptr<poller> poller,
         std::shared_ptr<storage::seen_log> seen);
     ~feed() override;
 
     /// Has the follower told of everything after the position that is returned.
     /// \param stream empty for the log of all streams
-    static asio::awaitable<result<std::int64_t>> attach(
-        std::shared_ptr<feed> self, std::weak_ptr<follower> who, std::string stream, detail::steady_time deadline);
+    static asio::awaitable<result<std::int64_t>> attach(std::shared_ptr<feed> self, std::weak_ptr<follower> subscriber,
+        std::string stream, detail::steady_time deadline);
     /// May be told a little more after this.
-    void detach(const follower* who);
+    void detach(const follower* subscriber);
 
     bool is_followed() const noexcept { return is_followed_.load(std::memory_order_acquire); }
     void own_commit(std::int64_t first, std::int64_t last, std::int32_t timeline, event_page page, std::size_t bytes);
@@ -97,26 +97,26 @@ private:
     void begin_stop() override;
     void drop() override { stopped(); }
 
-    /// Runs `what` on the strand; never, if the execution context is going.
+    /// Runs `function` on the strand; never, if the execution context is going.
     template <class Function>
-    void post(Function what) {
+    void post(Function function) {
         const std::lock_guard lock(mutex_);
-        if (strand_) asio::post(*strand_, std::move(what));
+        if (strand_) asio::post(*strand_, std::move(function));
     }
 
     class attachment;
-    struct place {
-        std::weak_ptr<follower> who;
+    struct registration {
+        std::weak_ptr<follower> subscriber;
         const follower* address = nullptr;
     };
 
     // Of the listener, on its strand.
     void on_listening() override;
-    void on_deaf() override;
-    void on_heard(const notification& what) override;
+    void on_listening_lost() override;
+    void on_notification(const notification& notification) override;
 
     void add(const std::shared_ptr<attachment>& next); // on the strand, as all that follows
-    void remove(const follower* who);
+    void remove(const follower* subscriber);
     void start();
     asio::awaitable<void> run();
     asio::awaitable<void> look_once();
@@ -128,23 +128,23 @@ private:
     void stop_listening();
     std::chrono::milliseconds until_next_look() const;
     void look_now();
-    void heard(bool works);
+    void listening_changed(bool works);
     void refuse_arriving(const failure& why);
-    void fail_cut_back(std::int64_t seen, std::int64_t head);
+    void fail_truncated(std::int64_t seen, std::int64_t head);
     EVENTSTORE_NOT_INTO_COROUTINES void begin(const storage::log_mark& head);
     void tell_restored(const std::string& stream);
     EVENTSTORE_NOT_INTO_COROUTINES void progress();
     asio::awaitable<void> read(feed_state::page_wish wish);
-    void publish(const feed_state::publication& what);
+    void publish(const feed_state::publication& publication);
     EVENTSTORE_NOT_INTO_COROUTINES void fail(const failure& why);
     bool has_followers();
 
-    const postgres::connection_options how_;
+    const postgres::connection_options options_;
     const std::string schema_;
     const detail::environment environment_;
     const std::shared_ptr<read::reader> reader_;
-    const std::shared_ptr<listener> ear_;
-    const std::shared_ptr<poller> polls_;
+    const std::shared_ptr<listener> listener_;
+    const std::shared_ptr<poller> poller_;
     const std::shared_ptr<storage::seen_log> seen_;
     std::mutex mutex_;                                   // held while the strand is posted to from outside, or goes
     std::optional<postgres::connection::strand> strand_; // none once abandoned
@@ -155,8 +155,8 @@ private:
 
     // On the strand only.
     feed_state state_;
-    std::vector<place> of_log_;
-    std::unordered_map<std::string, std::vector<place>> of_stream_;
+    std::vector<registration> of_log_;
+    std::unordered_map<std::string, std::vector<registration>> of_stream_;
     std::vector<std::shared_ptr<attachment>> arriving_; // until it has begun
     std::vector<std::uint32_t> all_;                    // of the page that is being told: what is no link
     look_schedule schedule_;

@@ -30,20 +30,20 @@ void feed::look_now() {
     changed_->raise();
 }
 
-void feed::heard(bool works) {
+void feed::listening_changed(bool works) {
     post([self = shared_from_this(), works] {
         if (!self->has_joined_) return;
-        self->schedule_.heard(works);
+        self->schedule_.listening_changed(works);
         self->changed_->raise();
     });
 }
 
-void feed::on_listening() { heard(true); }
-void feed::on_deaf() { heard(false); }
+void feed::on_listening() { listening_changed(true); }
+void feed::on_listening_lost() { listening_changed(false); }
 
-void feed::on_heard(const notification& what) {
-    if (what.what == "log") return hint(std::max(what.first, what.second));
-    if (what.what != "restored") return;
+void feed::on_notification(const notification& notification) {
+    if (notification.kind == "log") return hint(std::max(notification.first, notification.second));
+    if (notification.kind != "restored") return;
     post([self = shared_from_this()] { // whether it is one of those that are watched is looked up
         if (!self->watched_.empty()) self->look_now();
     });
@@ -59,15 +59,15 @@ void feed::tell_restored(const std::string& stream) {
     const auto followed = of_stream_.find(stream);
     if (followed == of_stream_.end()) return;
     const auto all = followed->second;
-    for (const place& each : all) {
-        if (const auto alive = each.who.lock()) alive->on_restored();
+    for (const registration& entry : all) {
+        if (const auto alive = entry.subscriber.lock()) alive->on_restored();
     }
 }
 
 // While there are followers: listens, and looks for the head after each connect and now and then.
 asio::awaitable<void> feed::run() {
     const auto self = shared_from_this();
-    if (schedule_.listens() && !std::exchange(has_joined_, true)) ear_->join(schema_, weak_from_this());
+    if (schedule_.listens() && !std::exchange(has_joined_, true)) listener_->join(schema_, weak_from_this());
     schedule_.begin(environment_.now());
     while (!closed_ && has_followers()) {
         if (schedule_.is_due(environment_.now())) {
@@ -83,13 +83,13 @@ asio::awaitable<void> feed::run() {
 }
 
 void feed::stop_listening() {
-    if (std::exchange(has_joined_, false)) ear_->leave(schema_, this);
+    if (std::exchange(has_joined_, false)) listener_->leave(schema_, this);
 }
 
 asio::awaitable<void> feed::look_once() {
     schedule_.begin_look();
     // Whoever waits for the first look waits for no others.
-    const bool with_others = polls_ && state_.has_begun() && !looks_alone_;
+    const bool with_others = poller_ && state_.has_begun() && !looks_alone_;
     auto looking = with_others ? look_at_end() : look();
     const auto outcome = co_await std::move(looking);
     auto pause = std::chrono::milliseconds(0);
@@ -110,8 +110,9 @@ asio::awaitable<void> feed::look_once() {
 }
 
 std::chrono::milliseconds feed::until_next_look() const {
-    if (!polls_) return schedule_.period();
-    return polls_->until_next(how_.is_pooled ? look_schedule::between_looks_deaf : look_schedule::between_looks);
+    if (!poller_) return schedule_.period();
+    return poller_->until_next(
+        options_.is_pooled ? look_schedule::between_looks_without_listener : look_schedule::between_looks);
 }
 
 // How far the log goes, and whether it is still the same.
@@ -120,13 +121,13 @@ asio::awaitable<result<bool>> feed::look() {
     // What is told while the answer is on its way may lie behind it.
     const bool had_begun = state_.has_begun();
     const storage::log_mark seen = state_.mark();
-    const auto deadline = environment_.in(how_.operation_timeout);
+    const auto deadline = environment_.in(options_.operation_timeout);
     auto looking = read::reader::look(reader_, seen, deadline);
     const auto now = co_await std::move(looking);
     if (!now) co_return now.error();
     if (closed_ || !has_followers()) co_return false;
     if (!now->is_held) {
-        fail_cut_back(seen.position, now->head.position);
+        fail_truncated(seen.position, now->head.position);
         co_return false;
     }
     begin(now->head);
@@ -142,8 +143,8 @@ asio::awaitable<result<bool>> feed::look() {
 // The same together with others, and only closer where it is not clear.
 asio::awaitable<result<bool>> feed::look_at_end() {
     const auto self = shared_from_this();
-    const auto deadline = environment_.in(how_.operation_timeout);
-    auto looking = poller::newest(polls_, schema_, deadline);
+    const auto deadline = environment_.in(options_.operation_timeout);
+    auto looking = poller::newest(poller_, schema_, deadline);
     const auto newest = co_await std::move(looking);
     if (!newest) co_return newest.error();
     if (closed_ || !state_.has_begun()) co_return false;
@@ -170,11 +171,11 @@ bool feed::is_news(const storage::log_mark& newest) {
 asio::awaitable<void> feed::find_restored() {
     const auto self = shared_from_this();
     const std::vector<std::string> streams(watched_.begin(), watched_.end());
-    const auto deadline = environment_.in(how_.operation_timeout);
+    const auto deadline = environment_.in(options_.operation_timeout);
     auto looking = read::reader::visible(reader_, streams, deadline);
     const auto found = co_await std::move(looking);
     if (!found || found->empty() || closed_) co_return;
-    for (const auto& each : *found) tell_restored(each.name);
+    for (const auto& stream : *found) tell_restored(stream.name);
 }
 
 } // namespace eventstore::feed

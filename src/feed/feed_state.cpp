@@ -116,10 +116,10 @@ std::optional<feed_state::publication> feed_state::next() {
     return std::nullopt;
 }
 
-feed_state::publication feed_state::tell(publication what) {
-    told_.position = what.through;
-    told_.event = what.event;
-    return what;
+feed_state::publication feed_state::tell(publication outgoing) {
+    told_.position = outgoing.through;
+    told_.event = outgoing.event;
+    return outgoing;
 }
 
 } // namespace eventstore::feed

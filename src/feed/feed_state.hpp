@@ -66,7 +66,7 @@ private:
         event_page page;
         std::size_t bytes = 0;
     };
-    publication tell(publication what);
+    publication tell(publication outgoing);
     void forget_own();
 
     const std::size_t most_kept_bytes_;

@@ -28,19 +28,19 @@ failure closed_failure() { return failure(errc::store_closed, "nobody follows th
 class listener_request : public postgres::request {
 public:
     explicit listener_request(std::string text, std::vector<type_oid> types = std::vector<type_oid>()) {
-        what_.text = std::move(text);
-        what_.types = std::move(types);
-        what_.is_prepared = false;
-        what_.doing = "listening";
+        statement_.text = std::move(text);
+        statement_.types = std::move(types);
+        statement_.is_prepared = false;
+        statement_.doing = "listening";
     }
-    const postgres::statement& what() const noexcept override { return what_; }
+    const postgres::statement& sql() const noexcept override { return statement_; }
     const postgres::parameters& arguments() const noexcept override { return arguments_; }
     void on_answer(postgres::answer) override {}
     void on_skipped() override {}
     void on_lost(const failure&, bool) override {}
 
 protected:
-    postgres::statement what_;
+    postgres::statement statement_;
     postgres::parameters arguments_;
 };
 
@@ -48,7 +48,7 @@ protected:
 std::string all_of(const std::vector<std::string>& names) {
     if (names.size() == 1) return message("listen \"", names.front(), "\"");
     std::string text = "do $do$ begin ";
-    for (const std::string& each : names) text += message("listen \"", each, "\"; ");
+    for (const std::string& name : names) text += message("listen \"", name, "\"; ");
     return text += "end $do$";
 }
 
@@ -64,7 +64,7 @@ public:
           owner_(std::move(owner)),
           schemas_(std::move(schemas)) {
         arguments_.begin_array(type_oid::text, schemas_.size());
-        for (const std::string& each : schemas_) arguments_.add(each);
+        for (const std::string& schema : schemas_) arguments_.add(schema);
     }
     void on_answer(postgres::answer answer) override {
         const auto owner = owner_.lock();
@@ -111,31 +111,31 @@ listener::listener(const postgres::connection_options& options, detail::environm
           options, environment_, postgres::session_kind::listening, "connecting to listen")),
       strand_(environment_.executor) {}
 
-void listener::join(std::string schema, std::weak_ptr<hearer> who) {
+void listener::join(std::string schema, std::weak_ptr<notification_receiver> receiver) {
     if (!strand_) return;
-    asio::post(*strand_, [self = shared_from_this(), schema = std::move(schema), who = std::move(who)] {
-        const auto alive = who.lock();
+    asio::post(*strand_, [self = shared_from_this(), schema = std::move(schema), receiver = std::move(receiver)] {
+        const auto alive = receiver.lock();
         if (self->closed_ || !alive) return;
         channel& joined = self->channels_[schema];
-        joined.hearers.push_back({who, alive.get()});
-        if (joined.is_heard)
+        joined.receivers.push_back({receiver, alive.get()});
+        if (joined.is_listening)
             alive->on_listening();
-        else if (self->link_)
+        else if (self->connection_)
             self->update_soon();
         else
             self->start();
-        const bool is_deaf = !self->link_ && (self->connects_.last_failure() || self->connects_.failures() > 1);
-        if (is_deaf) alive->on_deaf(); // the others know
+        const bool is_lost = !self->connection_ && (self->connects_.last_failure() || self->connects_.failures() > 1);
+        if (is_lost) alive->on_listening_lost(); // the others know
     });
 }
 
-void listener::leave(std::string schema, const hearer* who) {
+void listener::leave(std::string schema, const notification_receiver* receiver) {
     if (!strand_) return;
-    asio::post(*strand_, [self = shared_from_this(), schema = std::move(schema), who] {
+    asio::post(*strand_, [self = shared_from_this(), schema = std::move(schema), receiver] {
         const auto left = self->channels_.find(schema);
         if (left == self->channels_.end()) return;
-        std::erase_if(left->second.hearers, [&](const place& each) { return each.address == who; });
-        if (!left->second.hearers.empty()) return;
+        std::erase_if(left->second.receivers, [&](const registration& entry) { return entry.address == receiver; });
+        if (!left->second.receivers.empty()) return;
         const std::string name = left->second.name;
         const bool is_listening = left->second.is_sent;
         self->channels_.erase(left);
@@ -143,8 +143,8 @@ void listener::leave(std::string schema, const hearer* who) {
         if (self->channels_.empty()) {
             self->pause_.end();
             self->connector_->stop_tries();
-            if (const auto link = self->link_) link->drop(closed_failure());
-        } else if (self->link_ && is_listening) {
+            if (const auto connection = self->connection_) connection->drop(closed_failure());
+        } else if (self->connection_ && is_listening) {
             self->send(std::make_shared<listener_request>(message("unlisten \"", name, "\"")));
         }
     });
@@ -158,7 +158,8 @@ void listener::begin_stop() {
         self->schemas_.clear();
         self->pause_.end();
         self->connector_->stop();
-        if (const auto link = self->link_) link->drop(failure(errc::store_closed, "the store is closed"));
+        if (const auto connection = self->connection_)
+            connection->drop(failure(errc::store_closed, "the store is closed"));
         self->stopped();
     });
 }
@@ -166,7 +167,7 @@ void listener::begin_stop() {
 void listener::abandon() noexcept {
     closed_ = true;
     channels_.clear();
-    if (const auto link = link_) link->drop(closed_failure());
+    if (const auto connection = connection_) connection->drop(closed_failure());
     strand_.reset();
 }
 
@@ -174,13 +175,13 @@ void listener::start() {
     if (std::exchange(running_, true)) return;
     asio::co_spawn(*strand_, run(), [self = shared_from_this()](const std::exception_ptr&) {
         self->running_ = false;
-        if (!self->closed_ && !self->link_ && !self->channels_.empty()) self->start();
+        if (!self->closed_ && !self->connection_ && !self->channels_.empty()) self->start();
     });
 }
 
 asio::awaitable<void> listener::run() {
     const auto self = shared_from_this();
-    while (!closed_ && !link_ && !channels_.empty()) {
+    while (!closed_ && !connection_ && !channels_.empty()) {
         if (environment_.now() < connects_.not_before()) {
             auto pausing = pause_.until(connects_.not_before());
             co_await std::move(pausing);
@@ -200,36 +201,36 @@ asio::awaitable<void> listener::run() {
 }
 
 // From here on the connection keeps itself, and is ended by drop() only.
-void listener::listen_on(std::shared_ptr<postgres::connection> link) {
-    link->start_listening(
+void listener::listen_on(std::shared_ptr<postgres::connection> connection) {
+    connection->start_listening(
         [weak = weak_from_this()](std::string_view name, std::string_view text) {
             if (const auto self = weak.lock()) self->pass_on(name, text);
         },
         [weak = weak_from_this()](const failure& why) {
             if (const auto self = weak.lock()) self->broken(why);
         });
-    link_ = std::move(link);
+    connection_ = std::move(connection);
 }
 
 void listener::broken(const failure& why) {
-    if (!std::exchange(link_, nullptr)) return;
+    if (!std::exchange(connection_, nullptr)) return;
     if (closed_ || channels_.empty()) return;
-    environment_.log->report(std::exchange(is_refused_, false) ? listening : staying, why);
+    environment_.logger->report(std::exchange(is_refused_, false) ? listening : staying, why);
     connects_.lost(environment_.now(), detail::random_number());
-    std::vector<std::shared_ptr<hearer>> deaf;
-    for (auto& [schema, which] : channels_) {
-        which.is_asked = which.is_sent = which.is_heard = false;
-        for (const place& each : which.hearers) {
-            if (auto alive = each.who.lock()) deaf.push_back(std::move(alive));
+    std::vector<std::shared_ptr<notification_receiver>> lost;
+    for (auto& [schema, state] : channels_) {
+        state.is_asked = state.is_sent = state.is_listening = false;
+        for (const registration& entry : state.receivers) {
+            if (auto alive = entry.receiver.lock()) lost.push_back(std::move(alive));
         }
     }
-    for (const auto& each : deaf) each->on_deaf();
+    for (const auto& receiver : lost) receiver->on_listening_lost();
     start();
 }
 
 void listener::refused(const failure& why) {
     is_refused_ = true;
-    if (const auto link = link_) link->drop(why); // the next one may be luckier
+    if (const auto connection = connection_) connection->drop(why); // the next one may be luckier
 }
 
 void listener::update_soon() {
@@ -243,12 +244,12 @@ void listener::update_soon() {
 // Asks for the names that are not known, and listens to those that are.
 void listener::update() {
     std::vector<std::string> nameless, schemas, names;
-    for (auto& [schema, which] : channels_) {
-        if (which.name.empty()) {
-            if (!std::exchange(which.is_asked, true)) nameless.push_back(schema);
-        } else if (!std::exchange(which.is_sent, true)) {
+    for (auto& [schema, state] : channels_) {
+        if (state.name.empty()) {
+            if (!std::exchange(state.is_asked, true)) nameless.push_back(schema);
+        } else if (!std::exchange(state.is_sent, true)) {
             schemas.push_back(schema);
-            names.push_back(which.name);
+            names.push_back(state.name);
         }
     }
     const auto chunk_of = [](const std::vector<std::string>& all, std::size_t from) {
@@ -262,8 +263,8 @@ void listener::update() {
         send(std::make_shared<listen_request>(weak_from_this(), chunk_of(schemas, at), chunk_of(names, at)));
 }
 
-void listener::send(const std::shared_ptr<postgres::request>& what) {
-    if (const auto link = link_) link->send(std::span(&what, 1));
+void listener::send(const std::shared_ptr<postgres::request>& request) {
+    if (const auto connection = connection_) connection->send(std::span(&request, 1));
 }
 
 void listener::named(const std::vector<std::string>& schemas, const std::vector<std::string>& names) {
@@ -278,14 +279,14 @@ void listener::named(const std::vector<std::string>& schemas, const std::vector<
 
 void listener::listened(const std::vector<std::string>& schemas) {
     connects_.proven();
-    for (const std::string_view each : {listening, staying}) environment_.log->passed(each);
+    for (const std::string_view cause : {listening, staying}) environment_.logger->passed(cause);
     for (const std::string& schema : schemas) {
         const auto known = channels_.find(schema);
         if (known == channels_.end()) continue;
-        known->second.is_heard = true;
-        const auto hearers = known->second.hearers;
-        for (const place& each : hearers) {
-            if (const auto alive = each.who.lock()) alive->on_listening();
+        known->second.is_listening = true;
+        const auto receivers = known->second.receivers;
+        for (const registration& entry : receivers) {
+            if (const auto alive = entry.receiver.lock()) alive->on_listening();
         }
     }
 }
@@ -299,8 +300,8 @@ notification notification::parse(std::string_view text) noexcept {
         return number;
     };
     notification read;
-    read.what = text.substr(0, text.find(' '));
-    text.remove_prefix(read.what.size());
+    read.kind = text.substr(0, text.find(' '));
+    text.remove_prefix(read.kind.size());
     read.first = take_number();
     read.second = take_number();
     return read;
@@ -312,8 +313,8 @@ void listener::pass_on(std::string_view name, std::string_view text) {
     const auto known = channels_.find(schema->second);
     if (known == channels_.end()) return;
     const notification heard = notification::parse(text);
-    for (const place& each : known->second.hearers) {
-        if (const auto alive = each.who.lock()) alive->on_heard(heard);
+    for (const registration& entry : known->second.receivers) {
+        if (const auto alive = entry.receiver.lock()) alive->on_notification(heard);
     }
 }
 

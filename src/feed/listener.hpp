@@ -25,7 +25,7 @@ namespace asio = boost::asio;
 
 /// What has happened: a word, and one or two numbers. sql/functions/40_tell_followers.sql sends them.
 struct notification {
-    std::string_view what; ///< "log", "restored"; of subscriptions "free", "gone", "replay"
+    std::string_view kind; ///< "log", "restored"; of subscriptions "free", "gone", "replay"
     std::int64_t first = 0;
     std::int64_t second = 0;
 
@@ -33,14 +33,14 @@ struct notification {
 };
 
 /// Who is told of notifications. Called on the listener's strand.
-class hearer {
+class notification_receiver {
 public:
-    virtual ~hearer() = default;
+    virtual ~notification_receiver() = default;
     /// It is told of all notifications from now on; what came before may have been missed. Again after each loss.
     virtual void on_listening() = 0;
     /// It is not told any more, or not yet: the connection is lost, or the server refuses.
-    virtual void on_deaf() = 0;
-    virtual void on_heard(const notification& what) = 0;
+    virtual void on_listening_lost() = 0;
+    virtual void on_notification(const notification& notification) = 0;
 };
 
 /// Listens to the channels of the schemas that somebody wants to hear of. While nobody does, it has no connection. Where it
@@ -49,9 +49,9 @@ class listener : public std::enable_shared_from_this<listener>, public detail::s
 public:
     listener(const postgres::connection_options& options, detail::environment where);
 
-    void join(std::string schema, std::weak_ptr<hearer> who);
+    void join(std::string schema, std::weak_ptr<notification_receiver> receiver);
     /// May be told a little more after this.
-    void leave(std::string schema, const hearer* who);
+    void leave(std::string schema, const notification_receiver* receiver);
 
     void abandon() noexcept override;
 
@@ -63,22 +63,22 @@ private:
     class names_request;
     class listen_request;
 
-    struct place {
-        std::weak_ptr<hearer> who;
-        const hearer* address = nullptr;
+    struct registration {
+        std::weak_ptr<notification_receiver> receiver;
+        const notification_receiver* address = nullptr;
     };
     struct channel {
         std::string name; ///< empty: not asked for yet, or asked for
         bool is_asked = false;
         bool is_sent = false;
-        bool is_heard = false;
-        std::vector<place> hearers;
+        bool is_listening = false;
+        std::vector<registration> receivers;
     };
 
     // On the strand, as all that follows.
     void start();
     asio::awaitable<void> run();
-    void listen_on(std::shared_ptr<postgres::connection> link);
+    void listen_on(std::shared_ptr<postgres::connection> connection);
     void broken(const failure& why);
     void update_soon();
     void update();
@@ -86,7 +86,7 @@ private:
     void listened(const std::vector<std::string>& schemas);
     void refused(const failure& why);
     void pass_on(std::string_view name, std::string_view message);
-    void send(const std::shared_ptr<postgres::request>& what);
+    void send(const std::shared_ptr<postgres::request>& request);
 
     const detail::environment environment_;
     const std::shared_ptr<postgres::connector> connector_;
@@ -96,11 +96,11 @@ private:
     std::unordered_map<std::string, std::string> schemas_; // by the name of the channel
     detail::pause pause_{environment_.timers};
     postgres::connector_state connects_;
-    bool is_refused_ = false; // by the server that the link leads to
+    bool is_refused_ = false; // by the server that the connection leads to
     bool running_ = false;
     bool updating_ = false; // an update() is posted
     bool closed_ = false;
-    std::shared_ptr<postgres::connection> link_;
+    std::shared_ptr<postgres::connection> connection_;
 };
 
 } // namespace eventstore::feed

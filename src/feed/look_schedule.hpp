@@ -15,8 +15,9 @@ public:
     using steady_time = detail::steady_time;
     using milliseconds = std::chrono::milliseconds;
 
-    static constexpr milliseconds between_looks{1000};     ///< whatever was not heard of is found by then
-    static constexpr milliseconds between_looks_deaf{200}; ///< behind a pooler, or while the listener is cut off
+    static constexpr milliseconds between_looks{1000}; ///< whatever was not heard of is found by then
+    /// Behind a pooler, or while the listener is cut off.
+    static constexpr milliseconds between_looks_without_listener{200};
     static constexpr milliseconds longest_to_listen{1000}; ///< before the first look
 
     /// \param listens false: nothing will be heard
@@ -26,13 +27,13 @@ public:
 
     /// Somebody follows the log, and the listener was told so.
     void begin(steady_time now) noexcept {
-        hearing_ = listens_ ? hearing::begins : hearing::fails;
+        listening_ = listens_ ? listening_state::begins : listening_state::fails;
         next_ = listens_ ? now + longest_to_listen : now;
         is_looking_ = is_asked_again_ = false;
     }
 
-    void heard(bool works) noexcept {
-        hearing_ = works ? hearing::works : hearing::fails;
+    void listening_changed(bool works) noexcept {
+        listening_ = works ? listening_state::works : listening_state::fails;
         look_now();
     }
     /// What is known may be old: a look that is under way does not count.
@@ -44,10 +45,12 @@ public:
     /// When the next look is due.
     steady_time due() const noexcept { return next_; }
     bool is_due(steady_time now) const noexcept { return now >= next_; }
-    milliseconds period() const noexcept { return hearing_ == hearing::works ? between_looks : between_looks_deaf; }
+    milliseconds period() const noexcept {
+        return listening_ == listening_state::works ? between_looks : between_looks_without_listener;
+    }
 
     void begin_look() noexcept {
-        if (hearing_ == hearing::begins) hearing_ = hearing::fails; // it took too long
+        if (listening_ == listening_state::begins) listening_ = listening_state::fails; // it took too long
         is_looking_ = true;
         is_asked_again_ = false;
     }
@@ -58,13 +61,13 @@ public:
     }
 
 private:
-    enum class hearing {
+    enum class listening_state {
         begins,
         works, ///< all there is to hear
         fails, ///< and is tried again: looks take its place
     };
     const bool listens_;
-    hearing hearing_ = hearing::begins;
+    listening_state listening_ = listening_state::begins;
     steady_time next_ = steady_time::max();
     bool is_looking_ = false;
     bool is_asked_again_ = false;

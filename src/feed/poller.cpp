@@ -12,13 +12,13 @@ namespace {
 constexpr std::size_t most_at_once = 1'000;
 
 storage::combined::question question() {
-    storage::combined::question what;
-    what.sql = storage::sql::combined_progress;
-    what.doing = "looking how far the logs go";
-    what.may_have_no_row = true;
-    what.most_at_once = most_at_once;
-    what.arguments = [](const storage::combined::parts&) { return postgres::parameters(); };
-    return what;
+    storage::combined::question question;
+    question.sql = storage::sql::combined_progress;
+    question.doing = "looking how far the logs go";
+    question.may_have_no_row = true;
+    question.most_at_once = most_at_once;
+    question.arguments = [](const storage::combined::parts&) { return postgres::parameters(); };
+    return question;
 }
 
 } // namespace
@@ -31,8 +31,8 @@ poller::poller(
 
 asio::awaitable<result<storage::log_mark>> poller::newest(
     std::shared_ptr<poller> self, std::string schema, detail::steady_time deadline) {
-    const auto mine = std::make_shared<storage::combined::part>(self->all_, std::move(schema), std::size_t(0));
-    auto asking = storage::combined::ask(self->all_, mine, deadline);
+    const auto own_part = std::make_shared<storage::combined::part>(self->all_, std::move(schema), std::size_t(0));
+    auto asking = storage::combined::ask(self->all_, own_part, deadline);
     const auto answer = co_await std::move(asking);
     if (!answer) co_return answer.error();
     storage::log_mark newest;

@@ -56,7 +56,7 @@ failure failure_of(const answer& error, std::string text, std::span<const meanin
     details.message = std::move(text);
     if (!details.sqlstate.empty()) details.message += detail::message(" (SQLSTATE ", details.sqlstate, ")");
     const auto known =
-        std::ranges::find_if(meanings, [&](const meaning& each) { return details.sqlstate.starts_with(each.state); });
+        std::ranges::find_if(meanings, [&](const meaning& entry) { return details.sqlstate.starts_with(entry.state); });
     if (known == meanings.end()) return failure(errc::database_error, std::move(details));
     details.retry_helps = known->retry_helps;
     if (known->code == errc::schema_missing)
@@ -162,8 +162,8 @@ std::vector<std::byte> answer::unescaped(int row, int column) const {
     return {first, first + size};
 }
 
-std::string_view answer::field(int which) const noexcept {
-    const char* const text = PQresultErrorField(whole_.get(), which);
+std::string_view answer::field(int code) const noexcept {
+    const char* const text = PQresultErrorField(whole_.get(), code);
     return text ? text : std::string_view();
 }
 

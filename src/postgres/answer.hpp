@@ -82,7 +82,7 @@ public:
 
 private:
     std::string describe(std::string_view doing) const;
-    std::string_view field(int which) const noexcept;
+    std::string_view field(int code) const noexcept;
     const unsigned char* value(int row, int column) const noexcept;
 
     std::shared_ptr<pg_result> whole_;

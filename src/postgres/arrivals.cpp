@@ -35,8 +35,8 @@ std::uint64_t received([[maybe_unused]] int socket) noexcept {
 
 bool arrivals::may_hold_more() noexcept {
     constexpr int looks_for_a_record = 2;
-    const int socket = PQsocket(of_);
-    if (socket < 0 || (PQsslInUse(of_) == 0 && PQgssEncInUse(of_) == 0)) return false;
+    const int socket = PQsocket(connection_);
+    if (socket < 0 || (PQsslInUse(connection_) == 0 && PQgssEncInUse(connection_) == 0)) return false;
     const std::uint64_t now = received(socket); // before the socket is asked, so that nothing comes unseen
     if (is_readable(socket)) {
         dry_at_.reset();
@@ -52,16 +52,16 @@ bool arrivals::may_hold_more() noexcept {
 
 bool consume_all(PGconn* connection) noexcept {
     if (PQconsumeInput(connection) == 0) return false;
-    arrivals come(connection);
-    while (come.may_hold_more() && PQconsumeInput(connection) == 1) {
+    arrivals pending(connection);
+    while (pending.may_hold_more() && PQconsumeInput(connection) == 1) {
     }
     return true;
 }
 
 PostgresPollingStatusType poll_all(PGconn* connection) noexcept {
     PostgresPollingStatusType status = PQconnectPoll(connection);
-    arrivals come(connection);
-    while (status == PGRES_POLLING_READING && come.may_hold_more()) status = PQconnectPoll(connection);
+    arrivals pending(connection);
+    while (status == PGRES_POLLING_READING && pending.may_hold_more()) status = PQconnectPoll(connection);
     return status;
 }
 

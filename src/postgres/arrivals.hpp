@@ -14,13 +14,13 @@ namespace eventstore::postgres {
 /// nothing came on the socket.
 class arrivals {
 public:
-    explicit arrivals(PGconn* of) noexcept : of_(of) {}
+    explicit arrivals(PGconn* connection) noexcept : connection_(connection) {}
 
     /// After a look: whether another one may bring more. Without encryption: no.
     bool may_hold_more() noexcept;
 
 private:
-    PGconn* of_;
+    PGconn* connection_;
     std::optional<std::uint64_t> dry_at_; ///< the bytes that had come on the socket when it was seen empty
     int looks_ = 0;                       ///< since then
 };

@@ -27,37 +27,37 @@ public:
 
     /// \param ended called once, on the connection's strand
     command(std::string text, std::string doing, handler ended) : ended_(std::move(ended)) {
-        what_.text = std::move(text);
-        what_.doing = std::move(doing);
+        statement_.text = std::move(text);
+        statement_.doing = std::move(doing);
     }
 
-    const statement& what() const noexcept override { return what_; }
+    const statement& sql() const noexcept override { return statement_; }
     const parameters& arguments() const noexcept override { return arguments_; }
 
     void on_answer(answer given) override {
-        command_end how;
-        if (given.is_error()) how.why = given.to_failure(what_.doing);
-        end(how);
+        command_end outcome;
+        if (given.is_error()) outcome.why = given.to_failure(statement_.doing);
+        end(outcome);
     }
     void on_skipped() override {
-        command_end how;
-        how.why = failure(errc::connection_lost, what_.doing + ": an earlier statement failed");
-        end(how);
+        command_end outcome;
+        outcome.why = failure(errc::connection_lost, statement_.doing + ": an earlier statement failed");
+        end(outcome);
     }
     void on_lost(const failure& why, bool was_sent) override {
-        command_end how;
-        how.why = why;
-        how.was_lost = true;
-        how.was_sent = was_sent;
-        end(how);
+        command_end outcome;
+        outcome.why = why;
+        outcome.was_lost = true;
+        outcome.was_sent = was_sent;
+        end(outcome);
     }
 
 private:
-    void end(const command_end& how) {
-        if (const auto tell = std::exchange(ended_, nullptr)) tell(how);
+    void end(const command_end& outcome) {
+        if (const auto on_end = std::exchange(ended_, nullptr)) on_end(outcome);
     }
 
-    statement what_;
+    statement statement_;
     const parameters arguments_;
     handler ended_;
 };

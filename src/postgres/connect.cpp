@@ -67,8 +67,8 @@ asio::awaitable<boost::system::error_code> connection::wait(bool for_writing, st
             if (*is_waiting && self->descriptor_) self->descriptor_->cancel();
         });
     });
-    const auto what = for_writing ? descriptor::wait_write : descriptor::wait_read;
-    co_await descriptor_->async_wait(what, asio::redirect_error(asio::use_awaitable, ec));
+    const auto direction = for_writing ? descriptor::wait_write : descriptor::wait_read;
+    co_await descriptor_->async_wait(direction, asio::redirect_error(asio::use_awaitable, ec));
     *is_waiting = false;
     if (ec == asio::error::operation_aborted && environment_.now() >= deadline) ec = asio::error::timed_out;
     co_return ec;
@@ -78,12 +78,12 @@ host_list connection::hosts() const {
     host_list all;
     const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> used(
         handle_ ? PQconninfo(handle_) : nullptr, &PQconninfoFree);
-    for (const PQconninfoOption* each = used.get(); each && each->keyword; ++each) {
-        const std::string_view keyword = each->keyword;
-        if (!each->val) continue;
-        if (keyword == "host") all.hosts = each->val;
-        if (keyword == "hostaddr") all.addresses = each->val;
-        if (keyword == "port") all.ports = each->val;
+    for (const PQconninfoOption* option = used.get(); option && option->keyword; ++option) {
+        const std::string_view keyword = option->keyword;
+        if (!option->val) continue;
+        if (keyword == "host") all.hosts = option->val;
+        if (keyword == "hostaddr") all.addresses = option->val;
+        if (keyword == "port") all.ports = option->val;
     }
     return all;
 }
@@ -101,7 +101,7 @@ asio::awaitable<result<void>> connection::connect(
 }
 
 asio::awaitable<result<void>> connection::connect(
-    std::shared_ptr<connection> self, connect_settings settings, inspector look, steady_time deadline) {
+    std::shared_ptr<connection> self, connect_settings settings, inspector inspect, steady_time deadline) {
     std::optional<failure> refusal; // of the first server
     int lost = 0;                   // connections that were made, and lost while they were looked at
     for (;;) {
@@ -111,8 +111,8 @@ asio::awaitable<result<void>> connection::connect(
             if (refusal && !self->stopped_) co_return with_others(*refusal, connected.error());
             co_return connected.error();
         }
-        auto looking = look(self, settings, deadline);
-        const auto outcome = co_await std::move(looking);
+        auto inspecting = inspect(self, settings, deadline);
+        const auto outcome = co_await std::move(inspecting);
         if (outcome) co_return outcome;
         // A pooler hands out a session of the server's that is just ending; another one is not far.
         const bool is_lost = outcome.error().code() == errc::connection_lost && !self->stopped_;

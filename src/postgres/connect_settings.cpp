@@ -82,8 +82,8 @@ std::string session_settings(const connection_options& options, session_kind kin
     std::string settings = "-c jit=off -c plan_cache_mode=force_generic_plan -c enable_seqscan=off";
     if (kind == session_kind::appending) {
         // A flush is never cancelled, since many callers share it; but it waits for the lock no longer than they would.
-        const auto patience = std::max<std::int64_t>(options.operation_timeout.count() * 3 / 4, 1);
-        settings += message(" -c statement_timeout=0 -c lock_timeout=", std::to_string(patience), keepalives);
+        const auto lock_limit = std::max<std::int64_t>(options.operation_timeout.count() * 3 / 4, 1);
+        settings += message(" -c statement_timeout=0 -c lock_timeout=", std::to_string(lock_limit), keepalives);
     } else if (kind == session_kind::administration) {
         settings += " -c statement_timeout=0 -c lock_timeout=0";
     }
@@ -104,12 +104,12 @@ result<connect_settings> connect_settings::make(const connection_options& option
     if (!parsed) return failure(errc::invalid_argument, "the url of the store cannot be read: out of memory");
 
     connect_settings settings;
-    for (const PQconninfoOption* each = parsed.get(); each->keyword; ++each) {
-        if (each->val) settings.given_.emplace_back(each->keyword, each->val);
+    for (const PQconninfoOption* option = parsed.get(); option->keyword; ++option) {
+        if (option->val) settings.given_.emplace_back(option->keyword, option->val);
     }
 
     settings.add_default("fallback_application_name", "eventstore");
-    std::erase_if(settings.given_, [](const auto& each) { return each.first == "client_encoding"; });
+    std::erase_if(settings.given_, [](const auto& option) { return option.first == "client_encoding"; });
     settings.add_default("client_encoding", "UTF8"); // what the store has checked its texts for
     settings.add_default("keepalives_idle", "30");
     settings.add_default("keepalives_interval", "10");
@@ -163,14 +163,14 @@ std::string_view connect_settings::value(std::string_view keyword) const noexcep
 
 std::vector<const char*> connect_settings::keywords() const {
     std::vector<const char*> list;
-    for (const auto& each : given_) list.push_back(each.first.c_str());
+    for (const auto& option : given_) list.push_back(option.first.c_str());
     list.push_back(nullptr);
     return list;
 }
 
 std::vector<const char*> connect_settings::values() const {
     std::vector<const char*> list;
-    for (const auto& each : given_) list.push_back(each.second.c_str());
+    for (const auto& option : given_) list.push_back(option.second.c_str());
     list.push_back(nullptr);
     return list;
 }
@@ -197,7 +197,7 @@ std::string connect_settings::without_secrets(std::string text) const {
         }
     }
     std::ranges::sort(hidden, std::ranges::greater(), &std::string::size); // one may be a part of another
-    for (const std::string& each : hidden) hide(text, each, false);
+    for (const std::string& word : hidden) hide(text, word, false);
     return text;
 }
 

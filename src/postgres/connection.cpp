@@ -19,7 +19,7 @@ namespace {
 constexpr std::string_view forgotten_statement = "26000"; // invalid_sql_statement_name
 
 /// The number means nothing from here on; what it stood for stays as it is.
-void leave(int descriptor) noexcept {
+void detach(int descriptor) noexcept {
     if (descriptor < 0) return;
     const int nothing = ::open("/dev/null", O_RDWR | O_CLOEXEC);
     if (nothing < 0 || ::dup3(nothing, descriptor, O_CLOEXEC) < 0) ::close(descriptor);
@@ -35,33 +35,33 @@ failure connection_failure(const PGconn* connection, std::string_view doing) {
 }
 
 /// Has the server forget a prepared statement. What becomes of it is of no weight: no name is used twice.
-class connection::farewell final : public request {
+class connection::deallocation final : public request {
 public:
-    explicit farewell(const std::string& name) {
-        what_.text = detail::message("deallocate \"", name, "\"");
-        what_.is_prepared = false;
+    explicit deallocation(const std::string& name) {
+        statement_.text = detail::message("deallocate \"", name, "\"");
+        statement_.is_prepared = false;
     }
-    const statement& what() const noexcept override { return what_; }
+    const statement& sql() const noexcept override { return statement_; }
     const parameters& arguments() const noexcept override { return arguments_; }
     void on_answer(answer) override {}
     void on_skipped() override {}
     void on_lost(const failure&, bool) override {}
 
 private:
-    statement what_;
+    statement statement_;
     const parameters arguments_;
 };
 
-connection::connection(strand on, manner how, detail::environment where)
-    : how_(how), strand_(std::move(on)), environment_(std::move(where)) {}
+connection::connection(strand on, sending_mode mode, detail::environment where)
+    : mode_(mode), strand_(std::move(on)), environment_(std::move(where)) {}
 
 connection::~connection() { close(); }
 
 void connection::close() noexcept {
     if (handle_ && !home_.is_here()) {
         // A forked child says no goodbye in the name of its parent, nor takes its socket out of the epoll that they share.
-        leave(PQsocket(handle_));
-        if (descriptor_) leave(descriptor_->native_handle());
+        detach(PQsocket(handle_));
+        if (descriptor_) detach(descriptor_->native_handle());
     }
     descriptor_.reset(); // before libpq closes the socket: epoll knows the open file, not its number
     if (handle_) {
@@ -76,8 +76,8 @@ void connection::receive_notice(void* self, const PGresult* lent) {
     const answer notice = answer::of_notice(lent);
     if (notice.source_function() == "SyncRepWaitForLSN") connection.unreplicated_ = true;
     if (notice.ends_session()) connection.is_ending_ = true;
-    const auto& log = connection.environment_.log;
-    if (log->is_heard()) log->tell(log_level::info, notice.message());
+    const auto& logger = connection.environment_.logger;
+    if (logger->has_sink()) logger->tell(log_level::info, notice.message());
 }
 
 void connection::start_pipeline(std::function<void(const failure&)> on_broken) {
@@ -104,7 +104,7 @@ void connection::pass_on_messages() {
 void connection::send(std::span<const std::shared_ptr<request>> group, bool may_grow) {
     const auto self = shared_from_this();
     take_arrived();
-    if (!how_.one_at_a_time || !handle_ || is_idle()) return send_now(group);
+    if (!mode_.one_at_a_time || !handle_ || is_idle()) return send_now(group);
     if (held_.empty() || !held_.back().may_grow || !may_grow) held_.push_back({{}, may_grow});
     held_.back().requests.insert(held_.back().requests.end(), group.begin(), group.end());
 }
@@ -125,7 +125,7 @@ void connection::send_now(std::span<const std::shared_ptr<request>> group) {
     }
     if (!handle_) {
         const failure closed(errc::connection_lost, "the connection to PostgreSQL is closed");
-        for (const auto& each : group) each->on_lost(closed, false);
+        for (const auto& request : group) request->on_lost(closed, false);
         return;
     }
     for (std::size_t i = 0; i < group.size(); ++i) {
@@ -145,37 +145,37 @@ void connection::send_now(std::span<const std::shared_ptr<request>> group) {
 void connection::deallocate() {
     for (const std::string& name : prepared_.take_gone()) {
         if (!handle_) return;
-        const auto next = std::make_shared<farewell>(name);
+        const auto next = std::make_shared<deallocation>(name);
         if (!send_one(next) || PQpipelineSync(handle_) == 0) return sending_failed();
         in_flight_.push_back({step::end_of_group, nullptr});
     }
 }
 
 bool connection::send_one(const std::shared_ptr<request>& next) {
-    const statement& what = next->what();
+    const statement& statement = next->sql();
     const parameters::view arguments = next->arguments().for_libpq();
     const int count = static_cast<int>(arguments.values.size());
-    const int format = what.answers_in_text ? 0 : 1;
+    const int format = statement.answers_in_text ? 0 : 1;
 
-    const prepared_statements::use use = how_.prepares && what.is_prepared
-        ? prepared_.next(what.index, what.name, what.text)
+    const prepared_statements::use use = mode_.prepares && statement.is_prepared
+        ? prepared_.next(statement.index, statement.name, statement.text)
         : prepared_statements::use();
     if (use.name.empty()) {
-        const bool sent =
-            PQsendQueryParams(handle_, what.text.c_str(), count, reinterpret_cast<const Oid*>(what.types.data()),
-                arguments.values.data(), arguments.lengths, arguments.formats, format) == 1;
+        const bool sent = PQsendQueryParams(handle_, statement.text.c_str(), count,
+                              reinterpret_cast<const Oid*>(statement.types.data()), arguments.values.data(),
+                              arguments.lengths, arguments.formats, format) == 1;
         if (sent) in_flight_.push_back({step::statement, next});
         return sent;
     }
     if (use.is_new) {
-        if (PQsendPrepare(handle_, use.name.c_str(), what.text.c_str(), static_cast<int>(what.types.size()),
-                reinterpret_cast<const Oid*>(what.types.data())) == 0)
+        if (PQsendPrepare(handle_, use.name.c_str(), statement.text.c_str(), static_cast<int>(statement.types.size()),
+                reinterpret_cast<const Oid*>(statement.types.data())) == 0)
             return false;
         in_flight_.push_back({step::preparation, next});
     }
     if (PQsendQueryPrepared(handle_, use.name.c_str(), count, arguments.values.data(), arguments.lengths,
             arguments.formats, format) == 0) {
-        if (!in_flight_.empty() && in_flight_.back().whose == next)
+        if (!in_flight_.empty() && in_flight_.back().request == next)
             in_flight_.pop_back(); // its preparation: the caller tells it that it was not sent
         return false;
     }
@@ -223,13 +223,13 @@ void connection::wait_readable() {
 void connection::on_readable() {
     take_arrived();
     if (!handle_) return;
-    arrivals come(handle_);
+    arrivals pending(handle_);
     bool alive = true;
     do {
         alive = PQconsumeInput(handle_) == 1;
         if (!receive()) // has broken off already
             return;
-    } while (alive && come.may_hold_more());
+    } while (alive && pending.may_hold_more());
     pass_on_messages();
     if (!handle_) return;
     if (!alive || PQstatus(handle_) == CONNECTION_BAD)
@@ -291,67 +291,67 @@ bool connection::finish_statement() {
 
 void connection::take_result(answer given) {
     expected_result& front = in_flight_.front();
-    const auto whose = front.whose; // the calls below may send, and so change the queue
+    const auto request = front.request; // the calls below may send, and so change the queue
 
     switch (front.kind) {
     case step::preparation:
         front.answered = true;
-        if (!given.is_command()) prepared_.forget(whose->what().index);
+        if (!given.is_command()) prepared_.forget(request->sql().index);
         if (given.is_error()) {
-            in_flight_[1].whose = nullptr; // its statement, which is skipped
-            whose->on_answer(std::move(given));
+            in_flight_[1].request = nullptr; // its statement, which is skipped
+            request->on_answer(std::move(given));
         }
         break;
     case step::statement:
         if (given.is_end_of_group()) // no answer came: whatever comes next cannot be told apart, either
             return break_off(failure(errc::connection_lost, "the answers of PostgreSQL are out of step"));
         front.answered = true;
-        if (!whose) break;
+        if (!request) break;
         if (given.is_skipped()) {
-            leave_out(whose.get());
-            whose->on_skipped();
-        } else if (how_.prepares && whose->what().is_prepared && given.sqlstate() == forgotten_statement) {
+            leave_out(request.get());
+            request->on_skipped();
+        } else if (mode_.prepares && request->sql().is_prepared && given.sqlstate() == forgotten_statement) {
             // Its preparation was skipped with another group.
-            prepared_.forget(whose->what().index);
-            leave_out(whose.get());
-            whose->on_skipped();
+            prepared_.forget(request->sql().index);
+            leave_out(request.get());
+            request->on_skipped();
         } else {
-            whose->on_answer(std::move(given));
+            request->on_answer(std::move(given));
         }
         break;
     case step::end_of_group:
         if (given.is_end_of_group()) {
             const bool failed = front.answered;
             in_flight_.pop_front();
-            if (whose && !failed) whose->on_synced(nullptr);
+            if (request && !failed) request->on_synced(nullptr);
             send_held();
         } else if (!front.answered) { // the commit failed
             front.answered = true;
-            front.whose = nullptr; // told once
+            front.request = nullptr; // told once
             const failure why = given.to_failure("committing");
-            if (whose) whose->on_synced(&why);
+            if (request) request->on_synced(&why);
         }
         break;
     }
 }
 
 // It may be sent again at once: what is left of this attempt does not concern it any more.
-void connection::leave_out(const request* whose) {
-    for (expected_result& each : in_flight_) {
-        if (each.whose.get() == whose) each.whose = nullptr;
-        if (each.kind == step::end_of_group) return;
+void connection::leave_out(const request* skipped) {
+    for (expected_result& expected : in_flight_) {
+        if (expected.request.get() == skipped) expected.request = nullptr;
+        if (expected.kind == step::end_of_group) return;
     }
 }
 
-bool connection::is_working_on(const request* what) const noexcept {
-    return !in_flight_.empty() && in_flight_.front().whose.get() == what;
+bool connection::is_working_on(const request* candidate) const noexcept {
+    return !in_flight_.empty() && in_flight_.front().request.get() == candidate;
 }
 
-void connection::each_in_flight(const std::function<void(const std::shared_ptr<request>&)>& visit) const {
-    for (const expected_result& each : in_flight_)
-        if (each.whose) visit(each.whose);
+void connection::for_each_in_flight(const std::function<void(const std::shared_ptr<request>&)>& visit) const {
+    for (const expected_result& expected : in_flight_)
+        if (expected.request) visit(expected.request);
     for (const held_group& group : held_)
-        for (const std::shared_ptr<request>& each : group.requests) visit(each);
+        for (const std::shared_ptr<request>& request : group.requests) visit(request);
 }
 
 void connection::drop(const failure& why) { break_off(why); }
@@ -389,21 +389,21 @@ void connection::break_off(const failure& why) {
     const auto lost = std::exchange(in_flight_, {});
     const auto held = std::exchange(held_, {});
     // First the owner, so that what is sent again goes elsewhere.
-    if (const auto tell = std::exchange(on_broken_, nullptr)) tell(why);
-    for (const expected_result& each : lost) {
-        if (each.whose) each.whose->on_lost_at_work();
-        if (each.kind == step::end_of_group) break;
+    if (const auto on_broken = std::exchange(on_broken_, nullptr)) on_broken(why);
+    for (const expected_result& expected : lost) {
+        if (expected.request) expected.request->on_lost_at_work();
+        if (expected.kind == step::end_of_group) break;
     }
     const request* last = nullptr;
-    for (const expected_result& each : lost) {
+    for (const expected_result& expected : lost) {
         // A request stands here up to three times in a row: its preparation, itself, the end of its transaction.
-        if (each.whose && each.whose.get() != last) {
-            last = each.whose.get();
-            each.whose->on_lost(why, true);
+        if (expected.request && expected.request.get() != last) {
+            last = expected.request.get();
+            expected.request->on_lost(why, true);
         }
     }
     for (const held_group& group : held)
-        for (const std::shared_ptr<request>& each : group.requests) each->on_lost(why, false);
+        for (const std::shared_ptr<request>& request : group.requests) request->on_lost(why, false);
 }
 
 } // namespace eventstore::postgres

@@ -38,7 +38,7 @@ class request {
 public:
     virtual ~request() = default;
 
-    virtual const statement& what() const noexcept = 0;
+    virtual const statement& sql() const noexcept = 0;
     virtual const parameters& arguments() const noexcept = 0;
 
     /// The statement was carried out, or failed by itself (an error result). Its transaction is still open.
@@ -69,20 +69,20 @@ public:
     using strand = asio::strand<asio::any_io_executor>;
 
     /// How statements are sent.
-    struct manner {
+    struct sending_mode {
         bool prepares = false;      ///< those that are sent again and again
         bool one_at_a_time = false; ///< a group waits until the one before it has ended
 
         /// Behind a pooler each transaction may have another server session, which has prepared nothing. PgBouncer before
         /// 1.21 releases the session at the first ReadyForQuery: if the client has sent more, and disconnects, the next
         /// client of that session receives the remaining answers.
-        static manner of(session_kind kind, const connection_options& options) {
+        static sending_mode of(session_kind kind, const connection_options& options) {
             const bool has_few_statements = kind == session_kind::reading || kind == session_kind::appending;
             return {has_few_statements && !options.is_pooled, options.is_pooled};
         }
     };
 
-    connection(strand on, manner how, detail::environment where);
+    connection(strand on, sending_mode mode, detail::environment where);
     ~connection();
 
     /// Connects. Name look-ups and files are read on a thread of their own. A coroutine of the strand awaits it.
@@ -98,7 +98,7 @@ public:
     /// tried. What was wrong with the first of those that were left is returned; its `retry_helps` is false if all of them
     /// answered, and none will do. A connection that is lost while it is inspected is made anew, twice at most.
     static asio::awaitable<result<void>> connect(
-        std::shared_ptr<connection> self, connect_settings settings, inspector look, steady_time deadline);
+        std::shared_ptr<connection> self, connect_settings settings, inspector inspect, steady_time deadline);
 
     /// Whether its url names servers besides the one that it leads to.
     bool has_other_hosts() const { return hosts().size() > 1; }
@@ -129,7 +129,7 @@ public:
     void send(std::span<const std::shared_ptr<request>> group, bool may_grow = false);
 
     /// True if this request is the one that the server is working on.
-    bool is_working_on(const request* what) const noexcept;
+    bool is_working_on(const request* candidate) const noexcept;
 
     /// Ends the connection at once; what is in flight is lost.
     void drop(const failure& why);
@@ -140,7 +140,7 @@ public:
     bool is_idle() const noexcept { return in_flight_.empty() && held_.empty(); }
 
     /// Calls `visit` with each request that is in flight, or waits to be.
-    void each_in_flight(const std::function<void(const std::shared_ptr<request>&)>& visit) const;
+    void for_each_in_flight(const std::function<void(const std::shared_ptr<request>&)>& visit) const;
     /// Only known while nothing is in flight.
     transaction_state transaction() const noexcept;
     /// While nothing is in flight: looks whether the server has ended the session meanwhile, and if so ends it here, too.
@@ -155,7 +155,7 @@ private:
     enum class step { preparation, statement, end_of_group };
     struct expected_result {
         step kind;
-        std::shared_ptr<request> whose; // null for the end of a group that nobody waits for
+        std::shared_ptr<postgres::request> request; // null for the end of a group that nobody waits for
         bool answered = false;
     };
 
@@ -164,7 +164,7 @@ private:
         bool may_grow = false;
     };
 
-    class farewell;
+    class deallocation;
 
     static void receive_notice(void* self, const pg_result* notice);
     asio::awaitable<boost::system::error_code> wait(bool for_writing, steady_time deadline);
@@ -185,13 +185,13 @@ private:
     void take_result(answer given);
     bool finish_statement();
     void sending_failed();
-    void leave_out(const request* whose);
+    void leave_out(const request* skipped);
     void break_off(const failure& why);
     void close() noexcept;
     void pass_on_messages();
 
     const detail::home_process home_;
-    const manner how_;
+    const sending_mode mode_;
     const strand strand_;
     const detail::environment environment_;
     std::function<void(const failure&)> on_broken_;

@@ -7,24 +7,23 @@
 
 namespace eventstore::postgres {
 
-connector::connector(
-    connection_options options, detail::environment where, session_kind what_for, std::string_view name)
-    : options_(std::move(options)), environment_(std::move(where)), what_for_(what_for), name_(name) {}
+connector::connector(connection_options options, detail::environment where, session_kind kind, std::string_view name)
+    : options_(std::move(options)), environment_(std::move(where)), kind_(kind), name_(name) {}
 
 asio::awaitable<connector::made> connector::connect(
-    std::shared_ptr<connector> self, connection::strand strand, connection::inspector look) {
+    std::shared_ptr<connector> self, connection::strand strand, connection::inspector inspect) {
     const steady_time deadline = self->environment_.in(self->options_.operation_timeout);
-    return connect(std::move(self), std::move(strand), std::move(look), deadline);
+    return connect(std::move(self), std::move(strand), std::move(inspect), deadline);
 }
 
 asio::awaitable<connector::made> connector::connect(
-    std::shared_ptr<connector> self, connection::strand strand, connection::inspector look, steady_time deadline) {
+    std::shared_ptr<connector> self, connection::strand strand, connection::inspector inspect, steady_time deadline) {
     result<void> outcome;
-    std::shared_ptr<connection> link;
+    std::shared_ptr<connection> target;
     try {
-        link = std::make_shared<connection>(
-            strand, connection::manner::of(self->what_for_, self->options_), self->environment_);
-        auto attempt = self->attempt(link, std::move(look), deadline);
+        target = std::make_shared<connection>(
+            strand, connection::sending_mode::of(self->kind_, self->options_), self->environment_);
+        auto attempt = self->attempt(target, std::move(inspect), deadline);
         outcome = co_await std::move(attempt);
     } catch (const std::exception& problem) { // out of descriptors, threads or memory
         outcome = failure(errc::connection_lost, detail::message("connecting to PostgreSQL: ", problem.what()));
@@ -33,41 +32,41 @@ asio::awaitable<connector::made> connector::connect(
         self->report(outcome.error());
         co_return outcome.error();
     }
-    if (!self->name_.empty()) self->environment_.log->passed(self->name_);
-    co_return link;
+    if (!self->name_.empty()) self->environment_.logger->passed(self->name_);
+    co_return target;
 }
 
 asio::awaitable<result<void>> connector::attempt(
-    std::shared_ptr<connection> link, connection::inspector look, steady_time deadline) {
-    auto settings = connect_settings::make(options_, what_for_);
+    std::shared_ptr<connection> target, connection::inspector inspect, steady_time deadline) {
+    auto settings = connect_settings::make(options_, kind_);
     if (!settings) co_return settings.error();
     {
         const std::lock_guard lock(mutex_);
         if (is_stopped_) co_return detail::store_closed();
-        std::erase_if(under_way_, [](const auto& each) { return each.expired(); });
-        under_way_.push_back(link);
+        std::erase_if(under_way_, [](const auto& connection) { return connection.expired(); });
+        under_way_.push_back(target);
     }
     result<void> outcome;
-    if (look) {
-        auto connecting = connection::connect(link, std::move(*settings), std::move(look), deadline);
+    if (inspect) {
+        auto connecting = connection::connect(target, std::move(*settings), std::move(inspect), deadline);
         outcome = co_await std::move(connecting);
     } else {
-        auto connecting = connection::connect(link, std::move(*settings), deadline);
+        auto connecting = connection::connect(target, std::move(*settings), deadline);
         outcome = co_await std::move(connecting);
     }
     const std::lock_guard lock(mutex_);
-    std::erase_if(under_way_, [&](const auto& each) { return each.lock() == link; });
+    std::erase_if(under_way_, [&](const auto& connection) { return connection.lock() == target; });
     co_return outcome;
 }
 
 void connector::report(const failure& why) const {
-    if (!name_.empty()) environment_.log->report(name_, why);
+    if (!name_.empty()) environment_.logger->report(name_, why);
 }
 
 void connector::stop_tries() {
     const std::lock_guard lock(mutex_);
-    for (const auto& each : under_way_) {
-        if (const auto alive = each.lock()) alive->stop_connecting();
+    for (const auto& connection : under_way_) {
+        if (const auto alive = connection.lock()) alive->stop_connecting();
     }
 }
 

@@ -22,16 +22,16 @@ namespace eventstore::postgres {
 class connector : private detail::live_object {
 public:
     /// \param name as the log tells what fails apart; lives as long as the program. Empty: its failures are not logged
-    connector(connection_options options, detail::environment where, session_kind what_for, std::string_view name);
+    connector(connection_options options, detail::environment where, session_kind kind, std::string_view name);
 
     using made = result<std::shared_ptr<connection>>;
     /// One try, which takes operation_timeout at most, on a strand whose coroutine awaits it. Throws nothing.
-    /// \param look inspects the session; null: nothing is looked at
+    /// \param inspect looks at the session; null: nothing is looked at
     static asio::awaitable<made> connect(
-        std::shared_ptr<connector> self, connection::strand strand, connection::inspector look = nullptr);
+        std::shared_ptr<connector> self, connection::strand strand, connection::inspector inspect = nullptr);
     /// The same with another limit.
-    static asio::awaitable<made> connect(
-        std::shared_ptr<connector> self, connection::strand strand, connection::inspector look, steady_time deadline);
+    static asio::awaitable<made> connect(std::shared_ptr<connector> self, connection::strand strand,
+        connection::inspector inspect, steady_time deadline);
 
     /// One that was made has ended by itself.
     void lost(const failure& why) const { report(why); }
@@ -43,12 +43,12 @@ public:
 
 private:
     asio::awaitable<result<void>> attempt(
-        std::shared_ptr<connection> link, connection::inspector look, steady_time deadline);
+        std::shared_ptr<connection> target, connection::inspector inspect, steady_time deadline);
     void report(const failure& why) const;
 
     const connection_options options_;
     const detail::environment environment_;
-    const session_kind what_for_;
+    const session_kind kind_;
     const std::string_view name_;
 
     std::mutex mutex_;

@@ -22,26 +22,26 @@ class exclusive_connection : public std::enable_shared_from_this<exclusive_conne
 public:
     explicit exclusive_connection(const asio::any_io_executor& executor) : strand_(executor) {}
 
-    /// Runs `what` on the connection's strand; never, if the store's execution context is going.
+    /// Runs `function` on the connection's strand; never, if the store's execution context is going.
     template <class Function>
-    void post(Function what) {
+    void post(Function function) {
         const std::lock_guard lock(mutex_);
-        if (strand_) asio::post(*strand_, std::move(what));
+        if (strand_) asio::post(*strand_, std::move(function));
     }
 
     /// Nothing, if the store's execution context is going.
-    std::optional<connection::strand> strand() {
+    std::optional<postgres::connection::strand> strand() {
         const std::lock_guard lock(mutex_);
         return strand_;
     }
 
     /// Sends one statement, as a group of its own. On the strand.
-    void send(std::shared_ptr<request> what);
+    void send(std::shared_ptr<request> next);
     /// Ends the connection at once, and so the transaction, if one is open.
     void drop(failure why);
 
     /// Null once the connection has ended. On the strand.
-    std::shared_ptr<connection> link;
+    std::shared_ptr<postgres::connection> connection;
 
 private:
     friend class exclusive_pool;
@@ -49,8 +49,8 @@ private:
     /// Its execution context is going.
     void abandon(const failure& why);
 
-    std::mutex mutex_;                         // of the strand
-    std::optional<connection::strand> strand_; // none once abandoned
+    std::mutex mutex_;                                   // of the strand
+    std::optional<postgres::connection::strand> strand_; // none once abandoned
 };
 
 /// The right to a connection. Given back, or else dropped.
@@ -58,24 +58,25 @@ class lease {
 public:
     lease() noexcept = default;
     /// \param user whose it is; only its address counts
-    lease(std::weak_ptr<exclusive_pool> owner, std::shared_ptr<exclusive_connection> what, const void* user) noexcept
-        : owner_(std::move(owner)), what_(std::move(what)), user_(user) {}
+    lease(std::weak_ptr<exclusive_pool> owner, std::shared_ptr<exclusive_connection> connection,
+        const void* user) noexcept
+        : owner_(std::move(owner)), connection_(std::move(connection)), user_(user) {}
     lease(lease&& other) noexcept
         : owner_(std::move(other.owner_)),
-          what_(std::move(other.what_)),
+          connection_(std::move(other.connection_)),
           user_(other.user_),
           is_resting_(std::exchange(other.is_resting_, false)) {}
     lease& operator=(lease&& other) noexcept {
         lease old(std::move(*this));
         owner_ = std::move(other.owner_);
-        what_ = std::move(other.what_);
+        connection_ = std::move(other.connection_);
         user_ = other.user_;
         is_resting_ = std::exchange(other.is_resting_, false);
         return *this;
     }
     ~lease() { give_back(); }
 
-    const std::shared_ptr<exclusive_connection>& get() const noexcept { return what_; }
+    const std::shared_ptr<exclusive_connection>& get() const noexcept { return connection_; }
 
     /// Any thread. What is open on it is rolled back, in the background.
     void give_back() noexcept;
@@ -88,7 +89,7 @@ public:
 
 private:
     std::weak_ptr<exclusive_pool> owner_;
-    std::shared_ptr<exclusive_connection> what_;
+    std::shared_ptr<exclusive_connection> connection_;
     const void* user_ = nullptr;
     bool is_resting_ = false;
 };

@@ -13,8 +13,8 @@ namespace eventstore::postgres {
 /// One who waits.
 class exclusive_pool::acquisition final : public detail::completion<lease> {
 public:
-    acquisition(const std::shared_ptr<exclusive_pool>& owner, std::shared_ptr<pool_user> who)
-        : completion(std::string(owner->how_.doing)), user(std::move(who)), owner_(owner) {}
+    acquisition(const std::shared_ptr<exclusive_pool>& owner, std::shared_ptr<pool_user> requester)
+        : completion(std::string(owner->settings_.doing)), user(std::move(requester)), owner_(owner) {}
 
     const std::shared_ptr<pool_user> user;
 
@@ -31,13 +31,13 @@ private:
 };
 
 exclusive_pool::exclusive_pool(
-    const connection_options& options, const exclusive_pool_settings& how, detail::environment where)
-    : how_(how),
+    const connection_options& options, const exclusive_pool_settings& settings, detail::environment where)
+    : settings_(settings),
       is_pooled_(options.is_pooled),
       environment_(std::move(where)),
-      connector_(std::make_shared<connector>(options, environment_, how.what_for, how.doing)),
-      state_(how.most, how.longest_idle),
-      places_(how.most) {}
+      connector_(std::make_shared<connector>(options, environment_, settings.kind, settings.doing)),
+      state_(settings.most, settings.longest_idle),
+      places_(settings.most) {}
 
 exclusive_pool::~exclusive_pool() = default;
 
@@ -79,21 +79,24 @@ std::vector<exclusive_pool::grant> exclusive_pool::serve() {
 
 void exclusive_pool::carry_out(std::vector<grant> grants) {
     // One that was cancelled just now gives it back here.
-    for (grant& each : grants) each.to->decide(lease(weak_from_this(), std::move(each.what), each.to->user.get()));
+    for (grant& granted : grants)
+        granted.to->decide(lease(weak_from_this(), std::move(granted.connection), granted.to->user.get()));
 }
 
 void exclusive_pool::open_more() {
     const auto now = environment_.now();
     while (const auto next = state_.connect(now)) {
         const auto fresh = std::make_shared<exclusive_connection>(environment_.executor);
-        std::erase_if(made_, [](const auto& each) { return each.expired(); });
+        std::erase_if(made_, [](const auto& connection) { return connection.expired(); });
         made_.push_back(fresh);
-        const auto known = users_.find(next->whom);
-        attempt what{next->place, fresh, known == users_.end() ? user_entry() : known->second};
-        fresh->post([self = shared_from_this(), what = std::move(what)] {
-            asio::co_spawn(*what.into->strand_, self->connect(what), [self, what](const std::exception_ptr& thrown) {
-                if (thrown) self->connect_failed(what, failure(errc::connection_lost, "connecting: out of memory"));
-            });
+        const auto known = users_.find(next->requester);
+        attempt started{next->place, fresh, known == users_.end() ? user_entry() : known->second};
+        fresh->post([self = shared_from_this(), started = std::move(started)] {
+            asio::co_spawn(
+                *started.into->strand_, self->connect(started), [self, started](const std::exception_ptr& thrown) {
+                    if (thrown)
+                        self->connect_failed(started, failure(errc::connection_lost, "connecting: out of memory"));
+                });
         });
     }
     const auto again = state_.retry_at(now);
@@ -113,21 +116,21 @@ void exclusive_pool::open_more() {
     });
 }
 
-asio::awaitable<void> exclusive_pool::connect(attempt what) {
+asio::awaitable<void> exclusive_pool::connect(attempt started) {
     const auto self = shared_from_this();
-    connection::inspector look;
-    if (what.whom.look) look = what.whom.look();
-    auto connecting = connector::connect(connector_, *what.into->strand_, std::move(look));
+    connection::inspector inspect;
+    if (started.requester.make_inspector) inspect = started.requester.make_inspector();
+    auto connecting = connector::connect(connector_, *started.into->strand_, std::move(inspect));
     const auto made = co_await std::move(connecting);
-    if (!made) co_return connect_failed(what, made.error());
+    if (!made) co_return connect_failed(started, made.error());
     std::vector<grant> grants;
     {
         const std::lock_guard lock(mutex_);
         if (is_stopping_) {
-            state_.closed(what.place);
+            state_.closed(started.place);
         } else {
-            adopt(what.into, *made, what.place);
-            state_.connected(what.place, environment_.now());
+            adopt(started.into, *made, started.place);
+            state_.connected(started.place, environment_.now());
         }
         grants = serve();
         check_stopped();
@@ -135,44 +138,45 @@ asio::awaitable<void> exclusive_pool::connect(attempt what) {
     carry_out(std::move(grants));
 }
 
-void exclusive_pool::connect_failed(const attempt& what, const failure& why) {
-    const auto user = what.whom.user.lock();
+void exclusive_pool::connect_failed(const attempt& started, const failure& why) {
+    const auto user = started.requester.user.lock();
     // What its inspector does not accept for good concerns that user: the others make attempts of their own.
-    const bool is_of_user = user && what.whom.look && connector_state::is_final(why);
+    const bool is_of_user = user && started.requester.make_inspector && connector_state::is_final(why);
     std::vector<grant> grants;
     std::vector<acquisition_ptr> refused;
     {
         const std::lock_guard lock(mutex_);
         const auto now = environment_.now();
         if (why.code() == errc::store_closed) {
-            state_.closed(what.place); // nobody needed it any more
+            state_.closed(started.place); // nobody needed it any more
         } else if (is_of_user) {
-            state_.closed(what.place);
+            state_.closed(started.place);
             refused = take(state_.refuse(user.get()));
         } else {
-            state_.connect_failed(what.place, why, now, detail::random_number());
-            if (!how_.is_patient || state_.connects().is_hopeless(now)) refused = take(state_.refuse_all());
+            state_.connect_failed(started.place, why, now, detail::random_number());
+            if (!settings_.is_patient || state_.connects().is_hopeless(now)) refused = take(state_.refuse_all());
         }
         grants = serve();
         check_stopped();
     }
-    for (const auto& each : refused) each->refuse(why);
+    for (const auto& waiter : refused) waiter->refuse(why);
     carry_out(std::move(grants));
 }
 
-void exclusive_pool::adopt(const connection_ptr& which, const std::shared_ptr<connection>& link, std::size_t place) {
+void exclusive_pool::adopt(
+    const connection_ptr& connection, const std::shared_ptr<postgres::connection>& opened, std::size_t place) {
     ++connects_;
-    auto tell = [weak = weak_from_this(), of = std::weak_ptr(which)](const failure& why) {
+    auto on_broken = [weak = weak_from_this(), of = std::weak_ptr(connection)](const failure& why) {
         const auto owner = weak.lock();
         const auto broken_one = of.lock();
         if (owner && broken_one) owner->broken(broken_one, why);
     };
-    if (how_.runs_scripts)
-        link->when_broken(std::move(tell));
+    if (settings_.runs_scripts)
+        opened->when_broken(std::move(on_broken));
     else
-        link->start_pipeline(std::move(tell));
-    which->link = link;
-    places_[place] = which;
+        opened->start_pipeline(std::move(on_broken));
+    connection->connection = opened;
+    places_[place] = connection;
 }
 
 void exclusive_pool::add(const connection_ptr& made) {
@@ -182,40 +186,41 @@ void exclusive_pool::add(const connection_ptr& made) {
         const auto place = state_.add(environment_.now());
         if (is_stopping_ || !place) return;
         made_.push_back(made);
-        adopt(made, made->link, *place);
+        adopt(made, made->connection, *place);
         grants = serve();
     }
     carry_out(std::move(grants));
 }
 
-bool exclusive_pool::resume(const connection_ptr& which, const void* user) {
+bool exclusive_pool::resume(const connection_ptr& connection, const void* user) {
     const std::lock_guard lock(mutex_);
-    const auto place = place_of(which);
+    const auto place = place_of(connection);
     return place && !is_stopping_ && state_.take_again(*place, user);
 }
 
-void exclusive_pool::give_back(const connection_ptr& which) {
-    which->post([self = shared_from_this(), which] { self->clean(which); });
+void exclusive_pool::give_back(const connection_ptr& connection) {
+    connection->post([self = shared_from_this(), connection] { self->clean(connection); });
 }
 
-void exclusive_pool::clean(const connection_ptr& which) {
-    const auto link = which->link;
-    if (!link) return; // broken, and told
+void exclusive_pool::clean(const connection_ptr& connection) {
+    const auto opened = connection->connection;
+    if (!opened) return; // broken, and told
     // What is on its way of a pool that cleans nothing concerns nobody.
-    if (is_stopping() || (how_.cleans && !link->is_idle()))
-        return link->drop(failure(errc::connection_lost, "dropped the connection of a transaction that was given up"));
-    if (how_.cleans) send_cleaning(*which, is_pooled_);
-    if (which->link) released(which);
+    if (is_stopping() || (settings_.cleans && !opened->is_idle()))
+        return opened->drop(
+            failure(errc::connection_lost, "dropped the connection of a transaction that was given up"));
+    if (settings_.cleans) send_cleaning(*connection, is_pooled_);
+    if (connection->connection) released(connection);
 }
 
-void exclusive_pool::released(const connection_ptr& which) {
+void exclusive_pool::released(const connection_ptr& connection) {
     std::vector<grant> grants;
     std::vector<connection_ptr> unused;
     std::shared_ptr<pool_user> user; // outlives the lock
     {
         const std::lock_guard lock(mutex_);
-        if (is_stopping_) return which->drop(detail::store_closed());
-        const auto place = place_of(which);
+        if (is_stopping_) return connection->drop(detail::store_closed());
+        const auto place = place_of(connection);
         if (!place) return;
         const auto now = environment_.now();
         const auto* const address = state_.user_of(*place);
@@ -225,17 +230,18 @@ void exclusive_pool::released(const connection_ptr& which) {
         while (const auto idle = state_.close_unused(now)) unused.push_back(std::move(places_[*idle]));
     }
     // Whenever one is given back: a timer would keep the io_context from ending.
-    for (const auto& each : unused) each->drop(failure(errc::connection_lost, "closed a connection that nobody needs"));
+    for (const auto& unneeded : unused)
+        unneeded->drop(failure(errc::connection_lost, "closed a connection that nobody needs"));
     carry_out(std::move(grants));
 }
 
-void exclusive_pool::broken(const connection_ptr& which, const failure& why) {
-    which->link.reset();
+void exclusive_pool::broken(const connection_ptr& connection, const failure& why) {
+    connection->connection.reset();
     std::vector<grant> grants;
     std::shared_ptr<pool_user> user; // outlives the lock
     {
         const std::lock_guard lock(mutex_);
-        const auto place = place_of(which);
+        const auto place = place_of(connection);
         if (!place) return; // closed on purpose
         places_[*place] = nullptr;
         const auto* const address = state_.user_of(*place);
@@ -248,16 +254,16 @@ void exclusive_pool::broken(const connection_ptr& which, const failure& why) {
     carry_out(std::move(grants));
 }
 
-std::optional<std::size_t> exclusive_pool::place_of(const connection_ptr& which) const {
-    const auto found = std::ranges::find(places_, which);
+std::optional<std::size_t> exclusive_pool::place_of(const connection_ptr& connection) const {
+    const auto found = std::ranges::find(places_, connection);
     if (found == places_.end()) return std::nullopt;
     return static_cast<std::size_t>(found - places_.begin());
 }
 
 std::vector<exclusive_pool::acquisition_ptr> exclusive_pool::take(const std::vector<std::uint64_t>& tickets) {
     std::vector<acquisition_ptr> taken;
-    for (const auto each : tickets) {
-        if (auto found = waiting_.extract(each)) taken.push_back(std::move(found.mapped()));
+    for (const auto ticket : tickets) {
+        if (auto found = waiting_.extract(ticket)) taken.push_back(std::move(found.mapped()));
     }
     return taken;
 }
@@ -273,14 +279,15 @@ failure exclusive_pool::last_failure() const {
     failure::details details;
     details.retry_helps = true;
     if (const auto& last = state_.connects().last_failure(); last && state_.connections() == 0) {
-        details.message = detail::message(how_.doing, ": no connection could be had in time; last: ", last->message());
+        details.message =
+            detail::message(settings_.doing, ": no connection could be had in time; last: ", last->message());
         return failure(errc::connection_lost, std::move(details));
     }
     if (state_.in_use() >= state_.size())
-        details.message = detail::message(how_.doing, ": all ", std::to_string(state_.size()),
+        details.message = detail::message(settings_.doing, ": all ", std::to_string(state_.size()),
             " connections for it (pool_size) were in use all the time; end transactions sooner, or allow more");
     else
-        details.message = detail::message(how_.doing, ": no answer in time");
+        details.message = detail::message(settings_.doing, ": no answer in time");
     return failure(errc::timeout, std::move(details));
 }
 
@@ -291,21 +298,21 @@ void exclusive_pool::begin_stop() {
         is_stopping_ = true;
         refused = take(state_.refuse_all());
         retry_.reset();
-        for (const connection_ptr& each : places_) {
-            if (!each) continue;
+        for (const connection_ptr& connection : places_) {
+            if (!connection) continue;
             // One that is waited for ends when it is given back; what is being cleaned is not.
-            each->post([self = shared_from_this(), each] {
-                const auto link = each->link;
+            connection->post([self = shared_from_this(), connection] {
+                const auto opened = connection->connection;
                 const bool is_waited_for =
-                    self->is_used(each) && (self->how_.runs_scripts || (link && !link->is_idle()));
-                if (!link || is_waited_for) return;
-                link->drop(detail::store_closed());
+                    self->is_used(connection) && (self->settings_.runs_scripts || (opened && !opened->is_idle()));
+                if (!opened || is_waited_for) return;
+                opened->drop(detail::store_closed());
             });
         }
         check_stopped();
     }
     connector_->stop();
-    for (const auto& each : refused) each->fail(detail::store_closed());
+    for (const auto& waiter : refused) waiter->fail(detail::store_closed());
 }
 
 void exclusive_pool::check_stopped() {
@@ -317,8 +324,8 @@ void exclusive_pool::drop() {
     const std::lock_guard lock(mutex_);
     is_dropped_ = true;
     check_stopped();
-    for (const connection_ptr& each : places_) {
-        if (each) each->drop(detail::store_closed());
+    for (const connection_ptr& connection : places_) {
+        if (connection) connection->drop(detail::store_closed());
     }
 }
 
@@ -330,20 +337,20 @@ void exclusive_pool::abandon() noexcept {
         const std::lock_guard lock(mutex_);
         is_stopping_ = true;
         is_abandoned_ = true;
-        for (const auto& each : made_) {
-            if (auto alive = each.lock()) all.push_back(std::move(alive));
+        for (const auto& connection : made_) {
+            if (auto alive = connection.lock()) all.push_back(std::move(alive));
         }
         std::ranges::fill(places_, nullptr);
         refused.swap(waiting_);
         retry = std::move(retry_);
     }
-    for (const connection_ptr& each : all) each->abandon(detail::store_closed());
-    for (const auto& [ticket, each] : refused) each->fail(detail::store_closed());
+    for (const connection_ptr& connection : all) connection->abandon(detail::store_closed());
+    for (const auto& [ticket, waiter] : refused) waiter->fail(detail::store_closed());
 }
 
-bool exclusive_pool::is_used(const connection_ptr& which) const {
+bool exclusive_pool::is_used(const connection_ptr& connection) const {
     const std::lock_guard lock(mutex_);
-    const auto place = place_of(which);
+    const auto place = place_of(connection);
     return place && state_.is_used(*place);
 }
 
@@ -359,8 +366,8 @@ exclusive_pool::counts exclusive_pool::count() const {
 
 // ---- its users
 
-pool_user::pool_user(const std::shared_ptr<exclusive_pool>& owner, inspectors look)
-    : owner_(owner), look_(std::move(look)) {}
+pool_user::pool_user(const std::shared_ptr<exclusive_pool>& owner, inspectors make_inspector)
+    : owner_(owner), make_inspector_(std::move(make_inspector)) {}
 
 pool_user::~pool_user() = default;
 
@@ -405,29 +412,29 @@ void exclusive_pool::end(const std::shared_ptr<pool_user>& user, bool only_idle)
         refused = take(state_.refuse(user.get()));
         for (std::size_t i = 0; i < places_.size(); ++i) {
             if (!state_.is_used_by(i, user.get()) || !places_[i]) continue;
-            places_[i]->post([self = shared_from_this(), i, which = places_[i], user, only_idle] {
-                const auto link = which->link;
-                if (!link || (only_idle && !link->is_idle())) return; // ends when it is given back
+            places_[i]->post([self = shared_from_this(), i, connection = places_[i], user, only_idle] {
+                const auto opened = connection->connection;
+                if (!opened || (only_idle && !opened->is_idle())) return; // ends when it is given back
                 {
                     const std::lock_guard relock(self->mutex_);
                     // Given back meanwhile: it may be another's.
-                    if (self->places_[i] != which || !self->state_.is_used_by(i, user.get())) return;
+                    if (self->places_[i] != connection || !self->state_.is_used_by(i, user.get())) return;
                 }
-                link->drop(detail::store_closed());
+                opened->drop(detail::store_closed());
             });
         }
         (void)check_user(user.get());
     }
-    for (const auto& each : refused) each->fail(detail::store_closed());
+    for (const auto& waiter : refused) waiter->fail(detail::store_closed());
 }
 
 // The address of one that is gone may be another's by now.
 void exclusive_pool::remember(const std::shared_ptr<pool_user>& user) {
     if (users_.size() >= clear_at_) { // not with each of a thousand
-        std::erase_if(users_, [](const auto& each) { return each.second.user.expired(); });
+        std::erase_if(users_, [](const auto& entry) { return entry.second.user.expired(); });
         clear_at_ = std::max<std::size_t>(16, users_.size() * 2);
     }
-    users_.insert_or_assign(user.get(), user_entry{user, user->look_});
+    users_.insert_or_assign(user.get(), user_entry{user, user->make_inspector_});
 }
 
 // What is returned must outlive the lock: it may be the last to hold it.
@@ -451,7 +458,7 @@ void exclusive_pool::give_up(const void* user) {
         if (!state_.is_wanted()) connector_->stop_tries();
         open_more();
     }
-    for (const auto& each : refused) each->fail(failure(errc::cancelled, "it is not needed any more"));
+    for (const auto& waiter : refused) waiter->fail(failure(errc::cancelled, "it is not needed any more"));
 }
 
 } // namespace eventstore::postgres

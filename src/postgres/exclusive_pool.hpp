@@ -29,7 +29,7 @@ class pool_user;
 
 /// What the connections of an exclusive_pool are for.
 struct exclusive_pool_settings {
-    session_kind what_for = session_kind::transacting;
+    session_kind kind = session_kind::transacting;
     std::size_t most = 1;   ///< connections, for all users together
     std::string_view doing; ///< as messages say it: "beginning a transaction"; lives as long as the program
     std::chrono::milliseconds longest_idle{}; ///< see exclusive_pool_state
@@ -43,7 +43,8 @@ class exclusive_pool : public std::enable_shared_from_this<exclusive_pool>,
                        public detail::service,
                        private detail::live_object {
 public:
-    exclusive_pool(const connection_options& options, const exclusive_pool_settings& how, detail::environment where);
+    exclusive_pool(
+        const connection_options& options, const exclusive_pool_settings& settings, detail::environment where);
     ~exclusive_pool() override;
 
     void abandon() noexcept override;
@@ -71,16 +72,16 @@ private:
     using acquisition_ptr = std::shared_ptr<acquisition>;
     struct grant {
         acquisition_ptr to;
-        connection_ptr what; // null: it does not wait any more
+        connection_ptr connection; // null: it does not wait any more
     };
     struct user_entry {
         std::weak_ptr<pool_user> user;
-        std::function<connection::inspector()> look;
+        std::function<connection::inspector()> make_inspector;
     };
     struct attempt { // to connect
         std::size_t place = 0;
         connection_ptr into;
-        user_entry whom;
+        user_entry requester;
     };
 
     /// Refuses who waits, and ends what is in use: at once where nothing is under way, else after the answer.
@@ -91,20 +92,20 @@ private:
     std::vector<grant> serve(); // with the mutex held
     void carry_out(std::vector<grant> grants);
     void open_more(); // with the mutex held
-    asio::awaitable<void> connect(attempt what);
-    void connect_failed(const attempt& what, const failure& why);
-    void give_back(const connection_ptr& which);
-    void clean(const connection_ptr& which); // on the connection's strand
-    void released(const connection_ptr& which);
-    bool resume(const connection_ptr& which, const void* user);
-    void adopt(
-        const connection_ptr& which, const std::shared_ptr<connection>& link, std::size_t place); // with the mutex held
-    void broken(const connection_ptr& which, const failure& why);
-    std::optional<std::size_t> place_of(const connection_ptr& which) const;       // with the mutex held
+    asio::awaitable<void> connect(attempt started);
+    void connect_failed(const attempt& started, const failure& why);
+    void give_back(const connection_ptr& connection);
+    void clean(const connection_ptr& connection); // on the connection's strand
+    void released(const connection_ptr& connection);
+    bool resume(const connection_ptr& connection, const void* user);
+    void adopt(const connection_ptr& connection, const std::shared_ptr<postgres::connection>& opened,
+        std::size_t place); // with the mutex held
+    void broken(const connection_ptr& connection, const failure& why);
+    std::optional<std::size_t> place_of(const connection_ptr& connection) const;  // with the mutex held
     std::vector<acquisition_ptr> take(const std::vector<std::uint64_t>& tickets); // with the mutex held
     void check_stopped();                                                         // with the mutex held
     bool is_stopping() const;
-    bool is_used(const connection_ptr& which) const;
+    bool is_used(const connection_ptr& connection) const;
     failure last_failure() const;
 
     // Of a user's.
@@ -113,7 +114,7 @@ private:
     void remember(const std::shared_ptr<pool_user>& user);      // the same
     void give_up(const void* user);
 
-    const exclusive_pool_settings how_;
+    const exclusive_pool_settings settings_;
     const bool is_pooled_;
     const detail::environment environment_;
     const std::shared_ptr<connector> connector_;
@@ -139,8 +140,8 @@ class pool_user : public std::enable_shared_from_this<pool_user>, public detail:
 public:
     using inspectors = std::function<connection::inspector()>;
 
-    /// \param look makes what inspects each session that is made for it, on any thread; null: nothing is looked at
-    explicit pool_user(const std::shared_ptr<exclusive_pool>& owner, inspectors look = nullptr);
+    /// \param make_inspector makes what inspects each session made for it, on any thread; null: nothing is looked at
+    explicit pool_user(const std::shared_ptr<exclusive_pool>& owner, inspectors make_inspector = nullptr);
     ~pool_user() override;
 
     /// Waits for a connection, which is this caller's until it gives it back.
@@ -164,7 +165,7 @@ private:
     void drop() override;
 
     const std::weak_ptr<exclusive_pool> owner_;
-    const inspectors look_;
+    const inspectors make_inspector_;
     bool is_stopping_ = false; // under the mutex of the pool
 };
 

@@ -26,17 +26,17 @@ public:
     exclusive_pool_state(std::size_t most, std::chrono::milliseconds longest_idle)
         : longest_idle_(longest_idle), places_(most) {}
 
-    ticket wait(user who);
+    ticket wait(user requester);
     /// Before all others: the connection that it had was lost under it.
-    ticket wait_first(user who);
+    ticket wait_first(user requester);
     /// Whose turn is next.
     std::optional<ticket> first() const noexcept {
-        return waiting_.empty() ? std::nullopt : std::optional<ticket>(waiting_.front().which);
+        return waiting_.empty() ? std::nullopt : std::optional<ticket>(waiting_.front().number);
     }
     /// The first one does not wait any more.
     void give_up_first() { waiting_.pop_front(); }
     /// None of this user's waits any more, or none at all. Returns whose turn it would have been, in order.
-    std::vector<ticket> refuse(user who);
+    std::vector<ticket> refuse(user requester);
     std::vector<ticket> refuse_all();
     /// Somebody waits.
     bool is_wanted() const noexcept { return !waiting_.empty(); }
@@ -50,7 +50,7 @@ public:
 
     struct attempt {
         std::size_t place = 0;
-        user whom = nullptr; ///< for whom it is made; another one may get it
+        user requester = nullptr; ///< for whom it is made; another one may get it
     };
     /// The place in which to make a connection now; it counts as connecting.
     std::optional<attempt> connect(time now);
@@ -62,7 +62,7 @@ public:
     /// One that was made beforehand is idle. Nothing if there is no place for it.
     std::optional<std::size_t> add(time now);
     /// A user that has given one back takes it again, before all who wait. False if another one has it, or had it.
-    bool take_again(std::size_t place, user who) noexcept;
+    bool take_again(std::size_t place, user requester) noexcept;
     /// Given back, and in order.
     void released(std::size_t place, time now);
     /// The connection there was closed.
@@ -74,34 +74,36 @@ public:
 
     const connector_state& connects() const noexcept { return connects_; }
     std::size_t size() const noexcept { return places_.size(); }
-    std::size_t in_use() const noexcept { return count(state::used); }
-    std::size_t connections() const noexcept { return count(state::used) + count(state::idle); }
-    bool is_in_use_by(user who) const noexcept;
-    bool is_used_by(std::size_t place, user who) const noexcept { return is_used(place) && user_of(place) == who; }
-    bool is_used(std::size_t place) const noexcept { return places_[place].is == state::used; }
+    std::size_t in_use() const noexcept { return count(slot_state::used); }
+    std::size_t connections() const noexcept { return count(slot_state::used) + count(slot_state::idle); }
+    bool is_in_use_by(user holder) const noexcept;
+    bool is_used_by(std::size_t place, user holder) const noexcept {
+        return is_used(place) && user_of(place) == holder;
+    }
+    bool is_used(std::size_t place) const noexcept { return places_[place].state == slot_state::used; }
     /// Who has it, or had it last.
-    user user_of(std::size_t place) const noexcept { return places_[place].whose; }
+    user user_of(std::size_t place) const noexcept { return places_[place].last_user; }
     /// Neither a connection, nor one on its way.
-    bool is_empty() const noexcept { return count(state::empty) == places_.size(); }
+    bool is_empty() const noexcept { return count(slot_state::empty) == places_.size(); }
 
 private:
-    enum class state { empty, connecting, idle, used };
+    enum class slot_state { empty, connecting, idle, used };
     struct slot {
-        state is = state::empty;
-        user whose = nullptr; // has it, or had it last
-        time since{};         // idle
+        slot_state state = slot_state::empty;
+        user last_user = nullptr; // has it, or had it last
+        time since{};             // idle
         bool is_proven = false;
     };
-    struct one {
-        ticket which = 0;
-        user who = nullptr;
+    struct waiter {
+        ticket number = 0;
+        user requester = nullptr;
     };
-    std::size_t count(state which) const noexcept;
-    std::optional<std::size_t> best_for(user who) const noexcept;
+    std::size_t count(slot_state state) const noexcept;
+    std::optional<std::size_t> best_for(user requester) const noexcept;
 
     const std::chrono::milliseconds longest_idle_;
     std::vector<slot> places_;
-    std::deque<one> waiting_;
+    std::deque<waiter> waiting_;
     ticket last_ticket_ = 0;
     connector_state connects_;
 };

@@ -36,19 +36,19 @@ std::size_t host_list::size() const noexcept {
 std::optional<host_list> host_list::without(std::string_view name, std::string_view port) const {
     const auto names = split(hosts);
     const auto numbers = split(addresses);
-    const auto doors = split(ports);
-    const bool is_one_port = doors.size() == 1;
+    const auto port_entries = split(ports);
+    const bool is_one_port = port_entries.size() == 1;
     host_list left;
     if (is_one_port) left.ports = ports;
     bool is_first = true;
     for (std::size_t i = 0; i < size(); ++i) {
-        const std::string_view door = is_one_port ? doors.front() : at(doors, i);
-        const std::string_view called = at(names, i).empty() ? at(numbers, i) : at(names, i);
-        const bool is_name = called == name || (called.empty() && name.starts_with('/')); // the default socket
-        if (is_name && (door.empty() ? std::string_view("5432") : door) == port) continue;
+        const std::string_view port_entry = is_one_port ? port_entries.front() : at(port_entries, i);
+        const std::string_view host = at(names, i).empty() ? at(numbers, i) : at(names, i);
+        const bool is_name = host == name || (host.empty() && name.starts_with('/')); // the default socket
+        if (is_name && (port_entry.empty() ? std::string_view("5432") : port_entry) == port) continue;
         add(left.hosts, at(names, i), is_first);
         if (!addresses.empty()) add(left.addresses, at(numbers, i), is_first);
-        if (!is_one_port) add(left.ports, door, is_first);
+        if (!is_one_port) add(left.ports, port_entry, is_first);
         is_first = false;
     }
     if (is_first) return std::nullopt;

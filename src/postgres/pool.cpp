@@ -17,22 +17,22 @@ pool::pool(const connection_options& options, detail::environment where)
       connector_(std::make_shared<connector>(options, environment_, session_kind::reading, "connecting")),
       state_(options.pool_size),
       slots_(options.pool_size) {
-    for (slot& each : slots_) each.strand = std::make_unique<connection::strand>(environment_.executor);
+    for (slot& place : slots_) place.strand = std::make_unique<connection::strand>(environment_.executor);
 }
 
 pool::~pool() = default;
 
 asio::awaitable<result<answer>> pool::execute(
-    std::shared_ptr<pool> self, const statement& what, parameters arguments, steady_time deadline) {
+    std::shared_ptr<pool> self, const statement& statement, parameters arguments, steady_time deadline) {
     // `self` stays in this frame, and keeps the pool while its caller waits.
-    const auto waiting = std::make_shared<pool_request>(self, what, std::move(arguments));
+    const auto waiting = std::make_shared<pool_request>(self, statement, std::move(arguments));
     auto answering = pool_request::wait(waiting, self->environment_.timers.get(), deadline);
     co_return co_await std::move(answering);
 }
 
 asio::awaitable<result<pool::change>> pool::execute_change(
-    std::shared_ptr<pool> self, const statement& what, parameters arguments, steady_time deadline) {
-    const auto waiting = std::make_shared<pool_request>(self, what, std::move(arguments));
+    std::shared_ptr<pool> self, const statement& statement, parameters arguments, steady_time deadline) {
+    const auto waiting = std::make_shared<pool_request>(self, statement, std::move(arguments));
     auto answering = pool_request::wait(waiting, self->environment_.timers.get(), deadline);
     auto answer = co_await std::move(answering);
     if (!answer) co_return answer.error();
@@ -71,41 +71,41 @@ void pool::assign() {
 }
 
 void pool::send(std::size_t index) {
-    std::shared_ptr<connection> link;
+    std::shared_ptr<connection> opened;
     std::vector<std::shared_ptr<pool_request>> outbox;
     {
         const std::lock_guard lock(mutex_);
         slots_[index].sending = false;
         outbox = std::exchange(slots_[index].outbox, {});
-        link = slots_[index].link;
+        opened = slots_[index].connection;
     }
     // What is sent as one group is one transaction: a statement that fails undoes those before it.
     std::vector<std::shared_ptr<request>> group;
     std::vector<std::shared_ptr<pool_request>> alone;
     group.reserve(outbox.size());
-    for (auto& each : outbox) {
-        if (!each->begin_sending()) {
+    for (auto& next : outbox) {
+        if (!next->begin_sending()) {
             answered(index);
             continue;
         }
-        if (link) each->count_in(*this);
-        if (each->goes_alone())
-            alone.push_back(std::move(each));
+        if (opened) next->count_in(*this);
+        if (next->goes_alone())
+            alone.push_back(std::move(next));
         else
-            group.push_back(std::move(each));
+            group.push_back(std::move(next));
     }
-    if (!link) {
+    if (!opened) {
         const failure gone(errc::connection_lost, "the connection to PostgreSQL was lost");
-        for (const auto& each : group) each->on_lost(gone, false);
-        for (const auto& each : alone) each->on_lost(gone, false);
+        for (const auto& request : group) request->on_lost(gone, false);
+        for (const auto& request : alone) request->on_lost(gone, false);
         return;
     }
-    if (!group.empty()) link->send(group, true);
+    if (!group.empty()) opened->send(group, true);
     // Last what may end the connection: the others have been answered by then.
-    std::ranges::stable_partition(alone, [](const auto& each) { return !each->is_suspect(); });
-    for (const auto& each : alone) {
-        const std::shared_ptr<request> one[] = {each};
-        link->send(one);
+    std::ranges::stable_partition(alone, [](const auto& request) { return !request->is_suspect(); });
+    for (const auto& next : alone) {
+        const std::shared_ptr<request> one[] = {next};
+        opened->send(one);
     }
 }
 
@@ -139,13 +139,13 @@ asio::awaitable<void> pool::connect(std::size_t index) {
     slots_[index].is_connecting = false;
     if (!made) {
         state_.connect_failed(index, made.error(), environment_.now(), detail::random_number());
-        std::erase_if(waiting_, [](const auto& each) { return each->is_claimed(); });
+        std::erase_if(waiting_, [](const auto& request) { return request->is_claimed(); });
     } else {
         connects_.fetch_add(1, std::memory_order_relaxed);
         (*made)->start_pipeline([weak = weak_from_this(), index](const failure& why) {
             if (const auto owner = weak.lock()) owner->broken(index, why);
         });
-        if (!closed_) slots_[index].link = std::move(*made);
+        if (!closed_) slots_[index].connection = std::move(*made);
         state_.connected(index);
     }
     if (closed_)
@@ -161,7 +161,7 @@ void pool::answered(std::size_t index) {
         // Not from within the connection's own loop.
         asio::post(*slots_[index].strand, [self = shared_from_this(), index] {
             const std::lock_guard inner(self->mutex_);
-            self->slots_[index].link.reset();
+            self->slots_[index].connection.reset();
             self->check_closed();
         });
     }
@@ -171,10 +171,10 @@ void pool::overdue(const std::shared_ptr<pool_request>& late) {
     // A statement that the server does not finish holds up those behind it: they move to another connection. What waits
     // behind another one is merely dropped, its turn in the pipeline included.
     const std::lock_guard lock(mutex_);
-    if (const auto link = slots_[late->slot].link) {
-        asio::post(*slots_[late->slot].strand, [self = shared_from_this(), link, late] {
-            if (!link->is_working_on(late.get())) return;
-            link->drop(failure(errc::connection_lost, "dropped a connection whose statement took too long"));
+    if (const auto opened = slots_[late->slot].connection) {
+        asio::post(*slots_[late->slot].strand, [self = shared_from_this(), opened, late] {
+            if (!opened->is_working_on(late.get())) return;
+            opened->drop(failure(errc::connection_lost, "dropped a connection whose statement took too long"));
             self->drop_idle();
         });
     }
@@ -183,18 +183,19 @@ void pool::overdue(const std::shared_ptr<pool_request>& late) {
 // What made one connection fall silent may have done so to those that have nothing to tell it by.
 void pool::drop_idle() {
     const std::lock_guard lock(mutex_);
-    for (slot& each : slots_) {
-        if (!each.link) continue;
-        asio::post(*each.strand, [link = each.link] {
-            if (link->is_idle())
-                link->drop(failure(errc::connection_lost, "dropped an idle connection, after another fell silent"));
+    for (slot& place : slots_) {
+        if (!place.connection) continue;
+        asio::post(*place.strand, [connection = place.connection] {
+            if (connection->is_idle())
+                connection->drop(
+                    failure(errc::connection_lost, "dropped an idle connection, after another fell silent"));
         });
     }
 }
 
 void pool::broken(std::size_t index, const failure& why) {
     const std::lock_guard lock(mutex_);
-    slots_[index].link.reset();
+    slots_[index].connection.reset();
     state_.lost(index, environment_.now(), detail::random_number());
     if (!closed_) connector_->lost(why);
     if (closed_)
@@ -205,7 +206,7 @@ void pool::broken(std::size_t index, const failure& why) {
 
 bool pool::take_unreplicated(std::size_t index) {
     const std::lock_guard lock(mutex_);
-    return slots_[index].link && slots_[index].link->take_unreplicated();
+    return slots_[index].connection && slots_[index].connection->take_unreplicated();
 }
 
 failure pool::last_failure(std::string_view doing) const {
@@ -228,23 +229,24 @@ void pool::begin_stop() {
         refused = std::exchange(waiting_, {});
         retry_.reset();
         for (std::size_t i = 0; i < slots_.size(); ++i) {
-            if (state_.in_flight(i) == 0) slots_[i].link.reset();
+            if (state_.in_flight(i) == 0) slots_[i].connection.reset();
         }
         check_closed();
     }
     connector_->stop();
-    for (const auto& each : refused) each->fail(detail::store_closed());
+    for (const auto& request : refused) request->fail(detail::store_closed());
 }
 
 void pool::check_closed() {
-    const auto is_empty = [](const slot& each) { return !each.link && !each.is_connecting; };
+    const auto is_empty = [](const slot& place) { return !place.connection && !place.is_connecting; };
     if (closed_ && std::ranges::all_of(slots_, is_empty)) stopped();
 }
 
 void pool::drop() {
     const std::lock_guard lock(mutex_);
-    for (slot& each : slots_) {
-        if (each.link) asio::post(*each.strand, [link = each.link] { link->drop(detail::store_closed()); });
+    for (slot& place : slots_) {
+        if (place.connection)
+            asio::post(*place.strand, [connection = place.connection] { connection->drop(detail::store_closed()); });
     }
 }
 
@@ -257,47 +259,47 @@ void pool::abandon() noexcept {
         closed_ = true;
         retry = std::move(retry_);
         refused = std::exchange(waiting_, {});
-        for (slot& each : slots_) {
+        for (slot& place : slots_) {
             slot& left = slots.emplace_back();
-            left.link = std::move(each.link);
-            left.strand = std::move(each.strand);
-            for (auto& request : std::exchange(each.outbox, {})) refused.push_back(std::move(request));
+            left.connection = std::move(place.connection);
+            left.strand = std::move(place.strand);
+            for (auto& request : std::exchange(place.outbox, {})) refused.push_back(std::move(request));
         }
     }
-    for (const slot& each : slots) {
-        if (each.link) each.link->drop(detail::store_closed());
+    for (const slot& place : slots) {
+        if (place.connection) place.connection->drop(detail::store_closed());
     }
-    for (const auto& each : refused) each->fail(detail::store_closed());
+    for (const auto& request : refused) request->fail(detail::store_closed());
 }
 
-void pool::dismiss(const statement_set* whose) {
+void pool::dismiss(const statement_set* set) {
     std::vector<std::shared_ptr<pool_request>> refused;
     {
         const std::lock_guard lock(mutex_);
-        std::erase_if(waiting_, [&](const std::shared_ptr<pool_request>& each) {
-            if (each->is_of(whose)) refused.push_back(each);
-            return each->is_of(whose);
+        std::erase_if(waiting_, [&](const std::shared_ptr<pool_request>& request) {
+            if (request->is_of(set)) refused.push_back(request);
+            return request->is_of(set);
         });
         for (slot& place : slots_) {
-            for (const auto& each : place.outbox)
-                if (each->is_of(whose)) refused.push_back(each); // send() leaves it out
-            if (!place.link) continue;
-            asio::post(*place.strand, [link = place.link, whose] {
+            for (const auto& request : place.outbox)
+                if (request->is_of(set)) refused.push_back(request); // send() leaves it out
+            if (!place.connection) continue;
+            asio::post(*place.strand, [connection = place.connection, set] {
                 std::vector<std::shared_ptr<pool_request>> sent;
-                link->each_in_flight([&](const std::shared_ptr<request>& each) {
-                    auto mine = std::dynamic_pointer_cast<pool_request>(each);
-                    if (mine && mine->is_of(whose)) sent.push_back(std::move(mine));
+                connection->for_each_in_flight([&](const std::shared_ptr<request>& request) {
+                    auto own_request = std::dynamic_pointer_cast<pool_request>(request);
+                    if (own_request && own_request->is_of(set)) sent.push_back(std::move(own_request));
                 });
-                for (const auto& each : sent) each->fail(detail::store_closed());
+                for (const auto& request : sent) request->fail(detail::store_closed());
             });
         }
     }
-    for (const auto& each : refused) each->fail(detail::store_closed());
+    for (const auto& request : refused) request->fail(detail::store_closed());
 }
 
 pool::counts pool::count() const {
     const std::lock_guard lock(mutex_);
-    const auto open = std::ranges::count_if(slots_, [](const slot& each) { return each.link != nullptr; });
+    const auto open = std::ranges::count_if(slots_, [](const slot& place) { return place.connection != nullptr; });
     return {reads_.load(), others_.load(), connects_.load(), static_cast<std::size_t>(open), reads_in_flight_.load()};
 }
 

@@ -35,7 +35,7 @@ public:
     /// Cancelled or out of time it ends at once; the statement's answer is dropped when it comes. The failure of a statement
     /// that writes says `outcome_unknown` if it may have been carried out all the same.
     static asio::awaitable<result<answer>> execute(
-        std::shared_ptr<pool> self, const statement& what, parameters arguments, steady_time deadline);
+        std::shared_ptr<pool> self, const statement& statement, parameters arguments, steady_time deadline);
 
     /// The answer to a statement that writes.
     struct change {
@@ -44,12 +44,12 @@ public:
     };
     /// execute(), for a statement that does not answer a second time as it has the first.
     static asio::awaitable<result<change>> execute_change(
-        std::shared_ptr<pool> self, const statement& what, parameters arguments, steady_time deadline);
+        std::shared_ptr<pool> self, const statement& statement, parameters arguments, steady_time deadline);
 
     void abandon() noexcept override;
 
     /// Ends what is waiting or under way of this set of statements, each with `store_closed`.
-    void dismiss(const statement_set* whose);
+    void dismiss(const statement_set* set);
 
     struct counts {
         std::uint64_t reads = 0;
@@ -64,9 +64,9 @@ private:
     friend class pool_request;
 
     struct slot {
-        std::shared_ptr<connection> link;
+        std::shared_ptr<postgres::connection> connection;
         bool is_connecting = false;
-        std::unique_ptr<connection::strand> strand; // null once abandoned
+        std::unique_ptr<postgres::connection::strand> strand; // null once abandoned
         std::vector<std::shared_ptr<pool_request>> outbox;
         bool sending = false; // a send is posted
     };

@@ -20,10 +20,10 @@ class pool;
 /// whose commit failed, or was never heard of, is none.
 class pool_request final : public detail::completion<answer>, public request {
 public:
-    pool_request(std::weak_ptr<pool> owner, const statement& what, parameters arguments);
+    pool_request(std::weak_ptr<pool> owner, const statement& statement, parameters arguments);
     ~pool_request() override;
 
-    const statement& what() const noexcept override { return what_; }
+    const statement& sql() const noexcept override { return statement_; }
     const parameters& arguments() const noexcept override { return arguments_; }
 
     void on_answer(answer given) override;
@@ -35,7 +35,7 @@ public:
     /// About to be sent. False if nobody waits for it any more.
     bool begin_sending();
     /// Whether it shares its transaction with nothing.
-    bool goes_alone() const noexcept { return what_.writes || is_apart_; }
+    bool goes_alone() const noexcept { return statement_.writes || is_apart_; }
     /// Whether connections were lost while the server was at it.
     bool is_suspect() const noexcept { return attempts_ > 0; }
     void count_in(pool& owner) const;
@@ -43,7 +43,7 @@ public:
     /// Ends it, unless it has ended already. Of a statement that writes, and that may have been carried out, the failure says
     /// so.
     void fail(failure why) noexcept;
-    bool is_of(const statement_set* whose) const noexcept { return what_.set == whose; }
+    bool is_of(const statement_set* set) const noexcept { return statement_.set == set; }
 
     std::size_t slot = 0;     ///< of the connection that it was given to last
     bool is_repeated = false; ///< an attempt before the one that was answered may have been carried out
@@ -54,14 +54,14 @@ private:
     void expire() noexcept override;
 
     void again();
-    bool landed();
+    bool clear_in_flight();
     void free_place();
     void succeed(answer given);
     void attempt_ended(bool may_be_done);
 
     const std::weak_ptr<pool> owner_; // which holds this request in its queues
-    const statement& what_;
-    const std::shared_ptr<const statement_set> set_; // keeps what_
+    const statement& statement_;
+    const std::shared_ptr<const statement_set> set_; // keeps statement_
     const parameters arguments_;
 
     // On the strand of its connection.

@@ -53,13 +53,13 @@ void pool_state::answered(std::size_t index) {
 
 std::size_t pool_state::ready() const {
     std::size_t count = 0;
-    for (const slot& each : slots_) count += each.state == slot_state::ready ? 1 : 0;
+    for (const slot& place : slots_) count += place.state == slot_state::ready ? 1 : 0;
     return count;
 }
 
 std::size_t pool_state::in_flight() const {
     std::size_t count = 0;
-    for (const slot& each : slots_) count += each.in_flight;
+    for (const slot& place : slots_) count += place.in_flight;
     return count;
 }
 

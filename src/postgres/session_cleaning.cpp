@@ -24,20 +24,20 @@ constexpr const char* cleaning[] = {
 
 } // namespace
 
-void send_cleaning(exclusive_connection& which, bool is_pooled) {
-    const auto link = which.link;
-    const bool is_open = link->transaction() != transaction_state::idle;
-    const auto ended = [weak = std::weak_ptr(link)](const command_end& how) {
-        if (!how.why || how.was_lost) return;
-        if (const auto alive = weak.lock()) alive->drop(*how.why);
+void send_cleaning(exclusive_connection& connection, bool is_pooled) {
+    const auto opened = connection.connection;
+    const bool is_open = opened->transaction() != transaction_state::idle;
+    const auto ended = [weak = std::weak_ptr(opened)](const command_end& outcome) {
+        if (!outcome.why || outcome.was_lost) return;
+        if (const auto alive = weak.lock()) alive->drop(*outcome.why);
     };
     const std::string doing = "cleaning up after a transaction";
-    if (is_open) which.send(make_command("rollback", doing, ended));
+    if (is_open) connection.send(make_command("rollback", doing, ended));
     if (is_pooled) return;
     std::vector<std::shared_ptr<request>> group;
-    for (const char* const each : cleaning) group.push_back(make_command(each, doing, ended));
-    link->send(group);
-    which.send(make_command(watch_connection, doing, [](const command_end&) {}));
+    for (const char* const text : cleaning) group.push_back(make_command(text, doing, ended));
+    opened->send(group);
+    connection.send(make_command(watch_connection, doing, [](const command_end&) {}));
 }
 
 } // namespace eventstore::postgres

@@ -12,7 +12,7 @@
 
 namespace eventstore::postgres {
 
-/// What a set of statements has in common: who sends one keeps the set, and a pool counts what was sent of it.
+/// What a set of statements has in common: who sends one keeps the set, and a pool counts query was sent of it.
 class statement_set : public std::enable_shared_from_this<statement_set> {
 public:
     statement_set() = default;
@@ -42,18 +42,18 @@ struct statement {
     const statement_set* set = nullptr; ///< that it is a member of
 };
 
-/// A statement that is a set by itself: made for one use, and sent whole. It reads, unless `what` is told otherwise.
+/// A statement that is a set by itself: made for one use, and sent whole. It reads, unless `query` is told otherwise.
 class lone_statement final : public statement_set {
 public:
     lone_statement(std::string text, std::vector<type_oid> types, std::string doing) {
-        what.text = std::move(text);
-        what.types = std::move(types);
-        what.doing = std::move(doing);
-        what.is_prepared = false;
-        what.set = this;
+        query.text = std::move(text);
+        query.types = std::move(types);
+        query.doing = std::move(doing);
+        query.is_prepared = false;
+        query.set = this;
     }
 
-    statement what;
+    statement query;
 };
 
 } // namespace eventstore::postgres

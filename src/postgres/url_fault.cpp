@@ -55,8 +55,8 @@ bool is_encoded(std::string_view text) {
 
 bool is_keyword(std::string_view name) {
     const conninfo known(PQconninfoParse("", nullptr), &PQconninfoFree);
-    for (const PQconninfoOption* each = known.get(); each && each->keyword; ++each)
-        if (name == each->keyword) return true;
+    for (const PQconninfoOption* option = known.get(); option && option->keyword; ++option)
+        if (name == option->keyword) return true;
     return name == "ssl"; // ssl=true, as JDBC has it
 }
 
@@ -108,9 +108,9 @@ std::optional<std::string> fault_in_url(const std::string& url) {
         return "libpq knows no such keyword, or a value with a blank in it does not stand in single quotes, or a quote "
                "is "
                "missing";
-    for (const PQconninfoOption* each = parsed.get(); each->keyword; ++each) {
-        const std::string_view name = each->keyword;
-        const std::string_view value = each->val ? each->val : "";
+    for (const PQconninfoOption* option = parsed.get(); option->keyword; ++option) {
+        const std::string_view name = option->keyword;
+        const std::string_view value = option->val ? option->val : "";
         if (name == "port" && !are_ports(value)) return "a port is no number from 1 to 65535";
         if (name == "dbname" && is_uri(value)) return "a URI stands where the name of the database belongs";
         if (name == "host")

@@ -40,7 +40,8 @@ event_page page::make(
 
 event_page page::rest_of(const event_page& whole, std::size_t first) {
     std::vector<page_row> rows;
-    for (const recorded_event* each = whole.begin() + first; each != whole.end(); ++each) rows.push_back(*each->row_);
+    for (const recorded_event* event = whole.begin() + first; event != whole.end(); ++event)
+        rows.push_back(*event->row_);
     std::vector<keep_alive> storage(1, std::make_shared<const event_page>(whole));
     return event_page(
         new page(std::move(rows), std::move(storage), whole.is_complete(), whole.next_from(), kept_bytes(whole)));
@@ -49,9 +50,9 @@ event_page page::rest_of(const event_page& whole, std::size_t first) {
 event_page page::selection(std::span<const recorded_event* const> events, std::vector<event_page> sources) {
     std::vector<page_row> rows;
     rows.reserve(events.size());
-    for (const recorded_event* each : events) rows.push_back(*each->row_);
+    for (const recorded_event* event : events) rows.push_back(*event->row_);
     std::size_t bytes = 0;
-    for (const event_page& each : sources) bytes += kept_bytes(each);
+    for (const event_page& source : sources) bytes += kept_bytes(source);
     std::vector<keep_alive> storage(1, std::make_shared<const std::vector<event_page>>(std::move(sources)));
     return event_page(new page(std::move(rows), std::move(storage), true, 0, bytes));
 }
@@ -65,14 +66,14 @@ std::size_t page::kept_bytes(const event_page& page) noexcept {
     if (page.empty()) return 0;
     std::size_t bytes = page.begin()->page_->sources_bytes_;
     if (bytes > 0) return bytes;
-    for (const recorded_event& each : page) bytes += kept_bytes(each);
+    for (const recorded_event& event : page) bytes += kept_bytes(event);
     return bytes;
 }
 
 namespace {
 
 /// What is seen of other pages is copied behind the text, which has room for it: it does not move.
-void take_along(std::string& text, std::string_view& view) {
+void append_view(std::string& text, std::string_view& view) {
     const char* begin = text.data() + text.size();
     text.append(view);
     view = {begin, view.size()};
@@ -85,10 +86,10 @@ std::size_t size_of_views(const page_row& row) {
 
 /// A row, and its link, that see nothing but the text.
 page_row copy_into(std::string& text, std::deque<link_place>& links, page_row row) {
-    for (std::string_view* each : {&row.stream, &row.type, &row.data, &row.metadata}) take_along(text, *each);
+    for (std::string_view* view : {&row.stream, &row.type, &row.data, &row.metadata}) append_view(text, *view);
     if (row.link) {
         link_place& place = links.emplace_back(*row.link);
-        take_along(text, place.stream);
+        append_view(text, place.stream);
         row.link = &place;
     }
     return row;
@@ -100,11 +101,11 @@ event_page page::detached(std::span<const recorded_event* const> events) {
     auto text = std::make_shared<std::string>();
     auto links = std::make_shared<std::deque<link_place>>();
     std::size_t size = 0;
-    for (const recorded_event* each : events) size += size_of_views(*each->row_);
+    for (const recorded_event* event : events) size += size_of_views(*event->row_);
     text->reserve(size);
     std::vector<page_row> rows;
     rows.reserve(events.size());
-    for (const recorded_event* each : events) rows.push_back(copy_into(*text, *links, *each->row_));
+    for (const recorded_event* event : events) rows.push_back(copy_into(*text, *links, *event->row_));
     std::vector<keep_alive> storage{std::move(text), std::move(links)};
     return make(std::move(rows), std::move(storage), true, 0);
 }

@@ -138,13 +138,13 @@ asio::awaitable<failure> reader::name_streams(self_ptr self, page_query& query) 
 
     if (!unknown.empty()) {
         std::vector<std::int64_t> ids;
-        for (const blank& each : unknown) ids.push_back(each.id);
+        for (const blank& missing : unknown) ids.push_back(missing.id);
         std::ranges::sort(ids);
         const auto repeated = std::ranges::unique(ids);
         ids.erase(repeated.begin(), repeated.end());
         postgres::parameters arguments;
         arguments.begin_array(postgres::type_oid::int8, ids.size());
-        for (const std::int64_t each : ids) arguments.add(each);
+        for (const std::int64_t id : ids) arguments.add(id);
         auto asking =
             postgres::pool::execute(self->pool_, self->statements_->stream_names, std::move(arguments), query.deadline);
         const auto answer = co_await std::move(asking);
@@ -164,8 +164,9 @@ asio::awaitable<failure> reader::name_streams(self_ptr self, page_query& query) 
             auto checking = check_gone(self, orphan, query.deadline);
             if (failure why = co_await std::move(checking); why.code() != errc()) co_return why;
         }
-        for (const blank& each : unknown) {
-            if (const auto name = fresh.find(each.id); name != fresh.end() && name->second) *each.text = *name->second;
+        for (const blank& missing : unknown) {
+            if (const auto name = fresh.find(missing.id); name != fresh.end() && name->second)
+                *missing.text = *name->second;
         }
         for (auto& [id, name] : fresh) {
             if (name) names->push_back(std::move(name));

@@ -12,11 +12,11 @@ using storage::decode_event;
 using storage::size_of;
 
 page_query::taken page_query::take(const postgres::answer& from_server, std::int64_t window) {
-    taken what;
+    taken outcome;
     const int count = from_server.rows();
     if (count == 0) {
-        what.is_missing = true;
-        return what;
+        outcome.is_missing = true;
+        return outcome;
     }
     head = from_server.int8(0, column::head);
     timeline = static_cast<std::int32_t>(from_server.int8(0, column::timeline));
@@ -24,24 +24,24 @@ page_query::taken page_query::take(const postgres::answer& from_server, std::int
     const auto event_there = from_server.optional_id(0, column::seen_event);
     if (is_log()) anchor_event = from_server.optional_id(0, column::anchor_event);
     if (std::exchange(is_continued, true)) {
-        what.is_lost = last.is_refuted_by(event_there);
-        if (what.is_lost) return what;
+        outcome.is_lost = last.is_refuted_by(event_there);
+        if (outcome.is_lost) return outcome;
     } else {
         seen_event = event_there;
     }
     end = {window == 0 ? head : std::min(head, from + window - 1), from_server.optional_id(0, column::end_event)};
-    if (count == 1) return what; // an empty page
+    if (count == 1) return outcome; // an empty page
     rows.reserve(rows.size() + static_cast<std::size_t>(count - 1));
     const bool has_copies = from_server.columns() > column::original_version;
     for (int i = 1; i < count; ++i) {
         if (from_server.is_null(i, column::type)) {
-            what.is_cut = true;
+            outcome.is_cut = true;
             break;
         }
         detail::page_row row = decode_event(from_server, i);
         const std::int64_t size = size_of(row);
         if (!rows.empty() && size > bytes_left()) {
-            what.is_cut = true;
+            outcome.is_cut = true;
             break;
         }
         bytes += size;
@@ -56,12 +56,12 @@ page_query::taken page_query::take(const postgres::answer& from_server, std::int
                 links.push_back({rows.size(), original, stream_of_row});
         }
         rows.push_back(row);
-        ++what.rows;
+        ++outcome.rows;
     }
-    if (what.rows > 0) go_on_after(place(rows.back()));
+    if (outcome.rows > 0) go_on_after(place(rows.back()));
     if (copies) storage.push_back(copies);
     keep(from_server);
-    return what;
+    return outcome;
 }
 
 void page_query::complete_copy(
@@ -82,8 +82,8 @@ void page_query::complete_copy(
 event_page page_query::make_page() && {
     if (!is_log()) {
         auto name = std::make_shared<const std::string>(std::move(stream));
-        for (detail::page_row& each : rows) {
-            if (!each.link) each.stream = *name;
+        for (detail::page_row& row : rows) {
+            if (!row.link) row.stream = *name;
         }
         storage.push_back(std::move(name));
     }

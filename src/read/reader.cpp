@@ -87,15 +87,15 @@ reader::task<reader::snapshot> reader::read_query(self_ptr self, page_query quer
     auto reading = self->is_safe_without_sizes(query.options) ? read_plain(self, query) : read_bounded(self, query);
     auto page = co_await std::move(reading);
     if (!page) co_return page.error();
-    snapshot what;
-    what.page = std::move(*page);
-    what.head = query.head;
-    what.timeline = query.timeline;
-    what.stream_id = query.stream_id;
-    what.seen_event = query.seen_event;
-    what.last = query.last;
-    what.end = query.end;
-    co_return what;
+    snapshot found;
+    found.page = std::move(*page);
+    found.head = query.head;
+    found.timeline = query.timeline;
+    found.stream_id = query.stream_id;
+    found.seen_event = query.seen_event;
+    found.last = query.last;
+    found.end = query.end;
+    co_return found;
 }
 
 void reader::take_anchor(page_query& query) {
@@ -140,23 +140,23 @@ reader::task<event_page> reader::read_plain(self_ptr self, page_query& query) {
     arguments.add(query.room());
     arguments.add(static_cast<std::int64_t>(query.options.max_bytes()));
     const bool goes_on = query.seen > 0;
-    const postgres::statement* what = nullptr;
+    const postgres::statement* statement = nullptr;
     if (query.is_log()) {
-        what = &all.read_all[query.is_backward()];
+        statement = &all.read_all[query.is_backward()];
         arguments.add(query.with_links);
         arguments.add(query.seen);
         self->take_anchor(query);
         arguments.add(query.anchor.place);
     } else {
         const bool has_links = self->linked_.has(query.stream);
-        what = has_links ? &all.read_links[query.is_backward()] : &all.read_stream[query.is_backward()];
+        statement = has_links ? &all.read_links[query.is_backward()] : &all.read_stream[query.is_backward()];
         if (goes_on) {
-            what = has_links ? &all.read_links_on[query.is_backward()] : &all.read_stream_on[query.is_backward()];
+            statement = has_links ? &all.read_links_on[query.is_backward()] : &all.read_stream_on[query.is_backward()];
             arguments.add(query.seen);
         }
     }
 
-    auto asking = postgres::pool::execute(self->pool_, *what, std::move(arguments), query.deadline);
+    auto asking = postgres::pool::execute(self->pool_, *statement, std::move(arguments), query.deadline);
     const auto answer = co_await std::move(asking);
     if (!answer) co_return answer.error();
     const auto taken = query.take(*answer);
@@ -185,9 +185,9 @@ reader::task<event_page> reader::read_plain(self_ptr self, page_query& query) {
 reader::task<event_page> reader::read_bounded(self_ptr self, page_query& query) {
     const storage::statements& all = *self->statements_;
     const auto begun = self->clock_->now();
-    const auto patience = begun + (query.deadline - begun) / 2;
+    const auto soft_deadline = begun + (query.deadline - begun) / 2;
     std::int64_t window = std::max(first_window, static_cast<std::int64_t>(query.options.count()));
-    const postgres::statement& what =
+    const postgres::statement& statement =
         query.is_log() ? all.read_all_bounded[query.is_backward()] : all.read_stream_bounded[query.is_backward()];
 
     for (;;) {
@@ -207,7 +207,7 @@ reader::task<event_page> reader::read_bounded(self_ptr self, page_query& query) 
 
         const std::int64_t asked_from = query.from;
         const std::int64_t asked_for = query.room();
-        auto asking = postgres::pool::execute(self->pool_, what, std::move(arguments), query.deadline);
+        auto asking = postgres::pool::execute(self->pool_, statement, std::move(arguments), query.deadline);
         const auto answer = co_await std::move(asking);
         if (!answer) co_return answer.error();
         const auto taken = query.take(*answer, window);
@@ -229,7 +229,7 @@ reader::task<event_page> reader::read_bounded(self_ptr self, page_query& query) 
         query.go_on_after(query.is_backward() ? std::max<std::int64_t>(reached, 1) : std::min(reached, query.head));
         if (!query.is_backward() && query.end.event) query.last = query.end;
         if (!query.is_backward()) query.from = std::max(query.from, asked_from);
-        if (query.complete || self->clock_->now() > patience) break;
+        if (query.complete || self->clock_->now() > soft_deadline) break;
         window = std::min(window * 4, last_window);
     }
     auto completing = complete(self, query);
@@ -276,7 +276,7 @@ reader::task<std::vector<reader::named_stream>> reader::visible(
     self_ptr self, std::vector<std::string> streams, detail::steady_time deadline) {
     postgres::parameters arguments;
     arguments.begin_array(type_oid::text, streams.size());
-    for (const std::string& each : streams) arguments.add(each);
+    for (const std::string& stream : streams) arguments.add(stream);
     auto asking =
         postgres::pool::execute(self->pool_, self->statements_->visible_streams, std::move(arguments), deadline);
     const auto answer = co_await std::move(asking);

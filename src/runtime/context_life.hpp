@@ -12,9 +12,9 @@ namespace eventstore::detail {
 namespace asio = boost::asio;
 
 /// What cannot outlive its execution context, though handles to it may.
-class mortal {
+class context_member {
 public:
-    virtual ~mortal() = default;
+    virtual ~context_member() = default;
     /// Its context is going: refuses everything from here on. Before anybody is told.
     virtual void refuse() noexcept = 0;
     /// Its context is going: lets go of everything that cannot outlive it, and ends what callers on other contexts wait
@@ -31,13 +31,13 @@ public:
 
     explicit context_life(asio::execution_context& context) : service(context) {}
 
-    void add(const std::shared_ptr<mortal>& what);
+    void add(const std::shared_ptr<context_member>& member);
 
 private:
     void shutdown() override;
 
     std::mutex mutex_;
-    std::vector<std::weak_ptr<mortal>> all_;
+    std::vector<std::weak_ptr<context_member>> all_;
     std::size_t clear_at_ = 16;
 };
 

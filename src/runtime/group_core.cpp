@@ -15,57 +15,57 @@ namespace eventstore::detail {
 namespace {
 
 postgres::exclusive_pool_settings for_appends(std::size_t most) {
-    postgres::exclusive_pool_settings how;
-    how.what_for = postgres::session_kind::appending;
-    how.most = most;
-    how.doing = "appending";
-    how.longest_idle = std::chrono::minutes(1);
-    return how;
+    postgres::exclusive_pool_settings settings;
+    settings.kind = postgres::session_kind::appending;
+    settings.most = most;
+    settings.doing = "appending";
+    settings.longest_idle = std::chrono::minutes(1);
+    return settings;
 }
 
 postgres::exclusive_pool_settings for_transactions(const store_options& options) {
-    postgres::exclusive_pool_settings how;
-    how.what_for = postgres::session_kind::transacting;
-    how.most = options.pool_size();
-    how.doing = "beginning a transaction";
-    how.longest_idle = std::chrono::minutes(1);
-    how.cleans = true;
-    return how;
+    postgres::exclusive_pool_settings settings;
+    settings.kind = postgres::session_kind::transacting;
+    settings.most = options.pool_size();
+    settings.doing = "beginning a transaction";
+    settings.longest_idle = std::chrono::minutes(1);
+    settings.cleans = true;
+    return settings;
 }
 
 postgres::exclusive_pool_settings for_migrations() {
-    postgres::exclusive_pool_settings how;
-    how.what_for = postgres::session_kind::administration;
-    how.doing = "making a schema";
-    how.runs_scripts = true;
-    how.is_patient = false;
-    return how;
+    postgres::exclusive_pool_settings settings;
+    settings.kind = postgres::session_kind::administration;
+    settings.doing = "making a schema";
+    settings.runs_scripts = true;
+    settings.is_patient = false;
+    return settings;
 }
 
 } // namespace
 
 std::shared_ptr<group_core> group_core::make(
-    kind what, const store_options& options, const asio::any_io_executor& executor) {
-    auto made = std::make_shared<group_core>(what, options, executor);
+    kind stores, const store_options& options, const asio::any_io_executor& executor) {
+    auto made = std::make_shared<group_core>(stores, options, executor);
     auto& context = asio::query(made->environment.executor, asio::execution::context);
     asio::use_service<context_life>(context).add(made);
     return made;
 }
 
-group_core::group_core(kind what, const store_options& options_, const asio::any_io_executor& executor)
+group_core::group_core(kind stores, const store_options& options_, const asio::any_io_executor& executor)
     : options(options_),
       environment(detail::environment::make(executor, options.on_log())),
       pool(std::make_shared<postgres::pool>(options, environment)),
       appending(std::make_shared<postgres::exclusive_pool>(
-          options, for_appends(what == kind::one ? 1 : options.pool_size()), environment)),
+          options, for_appends(stores == kind::one ? 1 : options.pool_size()), environment)),
       transacting(std::make_shared<postgres::exclusive_pool>(options, for_transactions(options), environment)),
       migrating(std::make_shared<postgres::exclusive_pool>(options, for_migrations(), environment)),
       migrator(std::make_shared<postgres::pool_user>(migrating,
           [options_] {
-              return storage::look_around(options_, std::nullopt, storage::log_mark(), storage::purpose::making);
+              return storage::make_inspector(options_, std::nullopt, storage::log_mark(), storage::purpose::making);
           })),
-      ear(std::make_shared<eventstore::feed::listener>(options, environment)),
-      kind_(what) {
+      listener(std::make_shared<eventstore::feed::listener>(options, environment)),
+      kind_(stores) {
     if (!is_of_many()) return;
     const auto timeout = options.operation_timeout();
     polls = std::make_shared<eventstore::feed::poller>(environment, pool, timeout);
@@ -80,7 +80,7 @@ bool group_core::add(const std::shared_ptr<group_member>& store) {
     const std::lock_guard lock(mutex_);
     if (is_closing() || is_abandoned()) return false;
     if (stores_.size() >= clear_at_) { // not with each of a thousand
-        std::erase_if(stores_, [](const auto& each) { return each.expired(); });
+        std::erase_if(stores_, [](const auto& member) { return member.expired(); });
         clear_at_ = std::max<std::size_t>(16, stores_.size() * 2);
     }
     stores_.push_back(store);
@@ -98,12 +98,12 @@ void group_core::close() noexcept {
 
 asio::awaitable<void> group_core::close_in_order(std::shared_ptr<group_core> self) {
     std::vector<std::shared_ptr<group_member>> stores; // those that have not ended
-    for (const auto& each : self->stores_) {
-        if (auto alive = each.lock()) stores.push_back(std::move(alive));
+    for (const auto& store : self->stores_) {
+        if (auto alive = store.lock()) stores.push_back(std::move(alive));
     }
-    for (const auto& each : stores) each->close();
-    for (const auto& each : stores) {
-        auto closing = latch::wait(each->ended, "closing the stores of a group");
+    for (const auto& store : stores) store->close();
+    for (const auto& store : stores) {
+        auto closing = latch::wait(store->ended, "closing the stores of a group");
         co_await std::move(closing);
     }
     auto disconnecting = stop_connections(self, self->environment.in(self->options.close_timeout()));
@@ -115,7 +115,7 @@ asio::awaitable<void> group_core::stop_connections(std::shared_ptr<group_core> s
     const auto& timers = self->environment.timers;
     auto appending = service::stop(self->appending, timers, deadline);
     auto migrating = service::stop(self->migrating, timers, deadline);
-    auto listening = service::stop(self->ear, timers, deadline);
+    auto listening = service::stop(self->listener, timers, deadline);
     auto reading = service::stop(self->pool, timers, deadline);
     auto transacting = service::stop(self->transacting, timers, deadline);
     co_await std::move(appending);
@@ -140,12 +140,12 @@ void group_core::abandon() noexcept {
     migrating->abandon();
     appending->abandon();
     transacting->abandon();
-    ear->abandon();
+    listener->abandon();
     if (polls) polls->abandon();
     if (renewals) renewals->abandon();
     pool->abandon();
     environment.timers->abandon();
-    environment.log->abandon();
+    environment.logger->abandon();
     ended->open();
 }
 

@@ -39,15 +39,15 @@ public:
 };
 
 /// The connections of one store, or of many, and their orderly end: when the stores have ended. Thread safe.
-class group_core final : public std::enable_shared_from_this<group_core>, public mortal, private live_object {
+class group_core final : public std::enable_shared_from_this<group_core>, public context_member, private live_object {
 public:
     enum class kind {
         one, ///< a store by itself: the connections end with it
         many
     };
     static std::shared_ptr<group_core> make(
-        kind what, const store_options& options, const asio::any_io_executor& executor);
-    group_core(kind what, const store_options& options, const asio::any_io_executor& executor);
+        kind stores, const store_options& options, const asio::any_io_executor& executor);
+    group_core(kind stores, const store_options& options, const asio::any_io_executor& executor);
 
     bool is_of_many() const noexcept { return kind_ == kind::many; }
 
@@ -77,7 +77,7 @@ public:
     std::shared_ptr<postgres::exclusive_pool> transacting;
     std::shared_ptr<postgres::exclusive_pool> migrating; ///< one connection, for making schemas; open only meanwhile
     std::shared_ptr<postgres::pool_user> migrator;       ///< who makes them
-    std::shared_ptr<eventstore::feed::listener> ear;
+    std::shared_ptr<eventstore::feed::listener> listener;
     std::shared_ptr<eventstore::feed::poller> polls; ///< null for a store by itself, as the next one
     std::shared_ptr<delivery::group_renewals> renewals;
 

@@ -15,17 +15,18 @@ using postgres::session_kind;
 
 namespace {
 
-asio::awaitable<result<void>> look(std::shared_ptr<connection> link, std::string token, store_options options,
-    storage::purpose what_for, std::shared_ptr<storage::schema_state> found, steady_time deadline) {
+asio::awaitable<result<void>> inspect_and_check(std::shared_ptr<connection> connection, std::string token,
+    store_options options, storage::purpose intent, std::shared_ptr<storage::schema_state> found,
+    steady_time deadline) {
     const std::optional<std::string> schema = options.schema();
-    auto inspecting = storage::inspect(link, schema, storage::log_mark(), deadline);
+    auto inspecting = storage::inspect(connection, schema, storage::log_mark(), deadline);
     const auto all = co_await std::move(inspecting);
     if (!all) co_return all.error();
     // Where there is nothing to make, a store may be opened to read only.
-    const bool makes = what_for == storage::purpose::making && storage::needs_migration(all->schema, options.schema());
+    const bool makes = intent == storage::purpose::making && storage::needs_migration(all->schema, options.schema());
     const auto use = makes ? storage::purpose::making : storage::purpose::opening;
     if (const auto why = storage::check_server(all->server, options, use, token)) co_return *why;
-    if (const auto why = storage::check_schema(all->schema, options.schema(), what_for)) co_return *why;
+    if (const auto why = storage::check_schema(all->schema, options.schema(), intent)) co_return *why;
     *found = all->schema;
     co_return result<void>();
 }
@@ -40,27 +41,27 @@ std::shared_ptr<postgres::connector> administrator(const store_options& options,
     return std::make_shared<postgres::connector>(options, where, session_kind::administration, std::string_view());
 }
 
-asio::awaitable<result<looked_at>> connect_and_look(std::shared_ptr<postgres::connector> by, connection::strand strand,
-    store_options options, storage::purpose what_for) {
+asio::awaitable<result<inspected_connection>> connect_and_inspect(std::shared_ptr<postgres::connector> by,
+    connection::strand strand, store_options options, storage::purpose intent) {
     const auto found = std::make_shared<storage::schema_state>();
-    connection::inspector looking = [options, what_for, found](std::shared_ptr<connection> made,
-                                        const postgres::connect_settings& with, steady_time until) {
-        return look(std::move(made), with.token(), options, what_for, found, until);
+    connection::inspector looking = [options, intent, found](std::shared_ptr<connection> made,
+                                        const postgres::connect_settings& settings, steady_time until) {
+        return inspect_and_check(std::move(made), settings.token(), options, intent, found, until);
     };
     auto connecting = postgres::connector::connect(by, std::move(strand), std::move(looking));
     const auto made = co_await std::move(connecting);
     if (!made) co_return made.error();
-    looked_at both{*made, *found};
+    inspected_connection both{*made, *found};
     co_return both;
 }
 
-asio::awaitable<result<int>> migrate_over(std::shared_ptr<connection> link, store_options options,
+asio::awaitable<result<int>> migrate_over(std::shared_ptr<connection> connection, store_options options,
     storage::schema_state found, bool may_make, steady_time deadline) {
     const std::string& schema = options.schema();
     if (!storage::needs_migration(found, schema)) co_return found.version;
     std::optional<payload_format> payload;
     if (may_make) payload = options.payload();
-    auto migrating = storage::migrate(link, schema, payload, deadline);
+    auto migrating = storage::migrate(connection, schema, payload, deadline);
     co_return co_await std::move(migrating);
 }
 

@@ -25,15 +25,15 @@ std::shared_ptr<postgres::connector> first_connector(const store_options& option
 std::shared_ptr<postgres::connector> administrator(const store_options& options, const environment& where);
 
 /// Connects to a server that will do, and tells what there is of the schema.
-struct looked_at {
-    std::shared_ptr<postgres::connection> link;
+struct inspected_connection {
+    std::shared_ptr<postgres::connection> connection;
     storage::schema_state schema;
 };
-asio::awaitable<result<looked_at>> connect_and_look(std::shared_ptr<postgres::connector> by,
-    postgres::connection::strand strand, store_options options, storage::purpose what_for);
+asio::awaitable<result<inspected_connection>> connect_and_inspect(std::shared_ptr<postgres::connector> by,
+    postgres::connection::strand strand, store_options options, storage::purpose intent);
 
 /// Makes a schema (if it may), or brings it up to date, over a connection for administration; it stays open.
-asio::awaitable<result<int>> migrate_over(std::shared_ptr<postgres::connection> link, store_options options,
+asio::awaitable<result<int>> migrate_over(std::shared_ptr<postgres::connection> connection, store_options options,
     storage::schema_state found, bool may_make, steady_time deadline);
 
 } // namespace eventstore::detail

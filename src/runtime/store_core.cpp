@@ -38,7 +38,7 @@ std::shared_ptr<store_core> store_core::make(const store_options& options, const
 }
 
 void store_core::abandon() noexcept {
-    for (const auto& each : take_listeners()) each->abandon();
+    for (const auto& listener : take_listeners()) listener->abandon();
     leases->abandon();
     group_commit->abandon();
     feed->abandon();
@@ -56,57 +56,62 @@ store_core::store_core(const store_options& options_, const std::shared_ptr<grou
       announcer(
           std::make_shared<eventstore::feed::announcer>(environment, pool, statements, options.operation_timeout())),
       feed(std::make_shared<eventstore::feed::feed>(
-          options, options.schema(), environment, reader, group->ear, group->polls, seen)) {}
+          options, options.schema(), environment, reader, group->listener, group->polls, seen)) {}
 
 void store_core::connect_parts() {
     const auto weak = weak_from_this();
-    const auto looked_at_for = [&](storage::purpose what_for) {
-        return [options_ = options, seen_ = seen, what_for] {
-            return storage::look_around(options_, options_.schema(), seen_->latest(), what_for);
+    const auto inspectors_for = [&](storage::purpose intent) {
+        return [options_ = options, seen_ = seen, intent] {
+            return storage::make_inspector(options_, options_.schema(), seen_->latest(), intent);
         };
     };
-    group_commit = std::make_shared<append::group_commit>(options, environment, statements, group->appending,
-        std::make_shared<postgres::pool_user>(group->appending, looked_at_for(storage::purpose::appending)), pool, seen,
-        [weak](appends which, const append::append_plan::verdict& verdict) {
-            if (const auto self = weak.lock()) self->committed(which, verdict);
+    append::group_commit::options limits;
+    limits.flush_timeout = options.operation_timeout() + options.close_timeout();
+    limits.max_queued_bytes = options.max_queued_bytes();
+    limits.fails_when_full = options.fails_when_full();
+    limits.is_pooled = options.is_pooled();
+    group_commit = std::make_shared<append::group_commit>(limits, environment, statements, group->appending,
+        std::make_shared<postgres::pool_user>(group->appending, inspectors_for(storage::purpose::appending)), pool,
+        seen, [weak](appends requests, const append::append_plan::verdict& verdict) {
+            if (const auto self = weak.lock()) self->committed(requests, verdict);
         });
 
     // A session for transactions of many schemas shows nothing of one.
-    postgres::pool_user::inspectors look = looked_at_for(storage::purpose::transacting);
+    postgres::pool_user::inspectors inspectors = inspectors_for(storage::purpose::transacting);
     if (group->is_of_many())
-        look = [options_ = options] {
-            return storage::look_around(options_, std::nullopt, storage::log_mark(), storage::purpose::transacting);
+        inspectors = [options_ = options] {
+            return storage::make_inspector(options_, std::nullopt, storage::log_mark(), storage::purpose::transacting);
         };
-    transacting = std::make_shared<postgres::pool_user>(group->transacting, std::move(look));
+    transacting = std::make_shared<postgres::pool_user>(group->transacting, std::move(inspectors));
 
     const auto checkpoints = std::make_shared<delivery::checkpoint_writer>(environment, pool, statements,
         delivery::checkpoint_writer::settings{options.schema(), options.operation_timeout(), group->renewals});
-    machinery = std::make_shared<const delivery::machinery>(
-        delivery::machinery{environment, pool, statements, reader, feed, checkpoints, options.operation_timeout()});
+    parts = std::make_shared<const delivery::store_parts>(
+        delivery::store_parts{environment, pool, statements, reader, feed, checkpoints, options.operation_timeout()});
     const bool listens = postgres::connection_options(options).can_listen();
-    leases = std::make_shared<delivery::lease_manager>(machinery, listens ? group->ear : nullptr, options.schema());
+    leases = std::make_shared<delivery::lease_manager>(parts, listens ? group->listener : nullptr, options.schema());
 }
 
 // What this process has stored goes to its own subscribers from memory, and word of it to other processes.
-void store_core::committed(appends which, const append::append_plan::verdict& verdict) {
+void store_core::committed(appends requests, const append::append_plan::verdict& verdict) {
     const auto& outcomes = verdict.outcomes;
     if (is_abandoned()) return;
     using kind = append::append_plan::outcome::kind;
     span_of_positions appended;
     span_of_positions stored;
-    for (const auto& each : outcomes) {
-        if (each.what == kind::appended) appended.add(each.result);
+    for (const auto& outcome : outcomes) {
+        if (outcome.status == kind::appended) appended.add(outcome.result);
         // Stored by an attempt whose answer was lost: nobody was told then.
-        if (each.what == kind::appended || each.what == kind::already_appended) stored.add(each.result);
+        if (outcome.status == kind::appended || outcome.status == kind::already_appended) stored.add(outcome.result);
     }
     if (stored.last == 0) return;
-    seen->note_held(append::last_stored(which, verdict)); // the server was shown what had been seen before
+    seen->note_held(append::last_stored(requests, verdict)); // the server was shown what had been seen before
     if (feed->is_followed()) {
-        if (appended.last != 0 && eventstore::feed::has_links(which))
+        if (appended.last != 0 && eventstore::feed::has_links(requests))
             feed->hint(appended.last);
         else if (appended.last != 0)
             feed->own_commit(appended.first, appended.last, verdict.timeline,
-                eventstore::feed::page_of(which, outcomes), eventstore::feed::bytes_of(which));
+                eventstore::feed::page_of(requests, outcomes), eventstore::feed::bytes_of(requests));
         if (stored.last > appended.last) feed->hint(stored.last);
     }
     announcer->announce(stored.first, stored.last);
@@ -114,15 +119,15 @@ void store_core::committed(appends which, const append::append_plan::verdict& ve
 
 void store_core::add(const std::shared_ptr<delivery::listener_queue>& listener) {
     const std::lock_guard lock(mutex_);
-    std::erase_if(listeners_, [](const auto& each) { return each.expired(); });
+    std::erase_if(listeners_, [](const auto& queue) { return queue.expired(); });
     listeners_.push_back(listener);
 }
 
 std::vector<std::shared_ptr<delivery::listener_queue>> store_core::take_listeners() {
     std::vector<std::shared_ptr<delivery::listener_queue>> all;
     const std::lock_guard lock(mutex_);
-    for (const auto& each : std::exchange(listeners_, {})) {
-        if (auto alive = each.lock()) all.push_back(std::move(alive));
+    for (const auto& listener : std::exchange(listeners_, {})) {
+        if (auto alive = listener.lock()) all.push_back(std::move(alive));
     }
     return all;
 }
@@ -155,7 +160,7 @@ void store_core::close() noexcept {
 asio::awaitable<void> store_core::close_in_order(std::shared_ptr<store_core> self) {
     const auto& timers = self->environment.timers;
     const steady_time deadline = self->environment.in(self->options.close_timeout());
-    for (const auto& each : self->take_listeners()) each->end(std::nullopt);
+    for (const auto& listener : self->take_listeners()) listener->end(std::nullopt);
     // All at once: what is queued is appended, transactions end, and subscriptions write their checkpoints.
     auto appending = service::stop(self->group_commit, timers, deadline);
     auto ending = service::stop(self->transacting, timers, deadline);

@@ -17,7 +17,7 @@
 #include "storage/seen_log.hpp"
 #include "subscription/lease_manager.hpp"
 #include "subscription/listener_queue.hpp"
-#include "subscription/machinery.hpp"
+#include "subscription/store_parts.hpp"
 
 #include <eventstore/store.hpp>
 #include <eventstore/store_options.hpp>
@@ -43,7 +43,7 @@ namespace asio = boost::asio;
 /// The parts of a store, and their orderly end. Outlives its handles until that is done. Thread safe.
 class store_core final : public std::enable_shared_from_this<store_core>,
                          public group_member,
-                         public mortal,
+                         public context_member,
                          private live_object {
 public:
     /// \param options those of the group but for the schema
@@ -74,14 +74,14 @@ public:
     std::shared_ptr<read::reader> reader;
     std::shared_ptr<eventstore::feed::announcer> announcer;
     std::shared_ptr<eventstore::feed::feed> feed;
-    std::shared_ptr<const delivery::machinery> machinery;
+    std::shared_ptr<const delivery::store_parts> parts;
     std::shared_ptr<delivery::lease_manager> leases;
     std::shared_ptr<append::group_commit> group_commit;
     std::shared_ptr<postgres::pool_user> transacting;
 
     using appends = std::span<const std::shared_ptr<append::append_request>>;
     /// Tells subscribers, and other processes, what a transaction has stored. On any thread, after its commit.
-    void committed(appends which, const append::append_plan::verdict& verdict);
+    void committed(appends requests, const append::append_plan::verdict& verdict);
 
     /// Ends this listener with the store.
     void add(const std::shared_ptr<delivery::listener_queue>& listener);

@@ -16,15 +16,16 @@ using place = std::size_t; // of an event in its part, from 0
 
 bool has_metadata(const append_rows& all) {
     const auto has_some = [](const event_data& event) { return !event.metadata().empty(); };
-    return std::ranges::any_of(all.parts, [&](const part& each) { return std::ranges::any_of(each.events, has_some); });
+    return std::ranges::any_of(
+        all.parts, [&](const part& stream_part) { return std::ranges::any_of(stream_part.events, has_some); });
 }
 bool has_units(const append_rows& all) { return all.has_units; }
 bool has_places(const append_rows& all) { return !all.is_plain; }
 
 std::int64_t largest_payload(const append_rows& all) {
     std::size_t largest = 0;
-    for (const part& each : all.parts)
-        for (const event_data& event : each.events)
+    for (const part& stream_part : all.parts)
+        for (const event_data& event : stream_part.events)
             largest = std::max(largest, event.data().size() + event.metadata().size());
     return static_cast<std::int64_t>(largest);
 }
@@ -141,21 +142,21 @@ struct encoder {
     template <class Get, class Sent = decltype(always)>
     void each_group(type_oid type, const Get& get, const Sent& is_sent = always) {
         array(type, from.groups.size(), is_sent, [&](auto visit) {
-            for (const group& each : from.groups) visit(get(each));
+            for (const group& stream_group : from.groups) visit(get(stream_group));
         });
     }
     template <class Get, class Sent = decltype(always)>
     void each_part(type_oid type, const Get& get, const Sent& is_sent = always) {
         array(type, from.parts.size(), is_sent, [&](auto visit) {
-            for (const part& each : from.parts) visit(get(each));
+            for (const part& stream_part : from.parts) visit(get(stream_part));
         });
     }
     template <class Get, class Sent = decltype(always)>
     void each_event(type_oid type, const Get& get, const Sent& is_sent = always) {
         if (is_lone) return add(to, get(from.parts.front(), 0));
         array(type, from.events, is_sent, [&](auto visit) {
-            for (const part& each : from.parts)
-                for (place n = 0; n < each.events.size(); ++n) visit(get(each, n));
+            for (const part& stream_part : from.parts)
+                for (place n = 0; n < stream_part.events.size(); ++n) visit(get(stream_part, n));
         });
     }
 

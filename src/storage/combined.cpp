@@ -31,11 +31,11 @@ bool is_refusal(const failure& why) {
 
 } // namespace
 
-combined::part::part(const std::shared_ptr<combined>& owner, std::string whose, std::size_t count)
-    : completion(message(owner->what_.doing, " for many stores at once")),
-      schema(std::move(whose)),
+combined::part::part(const std::shared_ptr<combined>& owner, std::string schema_name, std::size_t count)
+    : completion(message(owner->question_.doing, " for many stores at once")),
+      schema(std::move(schema_name)),
       elements(count),
-      writes_(owner->what_.writes) {}
+      writes_(owner->question_.writes) {}
 
 void combined::part::give_up(errc why) noexcept {
     fail(failure(why,
@@ -45,17 +45,17 @@ void combined::part::give_up(errc why) noexcept {
 }
 
 combined::combined(
-    question what, detail::environment where, std::shared_ptr<postgres::pool> pool, std::chrono::milliseconds timeout)
-    : what_(std::move(what)),
+    question asked, detail::environment where, std::shared_ptr<postgres::pool> pool, std::chrono::milliseconds timeout)
+    : question_(std::move(asked)),
       environment_(std::move(where)),
       pool_(std::move(pool)),
       timeout_(timeout),
       strand_(environment_.executor) {}
 
 asio::awaitable<result<combined::row>> combined::ask(
-    std::shared_ptr<combined> self, std::shared_ptr<part> what, detail::steady_time deadline) {
-    self->add(what);
-    auto asking = part::wait(what, self->environment_.timers.get(), deadline);
+    std::shared_ptr<combined> self, std::shared_ptr<part> new_part, detail::steady_time deadline) {
+    self->add(new_part);
+    auto asking = part::wait(new_part, self->environment_.timers.get(), deadline);
     co_return co_await std::move(asking);
 }
 
@@ -86,8 +86,8 @@ void combined::gathered() {
         all.swap(waiting_);
     }
     // Of the same order everywhere, so that no two processes wait for each other's rows.
-    std::ranges::sort(all, {}, [](const auto& each) -> const std::string& { return each->schema; });
-    const std::size_t chunks = (all.size() + what_.most_at_once - 1) / what_.most_at_once;
+    std::ranges::sort(all, {}, [](const auto& store_part) -> const std::string& { return store_part->schema; });
+    const std::size_t chunks = (all.size() + question_.most_at_once - 1) / question_.most_at_once;
     for (std::size_t i = 0; i < chunks; ++i) {
         const auto at = [&](std::size_t chunk) {
             return all.begin() + static_cast<std::ptrdiff_t>(all.size() * chunk / chunks);
@@ -99,22 +99,23 @@ void combined::gathered() {
 
 asio::awaitable<void> combined::carry_out(parts all) {
     const auto self = shared_from_this();
-    const auto statement = std::make_shared<postgres::lone_statement>(text_for(all), what_.types, what_.doing);
-    statement->what.writes = what_.writes;
-    for (const auto& each : all) each->is_asked_.store(true);
-    auto asking = postgres::pool::execute(pool_, statement->what, what_.arguments(all), environment_.in(timeout_));
+    const auto statement = std::make_shared<postgres::lone_statement>(text_for(all), question_.types, question_.doing);
+    statement->query.writes = question_.writes;
+    for (const auto& store_part : all) store_part->is_asked_.store(true);
+    auto asking = postgres::pool::execute(pool_, statement->query, question_.arguments(all), environment_.in(timeout_));
     const auto outcome = co_await std::move(asking);
     if (outcome) {
         for (int i = 0; i < outcome->rows(); ++i) {
             const auto place = static_cast<std::size_t>(outcome->int4(i, 0));
             if (place < all.size()) all[place]->decide(row{*outcome, i});
         }
-        for (const auto& each : all) {
-            if (what_.may_have_no_row) each->decide(row{*outcome, -1});
+        for (const auto& store_part : all) {
+            if (question_.may_have_no_row) store_part->decide(row{*outcome, -1});
         }
         // One without a row has an empty schema.
-        for (const auto& each : all)
-            each->fail(failure(errc::schema_missing, message(what_.doing, ": the schema holds no event store")));
+        for (const auto& store_part : all)
+            store_part->fail(
+                failure(errc::schema_missing, message(question_.doing, ": the schema holds no event store")));
         co_return;
     }
     if (all.size() > 1 && is_refusal(outcome.error())) {
@@ -125,7 +126,7 @@ asio::awaitable<void> combined::carry_out(parts all) {
         co_await std::move(second);
         co_return;
     }
-    for (const auto& each : all) each->fail(outcome.error());
+    for (const auto& store_part : all) store_part->fail(outcome.error());
 }
 
 std::string combined::text_for(const parts& all) const {
@@ -136,7 +137,7 @@ std::string combined::text_for(const parts& all) const {
         next += all[i]->elements;
         const std::string range = message(from, ":", std::to_string(next - 1));
         std::string sql;
-        for (std::string_view rest = what_.sql;;) {
+        for (std::string_view rest = question_.sql;;) {
             const auto mark = rest.find("[@");
             sql += rest.substr(0, mark);
             if (mark == std::string_view::npos) break;

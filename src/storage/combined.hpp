@@ -39,9 +39,9 @@ public:
     /// What one store asks.
     class part : public detail::completion<row> {
     public:
-        /// \param whose its schema
+        /// \param schema_name of the store
         /// \param count elements of its in each of the arrays
-        part(const std::shared_ptr<combined>& owner, std::string whose, std::size_t count);
+        part(const std::shared_ptr<combined>& owner, std::string schema_name, std::size_t count);
 
         const std::string schema;
         const std::size_t elements;
@@ -70,12 +70,12 @@ public:
         std::function<postgres::parameters(const parts&)> arguments;
     };
 
-    combined(question what, detail::environment where, std::shared_ptr<postgres::pool> pool,
+    combined(question asked, detail::environment where, std::shared_ptr<postgres::pool> pool,
         std::chrono::milliseconds timeout);
 
     /// The part is a new one of this object's.
     static asio::awaitable<result<row>> ask(
-        std::shared_ptr<combined> self, std::shared_ptr<part> what, detail::steady_time deadline);
+        std::shared_ptr<combined> self, std::shared_ptr<part> new_part, detail::steady_time deadline);
 
     /// The execution context is going, and with it those who ask.
     void abandon() noexcept;
@@ -86,7 +86,7 @@ private:
     asio::awaitable<void> carry_out(parts all);
     std::string text_for(const parts& all) const;
 
-    const question what_;
+    const question question_;
     const detail::environment environment_;
     const std::shared_ptr<postgres::pool> pool_;
     const std::chrono::milliseconds timeout_;

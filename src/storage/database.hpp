@@ -21,13 +21,13 @@ struct database {
     std::shared_ptr<const statements> known;
 
     asio::awaitable<result<postgres::answer>> ask(
-        const postgres::statement& what, postgres::parameters arguments, detail::steady_time deadline) const {
-        return postgres::pool::execute(pool, what, std::move(arguments), deadline);
+        const postgres::statement& statement, postgres::parameters arguments, detail::steady_time deadline) const {
+        return postgres::pool::execute(pool, statement, std::move(arguments), deadline);
     }
     /// Of a statement that writes, and may be repeated when its answer is lost.
     asio::awaitable<result<postgres::pool::change>> change(
-        const postgres::statement& what, postgres::parameters arguments, detail::steady_time deadline) const {
-        return postgres::pool::execute_change(pool, what, std::move(arguments), deadline);
+        const postgres::statement& statement, postgres::parameters arguments, detail::steady_time deadline) const {
+        return postgres::pool::execute_change(pool, statement, std::move(arguments), deadline);
     }
 };
 

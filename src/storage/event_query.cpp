@@ -36,7 +36,7 @@ void encode(postgres::parameters& to, const event_query& query) {
         to.add_null();
     } else {
         to.begin_array(postgres::type_oid::text, query.types().size());
-        for (const std::string& each : query.types()) to.add(each);
+        for (const std::string& type : query.types()) to.add(type);
     }
     if (query.stream_prefix().empty())
         to.add_null();

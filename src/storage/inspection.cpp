@@ -14,7 +14,6 @@ namespace eventstore::storage {
 namespace {
 
 using detail::message;
-using postgres::connection;
 
 constexpr int oldest_server = 140000;
 
@@ -98,12 +97,12 @@ failure unusable(std::string text) { return failure(errc::server_unusable, std::
 
 } // namespace
 
-asio::awaitable<result<inspected>> inspect(
-    std::shared_ptr<connection> link, std::optional<std::string> schema, log_mark seen, detail::steady_time deadline) {
+asio::awaitable<result<inspected>> inspect(std::shared_ptr<postgres::connection> connection,
+    std::optional<std::string> schema, log_mark seen, detail::steady_time deadline) {
     inspected found;
     if (!schema) {
         const std::string only_server(of_server);
-        auto running = connection::run_script(link, only_server, deadline);
+        auto running = postgres::connection::run_script(connection, only_server, deadline);
         const auto answer = co_await std::move(running);
         if (!answer) co_return answer.error();
         found.server = server_in(*answer);
@@ -111,11 +110,12 @@ asio::awaitable<result<inspected>> inspect(
     }
 
     const std::string table = table_of(*schema);
-    const std::string whose = message(of_owner, quoted_literal(*schema), end_of_owner);
+    const std::string owner_sql = message(of_owner, quoted_literal(*schema), end_of_owner);
     constexpr int after = server_columns;
     const std::string version = message(", (", version_in(table), ")");
-    const std::string all = message(of_server, version, ", ", name_in(*schema), ", ", held_in(*schema, seen), whose);
-    auto running = connection::run_script(link, all, deadline);
+    const std::string all =
+        message(of_server, version, ", ", name_in(*schema), ", ", held_in(*schema, seen), owner_sql);
+    auto running = postgres::connection::run_script(connection, all, deadline);
     auto first = co_await std::move(running);
     if (first) {
         found.server = server_in(*first);
@@ -128,20 +128,20 @@ asio::awaitable<result<inspected>> inspect(
     if (!is_unlike(first.error()) && !is_forbidden(first.error())) co_return first.error();
 
     if (is_forbidden(first.error()) && seen.position != 0) { // the append functions look for it, too
-        auto without = inspect(link, schema, log_mark(), deadline);
+        auto without = inspect(connection, schema, log_mark(), deadline);
         co_return co_await std::move(without);
     }
 
     // One that may only append may see no more of the schema than its version; one that makes it sees nothing yet.
-    const std::string there = message(of_server, ", to_regclass(", quoted_literal(table), ") is not null", whose);
-    auto finding = connection::run_script(link, there, deadline);
+    const std::string there = message(of_server, ", to_regclass(", quoted_literal(table), ") is not null", owner_sql);
+    auto finding = postgres::connection::run_script(connection, there, deadline);
     const auto second = co_await std::move(finding);
     if (!second) co_return second.error();
     found.server = server_in(*second);
     owner_in(*second, after + 1, found.schema);
     if (field(*second, after) != "t") co_return found;
     const std::string ask_version = version_in(table);
-    auto asking = connection::run_script(link, ask_version, deadline);
+    auto asking = postgres::connection::run_script(connection, ask_version, deadline);
     const auto third = co_await std::move(asking);
     if (!third) co_return third.error();
     found.schema.version = number(field(*third, 0));
@@ -159,7 +159,7 @@ asio::awaitable<result<schema_state>> find_schema(
         "to_regclass(",
         quoted_literal(state_of_log(schema)), "), 'select'), false)", of_owner, quoted_literal(schema), end_of_owner);
     const auto look = std::make_shared<lone_statement>(std::move(first), std::vector<postgres::type_oid>(), doing);
-    auto looking = postgres::pool::execute(through, look->what, postgres::parameters(), deadline);
+    auto looking = postgres::pool::execute(through, look->query, postgres::parameters(), deadline);
     const auto there = co_await std::move(looking);
     if (!there) co_return there.error();
     schema_state found;
@@ -171,7 +171,7 @@ asio::awaitable<result<schema_state>> find_schema(
     std::string second = version_in(table);
     if (there->boolean(0, 1)) second = message("select (", version_in(table), "), ", name_in(schema));
     const auto ask = std::make_shared<lone_statement>(std::move(second), std::vector<postgres::type_oid>(), doing);
-    auto asking = postgres::pool::execute(through, ask->what, postgres::parameters(), deadline);
+    auto asking = postgres::pool::execute(through, ask->query, postgres::parameters(), deadline);
     const auto answer = co_await std::move(asking);
     if (!answer) co_return answer.error();
     found.version = answer->int4(0, 0);
@@ -180,7 +180,7 @@ asio::awaitable<result<schema_state>> find_schema(
 }
 
 std::optional<failure> check_server(
-    const server_state& found, const store_options& options, purpose what_for, const std::string& token) {
+    const server_state& found, const store_options& options, purpose intent, const std::string& token) {
     if (found.server_version < oldest_server)
         return unusable(message(
             "the server is PostgreSQL ", std::to_string(found.server_version / 10000), "; a store needs 14 or later"));
@@ -205,7 +205,7 @@ std::optional<failure> check_server(
     if (found.synchronous_commit == "off" && !options.allows_asynchronous_commit())
         return unusable("synchronous_commit is off for this role or database: an acknowledged event could be lost when "
                         "the server crashes; set it to on, or open the store with allow_asynchronous_commit()");
-    const bool writes = what_for == purpose::making || what_for == purpose::appending;
+    const bool writes = intent == purpose::making || intent == purpose::appending;
     if (!writes || !found.is_read_only) return std::nullopt;
     if (found.is_standby) {
         // it may be promoted
@@ -217,9 +217,9 @@ std::optional<failure> check_server(
         "default_transaction_read_only is on for this role or database: set it to off where events are appended");
 }
 
-std::optional<failure> check_schema(const schema_state& found, const std::string& schema, purpose what_for) {
+std::optional<failure> check_schema(const schema_state& found, const std::string& schema, purpose intent) {
     const std::string name = detail::quoted_for_message(schema);
-    if (!found.owner.empty() && what_for == purpose::making && !found.is_own)
+    if (!found.owner.empty() && intent == purpose::making && !found.is_own)
         return failure(errc::server_unusable,
             message("schema ", name, " belongs to ", detail::quoted_for_message(found.owner),
                 ", which is no role of yours: what is in it may be a trap for you; connect as that role, or add ",
@@ -232,9 +232,9 @@ std::optional<failure> check_schema(const schema_state& found, const std::string
                 "call: ",
                 found.creators, "; `revoke create on schema ... from ...`, or use a schema of its own"));
     // A store that is open goes on while its schema is brought up to date for others.
-    const bool is_open = what_for == purpose::appending || what_for == purpose::transacting;
+    const bool is_open = intent == purpose::appending || intent == purpose::transacting;
     if (found.version > needed_schema_version() && !is_open) return too_new(schema, found.version);
-    if (what_for == purpose::making) return std::nullopt;
+    if (intent == purpose::making) return std::nullopt;
     if (is_open ? found.version == 0 : found.version < needed_schema_version()) {
         return failure(errc::schema_missing,
             message("schema ", name,
@@ -260,26 +260,27 @@ bool needs_migration(const schema_state& found, const std::string& schema) noexc
 
 namespace {
 
-asio::awaitable<result<void>> look(std::shared_ptr<connection> link, std::string token, store_options options,
-    std::optional<std::string> schema, log_mark seen, purpose what_for, detail::steady_time deadline) {
-    auto inspecting = inspect(link, schema, seen, deadline);
+asio::awaitable<result<void>> inspect_and_check(std::shared_ptr<postgres::connection> connection, std::string token,
+    store_options options, std::optional<std::string> schema, log_mark seen, purpose intent,
+    detail::steady_time deadline) {
+    auto inspecting = inspect(connection, schema, seen, deadline);
     const auto found = co_await std::move(inspecting);
     if (!found) co_return found.error();
-    if (const auto why = check_server(found->server, options, what_for, token)) co_return *why;
+    if (const auto why = check_server(found->server, options, intent, token)) co_return *why;
     if (!schema) co_return result<void>();
     // A standby may lag behind what was seen.
     if (!found->schema.is_held && !found->server.is_standby) co_return not_held(seen);
-    if (const auto why = check_schema(found->schema, *schema, what_for)) co_return *why;
+    if (const auto why = check_schema(found->schema, *schema, intent)) co_return *why;
     co_return result<void>();
 }
 
 } // namespace
 
-connection::inspector look_around(
-    const store_options& options, std::optional<std::string> schema, log_mark seen, purpose what_for) {
-    return [options, schema = std::move(schema), seen, what_for](std::shared_ptr<connection> link,
+postgres::connection::inspector make_inspector(
+    const store_options& options, std::optional<std::string> schema, log_mark seen, purpose intent) {
+    return [options, schema = std::move(schema), seen, intent](std::shared_ptr<postgres::connection> connection,
                const postgres::connect_settings& settings, detail::steady_time deadline) {
-        return look(std::move(link), settings.token(), options, schema, seen, what_for, deadline);
+        return inspect_and_check(std::move(connection), settings.token(), options, schema, seen, intent, deadline);
     };
 }
 

@@ -56,7 +56,7 @@ enum class purpose {
 /// Asks the server, over a connection that has not begun its pipeline: in one script, where the schema is there.
 /// \param schema nothing: only the server is looked at
 /// \param seen what the log must hold; position 0 = anything
-asio::awaitable<result<inspected>> inspect(std::shared_ptr<postgres::connection> link,
+asio::awaitable<result<inspected>> inspect(std::shared_ptr<postgres::connection> connection,
     std::optional<std::string> schema, log_mark seen, detail::steady_time deadline);
 
 /// Asks for a schema, over connections that others use, too.
@@ -66,10 +66,10 @@ asio::awaitable<result<schema_state>> find_schema(
 /// Whether a store can work with a server.
 /// \param token that the session was given; empty: none was
 std::optional<failure> check_server(
-    const server_state& found, const store_options& options, purpose what_for, const std::string& token);
+    const server_state& found, const store_options& options, purpose intent, const std::string& token);
 
 /// Whether a store can work with a schema, or may make it.
-std::optional<failure> check_schema(const schema_state& found, const std::string& schema, purpose what_for);
+std::optional<failure> check_schema(const schema_state& found, const std::string& schema, purpose intent);
 
 /// It is older than this library, or its functions were made for another name.
 bool needs_migration(const schema_state& found, const std::string& schema) noexcept;
@@ -78,7 +78,7 @@ bool needs_migration(const schema_state& found, const std::string& schema) noexc
 /// same address.
 /// \param schema nothing: the session is for stores of many schemas
 /// \param seen what the log must hold
-postgres::connection::inspector look_around(
-    const store_options& options, std::optional<std::string> schema, log_mark seen, purpose what_for);
+postgres::connection::inspector make_inspector(
+    const store_options& options, std::optional<std::string> schema, log_mark seen, purpose intent);
 
 } // namespace eventstore::storage

@@ -11,25 +11,24 @@ namespace eventstore::storage {
 namespace {
 
 using detail::message;
-using postgres::connection;
 
-failure named(std::string_view what, std::string_view name, const std::string& schema, const failure& why) {
+failure named(std::string_view kind, std::string_view name, const std::string& schema, const failure& why) {
     return why.with_message(
-        message(what, " ", name, " of schema ", detail::quoted_for_message(schema), ": ", why.message()));
+        message(kind, " ", name, " of schema ", detail::quoted_for_message(schema), ": ", why.message()));
 }
 
 /// Makes all functions as they are today, for the schema's name of today. Who might call them may do so again.
-asio::awaitable<result<void>> make_functions(
-    std::shared_ptr<connection> link, std::string schema, payload_format payload, detail::steady_time deadline) {
-    for (const sql::functions_file& each : sql::functions) {
-        const std::string script = for_schema(for_payload(each.text, payload), schema);
-        auto running = connection::run_script(link, script, deadline);
+asio::awaitable<result<void>> make_functions(std::shared_ptr<postgres::connection> connection, std::string schema,
+    payload_format payload, detail::steady_time deadline) {
+    for (const sql::functions_file& file : sql::functions) {
+        const std::string script = for_schema(for_payload(file.text, payload), schema);
+        auto running = postgres::connection::run_script(connection, script, deadline);
         const auto made = co_await std::move(running);
-        if (!made) co_return named("function file", each.name, schema, made.error());
+        if (!made) co_return named("function file", file.name, schema, made.error());
     }
     const std::string last = message(for_schema(sql::grant_again, schema), ";\n update ", quoted_identifier(schema),
         ".log_state set schema_name = ", quoted_literal(schema));
-    auto granting = connection::run_script(link, last, deadline);
+    auto granting = postgres::connection::run_script(connection, last, deadline);
     const auto granted = co_await std::move(granting);
     if (!granted) co_return granted.error();
     co_return result<void>();
@@ -37,7 +36,7 @@ asio::awaitable<result<void>> make_functions(
 
 } // namespace
 
-asio::awaitable<result<int>> migrate(std::shared_ptr<connection> link, std::string schema,
+asio::awaitable<result<int>> migrate(std::shared_ptr<postgres::connection> connection, std::string schema,
     std::optional<payload_format> payload, detail::steady_time deadline) {
     const std::string identifier = quoted_identifier(schema);
     const std::string table = message(identifier, ".schema_migrations");
@@ -58,7 +57,7 @@ asio::awaitable<result<int>> migrate(std::shared_ptr<connection> link, std::stri
             "clock_timestamp()); end if; end $function$; ");
     }
     begin += message("select coalesce(max(version), 0) from ", table);
-    auto beginning = connection::run_script(link, begin, deadline);
+    auto beginning = postgres::connection::run_script(connection, begin, deadline);
     const auto begun = co_await std::move(beginning);
     if (!begun && !payload && is_undefined(begun.error())) co_return no_store(schema);
     if (!begun) co_return begun.error();
@@ -69,11 +68,11 @@ asio::awaitable<result<int>> migrate(std::shared_ptr<connection> link, std::stri
         // Not every version has all these columns.
         const std::string ask =
             message("select l.payload, to_jsonb(l) ->> 'schema_name' from ", identifier, ".log_state as l");
-        auto running = connection::run_script(link, ask, deadline);
+        auto running = postgres::connection::run_script(connection, ask, deadline);
         const auto answer = co_await std::move(running);
         if (!answer) co_return answer.error();
         const std::string become = for_schema(sql::become_owner, schema);
-        auto becoming = connection::run_script(link, become, deadline);
+        auto becoming = postgres::connection::run_script(connection, become, deadline);
         const auto became = co_await std::move(becoming);
         if (!became) co_return became.error();
         payload = field(*answer, 0) == "jsonb" ? payload_format::jsonb : payload_format::bytea;
@@ -83,23 +82,24 @@ asio::awaitable<result<int>> migrate(std::shared_ptr<connection> link, std::stri
 
     if (!has_functions) {
         const std::string remember = for_schema(sql::remember_grants, schema);
-        auto remembering = connection::run_script(link, remember, deadline);
+        auto remembering = postgres::connection::run_script(connection, remember, deadline);
         const auto remembered = co_await std::move(remembering);
         if (!remembered) co_return remembered.error();
-        for (const sql::migration& each : sql::migrations) {
-            if (each.version <= present) continue;
-            const std::string script = message(for_schema(for_payload(each.text, *payload), schema), "\n; insert into ",
-                table, " (version, name) values (", std::to_string(each.version), ",", quoted_literal(each.name), ")");
-            auto applying = connection::run_script(link, script, deadline);
+        for (const sql::migration& migration : sql::migrations) {
+            if (migration.version <= present) continue;
+            const std::string script = message(for_schema(for_payload(migration.text, *payload), schema),
+                "\n; insert into ", table, " (version, name) values (", std::to_string(migration.version), ",",
+                quoted_literal(migration.name), ")");
+            auto applying = postgres::connection::run_script(connection, script, deadline);
             const auto applied = co_await std::move(applying);
-            if (!applied) co_return named("migration", each.name, schema, applied.error());
+            if (!applied) co_return named("migration", migration.name, schema, applied.error());
         }
-        auto making = make_functions(link, schema, *payload, deadline);
+        auto making = make_functions(connection, schema, *payload, deadline);
         const auto made = co_await std::move(making);
         if (!made) co_return made.error();
     }
     const std::string commit = "commit";
-    auto committing = connection::run_script(link, commit, deadline);
+    auto committing = postgres::connection::run_script(connection, commit, deadline);
     const auto committed = co_await std::move(committing);
     if (!committed) co_return committed.error();
     co_return needed_schema_version();

@@ -14,7 +14,6 @@ namespace eventstore::storage {
 namespace {
 
 using detail::message;
-using postgres::connection;
 
 } // namespace
 
@@ -37,26 +36,26 @@ std::optional<failure> check_schema_name(const std::string& name) {
 int needed_schema_version() noexcept { return sql::migrations.back().version; }
 
 asio::awaitable<result<std::vector<schema_info>>> find_schemas(
-    std::shared_ptr<connection> link, detail::steady_time deadline) {
+    std::shared_ptr<postgres::connection> connection, detail::steady_time deadline) {
     const std::string ask(sql::find_schemas);
-    auto running = connection::run_script(link, ask, deadline);
+    auto running = postgres::connection::run_script(connection, ask, deadline);
     const auto answer = co_await std::move(running);
     if (!answer) co_return answer.error();
     std::vector<schema_info> found;
     for (int i = 0; i < answer->rows(); ++i) {
-        schema_info each;
-        each.name = answer->bytes(i, 0);
-        each.newest = needed_schema_version();
+        schema_info schema;
+        schema.name = answer->bytes(i, 0);
+        schema.newest = needed_schema_version();
         if (answer->bytes(i, 1) == "t") {
             const std::string ask_version =
-                message("select coalesce(max(version), 0) from ", quoted_identifier(each.name), ".schema_migrations");
-            auto asking = connection::run_script(link, ask_version, deadline);
+                message("select coalesce(max(version), 0) from ", quoted_identifier(schema.name), ".schema_migrations");
+            auto asking = postgres::connection::run_script(connection, ask_version, deadline);
             const auto version = co_await std::move(asking);
             if (!version && is_undefined(version.error())) continue; // dropped just now
             if (!version) co_return version.error();
-            each.version = number(field(*version, 0));
+            schema.version = number(field(*version, 0));
         }
-        found.push_back(std::move(each));
+        found.push_back(std::move(schema));
     }
     co_return found;
 }

@@ -27,11 +27,11 @@ int needed_schema_version() noexcept;
 
 /// Brings the schema to that version, in one transaction; returns the version. Several may try at once: one does it.
 /// \param payload of a schema that is made by this, and one that exists keeps its own; nothing = make none
-asio::awaitable<result<int>> migrate(std::shared_ptr<postgres::connection> link, std::string schema,
+asio::awaitable<result<int>> migrate(std::shared_ptr<postgres::connection> connection, std::string schema,
     std::optional<payload_format> payload, detail::steady_time deadline);
 
 /// The schemas of the database that hold a store.
 asio::awaitable<result<std::vector<schema_info>>> find_schemas(
-    std::shared_ptr<postgres::connection> link, detail::steady_time deadline);
+    std::shared_ptr<postgres::connection> connection, detail::steady_time deadline);
 
 } // namespace eventstore::storage

@@ -7,13 +7,13 @@ namespace eventstore::storage {
 using detail::message;
 using detail::quoted_for_message;
 
-asio::awaitable<result<void>> record_snapshot(database in, snapshot what, detail::steady_time deadline) {
+asio::awaitable<result<void>> record_snapshot(database in, snapshot snapshot, detail::steady_time deadline) {
     postgres::parameters arguments;
-    arguments.add(what.source());
-    arguments.add(what.version());
-    arguments.add(what.type());
-    arguments.add(what.data());
-    arguments.add(what.metadata());
+    arguments.add(snapshot.source());
+    arguments.add(snapshot.version());
+    arguments.add(snapshot.type());
+    arguments.add(snapshot.data());
+    arguments.add(snapshot.metadata());
     auto recording = in.ask(in.known->record_snapshot, std::move(arguments), deadline);
     const auto answer = co_await std::move(recording);
     if (!answer) co_return answer.error();

@@ -213,11 +213,11 @@ statements::statements(std::string_view schema, std::size_t first_index) : next_
         make(schema, "record_snapshot", sql::record_snapshot, {text, int8, text, bytea, bytea}, "recording a snapshot");
     read_snapshot = make(schema, "read_snapshot", sql::read_snapshot, {text}, "reading a snapshot");
     delete_snapshot = make(schema, "delete_snapshot", sql::delete_snapshot, {text}, "deleting a snapshot");
-    for (postgres::statement* each :
+    for (postgres::statement* statement :
         {&append_event, &append_events, &append_events_or_fail, &announce, &claim_subscription, &settle_subscriptions,
             &checkpoint_or_fail, &park_events, &unpark_events, &release_parked, &delete_subscription,
             &reset_subscription, &delete_stream, &purge_stream, &restore_stream, &record_snapshot, &delete_snapshot})
-        each->writes = true;
+        statement->writes = true;
 }
 
 } // namespace eventstore::storage

@@ -66,29 +66,33 @@ failure refused(const std::string& stream, std::int64_t expected, std::int64_t o
     return failure(code, std::move(details));
 }
 
+failure answer_not_understood() {
+    return failure(errc::schema_too_new,
+        {.message = "deleting a stream: the schema's answer is not understood", .outcome_unknown = true});
+}
+
 asio::awaitable<result<void>> delete_once(
-    database in, std::string stream, expected_version expected, deletion how, detail::steady_time deadline) {
+    database in, std::string stream, expected_version expected, deletion mode, detail::steady_time deadline) {
     postgres::parameters arguments;
     arguments.add(stream);
     arguments.add(expected.value());
-    arguments.add(how == deletion::hard);
+    arguments.add(mode == deletion::hard);
     arguments.add(make_uuid());
     auto deleting = in.change(in.known->delete_stream, std::move(arguments), deadline);
     const auto change = co_await std::move(deleting);
     if (!change) co_return change.error();
     const auto fields = change->answer.int8_array(0, 0);
-    if (fields.size() != 3 || !fields[0])
-        co_return failure(errc::schema_too_new, "deleting a stream: the schema's answer is not understood");
+    if (fields.size() != 3 || !fields[0]) co_return answer_not_understood();
     // By an attempt whose answer was lost it may have been deleted, and by somebody else its events removed since.
-    const bool is_gone = change->is_repeated && how == deletion::hard && *fields[0] == is_missing;
+    const bool is_gone = change->is_repeated && mode == deletion::hard && *fields[0] == is_missing;
     if (*fields[0] != 0 && !is_gone) co_return refused(stream, expected.value(), *fields[0], fields[1].value_or(0));
     co_return result<void>();
 }
 
 } // namespace
 
-failure about_stream(errc code, const std::string& stream, std::string_view what) {
-    return failure(code, {.message = message("stream ", quoted_for_message(stream), " ", what), .stream = stream});
+failure about_stream(errc code, const std::string& stream, std::string_view problem) {
+    return failure(code, {.message = message("stream ", quoted_for_message(stream), " ", problem), .stream = stream});
 }
 
 asio::awaitable<result<stream_info>> read_stream_info(database in, std::string stream, detail::steady_time deadline) {

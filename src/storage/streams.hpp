@@ -15,8 +15,8 @@
 
 namespace eventstore::storage {
 
-/// "stream "NAME" WHAT"
-failure about_stream(errc code, const std::string& stream, std::string_view what);
+/// "stream "NAME" PROBLEM"
+failure about_stream(errc code, const std::string& stream, std::string_view problem);
 
 /// Of the log, if the name is "$all".
 asio::awaitable<result<stream_info>> read_stream_info(database in, std::string stream, detail::steady_time deadline);

@@ -106,7 +106,7 @@ asio::awaitable<result<std::vector<parked_event>>> list_parked(
     co_return list;
 }
 
-asio::awaitable<result<std::int64_t>> release_parked(database in, std::string stream, std::string name, release how,
+asio::awaitable<result<std::int64_t>> release_parked(database in, std::string stream, std::string name, release mode,
     std::vector<std::int64_t> positions, detail::steady_time deadline) {
     postgres::parameters arguments = naming(stream, name);
     if (positions.empty()) {
@@ -115,7 +115,7 @@ asio::awaitable<result<std::int64_t>> release_parked(database in, std::string st
         arguments.begin_array(postgres::type_oid::int8, positions.size());
         for (const std::int64_t position : positions) arguments.add(position);
     }
-    arguments.add(how == release::discard);
+    arguments.add(mode == release::discard);
     auto releasing = in.ask(in.known->release_parked, std::move(arguments), deadline);
     const auto answer = co_await std::move(releasing);
     if (!answer) co_return answer.error();

@@ -25,7 +25,7 @@ asio::awaitable<result<std::vector<parked_event>>> list_parked(
     database in, std::string stream, std::string name, detail::steady_time deadline);
 enum class release { replay, discard };
 /// \param positions empty: all of them
-asio::awaitable<result<std::int64_t>> release_parked(database in, std::string stream, std::string name, release how,
+asio::awaitable<result<std::int64_t>> release_parked(database in, std::string stream, std::string name, release mode,
     std::vector<std::int64_t> positions, detail::steady_time deadline);
 
 } // namespace eventstore::storage

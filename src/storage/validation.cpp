@@ -31,10 +31,10 @@ failure refuse(std::string text, const std::string& stream = {}) {
     return failure(errc::invalid_argument, {.message = std::move(text), .stream = stream});
 }
 
-failure reserved(const std::string& stream, std::string_view what) {
+failure reserved(const std::string& stream, std::string_view advice) {
     return failure(errc::reserved_stream,
-        {.message =
-                message("stream ", quoted_for_message(stream), ": names that begin with $ are the store's own; ", what),
+        {.message = message(
+             "stream ", quoted_for_message(stream), ": names that begin with $ are the store's own; ", advice),
             .stream = stream});
 }
 
@@ -64,14 +64,14 @@ std::optional<failure> check_event(const event_data& event, const std::string& s
 
 } // namespace
 
-std::optional<failure> check_text(std::string_view what, const std::string& text) {
-    if (text.empty()) return refuse(message("the ", what, " is empty"));
+std::optional<failure> check_text(std::string_view subject, const std::string& text) {
+    if (text.empty()) return refuse(message("the ", subject, " is empty"));
     if (text.size() > longest_name) {
-        return refuse(message("the ", what, " ", quoted_for_message(text), " has ", std::to_string(text.size()),
+        return refuse(message("the ", subject, " ", quoted_for_message(text), " has ", std::to_string(text.size()),
             " bytes; 512 are the most"));
     }
     if (!detail::is_storable_text(text))
-        return refuse(message("the ", what, " ", quoted_for_message(text), " is not UTF-8, or holds a NUL"));
+        return refuse(message("the ", subject, " ", quoted_for_message(text), " is not UTF-8, or holds a NUL"));
     return std::nullopt;
 }
 
@@ -126,16 +126,16 @@ std::optional<failure> check_append(const std::string& stream, expected_version 
     std::span<const event_data> events, const store_options& options) {
     if (auto why = check_stream_to_write(stream, expected)) return why;
     std::size_t bytes = 0;
-    for (const event_data& each : events) {
-        if (auto why = check_event(each, stream, options)) return why;
-        bytes += bytes_of(each);
+    for (const event_data& event : events) {
+        if (auto why = check_event(event, stream, options)) return why;
+        bytes += bytes_of(event);
     }
     if (auto why = check_size(stream, events.size(), bytes)) return why;
     if (events.size() > 1) {
         distinct_ids ids;
         ids.reserve(events.size());
-        for (const event_data& each : events) {
-            if (auto why = ids.add(each.id(), stream, "appending to stream ")) return why;
+        for (const event_data& event : events) {
+            if (auto why = ids.add(event.id(), stream, "appending to stream ")) return why;
         }
     }
     return std::nullopt;
@@ -148,9 +148,9 @@ std::optional<failure> check_parts(std::span<const part_of_append> parts) {
     distinct_ids ids;
     for (const part_of_append& part : parts) {
         events += part.events.size();
-        for (const event_data& each : part.events) {
-            bytes += bytes_of(each);
-            if (auto why = ids.add(each.id(), part.stream, "appending to stream ")) return why;
+        for (const event_data& event : part.events) {
+            bytes += bytes_of(event);
+            if (auto why = ids.add(event.id(), part.stream, "appending to stream ")) return why;
         }
     }
     return check_size(parts.front().stream, events, bytes);
@@ -162,12 +162,12 @@ std::optional<failure> check_link(
     if (auto why = check_size(stream, event_ids.size(), 0)) return why;
     distinct_ids ids;
     ids.reserve(event_ids.size());
-    for (const uuid& each : event_ids) {
-        if (each.is_nil())
+    for (const uuid& id : event_ids) {
+        if (id.is_nil())
             return refuse(message("linking into stream ", quoted_for_message(stream),
                               ": the id of an event is nil (all zero), which none has"),
                 stream);
-        if (auto why = ids.add(each, stream, "linking into stream ")) return why;
+        if (auto why = ids.add(id, stream, "linking into stream ")) return why;
     }
     return std::nullopt;
 }
@@ -179,8 +179,8 @@ std::optional<failure> check_stream_to_read(const std::string& stream) {
 }
 
 std::optional<failure> check_event_query(const std::string& stream, const event_query& query) {
-    for (const std::string& each : query.types()) {
-        if (auto why = check_text("event type to look for", each)) return why;
+    for (const std::string& type : query.types()) {
+        if (auto why = check_text("event type to look for", type)) return why;
     }
     if (query.stream_prefix().empty()) return std::nullopt;
     if (auto why = check_text("stream prefix", query.stream_prefix())) return why;
@@ -202,9 +202,9 @@ std::optional<failure> check_query(const stream_query& query) {
         return refuse(message("stream_query::count is ", std::to_string(query.count()), "; 1 to 100,000"));
     const std::pair<std::string_view, const std::string*> texts[] = {{"stream_query::prefix", &query.prefix()},
         {"stream_query::search", &query.search()}, {"name in stream_query::after", &query.after()}};
-    for (const auto& [what, text] : texts) {
+    for (const auto& [subject, text] : texts) {
         if (text->empty()) continue;
-        if (auto why = check_text(what, *text)) return why;
+        if (auto why = check_text(subject, *text)) return why;
     }
     const std::string& after = query.after();
     if (query.after_id() < 0)
@@ -221,14 +221,14 @@ std::optional<failure> check_snapshot_source(const std::string& source) {
     return check_text("source of a snapshot", source);
 }
 
-std::optional<failure> check_snapshot(const snapshot& what, const store_options& options) {
-    if (auto why = check_snapshot_source(what.source())) return why;
-    const std::string subject = message("snapshot of ", quoted_for_message(what.source()));
-    if (what.version() < 1)
-        return refuse(message("the ", subject, " has the version ", std::to_string(what.version()),
+std::optional<failure> check_snapshot(const snapshot& snapshot, const store_options& options) {
+    if (auto why = check_snapshot_source(snapshot.source())) return why;
+    const std::string subject = message("snapshot of ", quoted_for_message(snapshot.source()));
+    if (snapshot.version() < 1)
+        return refuse(message("the ", subject, " has the version ", std::to_string(snapshot.version()),
             "; it is that of the last event in it, 1 or more"));
-    if (auto why = check_text(message("type of the ", subject), what.type())) return why;
-    const std::size_t bytes = what.data().size() + what.metadata().size();
+    if (auto why = check_text(message("type of the ", subject), snapshot.type())) return why;
+    const std::size_t bytes = snapshot.data().size() + snapshot.metadata().size();
     if (bytes > options.max_event_bytes())
         return refuse(message("the ", subject, " has ", std::to_string(bytes), " bytes of data and metadata; ",
             std::to_string(options.max_event_bytes()), " are the most (max_event_bytes)"));
@@ -237,8 +237,8 @@ std::optional<failure> check_snapshot(const snapshot& what, const store_options&
 
 std::optional<failure> check_options(const store_options& options) {
     if (auto why = check_schema_name(options.schema())) return why;
-    for (const std::string* each : {&options.url(), &options.session_url()})
-        if (each->find('\0') != std::string::npos) return refuse("the url of the store holds a NUL");
+    for (const std::string* url : {&options.url(), &options.session_url()})
+        if (url->find('\0') != std::string::npos) return refuse("the url of the store holds a NUL");
     if (options.pool_size() == 0 || options.pool_size() > 1000)
         return refuse(message("store_options::pool_size is ", std::to_string(options.pool_size()), "; 1 to 1000"));
     if (options.operation_timeout().count() < 1 || options.operation_timeout() > std::chrono::hours(24))

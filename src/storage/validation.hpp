@@ -17,8 +17,8 @@
 
 namespace eventstore::storage {
 
-/// Of names: 1 to 512 bytes of UTF-8. \param what it is, for the message
-std::optional<failure> check_text(std::string_view what, const std::string& text);
+/// Of names: 1 to 512 bytes of UTF-8. \param subject what it is, for the message
+std::optional<failure> check_text(std::string_view subject, const std::string& text);
 
 /// What one stream gets in an append to several.
 struct part_of_append {
@@ -38,7 +38,7 @@ std::optional<failure> check_event_query(const std::string& stream, const event_
 std::optional<failure> check_read(const std::string& stream, const read_options& options);
 std::optional<failure> check_stream_to_read(const std::string& stream);
 std::optional<failure> check_query(const stream_query& query);
-std::optional<failure> check_snapshot(const snapshot& what, const store_options& options);
+std::optional<failure> check_snapshot(const snapshot& snapshot, const store_options& options);
 std::optional<failure> check_snapshot_source(const std::string& source);
 std::optional<failure> check_options(const store_options& options);
 

@@ -77,29 +77,29 @@ asio::awaitable<result<lease_manager::place_taken>> lease_manager::subscribe(std
                     std::to_string(subscription->options.concurrency_limit()),
                     " consumers, as many as the first one's concurrency_limit allows")));
         }
-        const auto with = subscription->parts();
-        if (!with) continue; // it was lost at this very moment
-        auto waiting = wait_freed(self, with, longest_watch / 10);
+        const auto store = subscription->parts();
+        if (!store) continue; // it was lost at this very moment
+        auto waiting = wait_freed(self, store, longest_watch / 10);
         co_await std::move(waiting);
     }
     co_return outcome(failure(errc::cancelled, "subscribing was cancelled"));
 }
 
 // First the feed, then the checkpoint: what comes in between is in the first page that is read.
-asio::awaitable<result<void>> lease_manager::follow(std::shared_ptr<const machinery> with,
+asio::awaitable<result<void>> lease_manager::follow(std::shared_ptr<const store_parts> store,
     subscription_ptr subscription, std::weak_ptr<void> caller, steady_time deadline) {
     const std::string stream = subscription->stream == "$all" ? std::string() : subscription->stream;
     const bool waits = subscription->options.when_taken() == if_taken::wait;
     for (;;) {
-        const auto until = waits ? with->now() + longest_watch : deadline;
-        auto attaching = feed::feed::attach(with->feed, subscription, stream, until);
+        const auto until = waits ? store->now() + longest_watch : deadline;
+        auto attaching = feed::feed::attach(store->feed, subscription, stream, until);
         const auto attached = co_await std::move(attaching);
         if (attached) co_return result<void>();
         // A database that cannot be reached ends no waiting.
         if (!waits || !attached.error().retry_helps()) co_return attached.error();
         if (caller.expired()) co_return failure(errc::cancelled, "subscribing was cancelled");
         if (subscription->has_ended()) co_return detail::store_closed();
-        auto looking = read::reader::look(with->reader, storage::log_mark(), with->now() + longest_watch);
+        auto looking = read::reader::look(store->reader, storage::log_mark(), store->now() + longest_watch);
         const auto looked = co_await std::move(looking); // the feed does not tell why it does not begin
         if (!looked && !looked.error().retry_helps()) co_return looked.error();
     }
@@ -107,14 +107,14 @@ asio::awaitable<result<void>> lease_manager::follow(std::shared_ptr<const machin
 
 asio::awaitable<result<void>> lease_manager::acquire(std::shared_ptr<lease_manager> self, subscription_ptr subscription,
     std::weak_ptr<void> caller, steady_time deadline) {
-    const auto with = subscription->parts();
-    if (!with) co_return detail::store_closed();
+    const auto store = subscription->parts();
+    if (!store) co_return detail::store_closed();
     const bool waits = subscription->options.when_taken() == if_taken::wait;
-    auto following = follow(with, subscription, caller, deadline);
+    auto following = follow(store, subscription, caller, deadline);
     const auto followed = co_await std::move(following);
     if (!followed) co_return followed;
     while (!caller.expired()) {
-        auto claiming = self->claim_once(*subscription, waits ? with->deadline() : deadline);
+        auto claiming = self->claim_once(*subscription, waits ? store->deadline() : deadline);
         const auto claim = co_await std::move(claiming);
         if (!claim && !(waits && claim.error().retry_helps())) co_return claim.error();
         if (claim && *claim) {
@@ -123,7 +123,7 @@ asio::awaitable<result<void>> lease_manager::acquire(std::shared_ptr<lease_manag
         }
         if (!waits) co_return taken_elsewhere(*subscription, "another process");
         if (subscription->has_ended()) co_return detail::store_closed();
-        auto waiting = wait_freed(self, with, std::min(subscription->options.lease() / 10, longest_watch));
+        auto waiting = wait_freed(self, store, std::min(subscription->options.lease() / 10, longest_watch));
         co_await std::move(waiting);
     }
     co_return failure(errc::cancelled, "subscribing was cancelled");
@@ -132,15 +132,15 @@ asio::awaitable<result<void>> lease_manager::acquire(std::shared_ptr<lease_manag
 asio::awaitable<result<std::optional<shared_subscription::claim>>> lease_manager::claim_once(
     const shared_subscription& subscription, steady_time deadline) {
     using outcome = result<std::optional<shared_subscription::claim>>;
-    const auto with = subscription.parts();
-    if (!with) co_return outcome(detail::store_closed());
+    const auto store = subscription.parts();
+    if (!store) co_return outcome(detail::store_closed());
     const key of(subscription.stream, subscription.name);
     // Whatever the answer says was so after this moment: a lease that it gives counts from here.
-    const auto sent = with->environment.lease_now();
+    const auto sent = store->environment.lease_now();
     postgres::parameters arguments;
     arguments.add(subscription.stream);
     arguments.add(subscription.name);
-    arguments.add(with->checkpoints->owner());
+    arguments.add(store->checkpoints->owner());
     arguments.add(this_process());
     arguments.add(static_cast<std::int64_t>(subscription.options.lease().count()));
     if (subscription.options.start())
@@ -162,10 +162,10 @@ asio::awaitable<result<std::optional<shared_subscription::claim>>> lease_manager
         }
     }
     auto claiming =
-        postgres::pool::execute(with->pool, with->statements->claim_subscription, std::move(arguments), deadline);
+        postgres::pool::execute(store->pool, store->statements->claim_subscription, std::move(arguments), deadline);
     const auto answer = co_await std::move(claiming);
     // And before this one: a beat that it shows may be as young as this.
-    const auto answered = with->environment.lease_now();
+    const auto answered = store->environment.lease_now();
     if (!answer) co_return outcome(answer.error());
     const std::lock_guard lock(mutex_);
     if (answer->boolean(0, 6)) {
@@ -198,14 +198,14 @@ asio::awaitable<result<std::optional<shared_subscription::claim>>> lease_manager
 }
 
 asio::awaitable<void> lease_manager::wait_freed(
-    std::shared_ptr<lease_manager> self, std::shared_ptr<const machinery> with, std::chrono::milliseconds most) {
+    std::shared_ptr<lease_manager> self, std::shared_ptr<const store_parts> store, std::chrono::milliseconds most) {
     const auto freed = std::make_shared<detail::completion<void>>("waiting for a subscription");
     {
         const std::lock_guard lock(self->mutex_);
-        std::erase_if(self->waiting_, [](const auto& each) { return each.expired(); });
+        std::erase_if(self->waiting_, [](const auto& waiter) { return waiter.expired(); });
         self->waiting_.push_back(freed);
     }
-    auto waiting = detail::completion<void>::wait(freed, with->environment.timers.get(), with->now() + most);
+    auto waiting = detail::completion<void>::wait(freed, store->environment.timers.get(), store->now() + most);
     co_await std::move(waiting);
 }
 

@@ -15,31 +15,31 @@ namespace eventstore::detail {
 class batch_state : private live_object {
 public:
     batch_state() = default; // an empty one
-    batch_state(std::shared_ptr<delivery::shared_subscription> owner, delivery::consumer_id who,
-        delivery::subscription_state::hand_out what)
-        : owner_(std::move(owner)), who_(who), what_(std::move(what)) {}
+    batch_state(std::shared_ptr<delivery::shared_subscription> owner, delivery::consumer_id consumer,
+        delivery::subscription_state::hand_out batch)
+        : owner_(std::move(owner)), consumer_(consumer), batch_(std::move(batch)) {}
     ~batch_state() {
-        if (owner_ && !seen_ && !settled_) owner_->give_back(who_, what_.first, what_.count);
+        if (owner_ && !seen_ && !settled_) owner_->give_back(consumer_, batch_.first, batch_.count);
     }
     batch_state(const batch_state&) = delete;
     batch_state& operator=(const batch_state&) = delete;
 
-    const recorded_event* begin() noexcept { return seen_ = true, what_.events; }
-    const recorded_event* end() noexcept { return seen_ = true, what_.events + what_.count; }
-    int delivery() const noexcept { return what_.delivery; }
+    const recorded_event* begin() noexcept { return seen_ = true, batch_.events; }
+    const recorded_event* end() noexcept { return seen_ = true, batch_.events + batch_.count; }
+    int delivery() const noexcept { return batch_.delivery; }
     /// The same batch, to be acknowledged by a transaction; nothing if there is nothing to acknowledge.
     std::optional<delivery::batch_of> to_acknowledge() {
         seen_ = true;
-        if (!owner_ || settled_ || what_.count == 0) return std::nullopt;
-        return delivery::batch_of{owner_, who_, what_.first, what_.count};
+        if (!owner_ || settled_ || batch_.count == 0) return std::nullopt;
+        return delivery::batch_of{owner_, consumer_, batch_.first, batch_.count};
     }
     void acknowledge();
     void refuse(std::string_view reason);
 
 private:
     const std::shared_ptr<delivery::shared_subscription> owner_;
-    const delivery::consumer_id who_ = 0;
-    const delivery::subscription_state::hand_out what_;
+    const delivery::consumer_id consumer_ = 0;
+    const delivery::subscription_state::hand_out batch_;
     bool seen_ = false;
     bool settled_ = false;
 };

@@ -27,9 +27,9 @@ public:
     };
 
     /// An answer has shown it; its owner's lease is this long.
-    void seen(const sight& what, std::chrono::milliseconds lease, time answered) {
-        if (last_ == what) return;
-        last_ = what;
+    void seen(const sight& shown, std::chrono::milliseconds lease, time answered) {
+        if (last_ == shown) return;
+        last_ = shown;
         lease_ = lease;
         since_ = answered;
     }

@@ -17,16 +17,16 @@ namespace {
 constexpr std::size_t most_posted = 64; // live batches that wait for a slow handler
 
 failure thrown_by_handler(const std::string& name) {
-    std::string what = "an exception that is no std::exception";
+    std::string reason = "an exception that is no std::exception";
     try {
         throw;
     } catch (const std::exception& thrown) {
-        what = thrown.what();
+        reason = thrown.what();
     } catch (...) { // described above
     }
     return failure(errc::handler_failed,
         detail::message(
-            "a function of the options of subscription ", detail::quoted_for_message(name), " threw: ", what));
+            "a function of the options of subscription ", detail::quoted_for_message(name), " threw: ", reason));
 }
 
 read::reader::snapshot nothing_there(std::int64_t from) {
@@ -37,29 +37,30 @@ read::reader::snapshot nothing_there(std::int64_t from) {
 
 } // namespace
 
-void shared_subscription::on_live(const news& what) {
-    if (!filter_.has_handlers()) return take_live(what);
+void shared_subscription::on_live(const live_batch& batch) {
+    if (!filter_.has_handlers()) return take_live(batch);
     const std::lock_guard lock(mutex_);
     if (!strand_) return;
     if (live_missed_) {
-        live_missed_ = covered_by(what);
+        live_missed_ = covered_by(batch);
     } else if (posted_ == most_posted || posted_bytes_ > options.max_queued_bytes()) {
         // The handlers do not keep up. What they have not seen is read again from storage.
-        live_missed_ = covered_by(what);
+        live_missed_ = covered_by(batch);
         asio::post(*strand_, [self = shared_from_this()] { self->take_missed(); });
     } else {
-        const std::size_t bytes = detail::page::kept_bytes(what.page);
+        const std::size_t bytes = detail::page::kept_bytes(batch.page);
         ++posted_;
         posted_bytes_ += bytes;
         asio::post(*strand_,
-            [self = shared_from_this(), page = what.page, which = std::vector(what.which.begin(), what.which.end()),
-                through = what.through, timeline = what.timeline, event = what.event, bytes] {
+            [self = shared_from_this(), page = batch.page,
+                indexes = std::vector(batch.indexes.begin(), batch.indexes.end()), through = batch.through,
+                timeline = batch.timeline, event = batch.event, bytes] {
                 {
                     const std::lock_guard relock(self->mutex_);
                     --self->posted_;
                     self->posted_bytes_ -= bytes;
                 }
-                self->take_live({page, which, through, timeline, event});
+                self->take_live({page, indexes, through, timeline, event});
             });
     }
 }
@@ -76,34 +77,34 @@ void shared_subscription::take_missed() {
     carry_out(std::move(todo));
 }
 
-place shared_subscription::covered_by(const news& what) const {
-    if (is_log()) return {what.through, 0};
-    const recorded_event& last = what.page[what.which.back()];
+place shared_subscription::covered_by(const live_batch& batch) const {
+    if (is_log()) return {batch.through, 0};
+    const recorded_event& last = batch.page[batch.indexes.back()];
     return {last.link_position(), last.link_version()};
 }
 
-place shared_subscription::first_of(const news& what) const {
+place shared_subscription::first_of(const live_batch& batch) const {
     if (is_log()) return {};
-    const recorded_event& first = what.page[what.which.front()];
+    const recorded_event& first = batch.page[batch.indexes.front()];
     return {first.link_position(), first.link_version()};
 }
 
-void shared_subscription::take_live(const news& what) {
+void shared_subscription::take_live(const live_batch& batch) {
     subscription_state::opening room;
     consequences todo;
     {
         const std::lock_guard lock(mutex_);
         if (!state_ || ended_) return;
-        if (what.timeline == history_.timeline())
-            room = state_->open_for(what.page, what.which, first_of(what), covered_by(what));
+        if (batch.timeline == history_.timeline())
+            room = state_->open_for(batch.page, batch.indexes, first_of(batch), covered_by(batch));
         else
-            state_->live_missed(covered_by(what)); // whether the histories agree is found out with the next page
+            state_->live_missed(covered_by(batch)); // whether the histories agree is found out with the next page
         if (!room.is_open) todo = changed();
     }
     if (!room.is_open) return carry_out(std::move(todo));
     event_filter::outcome found;
     try {
-        found = filter_.apply(what.page, what.which, room);
+        found = filter_.apply(batch.page, batch.indexes, room);
     } catch (...) {
         return end(thrown_by_handler(name));
     }
@@ -111,17 +112,17 @@ void shared_subscription::take_live(const news& what) {
         const std::lock_guard lock(mutex_);
         if (!state_ || ended_) return;
         const std::size_t filtered = room.skip + found.examined;
-        const bool is_all = filtered == what.which.size();
+        const bool is_all = filtered == batch.indexes.size();
         place through;
         std::optional<uuid> event;
         if (filtered > 0) {
-            const recorded_event& last = what.page[what.which[filtered - 1]];
+            const recorded_event& last = batch.page[batch.indexes[filtered - 1]];
             through = {last.link_position(), is_log() ? 0 : last.link_version()};
             event = detail::page::row_id_of(last);
         }
-        if (is_all && is_log()) event = what.event;
-        if (is_all) through = covered_by(what);
-        state_->live(what.page, found.passed, through, is_all);
+        if (is_all && is_log()) event = batch.event;
+        if (is_all) through = covered_by(batch);
+        state_->live(batch.page, found.passed, through, is_all);
         if (state_->received() == through) history_.note(through, event);
         todo = changed();
         report(write_by::terms);
@@ -143,15 +144,15 @@ void shared_subscription::on_restored() {
 void shared_subscription::on_feed_failed(const failure& why) { end(why); }
 
 void shared_subscription::read(subscription_state::page_wish wish) {
-    std::shared_ptr<const machinery> with;
+    std::shared_ptr<const store_parts> store;
     std::optional<asio::strand<asio::any_io_executor>> strand;
     {
         const std::lock_guard lock(mutex_);
-        with = with_;
+        store = store_;
         strand = strand_;
     }
-    if (!with || !strand) return;
-    asio::co_spawn(*strand, read_pages(shared_from_this(), with, wish),
+    if (!store || !strand) return;
+    asio::co_spawn(*strand, read_pages(shared_from_this(), store, wish),
         [self = shared_from_this()](const std::exception_ptr& thrown) {
             if (!thrown) return;
             const std::lock_guard lock(self->mutex_);
@@ -160,22 +161,22 @@ void shared_subscription::read(subscription_state::page_wish wish) {
 }
 
 asio::awaitable<void> shared_subscription::read_pages(std::shared_ptr<shared_subscription> self,
-    std::shared_ptr<const machinery> with, subscription_state::page_wish wish) {
+    std::shared_ptr<const store_parts> store, subscription_state::page_wish wish) {
     detail::retry again = self->new_retry("reading");
     for (;;) {
         const next_page next = self->plan_page(wish);
-        auto reading =
-            read::reader::read_snapshot(with->reader, self->stream, next.what, with->deadline(), next.seen.position);
+        auto reading = read::reader::read_snapshot(
+            store->reader, self->stream, next.options, store->deadline(), next.seen.position);
         auto answer = co_await std::move(reading);
         if (self->has_ended()) co_return;
         const bool is_nothing_there = !answer &&
             (answer.error().code() == errc::stream_not_found || answer.error().code() == errc::stream_deleted);
-        if (is_nothing_there && answer.error().code() == errc::stream_deleted) with->feed->watch(self->stream);
+        if (is_nothing_there && answer.error().code() == errc::stream_deleted) store->feed->watch(self->stream);
         if (is_nothing_there) answer = nothing_there(wish.from);
         result<bool> is_usable(true);
         if (!answer) is_usable = answer.error();
         if (answer && !is_nothing_there) {
-            auto following = goes_on(self, with, next.seen, *answer);
+            auto following = goes_on(self, store, next.seen, *answer);
             is_usable = co_await std::move(following);
             if (self->has_ended()) co_return;
         }
@@ -198,12 +199,12 @@ asio::awaitable<void> shared_subscription::read_pages(std::shared_ptr<shared_sub
 
 shared_subscription::next_page shared_subscription::plan_page(const subscription_state::page_wish& wish) const {
     next_page next;
-    next.what.from(wish.from).count(wish.count).max_bytes(wish.bytes).query(options.query());
+    next.options.from(wish.from).count(wish.count).max_bytes(wish.bytes).query(options.query());
     const std::lock_guard lock(mutex_);
     const place received = state_->received();
     next.seen = history_.mark(received);
     next.compared = history_.to_compare(received);
-    if (next.compared) next.what.from(received.version).count(1).query(event_query()); // that very one
+    if (next.compared) next.options.from(received.version).count(1).query(event_query()); // that very one
     return next;
 }
 
@@ -220,25 +221,25 @@ std::optional<subscription_state::page_wish> shared_subscription::compare(
 
 // Whether a page is of the same log as what was received; if it is of a lost one's successor, the subscription ends.
 asio::awaitable<result<bool>> shared_subscription::goes_on(std::shared_ptr<shared_subscription> self,
-    std::shared_ptr<const machinery> with, const storage::log_mark& seen, const read::reader::snapshot& page) {
+    std::shared_ptr<const store_parts> store, const storage::log_mark& seen, const read::reader::snapshot& page) {
     std::int64_t position = 0;
-    auto how = storage::continuity::unknown;
+    auto continuity = storage::continuity::unknown;
     {
         const std::lock_guard lock(self->mutex_);
         position = self->state_->received().position;
-        how = self->history_.judge(seen, page);
+        continuity = self->history_.judge(seen, page);
     }
-    if (how == storage::continuity::unknown) {
+    if (continuity == storage::continuity::unknown) {
         storage::log_mark where = seen;
         where.position = position;
         if (!self->is_log()) where.event.reset(); // a filter may have left it out: it is at another position
-        auto looking = read::reader::look(with->reader, where, with->deadline());
+        auto looking = read::reader::look(store->reader, where, store->deadline());
         const auto now = co_await std::move(looking);
         if (!now) co_return now.error();
-        how = now->is_held ? storage::continuity::held : storage::continuity::lost;
+        continuity = now->is_held ? storage::continuity::held : storage::continuity::lost;
         if (now->head.timeline != page.timeline) co_return false; // another server has answered
     }
-    if (how == storage::continuity::lost) {
+    if (continuity == storage::continuity::lost) {
         self->end(self->truncated(position));
         co_return false;
     }

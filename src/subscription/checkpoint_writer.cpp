@@ -12,31 +12,31 @@ namespace eventstore::delivery {
 namespace {
 
 constexpr std::chrono::milliseconds long_write{10};
-constexpr std::chrono::milliseconds longest_calm{100};
+constexpr std::chrono::milliseconds longest_pause{100};
 constexpr std::chrono::milliseconds without_memory{100}; // until it is tried again
 
-std::optional<steady_time> rhythm_of(const std::shared_ptr<group_renewals>& renewals) {
+std::optional<steady_time> schedule_start_of(const std::shared_ptr<group_renewals>& renewals) {
     if (!renewals) return std::nullopt;
-    return renewals->rhythm();
+    return renewals->schedule_start();
 }
 
 } // namespace
 
-checkpoint_writer::checkpoint_writer(detail::environment where, std::shared_ptr<postgres::pool> pool,
-    std::shared_ptr<const storage::statements> statements, settings how)
-    : environment_(std::move(where)),
+checkpoint_writer::checkpoint_writer(detail::environment environment, std::shared_ptr<postgres::pool> pool,
+    std::shared_ptr<const storage::statements> statements, settings options)
+    : environment_(std::move(environment)),
       pool_(std::move(pool)),
       statements_(std::move(statements)),
-      how_(std::move(how)),
+      settings_(std::move(options)),
       owner_(make_uuid()),
-      table_(rhythm_of(how_.renewals)),
-      writes_(detail::asking_again, "renewing leases", environment_.log) {}
+      table_(schedule_start_of(settings_.renewals)),
+      writes_(detail::asking_again, "renewing leases", environment_.logger) {}
 
-void checkpoint_writer::add(const lease_table::lease& what, std::weak_ptr<lease_holder> holder) {
+void checkpoint_writer::add(const lease_table::lease& acquired, std::weak_ptr<lease_holder> holder) {
     const std::lock_guard lock(mutex_);
     if (is_abandoned_) return;
-    table_.add(what);
-    holders_.insert_or_assign(what.id, std::move(holder));
+    table_.add(acquired);
+    holders_.insert_or_assign(acquired.id, std::move(holder));
     changed_->raise();
     if (!std::exchange(is_running_, true)) start_soon();
 }
@@ -56,10 +56,10 @@ void checkpoint_writer::remove(std::int64_t id, std::int64_t epoch) {
     if (table_.is_empty()) changed_->raise(); // the loop ends
 }
 
-void checkpoint_writer::report(std::int64_t id, std::int64_t epoch, const progress& what, write_by when) {
+void checkpoint_writer::report(std::int64_t id, std::int64_t epoch, const progress& progress, write_by when) {
     const auto now = environment_.both_now();
     const std::lock_guard lock(mutex_);
-    if (table_.report(id, epoch, what, when, now)) changed_->raise();
+    if (table_.report(id, epoch, progress, when, now)) changed_->raise();
 }
 
 void checkpoint_writer::renew_now(std::int64_t id) {
@@ -75,14 +75,15 @@ bool checkpoint_writer::is_trusted(std::int64_t id, std::int64_t epoch) const {
     return table_.is_trusted(id, epoch, environment_.lease_now());
 }
 
-std::optional<lease_write> checkpoint_writer::row_for(std::int64_t id, std::int64_t epoch, const progress& what) const {
+std::optional<lease_write> checkpoint_writer::row_for(
+    std::int64_t id, std::int64_t epoch, const progress& progress) const {
     const std::lock_guard lock(mutex_);
-    return table_.row_for(id, epoch, what);
+    return table_.row_for(id, epoch, progress);
 }
 
-void checkpoint_writer::written_elsewhere(const lease_write& what) {
+void checkpoint_writer::written_elsewhere(const lease_write& row) {
     const std::lock_guard lock(mutex_);
-    table_.written_elsewhere(what);
+    table_.written_elsewhere(row);
 }
 
 asio::awaitable<void> checkpoint_writer::run(std::shared_ptr<checkpoint_writer> self) {
@@ -98,7 +99,7 @@ asio::awaitable<void> checkpoint_writer::run(std::shared_ptr<checkpoint_writer> 
             }
             const auto now = self->environment_.both_now();
             const auto from =
-                self->table_.is_awaited() ? self->not_before_ : std::max(self->not_before_, self->calm_until_);
+                self->table_.is_awaited() ? self->not_before_ : std::max(self->not_before_, self->paused_until_);
             if (now.timer >= from) writes = self->table_.take(now);
             if (writes.empty()) due = std::max(self->table_.due(now), from);
         }
@@ -120,18 +121,18 @@ asio::awaitable<void> checkpoint_writer::run(std::shared_ptr<checkpoint_writer> 
 
 asio::awaitable<void> checkpoint_writer::write(
     std::shared_ptr<checkpoint_writer> self, std::vector<lease_write> writes) {
-    const auto& renewals = self->how_.renewals;
-    const auto deadline = self->environment_.in(self->how_.timeout);
+    const auto& renewals = self->settings_.renewals;
+    const auto deadline = self->environment_.in(self->settings_.timeout);
     const bool is_shared =
-        renewals && !self->is_failing_ && std::ranges::none_of(writes, [](const auto& each) { return each.is_urgent; });
+        renewals && !self->is_failing_ && std::ranges::none_of(writes, [](const auto& row) { return row.is_urgent; });
     const auto sent = self->environment_.both_now();
     result<group_renewals::codes> codes;
     if (is_shared) {
-        auto renewing = group_renewals::write(renewals, self->how_.schema, writes, self->owner_, deadline);
+        auto renewing = group_renewals::write(renewals, self->settings_.schema, writes, self->owner_, deadline);
         codes = co_await std::move(renewing);
     } else {
         std::vector<owned_write> list;
-        for (const lease_write& each : writes) list.push_back({&each, self->owner_});
+        for (const lease_write& row : writes) list.push_back({&row, self->owner_});
         auto writing =
             postgres::pool::execute(self->pool_, self->statements_->settle_subscriptions, arguments_of(list), deadline);
         const auto answer = co_await std::move(writing);
@@ -149,38 +150,40 @@ asio::awaitable<void> checkpoint_writer::write(
     // However many subscriptions there are, most of the time is the server's own.
     const auto took = end - sent.timer;
     if (codes && !is_shared && took > long_write)
-        self->calm_until_ = end + std::min<steady_time::duration>(3 * took, longest_calm);
+        self->paused_until_ = end + std::min<steady_time::duration>(3 * took, longest_pause);
     self->apply(writes, codes, sent);
 }
 
 void checkpoint_writer::apply(
     const std::vector<lease_write>& writes, const result<group_renewals::codes>& codes, const detail::instant& sent) {
-    struct told {
+    struct notification {
         std::shared_ptr<lease_holder> holder;
-        write_result how = write_result::lost;
+        write_result outcome = write_result::lost;
         lease_table::applied applied;
     };
-    std::vector<told> all(writes.size());
+    std::vector<notification> notifications(writes.size());
     {
         const std::lock_guard lock(mutex_);
         const auto now = environment_.both_now();
         for (std::size_t i = 0; i < writes.size(); ++i) {
-            if (codes && i < codes->size()) all[i].how = static_cast<write_result>((*codes)[i].value_or(0));
+            if (codes && i < codes->size())
+                notifications[i].outcome = static_cast<write_result>((*codes)[i].value_or(0));
             if (codes)
-                all[i].applied = table_.apply(writes[i], all[i].how, sent.lease, now);
+                notifications[i].applied = table_.apply(writes[i], notifications[i].outcome, sent.lease, now);
             else
                 table_.failed(writes[i], now);
             const auto found = holders_.find(writes[i].id);
-            if (found != holders_.end()) all[i].holder = found->second.lock();
+            if (found != holders_.end()) notifications[i].holder = found->second.lock();
         }
     }
     const bool is_gone = !codes && codes.error().code() == errc::schema_missing; // with all that was in it
     for (std::size_t i = 0; i < writes.size(); ++i) {
-        if (!all[i].holder) continue;
-        if (all[i].applied.is_known)
-            all[i].holder->on_written(writes[i], all[i].how, all[i].applied.is_trusted_again);
+        if (!notifications[i].holder) continue;
+        if (notifications[i].applied.is_known)
+            notifications[i].holder->on_written(
+                writes[i], notifications[i].outcome, notifications[i].applied.is_trusted_again);
         else if (is_gone)
-            all[i].holder->on_lease_gone(codes.error());
+            notifications[i].holder->on_lease_gone(codes.error());
     }
 }
 
@@ -188,7 +191,7 @@ void checkpoint_writer::failed(const std::vector<lease_write>& writes) {
     const std::lock_guard lock(mutex_);
     const auto now = environment_.both_now();
     not_before_ = now.timer + without_memory;
-    for (const lease_write& each : writes) table_.failed(each, now);
+    for (const lease_write& row : writes) table_.failed(row, now);
 }
 
 void checkpoint_writer::abandon() noexcept {

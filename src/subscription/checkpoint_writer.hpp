@@ -33,7 +33,7 @@ class lease_holder {
 public:
     virtual ~lease_holder() = default;
     /// \param is_trusted_again events may be handed out again
-    virtual void on_written(const lease_write& what, write_result how, bool is_trusted_again) = 0;
+    virtual void on_written(const lease_write& row, write_result outcome, bool is_trusted_again) = 0;
     /// The lease is gone, with the schema.
     virtual void on_lease_gone(const failure& why) = 0;
 };
@@ -46,22 +46,22 @@ public:
         std::chrono::milliseconds timeout{};
         std::shared_ptr<group_renewals> renewals; ///< of all stores of a group; null: this one renews by itself
     };
-    checkpoint_writer(detail::environment where, std::shared_ptr<postgres::pool> pool,
-        std::shared_ptr<const storage::statements> statements, settings how);
+    checkpoint_writer(detail::environment environment, std::shared_ptr<postgres::pool> pool,
+        std::shared_ptr<const storage::statements> statements, settings options);
 
     /// Of the store, as the rows of its leases name it.
     const uuid& owner() const noexcept { return owner_; }
 
-    void add(const lease_table::lease& what, std::weak_ptr<lease_holder> holder);
+    void add(const lease_table::lease& acquired, std::weak_ptr<lease_holder> holder);
     void remove(std::int64_t id, std::int64_t epoch);
-    void report(std::int64_t id, std::int64_t epoch, const progress& what, write_by when);
+    void report(std::int64_t id, std::int64_t epoch, const progress& progress, write_by when);
     void renew_now(std::int64_t id);
     /// Whether events may be handed out under this lease now.
     bool is_trusted(std::int64_t id, std::int64_t epoch) const;
 
     /// For a checkpoint that is written in another transaction; see lease_table.
-    std::optional<lease_write> row_for(std::int64_t id, std::int64_t epoch, const progress& what) const;
-    void written_elsewhere(const lease_write& what);
+    std::optional<lease_write> row_for(std::int64_t id, std::int64_t epoch, const progress& progress) const;
+    void written_elsewhere(const lease_write& row);
 
     /// The execution context is going.
     void abandon() noexcept;
@@ -77,7 +77,7 @@ private:
     const detail::environment environment_;
     const std::shared_ptr<postgres::pool> pool_;
     const std::shared_ptr<const storage::statements> statements_;
-    const settings how_;
+    const settings settings_;
     const uuid owner_;
     const std::shared_ptr<detail::signal> changed_ = std::make_shared<detail::signal>();
 
@@ -90,8 +90,8 @@ private:
     // Of the loop.
     detail::retry writes_;
     bool is_failing_ = false;
-    steady_time not_before_{}; // after a failure
-    steady_time calm_until_{}; // after a slow write, unless somebody waits
+    steady_time not_before_{};   // after a failure
+    steady_time paused_until_{}; // after a slow write, unless somebody waits
 };
 
 } // namespace eventstore::delivery

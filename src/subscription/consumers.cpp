@@ -27,15 +27,16 @@ bool shared_subscription::is_full() const {
     return state_ && state_->consumers() >= options.concurrency_limit();
 }
 
-void shared_subscription::leave(consumer_id who) {
+void shared_subscription::leave(consumer_id consumer) {
     bool is_last = false;
     consequences todo;
     {
         const std::lock_guard lock(mutex_);
         if (!state_) return;
-        state_->leave(who);
+        state_->leave(consumer);
         todo = changed();
-        waiting_.take_if([&](consumer_id each) { return each == who; }, todo.awake); // it is told that it has ended
+        waiting_.take_if(
+            [&](consumer_id waiting) { return waiting == consumer; }, todo.awake); // it is told that it has ended
         is_last = state_->consumers() == 0;
     }
     carry_out(std::move(todo));
@@ -43,7 +44,7 @@ void shared_subscription::leave(consumer_id who) {
 }
 
 asio::awaitable<result<std::optional<event_batch>>> shared_subscription::next(
-    std::shared_ptr<shared_subscription> self, consumer_id who, std::optional<milliseconds> wait) {
+    std::shared_ptr<shared_subscription> self, consumer_id consumer, std::optional<milliseconds> wait) {
     using outcome = result<std::optional<event_batch>>;
     const auto begun = self->now();
     const steady_time until = wait ? begun + std::min<milliseconds>(*wait, 24h * 365) : steady_time::max();
@@ -54,16 +55,16 @@ asio::awaitable<result<std::optional<event_batch>>> shared_subscription::next(
         steady_time deadline = until;
         {
             const std::lock_guard lock(self->mutex_);
-            if (!self->waiting_.may_wait(who))
+            if (!self->waiting_.may_wait(consumer))
                 co_return failure(errc::next_pending, "another next() of this consumer is waiting");
             if (self->ended_ && self->why_ended_) co_return *self->why_ended_;
-            if (self->ended_ || !self->state_->has(who)) co_return outcome(std::nullopt);
-            const bool is_trusted = self->with_ && self->with_->checkpoints->is_trusted(self->id_, self->epoch_);
+            if (self->ended_ || !self->state_->has(consumer)) co_return outcome(std::nullopt);
+            const bool is_trusted = self->store_ && self->store_->checkpoints->is_trusted(self->id_, self->epoch_);
             if (is_trusted) {
-                taken = self->state_->take(who, now);
+                taken = self->state_->take(consumer, now);
                 deadline = std::min(deadline, self->state_->next_retry());
-            } else if (self->with_) {
-                self->with_->checkpoints->renew_now(self->id_); // however long the machine was suspended
+            } else if (self->store_) {
+                self->store_->checkpoints->renew_now(self->id_); // however long the machine was suspended
             }
             if (taken) {
                 todo.wish = self->state_->wish();
@@ -73,11 +74,11 @@ asio::awaitable<result<std::optional<event_batch>>> shared_subscription::next(
             } else if (self->state_->wants_announcement()) {
                 self->report(write_by::now);
             }
-            if (!taken && now < until) woken = self->waiting_.add(who);
+            if (!taken && now < until) woken = self->waiting_.add(consumer);
         }
         if (taken) {
             self->carry_out(std::move(todo));
-            co_return outcome(event_batch(std::make_unique<detail::batch_state>(self, who, std::move(*taken))));
+            co_return outcome(event_batch(std::make_unique<detail::batch_state>(self, consumer, std::move(*taken))));
         }
         if (now >= until) co_return outcome(event_batch(std::make_unique<detail::batch_state>()));
         auto waiting = detail::completion<void>::wait(woken, self->timers_.get(), deadline);
@@ -86,11 +87,11 @@ asio::awaitable<result<std::optional<event_batch>>> shared_subscription::next(
     }
 }
 
-result<void> shared_subscription::acknowledge(consumer_id who, sequence_number first, std::uint32_t count) {
+result<void> shared_subscription::acknowledge(consumer_id consumer, sequence_number first, std::uint32_t count) {
     consequences todo;
     {
         const std::lock_guard lock(mutex_);
-        if (ended_ || !state_->acknowledge(who, first, count)) return ended_failure();
+        if (ended_ || !state_->acknowledge(consumer, first, count)) return ended_failure();
         ++serial_;
         todo = changed();
         report(write_by::terms);
@@ -99,12 +100,12 @@ result<void> shared_subscription::acknowledge(consumer_id who, sequence_number f
     return {};
 }
 
-result<void> shared_subscription::acknowledge_through(consumer_id who, std::int64_t where, bool is_position) {
+result<void> shared_subscription::acknowledge_through(consumer_id consumer, std::int64_t where, bool is_position) {
     consequences todo;
     {
         const std::lock_guard lock(mutex_);
         if (ended_) return ended_failure();
-        switch (state_->acknowledge_through(who, where, is_position)) {
+        switch (state_->acknowledge_through(consumer, where, is_position)) {
         case subscription_state::through_result::gone: return ended_failure();
         case subscription_state::through_result::never_handed_out:
             return failure(errc::unexpected_ack,
@@ -123,7 +124,7 @@ result<void> shared_subscription::acknowledge_through(consumer_id who, std::int6
 
 result<lease_write> shared_subscription::write_for(const batch_of& batch) {
     const std::lock_guard lock(mutex_);
-    if (ended_ || !with_ || !state_->has(batch.consumer)) return ended_failure();
+    if (ended_ || !store_ || !state_->has(batch.consumer)) return ended_failure();
     const auto checkpoint = state_->done_with(batch.consumer, batch.first, batch.count);
     if (!checkpoint)
         return failure(errc::invalid_argument,
@@ -133,19 +134,19 @@ result<lease_write> shared_subscription::write_for(const batch_of& batch) {
                 "holds no event that was parked"));
     progress now = progress_now();
     now.checkpoint = *checkpoint;
-    auto row = with_->checkpoints->row_for(id_, epoch_, now);
+    auto row = store_->checkpoints->row_for(id_, epoch_, now);
     if (!row) return ended_failure();
     row->first = state_->event(batch.first).link_position();
     return std::move(*row);
 }
 
-void shared_subscription::committed(const batch_of& batch, const lease_write& what) {
+void shared_subscription::committed(const batch_of& batch, const lease_write& row) {
     consequences todo;
     bool is_kept = false;
     {
         const std::lock_guard lock(mutex_);
-        if (!with_ || !state_) return;
-        with_->checkpoints->written_elsewhere(what);
+        if (!store_ || !state_) return;
+        store_->checkpoints->written_elsewhere(row);
         if (ended_) return;
         is_kept = state_->acknowledge(batch.consumer, batch.first, batch.count);
         if (is_kept) {
@@ -161,41 +162,41 @@ void shared_subscription::committed(const batch_of& batch, const lease_write& wh
                 ": a transaction has acknowledged events of a consumer that has left; subscribe again")));
 }
 
-void shared_subscription::give_back(consumer_id who, sequence_number first, std::uint32_t count) {
+void shared_subscription::give_back(consumer_id consumer, sequence_number first, std::uint32_t count) {
     consequences todo;
     {
         const std::lock_guard lock(mutex_);
         if (ended_ || !state_) return;
-        state_->give_back(who, first, count);
+        state_->give_back(consumer, first, count);
         todo = changed();
     }
     carry_out(std::move(todo));
 }
 
 result<void> shared_subscription::refuse(
-    consumer_id who, sequence_number first, std::uint32_t count, std::string_view reason) {
+    consumer_id consumer, sequence_number first, std::uint32_t count, std::string_view reason) {
     consequences todo;
-    std::shared_ptr<const machinery> with;
+    std::shared_ptr<const store_parts> store;
     subscription_state::refusal refusal;
     std::vector<std::int64_t> positions;
     std::vector<std::int32_t> deliveries;
     {
         const std::lock_guard lock(mutex_);
         if (ended_) return ended_failure();
-        refusal = state_->refuse(who, first, count, now());
+        refusal = state_->refuse(consumer, first, count, now());
         if (refusal.is_gone) return ended_failure();
         if (refusal.count > 0) {
-            for (auto which = refusal.first; which < refusal.first + refusal.count; ++which) {
-                if (!state_->is_exhausted(which)) continue;
-                positions.push_back(state_->event(which).link_position());
-                deliveries.push_back(state_->deliveries(which));
+            for (auto number = refusal.first; number < refusal.first + refusal.count; ++number) {
+                if (!state_->is_exhausted(number)) continue;
+                positions.push_back(state_->event(number).link_position());
+                deliveries.push_back(state_->deliveries(number));
             }
             if (options.exhausted() == when_exhausted::skip) state_->exhausted(refusal.first, refusal.count);
         }
         ++serial_; // the count of its deliveries is written, too
         todo = changed();
         report(write_by::soon);
-        with = with_;
+        store = store_;
     }
     carry_out(std::move(todo));
     if (positions.empty()) return {};
@@ -205,9 +206,9 @@ result<void> shared_subscription::refuse(
             detail::message("subscription ", detail::quoted_for_message(name), " stopped before position ",
                 std::to_string(positions.front()), ", which was refused ", std::to_string(deliveries.front()),
                 " times; the last reason: ", why)));
-    } else if (options.exhausted() == when_exhausted::park && with) {
-        asio::co_spawn(with->environment.executor,
-            park(shared_from_this(), with, refusal, std::move(positions), std::move(deliveries), std::move(why)),
+    } else if (options.exhausted() == when_exhausted::park && store) {
+        asio::co_spawn(store->environment.executor,
+            park(shared_from_this(), store, refusal, std::move(positions), std::move(deliveries), std::move(why)),
             [](const std::exception_ptr&) {});
     }
     return {};

@@ -5,14 +5,14 @@ namespace eventstore::detail {
 void batch_state::acknowledge() {
     seen_ = true;
     if (!owner_ || settled_) return;
-    owner_->acknowledge(who_, what_.first, what_.count).value();
+    owner_->acknowledge(consumer_, batch_.first, batch_.count).value();
     settled_ = true;
 }
 
 void batch_state::refuse(std::string_view reason) {
     seen_ = true;
     if (!owner_ || settled_) return;
-    owner_->refuse(who_, what_.first, what_.count, reason).value();
+    owner_->refuse(consumer_, batch_.first, batch_.count, reason).value();
     settled_ = true;
 }
 

@@ -33,11 +33,11 @@ std::uint64_t event_filter::key(const recorded_event& event) const {
 }
 
 event_filter::outcome event_filter::apply(
-    const event_page& page, std::span<const std::uint32_t> which, const subscription_state::opening& room) const {
+    const event_page& page, std::span<const std::uint32_t> indexes, const subscription_state::opening& room) const {
     const bool is_keyed = order() == ordering::by_key;
     outcome result;
     std::size_t bytes = 0;
-    for (const std::uint32_t index : which.subspan(room.skip)) {
+    for (const std::uint32_t index : indexes.subspan(room.skip)) {
         const recorded_event& event = page[index];
         const std::size_t size = event.data().size() + event.metadata().size();
         const bool is_first = room.is_empty && result.passed.empty();

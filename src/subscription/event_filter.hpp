@@ -27,7 +27,7 @@ public:
     };
     /// Of a live batch, as much as there is room for.
     outcome apply(
-        const event_page& page, std::span<const std::uint32_t> which, const subscription_state::opening& room) const;
+        const event_page& page, std::span<const std::uint32_t> indexes, const subscription_state::opening& room) const;
 
 private:
     bool passes(const recorded_event& event) const;

@@ -12,7 +12,7 @@ postgres::parameters arguments_of(const std::vector<owned_write>& all) {
     postgres::parameters arguments;
     const auto array = [&](postgres::type_oid type, auto add, bool has_nulls = false) {
         arguments.begin_array(type, all.size(), has_nulls);
-        for (const owned_write& each : all) add(*each.what);
+        for (const owned_write& owned : all) add(*owned.row);
     };
     const auto add_optional = [&](const auto& value) {
         if (value)
@@ -21,31 +21,31 @@ postgres::parameters arguments_of(const std::vector<owned_write>& all) {
             arguments.add_null();
     };
     using write = const lease_write&;
-    array(int8, [&](write each) { arguments.add(each.id); });
-    array(int8, [&](write each) { arguments.add(each.epoch); });
+    array(int8, [&](write row) { arguments.add(row.id); });
+    array(int8, [&](write row) { arguments.add(row.epoch); });
     arguments.begin_array(uuid, all.size());
-    for (const owned_write& each : all) arguments.add(each.owner);
-    array(int8, [&](write each) { arguments.add(each.from); });
-    const auto add_position = [&](write each) {
-        add_optional(each.is_moved ? std::optional(each.what.checkpoint.where.position) : std::nullopt);
+    for (const owned_write& owned : all) arguments.add(owned.owner);
+    array(int8, [&](write row) { arguments.add(row.from); });
+    const auto add_position = [&](write row) {
+        add_optional(row.is_moved ? std::optional(row.progress.checkpoint.where.position) : std::nullopt);
     };
     array(int8, add_position, true);
-    array(int8, [&](write each) { arguments.add(each.what.checkpoint.where.version); });
+    array(int8, [&](write row) { arguments.add(row.progress.checkpoint.where.version); });
     array(
-        uuid, [&](write each) { add_optional(each.what.checkpoint.event); }, true);
-    array(int4, [&](write each) { arguments.add(each.what.timeline); });
-    array(int8, [&](write each) { arguments.add(each.what.received); });
+        uuid, [&](write row) { add_optional(row.progress.checkpoint.event); }, true);
+    array(int4, [&](write row) { arguments.add(row.progress.timeline); });
+    array(int8, [&](write row) { arguments.add(row.progress.received); });
     array(
-        uuid, [&](write each) { add_optional(each.what.received_event); }, true);
-    array(int4, [&](write each) { arguments.add(std::int32_t(each.what.handed_out.deliveries)); });
-    array(int8, [&](write each) { arguments.add(each.what.handed_out.delivered); });
-    array(int8, [&](write each) { arguments.add(each.what.handed_out.through); });
-    array(boolean, [&](write each) { arguments.add(each.releases); });
-    array(int8, [&](write each) { arguments.add(each.beat); });
+        uuid, [&](write row) { add_optional(row.progress.received_event); }, true);
+    array(int4, [&](write row) { arguments.add(std::int32_t(row.progress.handed_out.deliveries)); });
+    array(int8, [&](write row) { arguments.add(row.progress.handed_out.delivered); });
+    array(int8, [&](write row) { arguments.add(row.progress.handed_out.through); });
+    array(boolean, [&](write row) { arguments.add(row.releases); });
+    array(int8, [&](write row) { arguments.add(row.beat); });
     return arguments;
 }
 
-postgres::parameters checkpoint_arguments(const lease_write& what, const eventstore::uuid& owner) {
+postgres::parameters checkpoint_arguments(const lease_write& row, const eventstore::uuid& owner) {
     postgres::parameters arguments;
     const auto add_id = [&](const std::optional<eventstore::uuid>& id) {
         if (id)
@@ -53,17 +53,17 @@ postgres::parameters checkpoint_arguments(const lease_write& what, const eventst
         else
             arguments.add_null();
     };
-    arguments.add(what.id);
-    arguments.add(what.epoch);
+    arguments.add(row.id);
+    arguments.add(row.epoch);
     arguments.add(owner);
-    arguments.add(what.from);
-    arguments.add(what.first);
-    arguments.add(what.what.checkpoint.where.position);
-    arguments.add(what.what.checkpoint.where.version);
-    add_id(what.what.checkpoint.event);
-    arguments.add(what.what.timeline);
-    arguments.add(what.what.received);
-    add_id(what.what.received_event);
+    arguments.add(row.from);
+    arguments.add(row.first);
+    arguments.add(row.progress.checkpoint.where.position);
+    arguments.add(row.progress.checkpoint.where.version);
+    add_id(row.progress.checkpoint.event);
+    arguments.add(row.progress.timeline);
+    arguments.add(row.progress.received);
+    add_id(row.progress.received_event);
     return arguments;
 }
 
@@ -76,21 +76,21 @@ public:
     const std::vector<lease_write> rows;
 
     static storage::combined::question question() {
-        storage::combined::question how;
-        how.sql = storage::sql::combined_settlement;
-        how.types = {int8_array, int8_array, uuid_array, int8_array, int8_array, int8_array, uuid_array, int4_array,
-            int8_array, uuid_array, int4_array, int8_array, int8_array, boolean_array, int8_array};
-        how.doing = "renewing the leases of subscriptions";
-        how.writes = true;
-        how.arguments = [](const storage::combined::parts& all) {
+        storage::combined::question settlement;
+        settlement.sql = storage::sql::combined_settlement;
+        settlement.types = {int8_array, int8_array, uuid_array, int8_array, int8_array, int8_array, uuid_array,
+            int4_array, int8_array, uuid_array, int4_array, int8_array, int8_array, boolean_array, int8_array};
+        settlement.doing = "renewing the leases of subscriptions";
+        settlement.writes = true;
+        settlement.arguments = [](const storage::combined::parts& all) {
             std::vector<owned_write> list;
-            for (const auto& each : all) {
-                const auto& one = static_cast<const part&>(*each);
-                for (const lease_write& write : one.rows) list.push_back({&write, one.store_});
+            for (const auto& asked : all) {
+                const auto& renewals = static_cast<const part&>(*asked);
+                for (const lease_write& write : renewals.rows) list.push_back({&write, renewals.store_});
             }
             return arguments_of(list);
         };
-        return how;
+        return settlement;
     }
 
 private:
@@ -98,9 +98,9 @@ private:
 };
 
 group_renewals::group_renewals(
-    const detail::environment& where, std::shared_ptr<postgres::pool> pool, std::chrono::milliseconds timeout)
-    : begun_(where.now()),
-      all_(std::make_shared<storage::combined>(part::question(), where, std::move(pool), timeout)) {}
+    const detail::environment& environment, std::shared_ptr<postgres::pool> pool, std::chrono::milliseconds timeout)
+    : begun_(environment.now()),
+      all_(std::make_shared<storage::combined>(part::question(), environment, std::move(pool), timeout)) {}
 
 asio::awaitable<result<group_renewals::codes>> group_renewals::write(std::shared_ptr<group_renewals> self,
     std::string schema, std::vector<lease_write> writes, eventstore::uuid owner, steady_time deadline) {

@@ -19,7 +19,7 @@ namespace asio = boost::asio;
 
 /// One row to be written, and for whom.
 struct owned_write {
-    const lease_write* what;
+    const lease_write* row;
     uuid owner;
 };
 
@@ -27,16 +27,16 @@ struct owned_write {
 postgres::parameters arguments_of(const std::vector<owned_write>& all);
 
 /// What sql/statements/checkpoint_or_fail.sql takes.
-postgres::parameters checkpoint_arguments(const lease_write& what, const uuid& owner);
+postgres::parameters checkpoint_arguments(const lease_write& row, const uuid& owner);
 
 /// Renews leases of all stores of a group at the same time. Thread safe.
 class group_renewals {
 public:
-    group_renewals(
-        const detail::environment& where, std::shared_ptr<postgres::pool> pool, std::chrono::milliseconds timeout);
+    group_renewals(const detail::environment& environment, std::shared_ptr<postgres::pool> pool,
+        std::chrono::milliseconds timeout);
 
     /// Leases of the same length are renewed together, in steps from here on.
-    steady_time rhythm() const noexcept { return begun_; }
+    steady_time schedule_start() const noexcept { return begun_; }
 
     /// What became of each write.
     using codes = std::vector<std::optional<std::int64_t>>;

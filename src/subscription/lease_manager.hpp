@@ -7,8 +7,8 @@
 #include "base/live_objects.hpp"
 #include "feed/listener.hpp"
 #include "subscription/beat_watch.hpp"
-#include "subscription/machinery.hpp"
 #include "subscription/shared_subscription.hpp"
+#include "subscription/store_parts.hpp"
 
 #include <chrono>
 #include <map>
@@ -24,13 +24,14 @@ namespace eventstore::delivery {
 /// Acquires leases, and releases all of them in the end. Renewing them is the checkpoint_writer's. Thread safe.
 class lease_manager : public std::enable_shared_from_this<lease_manager>,
                       public detail::service,
-                      public feed::hearer,
+                      public feed::notification_receiver,
                       private detail::live_object {
 public:
     using subscription_ptr = std::shared_ptr<shared_subscription>;
 
-    /// \param ear null: nothing is heard of other processes, and what they do is found out a little later
-    lease_manager(std::shared_ptr<const machinery> with, std::shared_ptr<feed::listener> ear, std::string schema);
+    /// \param listener null: nothing is heard of other processes, and what they do is found out a little later
+    lease_manager(
+        std::shared_ptr<const store_parts> store, std::shared_ptr<feed::listener> listener, std::string schema);
     ~lease_manager() override;
 
     /// A consumer of a subscription, which is taken if this store does not have it yet. Goes on when its caller is gone,
@@ -54,8 +55,8 @@ private:
     void drop() override;
 
     void on_listening() override {}
-    void on_deaf() override {}
-    void on_heard(const feed::notification& what) override;
+    void on_listening_lost() override {}
+    void on_notification(const feed::notification& notification) override;
 
     using key = std::pair<std::string, std::string>;
     struct found {
@@ -65,21 +66,21 @@ private:
     found find_or_make(const key& of, const subscription_options& options);
     static asio::awaitable<result<void>> acquire(std::shared_ptr<lease_manager> self, subscription_ptr subscription,
         std::weak_ptr<void> caller, steady_time deadline);
-    static asio::awaitable<result<void>> follow(std::shared_ptr<const machinery> with, subscription_ptr subscription,
+    static asio::awaitable<result<void>> follow(std::shared_ptr<const store_parts> store, subscription_ptr subscription,
         std::weak_ptr<void> caller, steady_time deadline);
     asio::awaitable<result<std::optional<shared_subscription::claim>>> claim_once(
         const shared_subscription& subscription, steady_time deadline);
     static asio::awaitable<void> wait_freed(
-        std::shared_ptr<lease_manager> self, std::shared_ptr<const machinery> with, std::chrono::milliseconds most);
-    void forget(const shared_subscription* which);
+        std::shared_ptr<lease_manager> self, std::shared_ptr<const store_parts> store, std::chrono::milliseconds most);
+    void forget(const shared_subscription* subscription);
     void wake_waiting();
     std::vector<subscription_ptr> close_all() noexcept;
 
-    const std::shared_ptr<feed::listener> ear_;
+    const std::shared_ptr<feed::listener> listener_;
     const std::string schema_;
 
     mutable std::mutex mutex_;
-    std::shared_ptr<const machinery> with_; // null once abandoned
+    std::shared_ptr<const store_parts> store_; // null once abandoned
     std::map<key, subscription_ptr> all_;
     std::vector<std::weak_ptr<detail::completion<void>>> waiting_; // for a lease that others have
     std::map<key, beat_watch> watched_;                            // those that others have

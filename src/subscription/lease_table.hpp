@@ -38,7 +38,7 @@ enum class write_by {
 struct lease_write {
     std::int64_t id = 0;
     std::int64_t epoch = 0;
-    progress what;
+    delivery::progress progress;
     std::int64_t from = 0; ///< the row's position, as far as its owner knows
     std::int64_t beat = 0; ///< counts the writes of a lease
     bool is_moved = false; ///< since the lease was taken; if not, the checkpoint is not written
@@ -65,17 +65,18 @@ public:
         std::optional<std::size_t> checkpoint_every; ///< acknowledged events
     };
 
-    /// \param rhythm leases of the same length are renewed together, in steps from then on
-    explicit lease_table(std::optional<steady_time> rhythm = std::nullopt) : rhythm_(rhythm) {}
+    /// \param schedule_start leases of the same length are renewed together, in steps from then on
+    explicit lease_table(std::optional<steady_time> schedule_start = std::nullopt) : schedule_start_(schedule_start) {}
 
-    void add(const lease& what);
+    void add(const lease& acquired);
     /// False if it is another lease by now.
     bool remove(std::int64_t id, std::int64_t epoch);
     void clear() noexcept { all_.clear(); }
     bool is_empty() const noexcept { return all_.empty(); }
 
     /// Replaces the report before. True if something is due earlier than before, or is waited for.
-    bool report(std::int64_t id, std::int64_t epoch, const progress& what, write_by when, const detail::instant& now);
+    bool report(
+        std::int64_t id, std::int64_t epoch, const progress& progress, write_by when, const detail::instant& now);
     /// Something has happened to its row: it is renewed, to find out.
     void renew_now(std::int64_t id, const detail::instant& now);
     bool is_trusted(std::int64_t id, std::int64_t epoch, lease_time now) const;
@@ -94,18 +95,18 @@ public:
     };
     /// A write has got its answer. A lease that was lost or released stays until it is removed, and is not written again.
     /// \param sent when the statement was sent: however late its answer comes, the lease counts from there
-    applied apply(const lease_write& what, write_result how, lease_time sent, const detail::instant& now);
+    applied apply(const lease_write& row, write_result outcome, lease_time sent, const detail::instant& now);
     /// The row that a checkpoint is written to which is a part of another transaction; nothing if the lease is gone.
-    std::optional<lease_write> row_for(std::int64_t id, std::int64_t epoch, const progress& what) const;
+    std::optional<lease_write> row_for(std::int64_t id, std::int64_t epoch, const progress& progress) const;
     /// That transaction is committed.
-    void written_elsewhere(const lease_write& what);
+    void written_elsewhere(const lease_write& row);
 
     /// It has failed, and may have been carried out: what it holds is due again.
-    void failed(const lease_write& what, const detail::instant& now);
+    void failed(const lease_write& row, const detail::instant& now);
 
 private:
-    struct entry {
-        explicit entry(const lease& what) : terms(what), held(what.length, what.sent) {}
+    struct lease_entry {
+        explicit lease_entry(const lease& acquired) : terms(acquired), held(acquired.length, acquired.sent) {}
 
         lease terms;
         lease_state held;
@@ -121,14 +122,14 @@ private:
         bool releases = false;
         bool is_over = false;
     };
-    entry* find(std::int64_t id, std::int64_t epoch);
-    static void note_written(entry& of, const lease_write& what);
-    void plan(entry& of, write_by when, steady_time now) const;
-    steady_time renewal_due(const entry& of, const detail::instant& now) const;
-    steady_time due(const entry& of, const detail::instant& now) const;
+    lease_entry* find(std::int64_t id, std::int64_t epoch);
+    static void note_written(lease_entry& entry, const lease_write& row);
+    void plan(lease_entry& entry, write_by when, steady_time now) const;
+    steady_time renewal_due(const lease_entry& entry, const detail::instant& now) const;
+    steady_time due(const lease_entry& entry, const detail::instant& now) const;
 
-    const std::optional<steady_time> rhythm_;
-    std::map<std::int64_t, entry> all_;
+    const std::optional<steady_time> schedule_start_;
+    std::map<std::int64_t, lease_entry> all_;
 };
 
 } // namespace eventstore::delivery

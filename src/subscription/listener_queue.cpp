@@ -19,26 +19,26 @@ constexpr std::size_t most_kept_along = 2; // times what is wanted
 
 } // namespace
 
-listener_queue::listener_queue(std::shared_ptr<const machinery> with, listen_options options)
+listener_queue::listener_queue(std::shared_ptr<const store_parts> store, listen_options options)
     : options_(std::move(options)),
-      timers_(with->environment.timers),
-      with_(std::move(with)),
-      strand_(with_->environment.executor) {}
+      timers_(store->environment.timers),
+      store_(std::move(store)),
+      strand_(store_->environment.executor) {}
 
 listener_queue::~listener_queue() = default;
 
 void listener_queue::end(std::optional<failure> why) {
-    std::shared_ptr<const machinery> with;
+    std::shared_ptr<const store_parts> store;
     std::shared_ptr<detail::completion<void>> waiting;
     {
         const std::lock_guard lock(mutex_);
         if (std::exchange(ended_, true)) return;
         why_ = std::move(why);
         waiting = std::exchange(waiting_, nullptr);
-        with = std::exchange(with_, nullptr);
+        store = std::exchange(store_, nullptr);
         strand_.reset();
     }
-    if (with) with->feed->detach(this);
+    if (store) store->feed->detach(this);
     if (waiting) waiting->complete();
 }
 
@@ -47,26 +47,26 @@ void listener_queue::abandon() noexcept {
     {
         const std::lock_guard lock(mutex_);
         ended_ = true;
-        with_.reset();
+        store_.reset();
         strand_.reset();
         waiting = std::exchange(waiting_, nullptr);
     }
     if (waiting) waiting->complete();
 }
 
-void listener_queue::on_live(const news& what) {
+void listener_queue::on_live(const live_batch& batch) {
     std::vector<std::uint32_t> matching;
-    std::span<const std::uint32_t> all = what.which;
+    std::span<const std::uint32_t> all = batch.indexes;
     if (!options_.query().is_everything()) {
         std::ranges::copy_if(all, std::back_inserter(matching),
-            [&](std::uint32_t each) { return options_.query().matches(what.page[each]); });
+            [&](std::uint32_t index) { return options_.query().matches(batch.page[index]); });
         all = matching;
     }
     if (all.empty()) return;
-    if (!options_.selector()) return take(what.page, all);
+    if (!options_.selector()) return take(batch.page, all);
     const std::lock_guard lock(mutex_);
     if (!strand_) return;
-    const std::size_t bytes = detail::page::kept_bytes(what.page);
+    const std::size_t bytes = detail::page::kept_bytes(batch.page);
     const bool is_full = posted_ > 0 && posted_bytes_ + bytes > options_.max_queued_bytes();
     if (is_full || posted_ == most_posted) { // the selector does not keep up
         missed_ += all.size();
@@ -75,7 +75,7 @@ void listener_queue::on_live(const news& what) {
     ++posted_;
     posted_bytes_ += bytes;
     asio::post(
-        *strand_, [self = shared_from_this(), page = what.page, which = std::vector(all.begin(), all.end()), bytes] {
+        *strand_, [self = shared_from_this(), page = batch.page, indexes = std::vector(all.begin(), all.end()), bytes] {
             {
                 const std::lock_guard relock(self->mutex_);
                 --self->posted_;
@@ -83,8 +83,8 @@ void listener_queue::on_live(const news& what) {
             }
             std::vector<std::uint32_t> wanted;
             try {
-                for (const std::uint32_t each : which)
-                    if (self->options_.selector()(page[each])) wanted.push_back(each);
+                for (const std::uint32_t index : indexes)
+                    if (self->options_.selector()(page[index])) wanted.push_back(index);
             } catch (const std::exception& thrown) {
                 return self->end(failure(
                     errc::handler_failed, detail::message("the selector of a listener threw: ", thrown.what())));
@@ -96,15 +96,15 @@ void listener_queue::on_live(const news& what) {
 }
 
 // Few events of a large page are copied: they would keep all of it.
-event_page listener_queue::chosen_of(const event_page& page, std::span<const std::uint32_t> which) {
+event_page listener_queue::chosen_of(const event_page& page, std::span<const std::uint32_t> indexes) {
     std::vector<const recorded_event*> events;
     std::size_t bytes = 0;
-    for (const std::uint32_t each : which) {
-        events.push_back(&page[each]);
-        bytes += detail::page::kept_bytes(page[each]);
+    for (const std::uint32_t index : indexes) {
+        events.push_back(&page[index]);
+        bytes += detail::page::kept_bytes(page[index]);
     }
     if (detail::page::kept_bytes(page) > most_kept_along * bytes) return detail::page::detached(events);
-    if (which.size() == page.size()) return page;
+    if (indexes.size() == page.size()) return page;
     return detail::page::selection(events, std::vector<event_page>(1, page));
 }
 
@@ -145,8 +145,8 @@ void listener_queue::drop_oldest() {
     }
 }
 
-void listener_queue::take(const event_page& page, std::span<const std::uint32_t> which) {
-    event_page chosen = chosen_of(page, which);
+void listener_queue::take(const event_page& page, std::span<const std::uint32_t> indexes) {
+    event_page chosen = chosen_of(page, indexes);
     const std::size_t bytes = detail::page::kept_bytes(chosen);
     std::shared_ptr<detail::completion<void>> waiting;
     {
@@ -169,7 +169,7 @@ asio::awaitable<result<std::optional<event_page>>> listener_queue::next(
                             : std::chrono::steady_clock::time_point::max();
     for (;;) {
         std::shared_ptr<detail::completion<void>> waiting;
-        std::shared_ptr<const machinery> with;
+        std::shared_ptr<const store_parts> store;
         {
             const std::lock_guard lock(self->mutex_);
             if (self->waiting_ && !self->waiting_->is_claimed())
@@ -185,7 +185,7 @@ asio::awaitable<result<std::optional<event_page>>> listener_queue::next(
             if (self->ended_ && self->why_) co_return *self->why_;
             if (self->ended_) co_return outcome(std::nullopt);
             if (self->timers_->now() >= until) co_return outcome(event_page());
-            with = self->with_;
+            store = self->store_;
             self->waiting_ = waiting = std::make_shared<detail::completion<void>>("next()");
         }
         auto arriving = detail::completion<void>::wait(waiting, self->timers_.get(), until);

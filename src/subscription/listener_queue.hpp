@@ -3,7 +3,7 @@
 
 #include "async/completion.hpp"
 #include "base/live_objects.hpp"
-#include "subscription/machinery.hpp"
+#include "subscription/store_parts.hpp"
 
 #include <eventstore/error.hpp>
 #include <eventstore/event_page.hpp>
@@ -24,7 +24,7 @@ class listener_queue final : public feed::follower,
                              public std::enable_shared_from_this<listener_queue>,
                              private detail::live_object {
 public:
-    listener_queue(std::shared_ptr<const machinery> with, listen_options options);
+    listener_queue(std::shared_ptr<const store_parts> store, listen_options options);
     ~listener_queue() override;
 
     static asio::awaitable<result<std::optional<event_page>>> next(
@@ -35,19 +35,19 @@ public:
     void end(std::optional<failure> why);
     void abandon() noexcept;
 
-    void on_live(const news& what) override;
+    void on_live(const live_batch& batch) override;
     void on_feed_failed(const failure& why) override { end(why); }
 
 private:
-    static event_page chosen_of(const event_page& page, std::span<const std::uint32_t> which);
-    void take(const event_page& page, std::span<const std::uint32_t> which);
+    static event_page chosen_of(const event_page& page, std::span<const std::uint32_t> indexes);
+    void take(const event_page& page, std::span<const std::uint32_t> indexes);
     void drop_oldest(); // with the mutex held
 
     const listen_options options_;
     const std::shared_ptr<detail::timer_queue> timers_;
 
     mutable std::mutex mutex_;
-    std::shared_ptr<const machinery> with_; // null once it has ended
+    std::shared_ptr<const store_parts> store_; // null once it has ended
     std::optional<asio::strand<asio::any_io_executor>> strand_;
     struct queued_page {
         event_page events;

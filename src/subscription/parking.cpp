@@ -28,7 +28,7 @@ void shared_subscription::replay_parked() {
 }
 
 asio::awaitable<void> shared_subscription::park(std::shared_ptr<shared_subscription> self,
-    std::shared_ptr<const machinery> with, subscription_state::refusal what, std::vector<std::int64_t> positions,
+    std::shared_ptr<const store_parts> store, subscription_state::refusal refusal, std::vector<std::int64_t> positions,
     std::vector<std::int32_t> deliveries, std::string reason) {
     detail::retry again = self->new_retry("parking");
     while (!self->has_ended()) {
@@ -36,12 +36,12 @@ asio::awaitable<void> shared_subscription::park(std::shared_ptr<shared_subscript
         arguments.add(self->id_);
         arguments.add(self->epoch_);
         arguments.begin_array(postgres::type_oid::int8, positions.size());
-        for (const auto each : positions) arguments.add(each);
+        for (const auto position : positions) arguments.add(position);
         arguments.begin_array(postgres::type_oid::int4, deliveries.size());
-        for (const auto each : deliveries) arguments.add(each);
+        for (const auto count : deliveries) arguments.add(count);
         arguments.add(reason);
-        auto writing =
-            postgres::pool::execute(with->pool, with->statements->park_events, std::move(arguments), with->deadline());
+        auto writing = postgres::pool::execute(
+            store->pool, store->statements->park_events, std::move(arguments), store->deadline());
         const auto answer = co_await std::move(writing);
         if (answer) {
             // False: somebody else owns the subscription, and the next renewal finds out.
@@ -50,8 +50,8 @@ asio::awaitable<void> shared_subscription::park(std::shared_ptr<shared_subscript
             {
                 const std::lock_guard lock(self->mutex_);
                 if (self->ended_) co_return;
-                self->state_->exhausted(what.first, what.count);
-                for (const auto each : positions) self->replays_.remove(each);
+                self->state_->exhausted(refusal.first, refusal.count);
+                for (const auto position : positions) self->replays_.remove(position);
                 ++self->serial_;
                 todo = self->changed();
                 self->report(write_by::terms);
@@ -65,7 +65,7 @@ asio::awaitable<void> shared_subscription::park(std::shared_ptr<shared_subscript
 }
 
 asio::awaitable<void> shared_subscription::replay(
-    std::shared_ptr<shared_subscription> self, std::shared_ptr<const machinery> with) {
+    std::shared_ptr<shared_subscription> self, std::shared_ptr<const store_parts> store) {
     detail::retry again = self->new_retry("replaying");
     std::deque<std::pair<std::int64_t, int>> next; // positions, and how often each was handed out
     for (;;) {
@@ -80,13 +80,13 @@ asio::awaitable<void> shared_subscription::replay(
                 self->replays_.begin_list();
                 arguments.add(self->id_);
                 arguments.begin_array(postgres::type_oid::int8, self->replays_.positions().size());
-                for (const auto each : self->replays_.positions()) arguments.add(each);
+                for (const auto position : self->replays_.positions()) arguments.add(position);
                 arguments.add(replayed_at_once);
             }
         }
         if (next.empty()) {
             auto asking = postgres::pool::execute(
-                with->pool, with->statements->parked_to_replay, std::move(arguments), with->deadline());
+                store->pool, store->statements->parked_to_replay, std::move(arguments), store->deadline());
             const auto answer = co_await std::move(asking);
             if (!answer) {
                 auto pausing = pause(self, again.failed(answer.error()));
@@ -104,9 +104,9 @@ asio::awaitable<void> shared_subscription::replay(
             self->replays_.want();
         }
         const auto [position, deliveries] = next.front();
-        read_options what;
-        what.from(position).count(1);
-        auto reading = read::reader::read_with_links(with->reader, std::move(what), with->deadline());
+        read_options page_options;
+        page_options.from(position).count(1);
+        auto reading = read::reader::read_with_links(store->reader, std::move(page_options), store->deadline());
         const auto page = co_await std::move(reading);
         if (!page) {
             auto pausing = pause(self, again.failed(page.error()));
@@ -131,7 +131,7 @@ asio::awaitable<void> shared_subscription::replay(
 }
 
 asio::awaitable<void> shared_subscription::unpark(std::shared_ptr<shared_subscription> self,
-    std::shared_ptr<const machinery> with, std::vector<std::int64_t> positions) {
+    std::shared_ptr<const store_parts> store, std::vector<std::int64_t> positions) {
     postgres::parameters arguments;
     {
         const std::lock_guard lock(self->mutex_);
@@ -139,14 +139,14 @@ asio::awaitable<void> shared_subscription::unpark(std::shared_ptr<shared_subscri
         arguments.add(self->epoch_);
     }
     arguments.begin_array(postgres::type_oid::int8, positions.size());
-    for (const auto each : positions) arguments.add(each);
+    for (const auto position : positions) arguments.add(position);
     auto writing =
-        postgres::pool::execute(with->pool, with->statements->unpark_events, std::move(arguments), with->deadline());
+        postgres::pool::execute(store->pool, store->statements->unpark_events, std::move(arguments), store->deadline());
     const auto answer = co_await std::move(writing);
     if (!answer) // they will come once more
-        with->environment.log->tell(log_level::warning, answer.error().message());
+        store->environment.logger->tell(log_level::warning, answer.error().message());
     const std::lock_guard lock(self->mutex_);
-    for (const auto each : positions) self->replays_.remove(each);
+    for (const auto position : positions) self->replays_.remove(position);
 }
 
 } // namespace eventstore::delivery

@@ -12,56 +12,56 @@ namespace eventstore::delivery {
 namespace {
 
 subscription_state::settings settings_of(const subscription_options& options, bool of_log, ordering order) {
-    subscription_state::settings how;
-    how.of_log = of_log;
-    how.by_stream = options.group_by() == grouping::stream;
-    how.order = order;
-    how.max_batch = options.max_batch();
-    how.max_in_flight = options.max_in_flight();
-    how.max_queued = options.max_queued();
-    how.max_queued_bytes = options.max_queued_bytes();
-    how.max_retries = options.max_retries();
-    how.retry_after = options.retry_after();
-    return how;
+    subscription_state::settings settings;
+    settings.of_log = of_log;
+    settings.by_stream = options.group_by() == grouping::stream;
+    settings.order = order;
+    settings.max_batch = options.max_batch();
+    settings.max_in_flight = options.max_in_flight();
+    settings.max_queued = options.max_queued();
+    settings.max_queued_bytes = options.max_queued_bytes();
+    settings.max_retries = options.max_retries();
+    settings.retry_after = options.retry_after();
+    return settings;
 }
 
 } // namespace
 
-shared_subscription::shared_subscription(std::shared_ptr<const machinery> with, std::string stream_, std::string name_,
-    subscription_options options_, std::function<void(const shared_subscription*)> on_retired)
+shared_subscription::shared_subscription(std::shared_ptr<const store_parts> store, std::string stream_,
+    std::string name_, subscription_options options_, std::function<void(const shared_subscription*)> on_retired)
     : stream(std::move(stream_)),
       name(std::move(name_)),
       options(std::move(options_)),
       filter_(options),
-      timers_(with->environment.timers),
-      log_(with->environment.log),
-      with_(std::move(with)),
-      strand_(with_->environment.executor),
+      timers_(store->environment.timers),
+      logger_(store->environment.logger),
+      store_(std::move(store)),
+      strand_(store_->environment.executor),
       history_(is_log()),
       on_retired_(std::move(on_retired)) {}
 
 shared_subscription::~shared_subscription() = default;
 
-std::shared_ptr<const machinery> shared_subscription::parts() const {
+std::shared_ptr<const store_parts> shared_subscription::parts() const {
     const std::lock_guard lock(mutex_);
-    return with_;
+    return store_;
 }
 
 // ---- its life
 
-void shared_subscription::begin(const claim& what) {
+void shared_subscription::begin(const claim& acquired) {
     consequences todo;
     {
         const std::lock_guard lock(mutex_);
-        if (!with_) return;
-        id_ = what.id;
-        epoch_ = what.epoch;
-        state_.emplace(settings_of(options, is_log(), filter_.order()), what.checkpoint);
-        history_.begin(what.checkpoint, what.timeline, what.stream_id, what.event);
-        state_->remember(what.handed_out);
-        if (what.replays) replays_.want();
-        with_->checkpoints->add({id_, epoch_, what.beat, what.checkpoint, what.sent, options.lease(),
-                                    options.checkpoint_after(), options.checkpoint_every()},
+        if (!store_) return;
+        id_ = acquired.id;
+        epoch_ = acquired.epoch;
+        state_.emplace(settings_of(options, is_log(), filter_.order()), acquired.checkpoint);
+        history_.begin(acquired.checkpoint, acquired.timeline, acquired.stream_id, acquired.event);
+        state_->remember(acquired.handed_out);
+        if (acquired.replays) replays_.want();
+        store_->checkpoints->add({id_, epoch_, acquired.beat, acquired.checkpoint, acquired.sent, options.lease(),
+                                     options.checkpoint_after(), options.checkpoint_every()},
             weak_from_this());
         report(ended_ ? write_by::release : write_by::terms);
         todo = changed();
@@ -101,17 +101,17 @@ void shared_subscription::retire(const failure& why) {
     const auto self = shared_from_this(); // whoever keeps it may let go of it meanwhile
     end(why);
     consequences todo;
-    std::shared_ptr<const machinery> with;
+    std::shared_ptr<const store_parts> store;
     {
         const std::lock_guard lock(mutex_);
-        with = std::exchange(with_, nullptr);
+        store = std::exchange(store_, nullptr);
         strand_.reset();
         wake_all(todo);
     }
     carry_out(std::move(todo));
-    if (!with) return;
-    with->checkpoints->remove(id_, epoch_);
-    with->feed->detach(this);
+    if (!store) return;
+    store->checkpoints->remove(id_, epoch_);
+    store->feed->detach(this);
     retired_->open();
     on_retired_(this);
 }
@@ -122,12 +122,12 @@ void shared_subscription::abandon() noexcept {
         const std::lock_guard lock(mutex_);
         with_store_ = with_store_ || !ended_;
         ended_ = true;
-        with_.reset();
+        store_.reset();
         strand_.reset();
         wake_all(todo);
     }
     carry_out(std::move(todo));
-    for (const auto& each : {begun_, end_, retired_}) each->open();
+    for (const auto& latch : {begun_, end_, retired_}) latch->open();
 }
 
 failure shared_subscription::ended_failure() const {
@@ -155,7 +155,7 @@ std::int64_t shared_subscription::epoch() const {
 
 std::optional<std::int64_t> shared_subscription::done_through() const {
     const std::lock_guard lock(mutex_);
-    if (!state_ || !with_) return std::nullopt;
+    if (!state_ || !store_) return std::nullopt;
     return state_->done().where.position;
 }
 
@@ -187,8 +187,8 @@ asio::awaitable<result<void>> shared_subscription::wait_durable(
     {
         const std::lock_guard lock(self->mutex_);
         serial = self->serial_;
-        waits = self->durable_serial_ < serial && self->with_;
-        std::erase_if(self->waiting_durable_, [](const durable_wait& each) { return each.written->is_claimed(); });
+        waits = self->durable_serial_ < serial && self->store_;
+        std::erase_if(self->waiting_durable_, [](const durable_wait& waiter) { return waiter.written->is_claimed(); });
         if (waits) self->waiting_durable_.push_back({serial, written});
         if (waits && !self->ended_) self->report(write_by::now);
     }
@@ -202,7 +202,9 @@ asio::awaitable<result<void>> shared_subscription::wait_durable(
     co_return result<void>();
 }
 
-detail::retry shared_subscription::new_retry(std::string_view what) const { return {detail::asking_again, what, log_}; }
+detail::retry shared_subscription::new_retry(std::string_view operation) const {
+    return {detail::asking_again, operation, logger_};
+}
 
 asio::awaitable<void> shared_subscription::pause(
     std::shared_ptr<shared_subscription> self, std::chrono::milliseconds time) {
@@ -213,7 +215,7 @@ asio::awaitable<void> shared_subscription::pause(
 // ---- its lease
 
 void shared_subscription::report(write_by when) {
-    if (with_ && state_) with_->checkpoints->report(id_, epoch_, progress_now(), when);
+    if (store_ && state_) store_->checkpoints->report(id_, epoch_, progress_now(), when);
 }
 
 progress shared_subscription::progress_now() {
@@ -229,39 +231,39 @@ progress shared_subscription::progress_now() {
 
 void shared_subscription::renew_now() {
     const std::lock_guard lock(mutex_);
-    if (with_ && state_) with_->checkpoints->renew_now(id_);
+    if (store_ && state_) store_->checkpoints->renew_now(id_);
 }
 
-void shared_subscription::on_written(const lease_write& what, write_result how, bool is_trusted_again) {
+void shared_subscription::on_written(const lease_write& row, write_result outcome, bool is_trusted_again) {
     const auto quoted = detail::quoted_for_message(name);
-    const auto gone = [&](errc code, std::string_view how_so) {
-        return failure(code, detail::message("subscription ", quoted, how_so));
+    const auto gone = [&](errc code, std::string_view reason) {
+        return failure(code, detail::message("subscription ", quoted, reason));
     };
-    switch (how) {
+    switch (outcome) {
     case write_result::done:
     case write_result::replays: break;
     case write_result::lost:
         return retire(gone(errc::subscription_lost, " has another owner by now; subscribe again to share it or wait"));
     case write_result::deleted: return retire(gone(errc::subscription_deleted, " was deleted"));
     case write_result::truncated:
-        return retire(truncated(std::max(what.what.received, what.what.checkpoint.where.position)));
+        return retire(truncated(std::max(row.progress.received, row.progress.checkpoint.where.position)));
     }
     consequences todo;
     {
         const std::lock_guard lock(mutex_);
-        durable_serial_ = std::max(durable_serial_, what.what.serial);
-        if (how == write_result::replays) replays_.want();
-        const bool was_waited_for = state_->announced(what.what.handed_out);
+        durable_serial_ = std::max(durable_serial_, row.progress.serial);
+        if (outcome == write_result::replays) replays_.want();
+        const bool was_waited_for = state_->announced(row.progress.handed_out);
         if (!was_waited_for) report(write_by::terms); // whoever has waited takes what was announced, and reports then
         if (is_trusted_again || was_waited_for || replays_.is_wanted()) todo = changed();
-        std::erase_if(waiting_durable_, [&](durable_wait& each) {
-            if (each.serial > durable_serial_) return false;
-            todo.awake.push_back(std::move(each.written));
+        std::erase_if(waiting_durable_, [&](durable_wait& waiter) {
+            if (waiter.serial > durable_serial_) return false;
+            todo.awake.push_back(std::move(waiter.written));
             return true;
         });
     }
     carry_out(std::move(todo));
-    if (what.releases) retire(gone(errc::subscription_lost, " was released"));
+    if (row.releases) retire(gone(errc::subscription_lost, " was released"));
 }
 
 // ---- changes and what they lead to
@@ -272,24 +274,26 @@ shared_subscription::consequences shared_subscription::changed() {
     todo.wish = state_->wish();
     todo.unpark = state_->take_replayed();
     todo.replays = replays_.begin_reading(state_->has_room());
-    if (state_->queued() > 0) waiting_.take_if([&](consumer_id who) { return !state_->is_busy(who); }, todo.awake);
+    if (state_->queued() > 0)
+        waiting_.take_if([&](consumer_id consumer) { return !state_->is_busy(consumer); }, todo.awake);
     return todo;
 }
 
 void shared_subscription::wake_all(consequences& todo) {
     waiting_.take_if([](consumer_id) { return true; }, todo.awake);
-    if (with_) return; // what is acknowledged is still written
-    for (durable_wait& each : std::exchange(waiting_durable_, {})) todo.awake.push_back(std::move(each.written));
+    if (store_) return; // what is acknowledged is still written
+    for (durable_wait& waiter : std::exchange(waiting_durable_, {})) todo.awake.push_back(std::move(waiter.written));
 }
 
-void shared_subscription::carry_out(consequences what) {
-    for (const completion& each : what.awake) each->complete();
-    if (what.wish) read(*what.wish);
-    const auto with = parts();
-    if (with && what.replays)
-        asio::co_spawn(with->environment.executor, replay(shared_from_this(), with), [](const std::exception_ptr&) {});
-    if (with && !what.unpark.empty()) {
-        asio::co_spawn(with->environment.executor, unpark(shared_from_this(), with, std::move(what.unpark)),
+void shared_subscription::carry_out(consequences todo) {
+    for (const completion& waiter : todo.awake) waiter->complete();
+    if (todo.wish) read(*todo.wish);
+    const auto store = parts();
+    if (store && todo.replays)
+        asio::co_spawn(
+            store->environment.executor, replay(shared_from_this(), store), [](const std::exception_ptr&) {});
+    if (store && !todo.unpark.empty()) {
+        asio::co_spawn(store->environment.executor, unpark(shared_from_this(), store, std::move(todo.unpark)),
             [](const std::exception_ptr&) {});
     }
 }

@@ -8,9 +8,9 @@
 #include "base/live_objects.hpp"
 #include "subscription/checkpoint_writer.hpp"
 #include "subscription/event_filter.hpp"
-#include "subscription/machinery.hpp"
 #include "subscription/parked_replays.hpp"
 #include "subscription/received_history.hpp"
+#include "subscription/store_parts.hpp"
 #include "subscription/subscription_state.hpp"
 #include "subscription/waiting_consumers.hpp"
 
@@ -43,7 +43,7 @@ class shared_subscription final : public feed::follower,
                                   private detail::live_object {
 public:
     /// \param on_retired called once, when it is retired; not if it is abandoned
-    shared_subscription(std::shared_ptr<const machinery> with, std::string stream, std::string name,
+    shared_subscription(std::shared_ptr<const store_parts> store, std::string stream, std::string name,
         subscription_options options, std::function<void(const shared_subscription*)> on_retired);
     ~shared_subscription() override;
 
@@ -64,7 +64,7 @@ public:
         detail::lease_time sent{};
     };
     /// The lease is acquired, and the feed tells of what comes.
-    void begin(const claim& what);
+    void begin(const claim& acquired);
     /// Waits until it has begun, or else for the failure that it has ended with.
     static asio::awaitable<result<void>> wait_begun(std::shared_ptr<shared_subscription> self, steady_time deadline);
 
@@ -72,20 +72,20 @@ public:
 
     /// Nothing if it is full, or has ended.
     std::optional<consumer_id> join();
-    void leave(consumer_id who);
+    void leave(consumer_id consumer);
     bool is_full() const;
     bool has_ended() const;
 
     static asio::awaitable<result<std::optional<event_batch>>> next(
-        std::shared_ptr<shared_subscription> self, consumer_id who, std::optional<milliseconds> wait);
-    result<void> acknowledge(consumer_id who, sequence_number first, std::uint32_t count);
-    result<void> acknowledge_through(consumer_id who, std::int64_t where, bool is_position);
-    result<void> refuse(consumer_id who, sequence_number first, std::uint32_t count, std::string_view reason);
-    void give_back(consumer_id who, sequence_number first, std::uint32_t count);
+        std::shared_ptr<shared_subscription> self, consumer_id consumer, std::optional<milliseconds> wait);
+    result<void> acknowledge(consumer_id consumer, sequence_number first, std::uint32_t count);
+    result<void> acknowledge_through(consumer_id consumer, std::int64_t where, bool is_position);
+    result<void> refuse(consumer_id consumer, sequence_number first, std::uint32_t count, std::string_view reason);
+    void give_back(consumer_id consumer, sequence_number first, std::uint32_t count);
     /// The row that acknowledges a batch in a transaction of the caller's, right before its commit.
     result<lease_write> write_for(const batch_of& batch);
     /// That transaction is committed.
-    void committed(const batch_of& batch, const lease_write& what);
+    void committed(const batch_of& batch, const lease_write& row);
     static asio::awaitable<result<void>> wait_durable(std::shared_ptr<shared_subscription> self, steady_time deadline);
     static asio::awaitable<result<void>> wait_retired(std::shared_ptr<shared_subscription> self, steady_time deadline);
     /// The position up to which everything is acknowledged, durable or not; nothing before it has begun.
@@ -101,7 +101,7 @@ public:
     // --- The lease
 
     /// What it works with; null once it is retired.
-    std::shared_ptr<const machinery> parts() const;
+    std::shared_ptr<const store_parts> parts() const;
     bool is_retired() const { return retired_->is_open(); }
     /// Something has happened to its row.
     void renew_now();
@@ -115,12 +115,12 @@ public:
     /// Its execution context is going.
     void abandon() noexcept;
 
-    void on_written(const lease_write& what, write_result how, bool is_trusted_again) override;
+    void on_written(const lease_write& row, write_result outcome, bool is_trusted_again) override;
     void on_lease_gone(const failure& why) override { retire(why); }
 
     // --- The feed
 
-    void on_live(const news& what) override;
+    void on_live(const live_batch& batch) override;
     void on_restored() override;
     void on_feed_failed(const failure& why) override;
 
@@ -138,7 +138,7 @@ private:
         bool replays = false; // there is room for parked events
     };
     consequences changed(); // with the mutex held
-    EVENTSTORE_NOT_INTO_COROUTINES void carry_out(consequences what);
+    EVENTSTORE_NOT_INTO_COROUTINES void carry_out(consequences todo);
     void report(write_by when); // with the mutex held
     progress progress_now();    // the same
     void wake_all(consequences& todo);
@@ -146,21 +146,21 @@ private:
 
     /// Waits, if it does not end meanwhile, before something that has failed is tried again.
     static asio::awaitable<void> pause(std::shared_ptr<shared_subscription> self, std::chrono::milliseconds time);
-    detail::retry new_retry(std::string_view what) const;
+    detail::retry new_retry(std::string_view operation) const;
     steady_time now() const { return timers_->now(); }
 
     bool is_log() const noexcept { return stream == "$all"; }
     failure ended_failure() const;
     void take_missed();
-    place first_of(const news& what) const;
-    place covered_by(const news& what) const;
-    void take_live(const news& what);
+    place first_of(const live_batch& batch) const;
+    place covered_by(const live_batch& batch) const;
+    void take_live(const live_batch& batch);
     void read(subscription_state::page_wish wish);
     static asio::awaitable<void> read_pages(std::shared_ptr<shared_subscription> self,
-        std::shared_ptr<const machinery> with, subscription_state::page_wish wish);
+        std::shared_ptr<const store_parts> store, subscription_state::page_wish wish);
     std::optional<subscription_state::page_wish> take_page(const read::reader::snapshot& answer);
     struct next_page {
-        read_options what;
+        read_options options;
         storage::log_mark seen;
         std::optional<place> compared; // only this place is read
     };
@@ -168,21 +168,21 @@ private:
     std::optional<subscription_state::page_wish> compare(const place& known, const read::reader::snapshot& there);
     /// Whether a page is of a log that holds everything that this subscription has seen.
     static asio::awaitable<result<bool>> goes_on(std::shared_ptr<shared_subscription> self,
-        std::shared_ptr<const machinery> with, const storage::log_mark& seen, const read::reader::snapshot& page);
+        std::shared_ptr<const store_parts> store, const storage::log_mark& seen, const read::reader::snapshot& page);
     failure truncated(std::int64_t position) const;
-    static asio::awaitable<void> park(std::shared_ptr<shared_subscription> self, std::shared_ptr<const machinery> with,
-        subscription_state::refusal what, std::vector<std::int64_t> positions, std::vector<std::int32_t> deliveries,
-        std::string reason);
+    static asio::awaitable<void> park(std::shared_ptr<shared_subscription> self,
+        std::shared_ptr<const store_parts> store, subscription_state::refusal refusal,
+        std::vector<std::int64_t> positions, std::vector<std::int32_t> deliveries, std::string reason);
     static asio::awaitable<void> replay(
-        std::shared_ptr<shared_subscription> self, std::shared_ptr<const machinery> with);
+        std::shared_ptr<shared_subscription> self, std::shared_ptr<const store_parts> store);
     static asio::awaitable<void> unpark(std::shared_ptr<shared_subscription> self,
-        std::shared_ptr<const machinery> with, std::vector<std::int64_t> positions);
+        std::shared_ptr<const store_parts> store, std::vector<std::int64_t> positions);
     const event_filter filter_;
     const std::shared_ptr<detail::timer_queue> timers_;
-    const std::shared_ptr<detail::logger> log_;
+    const std::shared_ptr<detail::logger> logger_;
 
     mutable std::mutex mutex_;
-    std::shared_ptr<const machinery> with_; // null once abandoned
+    std::shared_ptr<const store_parts> store_; // null once abandoned
     std::optional<asio::strand<asio::any_io_executor>> strand_;
     std::optional<subscription_state> state_; // once it has begun
     std::int64_t id_ = 0;

@@ -25,9 +25,9 @@ void subscription_state::remember(const announcement& row) noexcept {
     announced_ = std::max({announced_, row.delivered, row.through});
 }
 
-// One of a stream's former life has no successor that could be mistaken, and a parked event keeps its own count.
-bool subscription_state::is_announced(const entry& what) const noexcept {
-    return what.is_replay || what.life < life_ || what.event().link_position() <= announced_;
+// An event of a stream's former incarnation has no successor that could be mistaken, and a parked event keeps its own count.
+bool subscription_state::is_announced(const queue_entry& entry) const noexcept {
+    return entry.is_replay || entry.incarnation < incarnation_ || entry.event().link_position() <= announced_;
 }
 
 subscription_state::announcement subscription_state::announce() {
@@ -35,18 +35,18 @@ subscription_state::announcement subscription_state::announce() {
     if (!wanted_ && ++reports_ * walked_at_once < in_flight() && told_) return *told_;
     reports_ = 0;
     announcement row;
-    const auto is_wanted = [&](sequence_number which) {
-        return wanted_ && which >= wanted_->first && which < wanted_->first + wanted_->count;
+    const auto is_wanted = [&](sequence_number number) {
+        return wanted_ && number >= wanted_->first && number < wanted_->first + wanted_->count;
     };
     const std::int64_t before = std::max(earlier_.delivered, earlier_.through);
     bool is_run = true;
-    for (auto which = first_; which < end(); ++which) {
-        const entry& each = at(which);
-        if (each.is_replay) continue; // those that are done out of order come again, too, should the owner die
-        const std::int64_t position = each.event().link_position();
-        const bool is_next = is_wanted(which);
-        if (each.reported() > 0 || is_next) row.through = std::max(row.through, position);
-        if (const int times = each.deliveries + (is_next ? 1 : 0); is_run && times > 0) {
+    for (auto number = first_; number < end(); ++number) {
+        const queue_entry& entry = at(number);
+        if (entry.is_replay) continue; // those that are done out of order come again, too, should the owner die
+        const std::int64_t position = entry.event().link_position();
+        const bool is_next = is_wanted(number);
+        if (entry.reported() > 0 || is_next) row.through = std::max(row.through, position);
+        if (const int times = entry.deliveries + (is_next ? 1 : 0); is_run && times > 0) {
             is_run = row.deliveries == 0 || row.deliveries == times;
             if (!is_run) continue;
             row.deliveries = times;
@@ -54,7 +54,7 @@ subscription_state::announcement subscription_state::announce() {
             continue;
         }
         is_run = false;
-        const bool may_follow = wanted_ && which < wanted_->first + wanted_->count;
+        const bool may_follow = wanted_ && number < wanted_->first + wanted_->count;
         if (position > std::max(furthest_, before) && !may_follow) break;
     }
     if (before > received_.position) { // of owners before, and not received yet

@@ -70,7 +70,7 @@ public:
     };
 
     /// \param start where delivery begins: everything up to here is done
-    subscription_state(const settings& how, place start);
+    subscription_state(const settings& options, place start);
 
     // --- What comes in
 
@@ -97,9 +97,9 @@ public:
     };
     /// Asked before a live batch is filtered, so that no event is filtered twice: what is not wanted now is read later.
     /// The batch covers every place after that of the one before, through `through`.
-    /// \param which of the page's events are in it
+    /// \param indexes of the page's events that are in it
     /// \param first its first event; only looked at for a stream
-    opening open_for(const event_page& page, std::span<const std::uint32_t> which, place first, place through);
+    opening open_for(const event_page& page, std::span<const std::uint32_t> indexes, place first, place through);
     /// What has passed the filters.
     /// \param through the last place that was filtered
     /// \param is_all false: the rest of the batch had no room
@@ -121,7 +121,7 @@ public:
     void replay(const event_page& page, int earlier);
     /// Whether more may be read.
     bool has_room() const noexcept {
-        return queued_ <= how_.max_queued / 2 && queued_bytes_ <= how_.max_queued_bytes / 2;
+        return queued_ <= settings_.max_queued / 2 && queued_bytes_ <= settings_.max_queued_bytes / 2;
     }
     /// The positions of those that are done since the last call.
     std::vector<std::int64_t> take_replayed() { return std::exchange(replayed_, {}); }
@@ -130,9 +130,9 @@ public:
 
     consumer_id join();
     /// What it holds goes back to its place in the queue.
-    void leave(consumer_id who);
+    void leave(consumer_id consumer);
     std::size_t consumers() const noexcept { return consumers_.size(); }
-    bool has(consumer_id who) const { return consumers_.contains(who); }
+    bool has(consumer_id consumer) const { return consumers_.contains(consumer); }
 
     struct hand_out {
         sequence_number first = 0;
@@ -142,33 +142,33 @@ public:
         int delivery = 1;
     };
     /// The next batch for this consumer, if there is one for it.
-    std::optional<hand_out> take(consumer_id who, steady_time now);
+    std::optional<hand_out> take(consumer_id consumer, steady_time now);
     /// When a refused event can be taken again; the far future if none waits.
     steady_time next_retry() const noexcept { return next_retry_; }
     /// True if this consumer holds as much as it may.
-    bool is_busy(consumer_id who) const;
+    bool is_busy(consumer_id consumer) const;
 
     /// The batch was not looked at: it goes back as if it had never been handed out.
-    void give_back(consumer_id who, sequence_number first, std::uint32_t count);
+    void give_back(consumer_id consumer, sequence_number first, std::uint32_t count);
     /// True unless the consumer is not there any more.
-    bool acknowledge(consumer_id who, sequence_number first, std::uint32_t count);
+    bool acknowledge(consumer_id consumer, sequence_number first, std::uint32_t count);
 
     enum class through_result { ok, never_handed_out, gone };
     /// Acknowledges what this consumer holds, through a position (or version).
-    through_result acknowledge_through(consumer_id who, std::int64_t where, bool is_position);
+    through_result acknowledge_through(consumer_id consumer, std::int64_t where, bool is_position);
 
     struct refusal {
         bool is_gone = false;
         sequence_number first = 0; ///< the events that have no try left; they wait for exhausted()
         std::uint32_t count = 0;   ///< of the range that they are in
     };
-    refusal refuse(consumer_id who, sequence_number first, std::uint32_t count, steady_time now);
+    refusal refuse(consumer_id consumer, sequence_number first, std::uint32_t count, steady_time now);
     /// What was out of tries is parked, or skipped: it is done.
     void exhausted(sequence_number first, std::uint32_t count);
-    bool is_exhausted(sequence_number which) const { return at(which).now == status::exhausted; }
+    bool is_exhausted(sequence_number number) const { return at(number).now == status::exhausted; }
     /// The events of a refusal, for those who keep them.
-    const recorded_event& event(sequence_number which) const { return at(which).event(); }
-    int deliveries(sequence_number which) const { return at(which).reported(); }
+    const recorded_event& event(sequence_number number) const { return at(number).event(); }
+    int deliveries(sequence_number number) const { return at(number).reported(); }
 
     // --- What the database knows of hand-outs, so that they are counted when the owner dies. An event is handed out for
     // the first time only after the row says that it may have been. What is announced is reported again and again; one of
@@ -201,7 +201,7 @@ public:
     /// Everything up to here is done.
     checkpoint done() const;
     /// The same, were this batch acknowledged: nothing if that would not be so, because something before it is not done.
-    std::optional<checkpoint> done_with(consumer_id who, sequence_number first, std::uint32_t count) const;
+    std::optional<checkpoint> done_with(consumer_id consumer, sequence_number first, std::uint32_t count) const;
 
     bool is_live() const noexcept { return is_live_; }
     std::size_t queued() const noexcept { return queued_; }
@@ -211,11 +211,11 @@ public:
 
 private:
     enum class status : std::uint8_t { queued, in_flight, exhausted, done };
-    struct entry {
+    struct queue_entry {
         event_page page;
         std::uint32_t index = 0;
         consumer_id holder = 0;
-        std::uint32_t life = 0;
+        std::uint32_t incarnation = 0;
         std::uint64_t key = 0;
         int deliveries = 0;
         int earlier = 0;        // hand-outs that are no tries: perhaps by an owner that died, or before it was parked
@@ -233,39 +233,41 @@ private:
         std::uint32_t count = 0;
         std::uint32_t left = 0; // not yet acknowledged or refused
     };
-    struct consumer {
+    struct consumer_state {
         std::vector<batch> batches;
         std::int64_t furthest_position = 0; // ever handed out to it
         std::int64_t furthest_version = 0;
     };
     struct key_holder {
-        consumer_id who = 0;
+        consumer_id consumer = 0;
         std::uint32_t events = 0;
     };
 
-    entry& at(sequence_number which) { return entries_[static_cast<std::size_t>(which - first_)]; }
-    const entry& at(sequence_number which) const { return entries_[static_cast<std::size_t>(which - first_)]; }
+    queue_entry& at(sequence_number number) { return entries_[static_cast<std::size_t>(number - first_)]; }
+    const queue_entry& at(sequence_number number) const { return entries_[static_cast<std::size_t>(number - first_)]; }
     sequence_number end() const noexcept { return first_ + entries_.size(); }
-    std::int64_t count_of(const place& where) const noexcept { return how_.of_log ? where.position : where.version; }
+    std::int64_t count_of(const place& where) const noexcept {
+        return settings_.of_log ? where.position : where.version;
+    }
     std::int64_t count_of(const recorded_event& event) const noexcept {
-        return how_.of_log ? event.position() : event.link_version();
+        return settings_.of_log ? event.position() : event.link_version();
     }
 
     void push(const event_page& page, std::span<const arrival> events);
-    entry& append(entry next);
-    bool is_announced(const entry& what) const noexcept;
+    queue_entry& append(queue_entry next);
+    bool is_announced(const queue_entry& entry) const noexcept;
     std::int64_t next_look() const noexcept;
-    void queue_again(entry& what);
-    void release_key(const entry& what);
-    void settle(consumer& who, sequence_number which, status to);
+    void queue_again(queue_entry& entry);
+    void release_key(const queue_entry& entry);
+    void settle(consumer_state& state, sequence_number number, status next);
     void drop_done();
     std::size_t share() const;
-    bool is_free_for(const entry& what, consumer_id who) const;
-    std::optional<sequence_number> first_for(consumer_id who, steady_time now);
+    bool is_free_for(const queue_entry& entry, consumer_id consumer) const;
+    std::optional<sequence_number> first_for(consumer_id consumer, steady_time now);
     hand_out make_batch(sequence_number first, std::uint32_t count);
 
-    const settings how_;
-    std::deque<entry> entries_;
+    const settings settings_;
+    std::deque<queue_entry> entries_;
     sequence_number first_ = 0; // of entries_.front()
     sequence_number next_ = 0;  // nothing before it is queued
     std::size_t queued_ = 0;
@@ -274,16 +276,16 @@ private:
     place received_;
     place noted_;
     place noted_when_asked_;
-    std::uint32_t life_ = 0; // of the stream: grows when it was deleted for good and made anew
+    std::uint32_t incarnation_ = 0; // of the stream: grows when it was deleted for good and made anew
     place done_;
-    std::uint32_t done_life_ = 0;
+    std::uint32_t done_incarnation_ = 0;
     std::optional<uuid> done_event_;
     std::uint64_t done_count_ = 0;
     std::vector<std::int64_t> replayed_;
     bool is_live_ = false;
     bool is_reading_ = false;
 
-    std::unordered_map<consumer_id, consumer> consumers_;
+    std::unordered_map<consumer_id, consumer_state> consumers_;
     std::unordered_map<std::uint64_t, key_holder> held_keys_;
     std::vector<std::uint64_t> waiting_keys_; // of one take(): keys whose first event cannot be taken yet
     consumer_id last_consumer_ = 0;

@@ -42,19 +42,19 @@ std::optional<failure> open_transaction::first_failure() const {
     return first_failure_;
 }
 
-std::optional<postgres::lease> open_transaction::take_lease(std::string how) {
+std::optional<postgres::lease> open_transaction::take_lease(std::string ended_as) {
     std::shared_ptr<const void> store; // the last handle may close it: without the mutex
     const std::lock_guard lock(mutex_);
     if (ended_) return std::nullopt;
-    ended_ = std::move(how);
+    ended_ = std::move(ended_as);
     store = std::move(keeps_open_);
     return std::move(lease_);
 }
 
-void open_transaction::end(std::string how) { (void)take_lease(std::move(how)); }
+void open_transaction::end(std::string ended_as) { (void)take_lease(std::move(ended_as)); }
 
-void open_transaction::break_off(std::string how, const failure& why) {
-    if (auto lease = take_lease(std::move(how))) lease->drop(why);
+void open_transaction::break_off(std::string ended_as, const failure& why) {
+    if (auto lease = take_lease(std::move(ended_as))) lease->drop(why);
 }
 
 } // namespace eventstore::detail

@@ -8,7 +8,7 @@
 #include "postgres/exclusive_pool.hpp"
 #include "storage/seen_log.hpp"
 #include "storage/statements.hpp"
-#include "subscription/machinery.hpp"
+#include "subscription/store_parts.hpp"
 
 #include <eventstore/error.hpp>
 #include <eventstore/store_options.hpp>
@@ -29,9 +29,9 @@ struct transaction_scope {
     detail::environment environment;
     std::shared_ptr<const storage::statements> statements;
     std::shared_ptr<const storage::seen_log> seen;
-    std::shared_ptr<const delivery::machinery> subscriptions; ///< of the same store
-    std::chrono::milliseconds limit;                          ///< of each operation
-    std::function<std::optional<failure>()> refusal;          ///< why the store does nothing any more
+    std::shared_ptr<const delivery::store_parts> parts; ///< of the store
+    std::chrono::milliseconds limit;                    ///< of each operation
+    std::function<std::optional<failure>()> refusal;    ///< why the store does nothing any more
     std::function<void(std::span<const std::shared_ptr<append::append_request>>, const append::append_plan::verdict&)>
         committed; ///< told of its appends, once they are
 };
@@ -59,13 +59,14 @@ public:
     void recovered();
     std::optional<failure> first_failure() const;
 
-    /// The transaction has ended on the server; its session is in order. \param how for later calls, as a half sentence
-    void end(std::string how);
+    /// The transaction has ended on the server; its session is in order.
+    /// \param ended_as for later calls, as a half sentence
+    void end(std::string ended_as);
     /// The transaction is ended by closing its connection.
-    void break_off(std::string how, const failure& why);
+    void break_off(std::string ended_as, const failure& why);
 
 private:
-    std::optional<postgres::lease> take_lease(std::string how);
+    std::optional<postgres::lease> take_lease(std::string ended_as);
 
     mutable std::mutex mutex_;
     std::shared_ptr<const void> keeps_open_; // null once ended

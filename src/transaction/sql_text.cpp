@@ -19,9 +19,9 @@ public:
         rest_.remove_prefix(1);
         return true;
     }
-    bool take(std::string_view what) noexcept {
-        if (!rest_.starts_with(what)) return false;
-        rest_.remove_prefix(what.size());
+    bool take(std::string_view prefix) noexcept {
+        if (!rest_.starts_with(prefix)) return false;
+        rest_.remove_prefix(prefix.size());
         return true;
     }
     /// Digits, as a number; nothing if their number is not within the bounds.
@@ -139,8 +139,8 @@ std::optional<timestamp> parse_timestamp(std::string_view text) noexcept {
 
 bool is_transaction_control(std::string_view sql) noexcept {
     const std::string_view first = take_first_word(sql);
-    for (const std::string_view each : {"begin", "start", "commit", "end", "abort"}) {
-        if (equals_lower(first, each)) return true;
+    for (const std::string_view word : {"begin", "start", "commit", "end", "abort"}) {
+        if (equals_lower(first, word)) return true;
     }
     if (!equals_lower(first, "rollback") && !equals_lower(first, "prepare")) return false;
     std::string_view second = take_word(sql);

@@ -33,11 +33,11 @@ append::append_plan::answer parse_array(std::string_view text) {
 /// One of the statements.
 class commit_step::part final : public postgres::request {
 public:
-    part(std::shared_ptr<commit_step> whole, const postgres::statement& what, const postgres::parameters& arguments,
-        postgres::answer& answer)
-        : whole_(std::move(whole)), what_(what), arguments_(arguments), answer_(answer) {}
+    part(std::shared_ptr<commit_step> whole, const postgres::statement& statement,
+        const postgres::parameters& arguments, postgres::answer& answer)
+        : whole_(std::move(whole)), statement_(statement), arguments_(arguments), answer_(answer) {}
 
-    const postgres::statement& what() const noexcept override { return what_; }
+    const postgres::statement& sql() const noexcept override { return statement_; }
     const postgres::parameters& arguments() const noexcept override { return arguments_; }
     void on_answer(postgres::answer answer) override { answer_ = std::move(answer); }
     void on_synced(const failure* why) override {
@@ -53,7 +53,7 @@ private:
     bool is_last() const noexcept { return &answer_ == &whole_->committed_; }
 
     const std::shared_ptr<commit_step> whole_;
-    const postgres::statement& what_; // of the whole, or of the store
+    const postgres::statement& statement_; // of the whole, or of the store
     const postgres::parameters& arguments_;
     postgres::answer& answer_;
 };
@@ -65,55 +65,55 @@ commit_step::commit_step(std::shared_ptr<open_transaction> owner, std::shared_pt
       plan_(appends_),
       checkpoints_(std::move(checkpoints)) {
     commit_.text = "commit";
-    commit_.doing = doing_;
+    commit_.doing = doing();
     if (!appends_.empty()) {
         const auto care = plan_.needs_care() ? append::append_care::all : append::append_care::ids;
         append_arguments_ = plan_.arguments(care, owner_->scope.seen->latest());
     }
-    const auto& owner_id = owner_->scope.subscriptions->checkpoints->owner();
-    for (checkpoint& each : checkpoints_) each.arguments = delivery::checkpoint_arguments(each.row, owner_id);
+    const auto& owner_id = owner_->scope.parts->checkpoints->owner();
+    for (checkpoint& ack : checkpoints_) ack.arguments = delivery::checkpoint_arguments(ack.row, owner_id);
 }
 
 void commit_step::send() {
     const auto self = std::static_pointer_cast<commit_step>(shared_from_this());
     // One that was ended while it was idle is certainly not committed.
-    if (const auto link = session_->link; !link || !link->is_alive())
+    if (const auto connection = session_->connection; !connection || !connection->is_alive())
         return broken(failure(errc::connection_lost, "its connection was lost"), false);
-    (void)session_->link->take_unreplicated();
+    (void)session_->connection->take_unreplicated();
     const auto& statements = *owner_->scope.statements;
     if (!appends_.empty())
         session_->send(std::make_shared<part>(self, statements.append_events_or_fail, append_arguments_, appended_));
-    for (checkpoint& each : checkpoints_)
-        session_->send(std::make_shared<part>(self, statements.checkpoint_or_fail, each.arguments, each.answer));
+    for (checkpoint& ack : checkpoints_)
+        session_->send(std::make_shared<part>(self, statements.checkpoint_or_fail, ack.arguments, ack.answer));
     session_->send(std::make_shared<part>(self, commit_, no_arguments_, committed_));
 }
 
 std::optional<failure> commit_step::append_failure() const {
     if (appends_.empty()) return std::nullopt;
-    if (!appended_) return failure(errc::database_error, message(doing_, ": the appends were not answered"));
+    if (!appended_) return failure(errc::database_error, message(doing(), ": the appends were not answered"));
     if (appended_.is_table()) return std::nullopt;
-    if (appended_.sqlstate() == "ES001") return what_does_not_fit();
-    const failure why = appended_.to_failure(doing_);
+    if (appended_.sqlstate() == "ES001") return conflict_failure();
+    const failure why = appended_.to_failure(doing());
     if (why.code() == errc::log_truncated) return storage::not_held(owner_->scope.seen->latest());
     if (why.code() == errc::lock_timeout) return append::lock_not_available(*appends_.front(), why, {});
     if (why.sqlstate() == "25008") {
         failure::details details = why.all();
-        details.message = message(doing_, ": with appends it must be READ COMMITTED, as it began (SQLSTATE 25008)");
+        details.message = message(doing(), ": with appends it must be READ COMMITTED, as it began (SQLSTATE 25008)");
         return failure(errc::invalid_argument, std::move(details));
     }
     return why;
 }
 
 std::optional<failure> commit_step::checkpoint_failure() const {
-    for (const checkpoint& each : checkpoints_) {
-        if (each.answer.is_table()) continue;
+    for (const checkpoint& ack : checkpoints_) {
+        if (ack.answer.is_table()) continue;
         failure::details details;
-        const auto& of = *each.batch.subscription;
+        const auto& of = *ack.batch.subscription;
         details.stream = of.stream;
         details.message =
-            message(doing_, ": the batch of subscription ", quoted_for_message(of.name), " was not acknowledged");
-        if (!each.answer) return failure(errc::database_error, std::move(details));
-        const failure why = each.answer.to_failure(details.message);
+            message(doing(), ": the batch of subscription ", quoted_for_message(of.name), " was not acknowledged");
+        if (!ack.answer) return failure(errc::database_error, std::move(details));
+        const failure why = ack.answer.to_failure(details.message);
         const bool is_isolation = why.sqlstate() == "25008";
         details.sqlstate = why.sqlstate();
         details.message = why.message();
@@ -124,9 +124,9 @@ std::optional<failure> commit_step::checkpoint_failure() const {
 }
 
 void commit_step::end_subscriptions(const failure& why) {
-    for (const checkpoint& each : checkpoints_) {
-        const auto& of = each.batch.subscription;
-        const auto state = each.answer.sqlstate();
+    for (const checkpoint& ack : checkpoints_) {
+        const auto& of = ack.batch.subscription;
+        const auto state = ack.answer.sqlstate();
         if (why.outcome_unknown())
             of->end(failure(errc::subscription_lost,
                 message("subscription ", quoted_for_message(of->name),
@@ -137,17 +137,19 @@ void commit_step::end_subscriptions(const failure& why) {
     }
 }
 
-failure commit_step::what_does_not_fit() const {
+failure commit_step::conflict_failure() const {
     using kind = append::append_plan::outcome::kind;
     const auto verdict = plan_.outcomes(parse_array(appended_.detail()));
-    if (!verdict) return failure(errc::schema_too_new, message(doing_, ": the answer of the schema is not understood"));
+    if (!verdict)
+        return failure(errc::schema_too_new, message(doing(), ": the answer of the schema is not understood"));
     const append::append_request& all = *appends_.front();
     for (std::size_t i = 0; i < all.parts.size(); ++i) {
-        const auto& how = verdict->outcomes[i];
-        if (!how.is_success() && how.what != kind::unit_failed) return append::to_failure(all, all.parts[i], how);
+        const auto& part_outcome = verdict->outcomes[i];
+        if (!part_outcome.is_success() && part_outcome.status != kind::unit_failed)
+            return append::to_failure(all, all.parts[i], part_outcome);
     }
     return failure(errc::duplicate_event,
-        {.message = message(doing_, ": the events for stream ", quoted_for_message(all.stream()),
+        {.message = message(doing(), ": the events for stream ", quoted_for_message(all.stream()),
              " are stored already: an earlier transaction with them was committed, and this one is not done on top of "
              "it"),
             .stream = all.stream()});
@@ -155,22 +157,22 @@ failure commit_step::what_does_not_fit() const {
 
 void commit_step::committed() {
     const postgres::answer& answer = committed_;
-    const auto link = session_->link;
-    const bool is_unreplicated = link && link->take_unreplicated();
-    const bool is_idle = link && link->transaction() == postgres::transaction_state::idle;
+    const auto connection = session_->connection;
+    const bool is_unreplicated = connection && connection->take_unreplicated();
+    const bool is_idle = connection && connection->transaction() == postgres::transaction_state::idle;
 
     std::optional<failure> why = append_failure();
     if (!why) why = checkpoint_failure();
     if (!why && answer.tag() != "COMMIT") {
         if (answer && answer.is_error())
-            why = answer.to_failure_of_caller(doing_);
+            why = answer.to_failure_of_caller(doing());
         else
-            why = failure(errc::database_error, message(doing_, ": the server rolled it back"));
+            why = failure(errc::database_error, message(doing(), ": the server rolled it back"));
     }
     if (!why && is_unreplicated) {
         // Committed here, but the synchronous standby does not have it: neither a success nor a failure.
         why = failure(errc::connection_lost,
-            {.message = message(doing_, ": the server stopped waiting for its synchronous standby"),
+            {.message = message(doing(), ": the server stopped waiting for its synchronous standby"),
                 .outcome_unknown = true});
     }
     const bool is_committed = !why;
@@ -179,37 +181,36 @@ void commit_step::committed() {
         verdict = plan_.outcomes(appended_.rows() == 1 ? appended_.int8_array(0, 0) : append::append_plan::answer());
         if (!verdict) {
             why = failure(errc::schema_too_new,
-                {.message = message(doing_, ": it is committed, but the answer of the schema is not understood")});
+                {.message = message(doing(), ": it is committed, but the answer of the schema is not understood"),
+                    .outcome_unknown = true});
         }
     }
 
-    const std::string how = why ? "its commit failed" : "it was committed";
+    const std::string ended_as = why ? "its commit failed" : "it was committed";
     const bool is_estranged = why && why->code() == errc::log_truncated; // the next session is inspected
     if (is_idle && !is_estranged)
-        owner_->end(how);
+        owner_->end(ended_as);
     else
-        owner_->break_off(how,
+        owner_->break_off(ended_as,
             failure(errc::connection_lost,
                 is_estranged ? "closed a connection to a server that does not hold what was seen"
                              : "closed a connection in an unexpected state"));
     if (verdict) owner_->scope.committed(appends_, *verdict);
     if (is_committed) {
-        for (const checkpoint& each : checkpoints_) each.batch.subscription->committed(each.batch, each.row);
+        for (const checkpoint& ack : checkpoints_) ack.batch.subscription->committed(ack.batch, ack.row);
     }
-    if (why) return fail(*why);
-    if (!claim()) return;
+    if (why) return void(fail(*why));
     std::vector<append_result> results;
     if (verdict) {
         results.reserve(verdict->outcomes.size());
-        for (const auto& each : verdict->outcomes) results.push_back(each.result);
+        for (const auto& part_outcome : verdict->outcomes) results.push_back(part_outcome.result);
     }
-    outcome = std::move(results);
-    finish();
+    decide(std::move(results));
 }
 
 void commit_step::broken(const failure& why, bool was_sent) {
     owner_->break_off("its connection was lost", why);
-    fail(lost(why, was_sent));
+    lost(why, was_sent);
 }
 
 } // namespace eventstore::detail

@@ -52,7 +52,7 @@ std::optional<failure> check_sql(const std::string& sql, const std::vector<sql_v
 
 std::optional<failure> check_together(const append::part_list& parts) {
     std::vector<storage::part_of_append> all;
-    for (const append::append_part& each : parts) all.push_back({each.stream, each.events});
+    for (const append::append_part& part : parts) all.push_back({part.stream, part.events});
     return storage::check_parts(all);
 }
 
@@ -95,8 +95,8 @@ asio::awaitable<void> transaction_impl::carry_out(std::shared_ptr<operation> ste
 
 std::optional<failure> transaction_impl::append(const self_ptr& self, std::vector<stream_append> streams) {
     if (!self) return moved_from();
-    for (const stream_append& each : streams) {
-        if (auto why = storage::check_append(each.stream(), each.expected(), each.events(), self->open_->scope.options))
+    for (const stream_append& part : streams) {
+        if (auto why = storage::check_append(part.stream(), part.expected(), part.events(), self->open_->scope.options))
             return why;
     }
     append::part_list parts = append::parts_of(std::move(streams));
@@ -129,10 +129,10 @@ std::optional<failure> transaction_impl::acknowledge(const self_ptr& self, std::
     if (!batch) return refuse("acknowledging with a transaction: the batch is empty, or acknowledged already");
     const auto row = batch->subscription->write_for(*batch);
     if (!row) return row.error();
-    if (batch->subscription->parts() != self->open_->scope.subscriptions)
+    if (batch->subscription->parts() != self->open_->scope.parts)
         return refuse(message("acknowledging with a transaction: subscription ",
             quoted_for_message(batch->subscription->name), " is of another store than the transaction"));
-    const auto is_same = [&](const delivery::batch_of& each) { return each.subscription == batch->subscription; };
+    const auto is_same = [&](const delivery::batch_of& other) { return other.subscription == batch->subscription; };
     if (std::ranges::any_of(self->batches_, is_same))
         return refuse(message("acknowledging with a transaction: it has a batch of subscription ",
             quoted_for_message(batch->subscription->name), " already; commit after each"));
@@ -151,7 +151,7 @@ asio::awaitable<result<query_result>> transaction_impl::execute(
     const auto step = std::make_shared<sql_step>(self->open_, session, std::move(sql), values);
     auto working = self->carry_out(step);
     co_await std::move(working);
-    co_return std::move(step->outcome);
+    co_return step->take();
 }
 
 asio::awaitable<result<std::vector<append_result>>> transaction_impl::commit(self_ptr self) {
@@ -178,15 +178,15 @@ asio::awaitable<result<std::vector<append_result>>> transaction_impl::commit(sel
     }
 
     // Rows are locked in the order of their ids, as renewals do.
-    std::ranges::sort(batches, {}, [](const delivery::batch_of& each) { return each.subscription->id(); });
+    std::ranges::sort(batches, {}, [](const delivery::batch_of& batch) { return batch.subscription->id(); });
     commit_step::checkpoint_list checkpoints;
-    for (delivery::batch_of& each : batches) {
-        auto row = each.subscription->write_for(each);
+    for (delivery::batch_of& batch : batches) {
+        auto row = batch.subscription->write_for(batch);
         if (!row) {
             self->open_->end("its commit failed");
             co_return row.error();
         }
-        checkpoints.push_back({std::move(each), std::move(*row)});
+        checkpoints.push_back({std::move(batch), std::move(*row)});
     }
 
     std::vector<append_result> all(collected.size());
@@ -206,11 +206,12 @@ asio::awaitable<result<std::vector<append_result>>> transaction_impl::commit(sel
     const auto step = std::make_shared<commit_step>(self->open_, session, std::move(appends), std::move(checkpoints));
     auto working = self->carry_out(step);
     co_await std::move(working);
-    if (!step->outcome) {
-        step->end_subscriptions(step->outcome.error());
-        co_return step->outcome.error();
+    const auto outcome = step->take();
+    if (!outcome) {
+        step->end_subscriptions(outcome.error());
+        co_return outcome.error();
     }
-    for (std::size_t i = 0; i < places.size(); ++i) all[places[i]] = (*step->outcome)[i];
+    for (std::size_t i = 0; i < places.size(); ++i) all[places[i]] = (*outcome)[i];
     co_return all;
 }
 
@@ -223,7 +224,7 @@ asio::awaitable<result<void>> transaction_impl::rollback(self_ptr self) {
     const auto step = std::make_shared<rollback_step>(self->open_, session);
     auto working = self->carry_out(step);
     co_await std::move(working);
-    co_return step->outcome;
+    co_return step->take();
 }
 
 } // namespace eventstore::detail

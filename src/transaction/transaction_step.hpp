@@ -2,7 +2,8 @@
 #pragma once
 
 #include "append/append_plan.hpp"
-#include "async/operation.hpp"
+#include "async/completion.hpp"
+#include "async/service.hpp"
 #include "postgres/connection.hpp"
 #include "subscription/shared_subscription.hpp"
 #include "transaction/open_transaction.hpp"
@@ -18,49 +19,71 @@
 
 namespace eventstore::detail {
 
+/// Its connection broke, or was closed with the store.
+/// \param may_be_done it commits, and was sent
+failure step_lost(const std::string& doing, const failure& why, bool may_be_done);
+/// Cancelled or out of time.
+failure step_given_up(const std::string& doing, errc why, bool may_be_done);
+/// Closes the connection of a transaction whose step was given up.
+void break_off_step(open_transaction& owner, errc why) noexcept;
+
 /// Cancelled or out of time it ends the transaction, by closing its connection.
-class transaction_step : public operation {
+template <class T>
+class transaction_step : public completion<T> {
 protected:
     transaction_step(
-        std::shared_ptr<open_transaction> owner, std::shared_ptr<postgres::exclusive_connection> on, std::string doing);
+        std::shared_ptr<open_transaction> owner, std::shared_ptr<postgres::exclusive_connection> on, std::string doing)
+        : completion<T>(std::move(doing)), owner_(std::move(owner)), session_(std::move(on)) {}
 
     /// Sends what is to be sent. On the session's strand.
     virtual void send() = 0;
-    /// Sets the outcome; for the claimer.
-    virtual void set_failure(const failure& why) = 0;
     /// True if the server commits once it has what is sent.
     virtual bool commits() const noexcept { return false; }
 
-    /// Before anything is sent. False if nobody waits for it any more.
-    bool begin_sending();
-
-    void fail(const failure& why);
-    failure lost(const failure& why, bool was_sent) const;
+    void lost(const failure& why, bool was_sent) { this->fail(step_lost(this->doing(), why, was_sent && commits())); }
 
     const std::shared_ptr<open_transaction> owner_;
     const std::shared_ptr<postgres::exclusive_connection> session_;
-    const std::string doing_;
 
 private:
-    void start() override;
-    void cancel() noexcept override;
-    void expire() noexcept override;
-    void close() noexcept override;
-    void give_up(errc why) noexcept;
+    void start() override {
+        session_->post([self = std::static_pointer_cast<transaction_step>(this->shared_from_this())] {
+            if (self->begin_sending()) self->send();
+        });
+    }
+    /// False if the caller waits no more.
+    bool begin_sending() {
+        const std::lock_guard lock(mutex_);
+        return was_sent_ = !this->is_claimed();
+    }
+    void cancel() noexcept override { give_up(errc::cancelled); }
+    void expire() noexcept override { give_up(errc::timeout); }
+    void close() noexcept override {
+        owner_->break_off("its store was closed", store_closed());
+        lost(store_closed(), false); // what was sent has been told by its connection
+    }
+    void give_up(errc why) noexcept {
+        bool may_be_done = false;
+        {
+            const std::lock_guard lock(mutex_);
+            if (!this->claim()) return;
+            may_be_done = was_sent_ && commits();
+        }
+        break_off_step(*owner_, why);
+        this->settle(step_given_up(this->doing(), why, may_be_done));
+    }
 
     std::mutex mutex_; // whoever gives it up must know whether it was sent
     bool was_sent_ = false;
 };
 
 /// One statement of the caller's; or, without an answer that matters, ROLLBACK.
-class sql_step final : public transaction_step, public postgres::request {
+class sql_step final : public transaction_step<query_result>, public postgres::request {
 public:
     sql_step(std::shared_ptr<open_transaction> owner, std::shared_ptr<postgres::exclusive_connection> on,
         std::string sql, const std::vector<sql_value>& values);
 
-    result<query_result> outcome{failure()};
-
-    const postgres::statement& what() const noexcept override { return what_; }
+    const postgres::statement& sql() const noexcept override { return statement_; }
     const postgres::parameters& arguments() const noexcept override { return arguments_; }
     void on_answer(postgres::answer answer) override;
     void on_synced(const failure* why) override;
@@ -69,30 +92,26 @@ public:
 
 private:
     void send() override;
-    void set_failure(const failure& why) override { outcome = why; }
     failure refusal(const failure& by_server) const;
 
-    postgres::statement what_;
+    postgres::statement statement_;
     postgres::parameters arguments_;
     postgres::answer answer_;
 };
 
-class rollback_step final : public transaction_step {
+class rollback_step final : public transaction_step<void> {
 public:
     rollback_step(std::shared_ptr<open_transaction> owner, std::shared_ptr<postgres::exclusive_connection> on);
 
-    result<void> outcome;
-
 private:
     void send() override;
-    void set_failure(const failure& why) override { outcome = why; }
 };
 
 /// The appends and checkpoints, if there are any, and COMMIT: groups of the pipeline, in one go. If one of them fails, the
 /// COMMIT of their transaction is a ROLLBACK, and no further round trip is needed. Each has a Sync of its own: should the
 /// client vanish between two of them, the server knows that it waits, and for how long. Behind a pooler each waits for the
 /// answer to the one before. Checkpoints come last: whoever waits for their rows waits for nothing else then.
-class commit_step final : public transaction_step {
+class commit_step final : public transaction_step<std::vector<append_result>> {
 public:
     using append_list = std::vector<std::shared_ptr<append::append_request>>;
     struct checkpoint {
@@ -110,20 +129,16 @@ public:
     /// goes on from what the database holds.
     void end_subscriptions(const failure& why);
 
-    /// Of each part of the appends.
-    result<std::vector<append_result>> outcome{std::vector<append_result>()};
-
 private:
     class part;
     void send() override;
-    void set_failure(const failure& why) override { outcome = why; }
     bool commits() const noexcept override { return true; }
 
     void committed();
     void broken(const failure& why, bool was_sent);
     std::optional<failure> append_failure() const;
     std::optional<failure> checkpoint_failure() const;
-    failure what_does_not_fit() const;
+    failure conflict_failure() const;
 
     const append_list appends_;
     const append::append_plan plan_; // refers to appends_

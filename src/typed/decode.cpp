@@ -11,10 +11,10 @@ namespace eventstore::detail {
 
 namespace {
 
-failure about(const recorded_event& event, errc code, const std::string& what) {
+failure about(const recorded_event& event, errc code, const std::string& problem) {
     return failure(code,
         {.message = message("event ", quoted_for_message(event.type()), " ", to_string(event.id()), " (stream ",
-             quoted_for_message(event.stream()), ", version ", std::to_string(event.version()), ") ", what),
+             quoted_for_message(event.stream()), ", version ", std::to_string(event.version()), ") ", problem),
             .stream = std::string(event.stream())});
 }
 
@@ -27,8 +27,8 @@ failure undecodable(const recorded_event& event, std::string_view why) {
 failure unknown_type(const recorded_event& event, std::span<const named_type> known) {
     constexpr std::size_t most = 20;
     std::string names;
-    for (const named_type& each : known.first(std::min(known.size(), most)))
-        names += message(names.empty() ? "" : ", ", quoted_for_message(each.name));
+    for (const named_type& type : known.first(std::min(known.size(), most)))
+        names += message(names.empty() ? "" : ", ", quoted_for_message(type.name));
     if (known.size() > most) names += message(" and ", std::to_string(known.size() - most), " more");
     return about(event, errc::unknown_event_type,
         message("is of none of the types asked for: ", names, "; decode_known passes over such events"));

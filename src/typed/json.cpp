@@ -36,10 +36,10 @@ bool is_plain_name(std::string_view name) {
         [](char c) { return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); });
 }
 
-boost::json::value read_json_text(const recorded_event& event, std::string_view what, std::string_view text) {
+boost::json::value read_json_text(const recorded_event& event, std::string_view subject, std::string_view text) {
     boost::json::value read;
     if (const auto failed = parse_json(text, read))
-        throw error(undecodable(event, message("the ", what, " is no JSON: ", failed.message())));
+        throw error(undecodable(event, message("the ", subject, " is no JSON: ", failed.message())));
     return read;
 }
 
@@ -56,15 +56,15 @@ std::string json_place::path() const {
     return text;
 }
 
-bool json_place::wrong(std::string_view what) const {
+bool json_place::wrong(std::string_view problem) const {
     const std::string place = path();
-    *problem_ = message(place.empty() ? "the data" : place, " ", what);
+    *problem_ = message(place.empty() ? "the data" : place, " ", problem);
     return false;
 }
 
-bool json_place::expected(std::string_view what, const boost::json::value& found) const {
+bool json_place::expected(std::string_view wanted, const boost::json::value& found) const {
     const std::string place = path();
-    *problem_ = message(place.empty() ? "the data" : place, ": ", what, " is expected, not ", described(found));
+    *problem_ = message(place.empty() ? "the data" : place, ": ", wanted, " is expected, not ", described(found));
     return false;
 }
 
@@ -76,15 +76,15 @@ bool json_place::writable(const boost::json::value& value) const {
     case boost::json::kind::string: return is_json_text(view_of(value.get_string())) || wrong("is no UTF-8");
     case boost::json::kind::array: {
         std::size_t index = 0;
-        for (const boost::json::value& each : value.get_array())
-            if (!json_place(*this, index++).writable(each)) return false;
+        for (const boost::json::value& element : value.get_array())
+            if (!json_place(*this, index++).writable(element)) return false;
         return true;
     }
     case boost::json::kind::object:
-        for (const auto& [key, each] : value.get_object()) {
+        for (const auto& [key, member] : value.get_object()) {
             const std::string_view name(key.data(), key.size());
             if (!is_json_text(name)) return wrong("has a name that is no UTF-8");
-            if (!json_place(*this, name).writable(each)) return false;
+            if (!json_place(*this, name).writable(member)) return false;
         }
         return true;
     default: return true;
@@ -117,8 +117,8 @@ bool is_json_text(std::string_view text) noexcept {
     }
 }
 
-void throw_unwritable(std::string_view what, std::string_view problem) {
-    throw error(failure(errc::invalid_argument, message(what, " cannot be written as JSON: ", problem)));
+void throw_unwritable(std::string_view subject, std::string_view problem) {
+    throw error(failure(errc::invalid_argument, message(subject, " cannot be written as JSON: ", problem)));
 }
 
 } // namespace detail

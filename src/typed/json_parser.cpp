@@ -80,9 +80,9 @@ private:
 } // namespace
 
 error_code parse_json(std::string_view text, json::value& root) {
-    json::parse_options how;
-    how.max_depth = 512; // what can be written must be readable
-    json::basic_parser<value_builder> parser(how, root.storage());
+    json::parse_options options;
+    options.max_depth = 512; // what can be written must be readable
+    json::basic_parser<value_builder> parser(options, root.storage());
     error_code failed;
     const std::size_t used = parser.write_some(false, text.data(), text.size(), failed);
     if (failed) return failed;

@@ -8,6 +8,8 @@
 
 #include <eventstore/snapshot.hpp>
 
+#include <boost/algorithm/string/replace.hpp>
+
 #include <source_location>
 
 BOOST_AUTO_TEST_SUITE(write_outcome_test)
@@ -289,6 +291,52 @@ BOOST_FIXTURE_TEST_CASE(claims_and_settlements_of_many_do_not_wait_for_each_othe
         auto both = concurrently(std::move(work));
         co_await std::move(both);
         for (const std::string& each : log) BOOST_TEST(each.find("40P01") == std::string::npos, each);
+    });
+}
+
+// As of a later version of the schema, to which somebody migrates while the store is open.
+BOOST_FIXTURE_TEST_CASE(an_answer_that_is_not_understood_leaves_the_outcome_unknown, store_fixture) {
+    const std::string wrapped = R"(
+        do $do$
+        declare
+            f record;
+        begin
+            select
+                pg_get_function_identity_arguments(p.oid) as types,
+                pg_get_function_arguments(p.oid) as arguments,
+                array_to_string(p.proargnames, ', ') as names
+            into strict f
+            from pg_proc as p
+            join pg_class as c on c.relnamespace = p.pronamespace
+            where p.proname = 'NAME' and c.oid = 'eventstore.streams'::regclass;
+            execute format('alter function eventstore.NAME(%s) rename to known_NAME', f.types);
+            execute format(
+                'create function eventstore.NAME(%s) returns bigint[] language plpgsql as '
+                '$f$ begin perform eventstore.known_NAME(%s); return array[99]; end $f$', f.arguments, f.names);
+        end
+        $do$)";
+    const auto answers_otherwise = [&](const char* function) {
+        ask(boost::algorithm::replace_all_copy(wrapped, "NAME", function));
+    };
+    with_store([&](es::store store) -> asio::awaitable<void> {
+        for (const char* const name : {"lone", "group", "transaction", "deleted"})
+            co_await store.append(name, es::no_stream, counted_one("1"));
+        for (const char* const function : {"append_event", "append_events", "append_events_or_fail", "delete_stream"})
+            answers_otherwise(function);
+
+        const auto expect_unknown = [&](auto work, const char* stream, std::int64_t events) -> asio::awaitable<void> {
+            const es::failure why = co_await expect_error(es::errc::schema_too_new, std::move(work));
+            BOOST_TEST(why.outcome_unknown(), why.message());
+            BOOST_TEST(
+                number("select version from eventstore.streams where name = '" + std::string(stream) + "'") == events);
+        };
+        co_await expect_unknown(store.append("lone", 1, counted_one("2")), "lone", 2);
+        co_await expect_unknown(store.append("group", 1, counted(2)), "group", 3);
+        es::transaction transaction = co_await store.begin();
+        transaction.append("transaction", 1, counted_one("2"));
+        co_await expect_unknown(transaction.commit(), "transaction", 2);
+        const es::failure why = co_await expect_error(es::errc::schema_too_new, store.delete_stream("deleted", 1));
+        BOOST_TEST(why.outcome_unknown());
     });
 }
 

@@ -53,7 +53,7 @@ BOOST_AUTO_TEST_CASE(where_all_was_appended_versions_follow_from_the_bases_and_p
     } expected[] = {{8, 9, 51, 52}, {1, 1, 53, 53}, {10, 12, 54, 56}};
     for (std::size_t i = 0; i < 3; ++i) {
         const auto& each = outcomes[i];
-        BOOST_TEST((each.what == kind::appended));
+        BOOST_TEST((each.status == kind::appended));
         BOOST_TEST(each.result.first_version == expected[i].version);
         BOOST_TEST(each.result.last_version == expected[i].last_version);
         BOOST_TEST(each.result.first_position == expected[i].position);
@@ -88,12 +88,12 @@ BOOST_AUTO_TEST_CASE(where_each_append_was_judged_by_itself_it_has_its_own_outco
     BOOST_TEST(verdict->timeline == timeline);
     BOOST_REQUIRE(outcomes.size() == 3u);
     const auto& [appended, refused, stored] = std::tie(outcomes[0], outcomes[1], outcomes[2]);
-    BOOST_TEST((appended.what == kind::appended));
+    BOOST_TEST((appended.status == kind::appended));
     BOOST_TEST(appended.result.first_version == 8);
     BOOST_TEST(appended.result.last_position == 52);
-    BOOST_TEST((refused.what == kind::stream_exists));
+    BOOST_TEST((refused.status == kind::stream_exists));
     BOOST_TEST(refused.actual_version == 4);
-    BOOST_TEST((stored.what == kind::already_appended));
+    BOOST_TEST((stored.status == kind::already_appended));
     BOOST_TEST(stored.result.already_appended);
     BOOST_TEST(stored.result.first_version == 3);
     BOOST_TEST(stored.result.last_version == 5);
@@ -109,7 +109,7 @@ BOOST_AUTO_TEST_CASE(every_kind_of_outcome_is_understood) {
         BOOST_REQUIRE(verdict.has_value());
         const auto& outcomes = verdict->outcomes;
         BOOST_TEST(verdict->timeline == timeline);
-        BOOST_TEST(static_cast<std::int64_t>(outcomes.front().what) == number);
+        BOOST_TEST(static_cast<std::int64_t>(outcomes.front().status) == number);
         BOOST_TEST(outcomes.front().actual_version == 3);
         BOOST_TEST(outcomes.front().result.already_appended == (number == 1));
     }
@@ -123,7 +123,7 @@ BOOST_AUTO_TEST_CASE(a_lone_append_has_a_short_answer) {
     BOOST_TEST(verdict->timeline == timeline);
     BOOST_REQUIRE(outcomes.size() == 1u);
     const auto& only = outcomes.front();
-    BOOST_TEST((only.what == kind::appended));
+    BOOST_TEST((only.status == kind::appended));
     BOOST_TEST(only.result.first_version == 4);
     BOOST_TEST(only.result.last_version == 4);
     BOOST_TEST(only.result.first_position == 99);
@@ -136,7 +136,7 @@ BOOST_AUTO_TEST_CASE(a_lone_append_out_of_the_ordinary_has_the_long_answer) {
     BOOST_REQUIRE(verdict.has_value());
     const auto& outcomes = verdict->outcomes;
     BOOST_TEST(verdict->timeline == timeline);
-    BOOST_TEST((outcomes.front().what == kind::stream_deleted));
+    BOOST_TEST((outcomes.front().status == kind::stream_deleted));
     BOOST_TEST(outcomes.front().actual_version == 3);
 }
 
@@ -218,14 +218,14 @@ BOOST_AUTO_TEST_CASE(the_last_event_stored_is_the_one_with_the_highest_position)
     verdict.timeline = 3;
     verdict.outcomes.resize(3);
     verdict.outcomes[0].result.last_position = 9;
-    verdict.outcomes[1].what = kind::already_appended;
+    verdict.outcomes[1].status = kind::already_appended;
     verdict.outcomes[1].result.last_position = 20;
-    verdict.outcomes[2].what = kind::duplicate_event;
+    verdict.outcomes[2].status = kind::duplicate_event;
     verdict.outcomes[2].result.last_position = 30;
     const storage::log_mark expected{3, 20, all[1]->parts.front().events.back().id()};
     BOOST_TEST((append::last_stored(all, verdict) == expected));
 
-    for (auto& each : verdict.outcomes) each.what = kind::wrong_version;
+    for (auto& each : verdict.outcomes) each.status = kind::wrong_version;
     BOOST_TEST((append::last_stored(all, verdict) == storage::log_mark()));
 }
 

@@ -158,7 +158,7 @@ BOOST_AUTO_TEST_CASE(a_flush_whose_groups_all_pass_gives_each_append_what_it_wou
             const auto& result = outcomes[i].result;
             const auto count = static_cast<std::int64_t>(flush.appends[i]->events);
             BOOST_TEST_CONTEXT("seed " << seed << ", append " << i) {
-                BOOST_TEST((outcomes[i].what == kind::appended));
+                BOOST_TEST((outcomes[i].status == kind::appended));
                 BOOST_TEST(result.first_version == firsts[i].first);
                 BOOST_TEST(result.last_version == firsts[i].first + count - 1);
                 BOOST_TEST(result.first_position == firsts[i].second);

@@ -315,8 +315,8 @@ BOOST_AUTO_TEST_CASE(the_parts_of_a_request_are_a_unit_and_its_links_are_judged_
     const auto verdict = plan.outcomes(answer);
     BOOST_REQUIRE(verdict.has_value());
     BOOST_REQUIRE(verdict->outcomes.size() == 4u);
-    BOOST_TEST((verdict->outcomes[1].what == append_plan::outcome::kind::unit_failed));
-    BOOST_TEST((verdict->outcomes[2].what == append_plan::outcome::kind::event_not_found));
+    BOOST_TEST((verdict->outcomes[1].status == append_plan::outcome::kind::unit_failed));
+    BOOST_TEST((verdict->outcomes[2].status == append_plan::outcome::kind::event_not_found));
     BOOST_TEST(verdict->outcomes[3].is_success());
 }
 

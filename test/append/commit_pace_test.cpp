@@ -145,16 +145,16 @@ BOOST_AUTO_TEST_CASE(writers_elsewhere_are_waited_for_as_long_as_they_need_withi
         now += 200us; // the writers
         for (int j = 0; j < 10; ++j) pace.arrived(now);
     }
-    BOOST_TEST((pace.patience() >= 300us && pace.patience() <= 600us));
+    BOOST_TEST((pace.rejoin_wait() >= 300us && pace.rejoin_wait() <= 600us));
     for (int i = 0; i < 100; ++i) { // they do not come
         pace.sent(1, now);
         now += 8ms;
         pace.answered(1, now);
         (void)pace.resumed(1, now);
-        now += pace.patience();
+        now += pace.rejoin_wait();
         pace.waited(pace.round(), now);
     }
-    BOOST_TEST((pace.patience() <= 1ms)); // an eighth of the server's time
+    BOOST_TEST((pace.rejoin_wait() <= 1ms)); // an eighth of the server's time
 }
 
 BOOST_AUTO_TEST_CASE(a_lone_writer_and_a_few_never_have_two_groups) {

@@ -171,7 +171,7 @@ BOOST_AUTO_TEST_CASE(after_its_context_nothing_is_told) {
 BOOST_AUTO_TEST_CASE(without_a_function_nothing_is_kept) {
     asio::io_context context;
     const auto log = logger::make(nullptr, context.get_executor());
-    BOOST_TEST(!log->is_heard());
+    BOOST_TEST(!log->has_sink());
     log->tell(log_level::warning, "nobody hears");
     log->report("looking", dropped);
     BOOST_TEST(context.poll() == 0u);

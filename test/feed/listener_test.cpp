@@ -14,11 +14,11 @@ BOOST_AUTO_TEST_SUITE(listener_test)
 
 namespace {
 
-class ear final : public es::feed::hearer {
+class ear final : public es::feed::notification_receiver {
 public:
     void on_listening() override { ++listening; }
-    void on_deaf() override { ++deaf; }
-    void on_heard(const es::feed::notification& what) override { heard.emplace_back(what.what); }
+    void on_listening_lost() override { ++deaf; }
+    void on_notification(const es::feed::notification& what) override { heard.emplace_back(what.kind); }
 
     int listening = 0;
     int deaf = 0;
@@ -169,7 +169,7 @@ BOOST_FIXTURE_TEST_CASE(one_that_comes_back_at_once_misses_nothing_from_then_on,
 BOOST_AUTO_TEST_CASE(a_notification_is_a_word_and_up_to_two_numbers) {
     const auto check = [](std::string_view text, std::string_view what, std::int64_t first, std::int64_t second) {
         const auto read = es::feed::notification::parse(text);
-        BOOST_TEST(read.what == what);
+        BOOST_TEST(read.kind == what);
         BOOST_TEST(read.first == first);
         BOOST_TEST(read.second == second);
     };

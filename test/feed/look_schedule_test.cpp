@@ -26,7 +26,7 @@ BOOST_FIXTURE_TEST_SUITE(look_schedule_test, schedule_fixture)
 BOOST_AUTO_TEST_CASE(the_first_look_waits_for_the_listener) {
     schedule.begin(now);
     BOOST_TEST(!schedule.is_due(now + 999ms));
-    schedule.heard(true);
+    schedule.listening_changed(true);
     BOOST_TEST(schedule.is_due(now));
     look(schedule.period());
     BOOST_TEST((schedule.due() == now + look_schedule::between_looks));
@@ -38,8 +38,8 @@ BOOST_AUTO_TEST_CASE(it_does_not_wait_for_ever_and_looks_more_often_then) {
     BOOST_TEST(schedule.is_due(now));
     schedule.begin_look();
     schedule.end_look(now, schedule.period());
-    BOOST_TEST((schedule.due() == now + look_schedule::between_looks_deaf));
-    schedule.heard(true); // at last: what came before may have been missed
+    BOOST_TEST((schedule.due() == now + look_schedule::between_looks_without_listener));
+    schedule.listening_changed(true); // at last: what came before may have been missed
     BOOST_TEST(schedule.is_due(now));
     BOOST_TEST((schedule.period() == look_schedule::between_looks));
 }
@@ -48,14 +48,14 @@ BOOST_AUTO_TEST_CASE(one_that_cannot_hear_looks_at_once) {
     look_schedule deaf(false);
     deaf.begin(now);
     BOOST_TEST(deaf.is_due(now));
-    BOOST_TEST((deaf.period() == look_schedule::between_looks_deaf));
+    BOOST_TEST((deaf.period() == look_schedule::between_looks_without_listener));
 }
 
 BOOST_AUTO_TEST_CASE(a_look_that_was_under_way_does_not_count_for_what_came_meanwhile) {
     schedule.begin(now);
-    schedule.heard(true);
+    schedule.listening_changed(true);
     schedule.begin_look();
-    schedule.heard(false); // the connection broke
+    schedule.listening_changed(false); // the connection broke
     schedule.end_look(now, 1s);
     BOOST_TEST(schedule.is_due(now));
     look(1s);
@@ -64,7 +64,7 @@ BOOST_AUTO_TEST_CASE(a_look_that_was_under_way_does_not_count_for_what_came_mean
 
 BOOST_AUTO_TEST_CASE(a_pause_after_a_failure_is_cut_short_by_whoever_asks) {
     schedule.begin(now);
-    schedule.heard(true);
+    schedule.listening_changed(true);
     look(5s);
     BOOST_TEST(!schedule.is_due(now + 4s));
     schedule.look_now();

@@ -74,7 +74,7 @@ public:
         what_.is_prepared = false;
         what_.answers_in_text = true;
     }
-    const es::postgres::statement& what() const noexcept override { return what_; }
+    const es::postgres::statement& sql() const noexcept override { return what_; }
     const es::postgres::parameters& arguments() const noexcept override { return arguments_; }
     void on_answer(es::postgres::answer answer) override {
         for (int i = 0; i < answer.rows(); ++i) size += row(answer.bytes(i, 0).size()).size();
@@ -99,7 +99,7 @@ es::postgres::steady_time soon() { return std::chrono::steady_clock::now() + 10s
 asio::awaitable<connection_ptr> connect(const tls_server& server) {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     const auto made = std::make_shared<es::postgres::connection>(asio::make_strand(executor),
-        es::postgres::connection::manner(), es::detail::environment::make(executor, nullptr));
+        es::postgres::connection::sending_mode(), es::detail::environment::make(executor, nullptr));
     const auto options = es::store_options(server.url()).pooled(); // which is opened without a script
     auto connecting = es::postgres::connection::connect(
         made, *es::postgres::connect_settings::make(options, es::postgres::session_kind::reading), soon());

@@ -26,7 +26,7 @@ BOOST_AUTO_TEST_CASE(it_knows_what_the_last_answer_has_left_the_transaction_in) 
     run([]() -> asio::awaitable<void> {
         const asio::any_io_executor executor = co_await asio::this_coro::executor;
         const auto link = std::make_shared<connection>(
-            asio::make_strand(executor), connection::manner(), es::detail::environment::make(executor, nullptr));
+            asio::make_strand(executor), connection::sending_mode(), es::detail::environment::make(executor, nullptr));
         BOOST_TEST((link->transaction() == transaction_state::unknown));
         const auto deadline = std::chrono::steady_clock::now() + 10s;
         const es::store_options options(test_server::url());

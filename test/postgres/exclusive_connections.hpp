@@ -32,7 +32,7 @@ public:
         what_.is_prepared = false;
         what_.answers_in_text = true;
     }
-    const postgres::statement& what() const noexcept override { return what_; }
+    const postgres::statement& sql() const noexcept override { return what_; }
     const postgres::parameters& arguments() const noexcept override { return arguments_; }
     void on_answer(postgres::answer answer) override {
         if (answer.rows() > 0) value = answer.bytes(0, 0);

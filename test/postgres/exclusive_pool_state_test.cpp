@@ -54,7 +54,7 @@ BOOST_AUTO_TEST_CASE(one_who_waits_has_a_connection_made_and_gets_it) {
     BOOST_TEST(!pool.grant_next().has_value());
     const auto next = pool.connect(start);
     BOOST_REQUIRE(next.has_value());
-    BOOST_TEST(next->whom == user(0));
+    BOOST_TEST(next->requester == user(0));
     BOOST_TEST(!pool.connect(start).has_value()); // no second one for the same
     pool.connected(next->place, start);
     const auto given = pool.grant_next();

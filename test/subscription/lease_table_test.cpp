@@ -77,7 +77,7 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_is_written_a_little_after_the_first_acknowledg
     const auto writes = write();
     BOOST_TEST_REQUIRE(writes.size() == 1u);
     BOOST_TEST(writes.front().is_moved);
-    BOOST_TEST(writes.front().what.checkpoint.where.position == 9);
+    BOOST_TEST(writes.front().progress.checkpoint.where.position == 9);
     BOOST_TEST((until_due() == 300ms)); // and the lease is renewed with it
 }
 
@@ -128,7 +128,7 @@ BOOST_AUTO_TEST_CASE(what_is_reported_while_a_write_is_under_way_is_written_afte
     table.apply(first.front(), write_result::done, now.lease, now);
     const auto second = write();
     BOOST_TEST_REQUIRE(second.size() == 1u);
-    BOOST_TEST(second.front().what.checkpoint.where.position == 2);
+    BOOST_TEST(second.front().progress.checkpoint.where.position == 2);
     BOOST_TEST(second.front().from == 1);
     BOOST_TEST(second.front().beat == first.front().beat + 1);
 }
@@ -166,7 +166,7 @@ BOOST_AUTO_TEST_CASE(a_release_holds_the_last_report_and_ends_the_lease) {
     const auto writes = write();
     BOOST_TEST_REQUIRE(writes.size() == 1u);
     BOOST_TEST(writes.front().releases);
-    BOOST_TEST(writes.front().what.checkpoint.where.position == 4);
+    BOOST_TEST(writes.front().progress.checkpoint.where.position == 4);
     pass(10s);
     BOOST_TEST((table.due(now) == steady_time::max()));
     table.remove(7, 1);
@@ -290,8 +290,8 @@ BOOST_AUTO_TEST_CASE(whatever_fails_the_row_gets_to_the_last_report) {
                     BOOST_TEST_REQUIRE(each.from <= of.position);
                     if (is_done) of.beat = each.beat;
                     if (is_done && each.is_moved) {
-                        BOOST_TEST_REQUIRE(each.what.checkpoint.where.position >= of.position);
-                        of.position = each.what.checkpoint.where.position;
+                        BOOST_TEST_REQUIRE(each.progress.checkpoint.where.position >= of.position);
+                        of.position = each.progress.checkpoint.where.position;
                     }
                     if (is_lost)
                         all.failed(each, now);

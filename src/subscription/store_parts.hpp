@@ -20,7 +20,7 @@ namespace asio = boost::asio;
 
 class checkpoint_writer;
 
-struct machinery {
+struct store_parts {
     detail::environment environment;
     std::shared_ptr<postgres::pool> pool;
     std::shared_ptr<const storage::statements> statements;
