@@ -57,6 +57,14 @@ for file in $(grep -rlE 'awaitable<result<bool>>' src --include='*.cpp'); do
         exit $bad' "$file" || complain "$file: a const result<bool> is returned from a coroutine"
 done
 
+# Each source has a test of its name, or src/README.md says which tests cover it.
+covered=$(sed -n '/^## Test coverage/,$p' src/README.md)
+while IFS=/ read -r _ layer file; do
+    name=${file%.cpp}
+    [ -f "test/$layer/${name}_test.cpp" ] || grep -qE "\`($layer/)?$name\`" <<<"$covered" ||
+        complain "src/README.md does not say which test covers src/$layer/$file"
+done < <(find src -name '*.cpp' -not -path 'src/api/*' -not -path 'src/cli/*')
+
 # A condition that names a layer which is no more tests nothing of it.
 for layer in $(grep -ohE -- "-R '\^\(?[a-z|]+" test/as/*.sh test/README.md .ci/run | grep -oE '[a-z]+(\|[a-z]+)*$' | tr '|' '\n' | sort -u); do
     grep -q "eventstore_tests($layer\$" test/CMakeLists.txt || complain "there are no tests of $layer to run under conditions"
