@@ -1,7 +1,7 @@
 #include "postgres/exclusive_pool.hpp"
 
 #include "base/text.hpp"
-#include "postgres/session_cleaning.hpp"
+#include "postgres/session_reset.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 
@@ -209,7 +209,7 @@ void exclusive_pool::clean(const connection_ptr& connection) {
     if (is_stopping() || (settings_.cleans && !opened->is_idle()))
         return opened->drop(
             failure(errc::connection_lost, "dropped the connection of a transaction that was given up"));
-    if (settings_.cleans) send_cleaning(*connection, is_pooled_);
+    if (settings_.cleans) send_reset(*connection, is_pooled_);
     if (connection->connection) released(connection);
 }
 

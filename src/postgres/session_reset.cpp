@@ -1,4 +1,4 @@
-#include "postgres/session_cleaning.hpp"
+#include "postgres/session_reset.hpp"
 
 #include "postgres/command.hpp"
 
@@ -24,7 +24,7 @@ constexpr const char* cleaning[] = {
 
 } // namespace
 
-void send_cleaning(exclusive_connection& connection, bool is_pooled) {
+void send_reset(exclusive_connection& connection, bool is_pooled) {
     const auto opened = connection.connection;
     const bool is_open = opened->transaction() != transaction_state::idle;
     const auto ended = [weak = std::weak_ptr(opened)](const command_end& outcome) {

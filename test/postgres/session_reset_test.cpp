@@ -8,7 +8,7 @@ namespace es = eventstore;
 namespace asio = boost::asio;
 using namespace es::test;
 
-BOOST_AUTO_TEST_SUITE(session_cleaning_test)
+BOOST_AUTO_TEST_SUITE(session_reset_test)
 
 BOOST_FIXTURE_TEST_CASE(what_a_transaction_leaves_in_its_session_is_not_there_for_the_next, pool_fixture) {
     const fresh_role guest(schema() + "_guest");

@@ -14,6 +14,6 @@ inline constexpr char watch_connection[] = "set client_connection_check_interval
 /// statements. Nothing is waited for: what is sent next comes behind it, and is sent elsewhere, should it fail. On the
 /// session's strand, with nothing under way.
 /// \param is_pooled a transaction pooler would have the session of another client cleaned: only rolls back
-void send_cleaning(exclusive_connection& connection, bool is_pooled);
+void send_reset(exclusive_connection& connection, bool is_pooled);
 
 } // namespace eventstore::postgres
