@@ -43,7 +43,7 @@ public:
     /// The number of events dropped immediately before those that the last next() returned.
     std::uint64_t missed() const noexcept;
 
-    /// The executor of the store. \throws error `subscription_ended` once it was moved from
+    /// The executor of the store; of no use once its execution context has ended. \throws error `subscription_ended` once it was moved from
     boost::asio::any_io_executor get_executor() const;
 
 private:

@@ -47,7 +47,7 @@ public:
     /// Errors and cancellation are those of next().
     boost::asio::awaitable<std::optional<event_page>> next_page();
 
-    /// The executor of the store. \throws error `store_closed` once it was moved from
+    /// The executor of the store; of no use once its execution context has ended. \throws error `store_closed` once it was moved from
     boost::asio::any_io_executor get_executor() const;
 
 private:

@@ -86,7 +86,7 @@ public:
     /// subscription does not deliver.
     std::int64_t lag() const noexcept;
 
-    /// The executor of the store. \throws error `subscription_ended` once it was moved from
+    /// The executor of the store; of no use once its execution context has ended. \throws error `subscription_ended` once it was moved from
     boost::asio::any_io_executor get_executor() const;
 
     /// Ends this consumer. If it is the last one, also writes the checkpoint and releases the subscription before it

@@ -25,7 +25,7 @@ class store_impl;
 /// that, use `store::subscribe`. The handle can be made before the subscription exists.
 ///
 /// **Errors.** What is awaited throws `eventstore::error`: those of every operation of a store, and
-/// `subscription_not_found` if the subscription does not exist. **Timeouts, lifetime, thread safety**: like `store`.
+/// `subscription_not_found` if the subscription does not exist (but for parked()). **Timeouts, lifetime, thread safety**: like `store`.
 class EVENTSTORE_EXPORT subscription_handle {
 public:
     /// For `store::subscription` and `store::subscription_to_all`, which make handles.

@@ -136,7 +136,7 @@ public:
     /// Rolls back, and returns when done. Cancellation: it is still rolled back.
     boost::asio::awaitable<void> rollback();
 
-    /// The executor of the store. \throws error `transaction_ended` once it was moved from
+    /// The executor of the store; of no use once its execution context has ended. \throws error `transaction_ended` once it was moved from
     boost::asio::any_io_executor get_executor() const;
 
 private:

@@ -1,5 +1,6 @@
 #include "api/event_scan.hpp"
 
+#include "api/call.hpp"
 #include "async/latch.hpp"
 #include "async/run_apart.hpp"
 #include "base/text.hpp"
@@ -163,7 +164,7 @@ asio::awaitable<std::optional<recorded_event>> scan_impl::next(std::shared_ptr<s
     if (!self) co_return std::nullopt; // moved from
     const busy_mark mark(*self);
     if (self->index_ >= self->current_.size()) {
-        auto advancing = advance(self);
+        auto advancing = tell_cancellation(advance(self), "scanning was cancelled");
         const auto has_more = co_await std::move(advancing);
         if (!has_more.value()) co_return std::nullopt;
     }
@@ -173,7 +174,7 @@ asio::awaitable<std::optional<recorded_event>> scan_impl::next(std::shared_ptr<s
 asio::awaitable<std::optional<event_page>> scan_impl::next_page(std::shared_ptr<scan_impl> self) {
     if (!self) co_return std::nullopt;
     const busy_mark mark(*self);
-    auto advancing = advance(self);
+    auto advancing = tell_cancellation(advance(self), "scanning was cancelled");
     const auto has_more = co_await std::move(advancing);
     if (!has_more.value()) co_return std::nullopt;
     event_page rest = std::exchange(self->current_, event_page());

@@ -94,20 +94,20 @@ failure not_in_time(const std::string& stream, const std::string& name, std::int
             .retry_helps = true});
 }
 
-/// In memory a subscription of this store is further than in the database.
+/// In memory a subscription of this store is further than in the database, which knows whether it exists.
 asio::awaitable<result<bool>> has_reached(
     store_ptr store, steady_time deadline, std::string stream, std::string name, std::int64_t position) {
-    if (const auto ours = store->core->leases->find(stream, name)) {
-        const auto done = ours->done_through();
-        if (done && *done >= position) co_return true;
-        if (done && stream == "$all") co_return false;
-    }
+    const auto ours = store->core->leases->find(stream, name);
+    const auto done = ours ? ours->done_through() : std::nullopt;
+    const bool is_reached = done && *done >= position;
+    if (done && !is_reached && stream == "$all") co_return false;
     auto asking = storage::has_reached(store->core->database, std::move(stream), std::move(name), position, deadline);
-    auto reached = co_await std::move(asking); // const, it would become the bool that it has a value
-    co_return reached;
+    const auto reached = co_await std::move(asking);
+    if (!reached) co_return reached.error();
+    co_return is_reached || *reached;
 }
 
-asio::awaitable<result<void>> begin_wait(
+asio::awaitable<result<void>> wait_until_reached(
     store_ptr store, steady_time deadline, std::string stream, std::string name, std::int64_t position) {
     using namespace std::chrono_literals;
     const auto& environment = store->core->environment;
@@ -123,6 +123,12 @@ asio::awaitable<result<void>> begin_wait(
         const auto paused = co_await std::move(pausing);
         if (paused.error().code() != errc::timeout) co_return paused.error();
     }
+}
+
+asio::awaitable<result<void>> begin_wait(
+    const store_ptr& store, steady_time deadline, std::string stream, std::string name, std::int64_t position) {
+    auto waiting = wait_until_reached(store, deadline, std::move(stream), std::move(name), position);
+    return detail::tell_cancellation(std::move(waiting), "waiting for a subscription was cancelled");
 }
 
 } // namespace

@@ -29,6 +29,12 @@ asio::awaitable<result<transaction>> begin_on(
     co_return transaction(std::make_shared<transaction_impl>(std::move(open)));
 }
 
+asio::awaitable<result<transaction>> begin_transaction(
+    const detail::store_ptr& store, detail::steady_time deadline, milliseconds limit) {
+    auto beginning = begin_on(store, deadline, limit);
+    return detail::tell_cancellation(std::move(beginning), "beginning a transaction was cancelled");
+}
+
 asio::awaitable<query_result> execute_throwing(impl_ptr impl, std::string sql, std::vector<sql_value> values) {
     auto executing = transaction_impl::execute(std::move(impl), std::move(sql), std::move(values));
     auto rows = co_await std::move(executing);
@@ -50,7 +56,7 @@ asio::awaitable<void> rollback_throwing(impl_ptr impl) {
 } // namespace
 
 asio::awaitable<transaction> store::begin() const {
-    return detail::call(impl_, limit_, detail::unchecked(), begin_on, limit_);
+    return detail::call(impl_, limit_, detail::unchecked(), begin_transaction, limit_);
 }
 
 transaction::transaction(impl_ptr impl) noexcept : impl_(std::move(impl)) {}

@@ -130,7 +130,9 @@ failure about(const append_request& append, const failure& why) {
     details.outcome_unknown = append.is_retry || why.outcome_unknown();
     // A payload that is no jsonb and was sent alone.
     const bool is_argument = why.code() == errc::database_error && why_no_jsonb(details.sqlstate) != "it is refused";
-    details.message = message(appending_to(append), ": ", why.message(), earlier_attempt(append));
+    details.message = message(appending_to(append), ": ", why.message(),
+        why.outcome_unknown() ? "; it may be stored: a retry with the same events is safe" : "",
+        earlier_attempt(append));
     return failure(is_argument ? errc::invalid_argument : why.code(), std::move(details));
 }
 

@@ -150,8 +150,9 @@ asio::awaitable<result<bool>> feed::look_at_end() {
     if (closed_ || !state_.has_begun()) co_return false;
     if (is_news(*newest)) {
         auto closer = look();
-        auto outcome = co_await std::move(closer); // const, it would become the bool that it has a value
-        if (!outcome || !*outcome) co_return outcome;
+        const auto outcome = co_await std::move(closer);
+        if (!outcome) co_return outcome.error();
+        if (!*outcome) co_return false;
     }
     newest_ = *newest;
     co_return true;

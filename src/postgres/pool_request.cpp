@@ -155,6 +155,8 @@ void pool_request::fail(failure why) noexcept {
 
 void pool_request::cancel() noexcept { fail(failure(errc::cancelled, message(statement_.doing, " was cancelled"))); }
 
+void pool_request::close() noexcept { fail(detail::store_closed()); }
+
 void pool_request::expire() noexcept {
     const auto owner = owner_.lock();
     if (!owner) return;

@@ -52,6 +52,7 @@ private:
     void start() override { again(); }
     void cancel() noexcept override;
     void expire() noexcept override;
+    void close() noexcept override;
 
     void again();
     bool clear_in_flight();

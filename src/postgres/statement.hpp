@@ -12,7 +12,7 @@
 
 namespace eventstore::postgres {
 
-/// What a set of statements has in common: who sends one keeps the set, and a pool counts query was sent of it.
+/// What a set of statements has in common: who sends one keeps the set, and a pool counts what was sent of it.
 class statement_set : public std::enable_shared_from_this<statement_set> {
 public:
     statement_set() = default;

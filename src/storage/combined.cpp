@@ -38,9 +38,12 @@ combined::part::part(const std::shared_ptr<combined>& owner, std::string schema_
       writes_(owner->question_.writes) {}
 
 void combined::part::give_up(errc why) noexcept {
+    const std::string_view reason = why == errc::cancelled ? " was cancelled"
+        : why == errc::timeout                             ? ": no answer in time"
+                                                           : ": the store is closed";
     fail(failure(why,
-        {.message = message(doing(), why == errc::cancelled ? " was cancelled" : ": no answer in time"),
-            .retry_helps = true,
+        {.message = message(doing(), reason),
+            .retry_helps = why != errc::store_closed,
             .outcome_unknown = writes_ && is_asked_.load()}));
 }
 

@@ -50,6 +50,7 @@ public:
         friend class combined;
         void cancel() noexcept override { give_up(errc::cancelled); }
         void expire() noexcept override { give_up(errc::timeout); }
+        void close() noexcept override { give_up(errc::store_closed); }
         void give_up(errc why) noexcept;
 
         const bool writes_;

@@ -15,8 +15,7 @@ failure not_held(const log_mark& seen) {
              std::to_string(seen.position),
              seen.event ? message(" (event ", to_string(*seen.event), ")") : std::string(),
              ": it is that of an older backup, or a fail-over lost its end, or this is an old primary; see that it is "
-             "the "
-             "right one, and open the store anew"),
+             "the right one, and open the store anew"),
             .sqlstate = "ES002"});
 }
 

@@ -133,7 +133,6 @@ boost::json::value json_metadata(const recorded_event& event) {
 }
 
 void rename_member(boost::json::object& data, std::string_view from, std::string_view to) {
-    namespace json = boost::json;
     const auto found = data.find(boost::json::string_view(from.data(), from.size()));
     if (found == data.end() || from == to) return;
     boost::json::value value = std::move(found->value());

@@ -20,8 +20,6 @@ namespace eventstore::detail {
 namespace json = boost::json;
 using boost::system::error_code;
 
-namespace json = boost::json;
-
 namespace {
 
 /// \param rounded Boost's, which tells the sign, and whether what no double can hold is too large or too small
