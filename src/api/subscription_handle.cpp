@@ -65,7 +65,7 @@ asio::awaitable<result<void>> begin_reset(
     co_return reset;
 }
 
-asio::awaitable<result<std::vector<parked_event>>> begin_list(
+asio::awaitable<result<std::vector<parked_event>>> begin_list_parked(
     const store_ptr& store, steady_time deadline, std::string stream, std::string name) {
     return storage::list_parked(store->core->database, std::move(stream), std::move(name), deadline);
 }
@@ -155,7 +155,7 @@ asio::awaitable<void> subscription_handle::reset_to_version(std::int64_t version
 }
 
 asio::awaitable<std::vector<parked_event>> subscription_handle::parked() const {
-    return call(store_, limit_, check_subscription_name, begin_list, stream_, name_);
+    return call(store_, limit_, check_subscription_name, begin_list_parked, stream_, name_);
 }
 
 asio::awaitable<std::int64_t> subscription_handle::replay(std::vector<std::int64_t> positions) const {

@@ -16,7 +16,7 @@ namespace {
 using detail::message;
 using postgres::type_oid;
 
-constexpr std::size_t most_at_once = 250; // channels in one statement
+constexpr std::size_t channels_at_once = 250; // channels in one statement
 
 // What fails, as causes in the log are told apart.
 constexpr std::string_view listening = "listening";
@@ -253,13 +253,13 @@ void listener::update() {
         }
     }
     const auto chunk_of = [](const std::vector<std::string>& all, std::size_t from) {
-        const auto end = std::min(from + most_at_once, all.size());
+        const auto end = std::min(from + channels_at_once, all.size());
         return std::vector<std::string>(
             all.begin() + static_cast<std::ptrdiff_t>(from), all.begin() + static_cast<std::ptrdiff_t>(end));
     };
-    for (std::size_t at = 0; at < nameless.size(); at += most_at_once)
+    for (std::size_t at = 0; at < nameless.size(); at += channels_at_once)
         send(std::make_shared<names_request>(weak_from_this(), chunk_of(nameless, at)));
-    for (std::size_t at = 0; at < schemas.size(); at += most_at_once)
+    for (std::size_t at = 0; at < schemas.size(); at += channels_at_once)
         send(std::make_shared<listen_request>(weak_from_this(), chunk_of(schemas, at), chunk_of(names, at)));
 }
 

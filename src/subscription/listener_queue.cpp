@@ -14,7 +14,7 @@ namespace eventstore::delivery {
 
 namespace {
 
-constexpr std::size_t most_posted = 64;    // batches that wait for a slow selector
+constexpr std::size_t most_batches_posted = 64;    // batches that wait for a slow selector
 constexpr std::size_t most_kept_along = 2; // times what is wanted
 
 } // namespace
@@ -68,7 +68,7 @@ void listener_queue::on_live(const live_batch& batch) {
     if (!strand_) return;
     const std::size_t bytes = detail::page::kept_bytes(batch.page);
     const bool is_full = posted_ > 0 && posted_bytes_ + bytes > options_.max_queued_bytes();
-    if (is_full || posted_ == most_posted) { // the selector does not keep up
+    if (is_full || posted_ == most_batches_posted) { // the selector does not keep up
         missed_ += all.size();
         return;
     }
