@@ -17,7 +17,7 @@ void timed::unwatch() noexcept {
 }
 
 timed::~timed() {
-    if (queue_hook.is_linked()) queue_->remove(*this); // dropped by a queue that went with its store
+    if (queue_) queue_->remove(*this); // whether it is in the queue is known under the queue's mutex alone
 }
 
 timer_queue::timer_queue(const asio::any_io_executor& executor, std::shared_ptr<clock> time)
