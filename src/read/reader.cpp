@@ -114,10 +114,10 @@ void reader::check_names(const page_query& query) {
 
 void reader::anchor_names(const page_query& query) {
     if (!query.is_log()) return;
-    const placed_event& furthest = query.end.event ? query.end : query.last;
-    if (!furthest.event) return;
+    const placed_event& newest = query.end.event ? query.end : query.last;
+    if (!newest.event) return;
     const std::lock_guard lock(mutex_);
-    if (furthest.place > anchor_.place) anchor_ = furthest;
+    if (newest.place > anchor_.place) anchor_ = newest;
 }
 
 page_query reader::make_query(std::string stream, read_options options, detail::steady_time deadline) {

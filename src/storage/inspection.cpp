@@ -47,7 +47,6 @@ constexpr std::string_view of_owner =
     "', ') from pg_catalog.aclexplode(n.nspacl) as a where a.privilege_type = 'CREATE' and a.grantee <> n.nspowner "
     "and (a.grantee = 0 or not pg_catalog.pg_has_role(a.grantee, n.nspowner, 'MEMBER'))) as creators "
     "from pg_catalog.pg_namespace as n where n.nspname = ";
-constexpr int owner_columns = 3;
 
 std::string_view end_of_owner = ") as o on true";
 

@@ -261,7 +261,7 @@ BOOST_AUTO_TEST_CASE(an_event_for_each_stream_is_sent_without_what_is_the_same_f
     append_list all{append_of("a", 3, 1), append_of("b", any, 1)};
     const auto is_left_out = [&] {
         const parameters sent = append_plan(all).arguments(append_care::none, log_mark());
-        for (const std::size_t i : {2, 5, 6, 7, 8, 9, 10})
+        for (const std::size_t i : std::initializer_list<std::size_t>{2, 5, 6, 7, 8, 9, 10})
             if (!sent.is_null(i)) return false;
         return true;
     };
