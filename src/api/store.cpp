@@ -18,7 +18,6 @@ using append::append_part;
 using append::append_request;
 using detail::call;
 using detail::steady_time;
-using detail::store_impl;
 using detail::store_ptr;
 using detail::try_call;
 using detail::unchecked;

@@ -21,7 +21,6 @@ using detail::steady_time;
 using detail::store_core;
 using detail::store_impl;
 using postgres::connection;
-using postgres::session_kind;
 using group_ptr = std::shared_ptr<group_impl>;
 
 failure closed_failure() { return failure(errc::store_closed, "the group of stores is closed"); }

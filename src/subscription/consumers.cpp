@@ -137,7 +137,7 @@ result<lease_write> shared_subscription::write_for(const batch_of& batch) {
     auto row = store_->checkpoints->row_for(id_, epoch_, now);
     if (!row) return ended_failure();
     row->first = state_->event(batch.first).link_position();
-    return std::move(*row);
+    return *row;
 }
 
 void shared_subscription::committed(const batch_of& batch, const lease_write& row) {

@@ -186,7 +186,7 @@ asio::awaitable<result<std::vector<append_result>>> transaction_impl::commit(sel
             self->open_->end("its commit failed");
             co_return row.error();
         }
-        checkpoints.push_back({std::move(batch), std::move(*row)});
+        checkpoints.push_back({std::move(batch), *row});
     }
 
     std::vector<append_result> all(collected.size());
