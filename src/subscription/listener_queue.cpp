@@ -14,8 +14,8 @@ namespace eventstore::delivery {
 
 namespace {
 
-constexpr std::size_t most_batches_posted = 64;    // batches that wait for a slow selector
-constexpr std::size_t most_kept_along = 2; // times what is wanted
+constexpr std::size_t most_batches_posted = 64; // batches that wait for a slow selector
+constexpr std::size_t most_kept_along = 2;      // times what is wanted
 
 } // namespace
 
