@@ -27,12 +27,12 @@ struct subscription_info {
 
 /// An event that a subscription has parked, because it was refused too often.
 struct parked_event {
-    std::int64_t position = 0;
-    std::int64_t version = 0;
-    std::string stream; ///< the stream of the event
-    std::string type;
-    std::string reason; ///< the reason given to nack()
-    int deliveries = 0;
+    std::int64_t position = 0; ///< the position in the log
+    std::int64_t version = 0;  ///< the version in its stream; 0 if the event was hard-deleted since
+    std::string stream;        ///< the stream of the event; empty if it was hard-deleted since
+    std::string type;          ///< the type of the event; empty likewise
+    std::string reason;        ///< the reason given to nack()
+    int deliveries = 0;        ///< how often it was delivered before it was parked
     timestamp parked_at{};
 };
 
