@@ -56,6 +56,8 @@ enum class errc {
     unknown_event_type = 33,          ///< none of the given types has a codec for this event
     event_not_decodable = 34,         ///< the data of an event does not fit its C++ type
     subscription_ended = 35,          ///< the caller has ended the subscription, or this consumer
+    projection_not_found = 36,        ///< no projection has this name, or this version of it
+    projection_superseded = 37,       ///< this version of the projection was dropped; a later one is in use
 };
 
 /// The category of `errc`. Its codes compare equal to the matching generic conditions: `cancelled` to

@@ -61,6 +61,18 @@ public:
     /// Errors: those of ack().
     void nack(std::string_view reason) const;
 
+    /// Refuses one event of the batch: acknowledges the events before it, and returns those after it to the queue, as if
+    /// they had not been delivered.
+    ///
+    ///     for (const es::recorded_event& event : *batch)
+    ///         if (!handle(event)) {
+    ///             batch->nack(event, "the handler has refused it");
+    ///             break;
+    ///         }
+    ///
+    /// Errors: those of ack(); `unexpected_ack` if the event is none of this batch.
+    void nack(const recorded_event& failed, std::string_view reason) const;
+
 private:
     friend class transaction; // acknowledges it with its commit
     std::unique_ptr<detail::batch_state> state_;

@@ -10,12 +10,17 @@
 #include <eventstore/error.hpp>
 #include <eventstore/event_batch.hpp>
 #include <eventstore/event_data.hpp>
+#include <eventstore/event_handlers.hpp>
 #include <eventstore/event_listener.hpp>
 #include <eventstore/event_page.hpp>
 #include <eventstore/event_query.hpp>
 #include <eventstore/event_scan.hpp>
 #include <eventstore/expected_version.hpp>
+#include <eventstore/inline_projection.hpp>
 #include <eventstore/log_level.hpp>
+#include <eventstore/projection.hpp>
+#include <eventstore/projection_batch.hpp>
+#include <eventstore/projection_options.hpp>
 #include <eventstore/query_result.hpp>
 #include <eventstore/read_options.hpp>
 #include <eventstore/recorded_event.hpp>

@@ -38,7 +38,8 @@ class transaction; // eventstore/transaction.hpp
 
 namespace detail {
 class store_impl;
-}
+struct inside;
+} // namespace detail
 
 /// A cheap handle to an open store. Copies are handles to the same store.
 ///
@@ -262,9 +263,24 @@ public:
     boost::asio::awaitable<void> close() const;
 
 private:
+    friend struct detail::inside;
+
     std::shared_ptr<detail::store_impl> impl_;
     milliseconds limit_{0}; // 0 = operation_timeout
 };
+
+namespace detail {
+
+/// For the parts of the library that stand on the public interface.
+struct inside {
+    template <class Handle>
+    static const auto& of(const Handle& handle) noexcept {
+        return handle.impl_;
+    }
+    static milliseconds limit_of(const store& handle) noexcept { return handle.limit_; }
+};
+
+} // namespace detail
 
 /// Opens a store: connects, and checks the server and the schema; with `store_options::create`, creates or migrates the
 /// schema.

@@ -26,7 +26,8 @@ namespace eventstore {
 
 namespace detail {
 class transaction_impl;
-}
+struct inside;
+} // namespace detail
 
 /// A database transaction of the store: its SQL and its appends are committed together, or not at all.
 ///
@@ -109,9 +110,9 @@ public:
     ///     co_await tx.commit();
     ///
     /// The batch must belong to a subscription of this store and be unacknowledged; nothing before it may be open (so
-    /// `concurrency_limit` 1, or batches in their order); none of its events may be a replayed parked event. A
-    /// transaction takes one batch per subscription, and must be READ COMMITTED. Violations are refused with
-    /// `invalid_argument`, here or by commit().
+    /// `concurrency_limit` 1, or batches in their order), unless it is of replayed parked events. A transaction takes one
+    /// batch per subscription, and must be READ COMMITTED. Violations are refused with `invalid_argument`, here or by
+    /// commit().
     ///
     /// commit() fails with `subscription_lost` or `subscription_deleted` if the subscription has another owner now: the
     /// transaction is rolled back, and the other owner gets the events. The subscription then ends, as it does if the
@@ -121,6 +122,10 @@ public:
     /// From the checkpoint to the end of the commit the row of the subscription is locked, and renewals of this store's
     /// leases wait for it: check deferred constraints earlier (`set constraints all immediate`).
     void ack(const event_batch& batch);
+
+    /// The same for the unacknowledged events of the batch through this one; the others remain with the caller, for the
+    /// next transaction. Errors: those of ack(batch); `unexpected_ack` if the event is none of the batch.
+    void ack(const event_batch& batch, const recorded_event& last);
 
     /// Sends the collected appends, and commits. Returns a result for each append, in order.
     ///
@@ -140,6 +145,8 @@ public:
     boost::asio::any_io_executor get_executor() const;
 
 private:
+    friend struct detail::inside;
+
     std::shared_ptr<detail::transaction_impl> impl_;
 };
 

@@ -98,6 +98,11 @@ void transaction::ack(const event_batch& batch) {
     if (const auto why = transaction_impl::acknowledge(impl_, held)) throw error(*why);
 }
 
+void transaction::ack(const event_batch& batch, const recorded_event& last) {
+    const auto held = batch.state_ ? batch.state_->to_acknowledge(last) : std::nullopt;
+    if (const auto why = transaction_impl::acknowledge(impl_, held)) throw error(*why);
+}
+
 asio::awaitable<std::vector<append_result>> transaction::commit() { return commit_throwing(impl_); }
 asio::awaitable<void> transaction::rollback() { return rollback_throwing(impl_); }
 

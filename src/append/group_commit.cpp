@@ -34,17 +34,6 @@ failure closed_while_waiting(const append_request& request) {
     return failure(errc::store_closed, std::move(details));
 }
 
-result<append_results> result_of(const append_request& append, std::span<const append_plan::outcome> outcomes) {
-    append_results results;
-    results.reserve(outcomes.size());
-    for (std::size_t i = 0; i < outcomes.size(); ++i) {
-        if (outcomes[i].status == append_plan::outcome::kind::unit_failed) continue;
-        if (!outcomes[i].is_success()) return to_failure(append, append.parts[i], outcomes[i]);
-        results.push_back(outcomes[i].result);
-    }
-    return results;
-}
-
 } // namespace
 
 group_commit::group_commit(const options& limits, detail::environment where,

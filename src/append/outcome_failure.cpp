@@ -190,4 +190,14 @@ failure overloaded(const std::string& stream, std::size_t used, std::size_t budg
             .retry_helps = true});
 }
 
+result<append_results> result_of(const append_request& append, std::span<const append_plan::outcome> outcomes) {
+    result<append_results> all{append_results()};
+    for (std::size_t i = 0; i < outcomes.size(); ++i) {
+        if (outcomes[i].status == append_plan::outcome::kind::unit_failed) continue;
+        if (!outcomes[i].is_success()) return to_failure(append, append.parts[i], outcomes[i]);
+        all->push_back(outcomes[i].result);
+    }
+    return all;
+}
+
 } // namespace eventstore::append

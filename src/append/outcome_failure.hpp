@@ -9,12 +9,15 @@
 #include <eventstore/error.hpp>
 
 #include <cstddef>
+#include <span>
 #include <string_view>
 
 namespace eventstore::append {
 
 /// What the append functions found wrong with a part of an append.
 failure to_failure(const append_request& append, const append_part& part, const append_plan::outcome& why);
+/// What became of an append, by the outcomes of its parts.
+result<append_results> result_of(const append_request& append, std::span<const append_plan::outcome> outcomes);
 /// The failure of a whole flush, for one of its appends.
 failure about(const append_request& append, const failure& why);
 /// The connection was lost with the append; the store is given up on if `is_closed`.

@@ -188,6 +188,7 @@ statements::statements(std::string_view schema, std::size_t first_index) : next_
         "writing the checkpoints of subscriptions");
     checkpoint_or_fail = make(schema, "checkpoint_or_fail", sql::checkpoint_or_fail,
         {int8, int8, uuid, int8, int8, int8, int8, uuid, int4, int8, uuid}, "writing the checkpoint of a subscription");
+    unpark_or_fail = make(schema, "unpark_or_fail", sql::unpark_or_fail, {int8, int8, int8_array}, "unparking events");
     park_events =
         make(schema, "park_events", sql::park_events, {int8, int8, int8_array, int4_array, text}, "parking events");
     delete_subscription =
@@ -209,14 +210,22 @@ statements::statements(std::string_view schema, std::size_t first_index) : next_
     tombstones = make(schema, "tombstones", sql::tombstones, {}, "looking for streams that are being deleted");
     deletion_preview =
         make(schema, "deletion_preview", sql::deletion_preview, {text}, "counting what a deletion would remove");
+    open_projection = make(schema, "open_projection", sql::open_projection, {text, int4, int4}, "opening a projection");
+    enter_projection = make(schema, "enter_projection", sql::enter_projection, {text, int4}, "keeping a projection");
+    hand_over_projection = make(
+        schema, "hand_over_projection", sql::hand_over_projection, {text, int4, int8}, "handing over a projection");
+    switch_projection =
+        make(schema, "switch_projection", sql::switch_projection, {text, int4}, "switching a projection");
+    drop_projection = make(schema, "drop_projection", sql::drop_projection, {text, int4}, "dropping a projection");
+    projections = make(schema, "projections", sql::projections, {text}, "listing projections");
     record_snapshot =
         make(schema, "record_snapshot", sql::record_snapshot, {text, int8, text, bytea, bytea}, "recording a snapshot");
     read_snapshot = make(schema, "read_snapshot", sql::read_snapshot, {text}, "reading a snapshot");
     delete_snapshot = make(schema, "delete_snapshot", sql::delete_snapshot, {text}, "deleting a snapshot");
-    for (postgres::statement* statement :
-        {&append_event, &append_events, &append_events_or_fail, &announce, &claim_subscription, &settle_subscriptions,
-            &checkpoint_or_fail, &park_events, &unpark_events, &release_parked, &delete_subscription,
-            &reset_subscription, &delete_stream, &purge_stream, &restore_stream, &record_snapshot, &delete_snapshot})
+    for (postgres::statement* statement : {&append_event, &append_events, &append_events_or_fail, &announce,
+             &claim_subscription, &settle_subscriptions, &checkpoint_or_fail, &unpark_or_fail, &park_events,
+             &unpark_events, &release_parked, &delete_subscription, &reset_subscription, &delete_stream, &purge_stream,
+             &restore_stream, &open_projection, &record_snapshot, &delete_snapshot})
         statement->writes = true;
 }
 

@@ -28,15 +28,23 @@ public:
     const recorded_event* end() noexcept { return seen_ = true, batch_.events + batch_.count; }
     int delivery() const noexcept { return batch_.delivery; }
     /// The same batch, to be acknowledged by a transaction; nothing if there is nothing to acknowledge.
-    std::optional<delivery::batch_of> to_acknowledge() {
-        seen_ = true;
-        if (!owner_ || settled_ || batch_.count == 0) return std::nullopt;
-        return delivery::batch_of{owner_, consumer_, batch_.first, batch_.count};
+    std::optional<delivery::batch_of> to_acknowledge() { return to_acknowledge(batch_.count); }
+    /// The same for the events through this one. \throws error if it is none of the batch
+    std::optional<delivery::batch_of> to_acknowledge(const recorded_event& last) {
+        return to_acknowledge(index_of(last) + 1);
     }
     void acknowledge();
     void refuse(std::string_view reason);
+    void refuse(const recorded_event& failed, std::string_view reason);
 
 private:
+    std::optional<delivery::batch_of> to_acknowledge(std::uint32_t count) {
+        seen_ = true;
+        if (!owner_ || settled_ || count == 0) return std::nullopt;
+        return delivery::batch_of{owner_, consumer_, batch_.first, count};
+    }
+    std::uint32_t index_of(const recorded_event& event) const;
+
     const std::shared_ptr<delivery::shared_subscription> owner_;
     const delivery::consumer_id consumer_ = 0;
     const delivery::subscription_state::hand_out batch_;

@@ -122,31 +122,36 @@ result<void> shared_subscription::acknowledge_through(consumer_id consumer, std:
     return {};
 }
 
-result<lease_write> shared_subscription::write_for(const batch_of& batch) {
+result<shared_subscription::transaction_write> shared_subscription::write_for(const batch_of& batch) {
     const std::lock_guard lock(mutex_);
     if (ended_ || !store_ || !state_->has(batch.consumer)) return ended_failure();
-    const auto checkpoint = state_->done_with(batch.consumer, batch.first, batch.count);
-    if (!checkpoint)
-        return failure(errc::invalid_argument,
-            detail::message("subscription ", detail::quoted_for_message(name),
-                ": a transaction can acknowledge a whole batch that nothing lies before which is not acknowledged, and "
-                "that "
-                "holds no event that was parked"));
+    const auto first = std::max(batch.first, state_->first_kept()); // earlier transactions have acknowledged the others
+    const auto end = batch.first + batch.count;
+    const auto count = static_cast<std::uint32_t>(end > first ? end - first : 0);
     progress now = progress_now();
-    now.checkpoint = *checkpoint;
+    auto replayed = state_->replayed_in(batch.consumer, first, count);
+    if (replayed.empty()) {
+        const auto checkpoint = state_->done_with(batch.consumer, first, count);
+        if (!checkpoint)
+            return failure(errc::invalid_argument,
+                detail::message("subscription ", detail::quoted_for_message(name),
+                    ": a transaction can acknowledge events of a batch that are not acknowledged yet, if nothing lies "
+                    "before them that is not acknowledged"));
+        now.checkpoint = *checkpoint;
+    }
     auto row = store_->checkpoints->row_for(id_, epoch_, now);
     if (!row) return ended_failure();
-    row->first = state_->event(batch.first).link_position();
-    return *row;
+    row->first = state_->event(first).link_position();
+    return transaction_write{*row, std::move(replayed)};
 }
 
-void shared_subscription::committed(const batch_of& batch, const lease_write& row) {
+void shared_subscription::committed(const batch_of& batch, const transaction_write& write) {
     consequences todo;
     bool is_kept = false;
     {
         const std::lock_guard lock(mutex_);
         if (!store_ || !state_) return;
-        store_->checkpoints->written_elsewhere(row);
+        if (write.replayed.empty()) store_->checkpoints->written_elsewhere(write.row);
         if (ended_) return;
         is_kept = state_->acknowledge(batch.consumer, batch.first, batch.count);
         if (is_kept) {

@@ -1,5 +1,9 @@
 #include "subscription/batch_state.hpp"
 
+#include "base/text.hpp"
+
+#include <algorithm>
+
 namespace eventstore::detail {
 
 void batch_state::acknowledge() {
@@ -14,6 +18,28 @@ void batch_state::refuse(std::string_view reason) {
     if (!owner_ || settled_) return;
     owner_->refuse(consumer_, batch_.first, batch_.count, reason).value();
     settled_ = true;
+}
+
+// The events before it are done, those behind it as if they had not been handed out.
+void batch_state::refuse(const recorded_event& failed, std::string_view reason) {
+    seen_ = true;
+    const std::uint32_t index = index_of(failed);
+    if (!owner_ || settled_) return;
+    if (index > 0) owner_->acknowledge(consumer_, batch_.first, index).value();
+    owner_->refuse(consumer_, batch_.first + index, 1, reason).value();
+    owner_->give_back(consumer_, batch_.first + index + 1, batch_.count - index - 1);
+    settled_ = true;
+}
+
+// A copy of an event of the batch is as good as the event.
+std::uint32_t batch_state::index_of(const recorded_event& event) const {
+    const auto* const end = batch_.events + batch_.count;
+    const auto* const found = std::find_if(batch_.events, end,
+        [&](const recorded_event& other) { return other.link_position() == event.link_position(); });
+    if (found == end)
+        throw error(failure(errc::unexpected_ack,
+            message("the event at position ", std::to_string(event.link_position()), " is none of this batch")));
+    return static_cast<std::uint32_t>(found - batch_.events);
 }
 
 } // namespace eventstore::detail
@@ -33,6 +59,9 @@ void event_batch::ack() const {
 }
 void event_batch::nack(std::string_view reason) const {
     if (state_) state_->refuse(reason);
+}
+void event_batch::nack(const recorded_event& failed, std::string_view reason) const {
+    if (state_) state_->refuse(failed, reason);
 }
 
 } // namespace eventstore

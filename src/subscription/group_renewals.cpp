@@ -67,6 +67,15 @@ postgres::parameters checkpoint_arguments(const lease_write& row, const eventsto
     return arguments;
 }
 
+postgres::parameters unpark_arguments(const lease_write& row, const std::vector<std::int64_t>& positions) {
+    postgres::parameters arguments;
+    arguments.add(row.id);
+    arguments.add(row.epoch);
+    arguments.begin_array(int8, positions.size());
+    for (const std::int64_t position : positions) arguments.add(position);
+    return arguments;
+}
+
 class group_renewals::part final : public storage::combined::part {
 public:
     part(const std::shared_ptr<storage::combined>& owner, std::string schema_, std::vector<lease_write> list,

@@ -29,6 +29,9 @@ postgres::parameters arguments_of(const std::vector<owned_write>& all);
 /// What sql/statements/checkpoint_or_fail.sql takes.
 postgres::parameters checkpoint_arguments(const lease_write& row, const uuid& owner);
 
+/// What sql/statements/unpark_or_fail.sql takes.
+postgres::parameters unpark_arguments(const lease_write& row, const std::vector<std::int64_t>& positions);
+
 /// Renews leases of all stores of a group at the same time. Thread safe.
 class group_renewals {
 public:

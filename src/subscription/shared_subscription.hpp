@@ -82,10 +82,14 @@ public:
     result<void> acknowledge_through(consumer_id consumer, std::int64_t where, bool is_position);
     result<void> refuse(consumer_id consumer, sequence_number first, std::uint32_t count, std::string_view reason);
     void give_back(consumer_id consumer, sequence_number first, std::uint32_t count);
-    /// The row that acknowledges a batch in a transaction of the caller's, right before its commit.
-    result<lease_write> write_for(const batch_of& batch);
+    /// What acknowledges a batch in a transaction of the caller's, right before its commit.
+    struct transaction_write {
+        lease_write row;
+        std::vector<std::int64_t> replayed; ///< not empty: these are not parked any more, and the checkpoint stays
+    };
+    result<transaction_write> write_for(const batch_of& batch);
     /// That transaction is committed.
-    void committed(const batch_of& batch, const lease_write& row);
+    void committed(const batch_of& batch, const transaction_write& write);
     static asio::awaitable<result<void>> wait_durable(std::shared_ptr<shared_subscription> self, steady_time deadline);
     static asio::awaitable<result<void>> wait_retired(std::shared_ptr<shared_subscription> self, steady_time deadline);
     /// The position up to which everything is acknowledged, durable or not; nothing before it has begun.

@@ -152,6 +152,7 @@ std::optional<subscription_state::hand_out> subscription_state::take(consumer_id
         queue_entry& entry = at(number);
         if (count > 0) {
             if (entry.now != status::queued || entry.not_before > now || entry.reported() != head.reported()) break;
+            if (entry.is_replay != head.is_replay) break; // they are acknowledged in different ways
             if (settings_.by_stream && !share_a_batch(head.event(), entry.event())) break;
             if (!is_free_for(entry, consumer)) break;
         }
@@ -217,12 +218,11 @@ void subscription_state::give_back(consumer_id consumer, sequence_number first, 
     for (auto number = first; number < first + count; ++number) {
         if (number < first_ || at(number).now != status::in_flight || at(number).holder != consumer) continue;
         queue_entry& entry = at(number);
-        release_key(entry);
+        settle(found->second, number, status::queued);
         --entry.deliveries;
         queue_again(entry);
         next_ = std::min(next_, number);
     }
-    std::erase_if(found->second.batches, [&](const batch& held_batch) { return held_batch.first == first; });
 }
 
 // An event in flight is not in flight any more; the batch that has nothing left makes room for the next.
@@ -357,6 +357,19 @@ std::optional<subscription_state::checkpoint> subscription_state::done_with(
     const recorded_event& last = at(first + count - 1).event();
     return checkpoint{{last.link_position(), settings_.of_log ? 0 : last.link_version()}, detail::page::row_id_of(last),
         done_count_ + (first - first_) + count};
+}
+
+std::vector<std::int64_t> subscription_state::replayed_in(
+    consumer_id consumer, sequence_number first, std::uint32_t count) const {
+    std::vector<std::int64_t> positions;
+    if (first < first_ || first + count > end()) return positions;
+    for (auto number = first; number < first + count; ++number) {
+        const queue_entry& entry = at(number);
+        if (entry.now != status::in_flight || entry.holder != consumer || !entry.is_replay)
+            return std::vector<std::int64_t>();
+        positions.push_back(entry.event().link_position());
+    }
+    return positions;
 }
 
 } // namespace eventstore::delivery

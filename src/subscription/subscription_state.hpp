@@ -148,7 +148,7 @@ public:
     /// True if this consumer holds as much as it may.
     bool is_busy(consumer_id consumer) const;
 
-    /// The batch was not looked at: it goes back as if it had never been handed out.
+    /// Events of a batch that were not looked at: they go back as if they had never been handed out.
     void give_back(consumer_id consumer, sequence_number first, std::uint32_t count);
     /// True unless the consumer is not there any more.
     bool acknowledge(consumer_id consumer, sequence_number first, std::uint32_t count);
@@ -200,8 +200,14 @@ public:
     };
     /// Everything up to here is done.
     checkpoint done() const;
-    /// The same, were this batch acknowledged: nothing if that would not be so, because something before it is not done.
+    /// The same, were these events of a batch acknowledged: nothing if that would not be so, because something before them
+    /// is not done.
     std::optional<checkpoint> done_with(consumer_id consumer, sequence_number first, std::uint32_t count) const;
+    /// The positions of these events, if all of them were parked before and are held by this consumer; else nothing. They
+    /// move no checkpoint, whatever lies before them.
+    std::vector<std::int64_t> replayed_in(consumer_id consumer, sequence_number first, std::uint32_t count) const;
+    /// Everything before it is done.
+    sequence_number first_kept() const noexcept { return first_; }
 
     bool is_live() const noexcept { return is_live_; }
     std::size_t queued() const noexcept { return queued_; }

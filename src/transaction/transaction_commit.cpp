@@ -71,7 +71,12 @@ commit_step::commit_step(std::shared_ptr<open_transaction> owner, std::shared_pt
         append_arguments_ = plan_.arguments(care, owner_->scope.seen->latest());
     }
     const auto& owner_id = owner_->scope.parts->checkpoints->owner();
-    for (checkpoint& ack : checkpoints_) ack.arguments = delivery::checkpoint_arguments(ack.row, owner_id);
+    for (checkpoint& ack : checkpoints_) {
+        if (ack.write.replayed.empty())
+            ack.arguments = delivery::checkpoint_arguments(ack.write.row, owner_id);
+        else
+            ack.arguments = delivery::unpark_arguments(ack.write.row, ack.write.replayed);
+    }
 }
 
 void commit_step::send() {
@@ -83,8 +88,11 @@ void commit_step::send() {
     const auto& statements = *owner_->scope.statements;
     if (!appends_.empty())
         session_->send(std::make_shared<part>(self, statements.append_events_or_fail, append_arguments_, appended_));
-    for (checkpoint& ack : checkpoints_)
-        session_->send(std::make_shared<part>(self, statements.checkpoint_or_fail, ack.arguments, ack.answer));
+    for (checkpoint& ack : checkpoints_) {
+        const bool is_replay = !ack.write.replayed.empty();
+        const auto& statement = is_replay ? statements.unpark_or_fail : statements.checkpoint_or_fail;
+        session_->send(std::make_shared<part>(self, statement, ack.arguments, ack.answer));
+    }
     session_->send(std::make_shared<part>(self, commit_, no_arguments_, committed_));
 }
 
@@ -197,7 +205,7 @@ void commit_step::committed() {
                              : "closed a connection in an unexpected state"));
     if (verdict) owner_->scope.committed(appends_, *verdict);
     if (is_committed) {
-        for (const checkpoint& ack : checkpoints_) ack.batch.subscription->committed(ack.batch, ack.row);
+        for (const checkpoint& ack : checkpoints_) ack.batch.subscription->committed(ack.batch, ack.write);
     }
     if (why) return void(fail(*why));
     std::vector<append_result> results;

@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "storage/validation.hpp"
+#include "transaction/append_step.hpp"
 #include "transaction/sql_text.hpp"
 #include "transaction/transaction_step.hpp"
 
@@ -127,8 +128,8 @@ std::optional<failure> transaction_impl::acknowledge(const self_ptr& self, std::
     if (auto why = self->open_->ended()) return why;
     if (self->is_committing_) return refuse("the commit of this transaction is under way: acknowledge before it");
     if (!batch) return refuse("acknowledging with a transaction: the batch is empty, or acknowledged already");
-    const auto row = batch->subscription->write_for(*batch);
-    if (!row) return row.error();
+    const auto write = batch->subscription->write_for(*batch);
+    if (!write) return write.error();
     if (batch->subscription->parts() != self->open_->scope.parts)
         return refuse(message("acknowledging with a transaction: subscription ",
             quoted_for_message(batch->subscription->name), " is of another store than the transaction"));
@@ -181,12 +182,12 @@ asio::awaitable<result<std::vector<append_result>>> transaction_impl::commit(sel
     std::ranges::sort(batches, {}, [](const delivery::batch_of& batch) { return batch.subscription->id(); });
     commit_step::checkpoint_list checkpoints;
     for (delivery::batch_of& batch : batches) {
-        auto row = batch.subscription->write_for(batch);
-        if (!row) {
+        auto write = batch.subscription->write_for(batch);
+        if (!write) {
             self->open_->end("its commit failed");
-            co_return row.error();
+            co_return write.error();
         }
-        checkpoints.push_back({std::move(batch), *row});
+        checkpoints.push_back({std::move(batch), *std::move(write)});
     }
 
     std::vector<append_result> all(collected.size());
@@ -213,6 +214,19 @@ asio::awaitable<result<std::vector<append_result>>> transaction_impl::commit(sel
     }
     for (std::size_t i = 0; i < places.size(); ++i) all[places[i]] = (*outcome)[i];
     co_return all;
+}
+
+asio::awaitable<result<append::append_plan::verdict>> transaction_impl::append_now(
+    self_ptr self, std::vector<std::shared_ptr<append::append_request>> appends, append::append_care care) {
+    if (!self) co_return moved_from();
+    if (const auto why = self->enter()) co_return *why;
+    const busy_mark mark(*self);
+    const auto session = self->open_->session();
+    if (!session) co_return moved_from();
+    const auto step = std::make_shared<append_step>(self->open_, session, std::move(appends), care);
+    auto working = self->carry_out(step);
+    co_await std::move(working);
+    co_return step->take();
 }
 
 asio::awaitable<result<void>> transaction_impl::rollback(self_ptr self) {

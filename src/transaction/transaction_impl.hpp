@@ -32,6 +32,9 @@ public:
     using self_ptr = std::shared_ptr<transaction_impl>;
     static asio::awaitable<result<query_result>> execute(self_ptr self, std::string sql, std::vector<sql_value> values);
     static asio::awaitable<result<std::vector<append_result>>> commit(self_ptr self);
+    /// Appends before the commit, for many callers: each has an outcome of its own. Nobody else appends until the commit.
+    static asio::awaitable<result<append::append_plan::verdict>> append_now(
+        self_ptr self, std::vector<std::shared_ptr<append::append_request>> appends, append::append_care care);
     static asio::awaitable<result<void>> rollback(self_ptr self);
 
     /// Checks and collects. Returns why not.

@@ -116,7 +116,7 @@ public:
     using append_list = std::vector<std::shared_ptr<append::append_request>>;
     struct checkpoint {
         delivery::batch_of batch;
-        delivery::lease_write row;
+        delivery::shared_subscription::transaction_write write;
         postgres::parameters arguments{};
         postgres::answer answer{};
     };

@@ -1,0 +1,1 @@
+select eventstore.drop_projection($1, $2)

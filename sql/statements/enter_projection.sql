@@ -1,0 +1,1 @@
+select * from eventstore.enter_projection($1, $2)

@@ -1,0 +1,1 @@
+select eventstore.hand_over_projection($1, $2, $3)

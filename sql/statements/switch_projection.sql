@@ -1,0 +1,1 @@
+select eventstore.switch_projection($1, $2)
