@@ -1,46 +1,97 @@
 #include "live_model.hpp"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/this_coro.hpp>
+#include <eventstore/transaction.hpp>
 
-#include <exception>
-#include <string>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <map>
 #include <utility>
 
 namespace package_history {
 
+namespace json = boost::json;
+
 namespace {
 
-asio::awaitable<void> forget_checkpoint(es::store store) {
-    try {
-        co_await store.subscription_to_all(live_model_name).remove();
-    } catch (const es::error& failed) {
-        if (failed.code() != es::errc::subscription_not_found) throw;
+std::string quoted_identifier(const std::string& identifier) {
+    std::string quoted = "\"";
+    for (const char c : identifier) {
+        quoted += c;
+        if (c == '"') quoted += c;
     }
+    return quoted + '"';
 }
 
-asio::awaitable<void> keep_up_to_date(std::shared_ptr<package_model> model, es::subscription installed) {
-    while (const auto batch = co_await installed.next()) {
-        for (const es::recorded_event& event : *batch) model->apply(event);
-        batch->ack(); // from now on wait_for() says that these events are in the model
+/// What the events of a batch say about each package.
+std::string changes_of(const es::projection_batch& batch) {
+    std::map<std::string, std::pair<package_model, std::int64_t>, std::less<>> packages;
+    for (const es::recorded_event& event : batch) {
+        auto& [model, events] = packages[std::string(event.stream().substr(package_prefix.size()))];
+        model.apply(event);
+        ++events;
     }
+    json::array rows;
+    for (const auto& [package, changed] : packages) {
+        json::object row{{"package", package}, {"events", changed.second}};
+        const auto found = changed.first.states().find(package);
+        if (found != changed.first.states().end()) {
+            if (!found->second.status.empty()) row["status"] = found->second.status;
+            if (!found->second.version.empty()) row["version"] = found->second.version;
+        }
+        rows.push_back(std::move(row));
+    }
+    return json::serialize(rows);
+}
+
+/// One statement for a batch: while it replays the log, a batch has thousands of events.
+asio::awaitable<void> write_changes(std::string sql, es::transaction& tx, const es::projection_batch& batch) {
+    const std::string changes = changes_of(batch);
+    co_await tx.execute(sql, changes);
 }
 
 } // namespace
 
-asio::awaitable<std::shared_ptr<const package_model>> follow(es::store store) {
-    co_await forget_checkpoint(store);
-    es::subscription_options options; // batches as large as can be: the streams do not matter here
-    options.stream_prefix(std::string(package_prefix)).group_by(es::grouping::none).max_batch(1000);
-    es::subscription installed = co_await store.subscribe_to_all(live_model_name, options);
+live_model::live_model(es::store store, const std::string& schema)
+    : store_(std::move(store)), table_(quoted_identifier(schema) + ".installed_packages") {}
 
-    const auto model = std::make_shared<package_model>();
-    auto rethrow = [](std::exception_ptr failed) {
-        if (failed) std::rethrow_exception(failed); // out of io_context::run()
+asio::awaitable<void> live_model::keep() const {
+    es::transaction tx = co_await store_.begin();
+    co_await tx.execute("create table if not exists " + table_ +
+        " (package text collate \"C\" primary key, status text not null, version text not null, events bigint not "
+        "null)");
+    co_await tx.commit();
+
+    const std::string sql = "insert into " + table_ +
+        " as old select package, coalesce(status, ''), coalesce(version, ''), events"
+        " from jsonb_to_recordset($1::jsonb) as new (package text, status text, version text, events bigint)"
+        " on conflict (package) do update set events = old.events + excluded.events,"
+        " status = coalesce(nullif(excluded.status, ''), old.status),"
+        " version = coalesce(nullif(excluded.version, ''), old.version)";
+    auto handler = [sql](es::transaction& changing, const es::projection_batch& batch) {
+        return write_changes(sql, changing, batch);
     };
-    const asio::any_io_executor executor = co_await asio::this_coro::executor;
-    asio::co_spawn(executor, keep_up_to_date(model, std::move(installed)), rethrow);
-    co_return model;
+    es::event_query of_packages;
+    of_packages.stream_prefix(std::string(package_prefix));
+    co_await es::run_projection(store_, name, handler, es::projection_options().query(of_packages));
+}
+
+asio::awaitable<void> live_model::wait_for(std::int64_t position) const {
+    co_await es::projection_handle(store_, name).wait_for(position);
+}
+
+asio::awaitable<live_model::contents> live_model::read() const {
+    es::transaction tx = co_await store_.begin();
+    const es::query_result rows = co_await tx.execute("select package, status, version, events from " + table_);
+    co_await tx.rollback();
+    contents found;
+    for (const es::sql_row& row : rows) {
+        found.states[row.get<std::string>("package")] = {
+            row.get<std::string>("status"), row.get<std::string>("version")};
+        found.events += row.get<std::size_t>("events");
+    }
+    co_return found;
 }
 
 } // namespace package_history

@@ -3,22 +3,42 @@
 
 #include "installed.hpp"
 
+#include <eventstore/projection.hpp>
 #include <eventstore/store.hpp>
 
 #include <boost/asio/awaitable.hpp>
 
-#include <memory>
+#include <cstddef>
+#include <cstdint>
+#include <string>
 
 namespace package_history {
 
-/// The subscription that keeps the model, for `store::wait_for`.
-constexpr const char* live_model_name = "installed";
+/// A row for each package, in a table beside the events. A projection writes it together with its checkpoint: so it holds
+/// each event once, whenever a process that keeps it is killed, and the next one goes on where it stood.
+class live_model {
+public:
+    static constexpr const char* name = "installed";
 
-/// A model that follows the store from its first event on, until the store is closed. It changes on the executor of the
-/// caller only. One at a time: whoever followed the store before does so no longer.
-///
-/// It is held in memory, so it begins anew each time. One that is kept in a database would go on at the checkpoint of its
-/// subscription; an event may come again then, and must change nothing, as it is here.
-asio::awaitable<std::shared_ptr<const package_model>> follow(es::store store);
+    /// \param schema of the store, which the table is in
+    live_model(es::store store, const std::string& schema);
+
+    /// Makes the table if it is not there, and keeps it until the store is closed. In another process, it waits until this
+    /// one is gone.
+    asio::awaitable<void> keep() const;
+
+    /// Returns when the events up to this position are in the table.
+    asio::awaitable<void> wait_for(std::int64_t position) const;
+
+    struct contents {
+        package_states states;
+        std::size_t events = 0; // that have led to them
+    };
+    asio::awaitable<contents> read() const;
+
+private:
+    es::store store_;
+    std::string table_;
+};
 
 } // namespace package_history

@@ -11,6 +11,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/strand.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/program_options/options_description.hpp>
 #include <boost/program_options/parsers.hpp>
 #include <boost/program_options/positional_options.hpp>
@@ -57,8 +58,8 @@ asio::awaitable<import_counts> import_and_tell(es::store store, const dpkg_log& 
     co_return counts;
 }
 
-std::string size_of(const package_model& model) {
-    return std::to_string(model.events()) + " events of " + std::to_string(model.states().size()) + " packages";
+std::string size_of(std::size_t events, const package_states& states) {
+    return std::to_string(events) + " events of " + std::to_string(states.size()) + " packages";
 }
 
 bool tell(const comparison& result) {
@@ -76,24 +77,31 @@ bool tell(const comparison& result) {
 }
 
 asio::awaitable<void> run(es::store_options options, const dpkg_log& logs, bool& all_agree) {
+    const std::string schema = options.schema();
     const es::store store = co_await es::open(std::move(options));
-    const std::shared_ptr<const package_model> live = co_await follow(store);
+    const live_model live(store, schema);
+    auto rethrow = [](std::exception_ptr failed) {
+        if (failed) std::rethrow_exception(failed); // out of io_context::run()
+    };
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    asio::co_spawn(executor, live.keep(), rethrow);
     const import_counts counts = co_await import_and_tell(store, logs, "first run:  ");
     const stopwatch waiting;
-    co_await store.subscription_to_all(live_model_name)
-        .wait_for(counts.last_position); // to find in it what was appended here
-    std::cout << "kept live:  " << size_of(*live) << ", the last " << std::lround(waiting.seconds() * 1000)
-              << " ms after the import\n";
+    co_await live.wait_for(counts.last_position); // to find in it what was appended here
+    const live_model::contents kept = co_await live.read();
+    std::cout << "kept live:  " << size_of(kept.events, kept.states) << ", the last "
+              << std::lround(waiting.seconds() * 1000) << " ms after the import\n";
 
     co_await import_and_tell(store, logs, "second run: ");
     const stopwatch reading;
     const package_model rebuilt = co_await rebuild(store);
-    std::cout << "read back:  " << size_of(rebuilt) << ' ' << reading.text(rebuilt.events()) << '\n';
+    std::cout << "read back:  " << size_of(rebuilt.events(), rebuilt.states()) << ' ' << reading.text(rebuilt.events())
+              << '\n';
 
-    const bool is_same = live->states() == rebuilt.states();
+    const bool is_same = kept.states == rebuilt.states() && kept.events == rebuilt.events();
     std::cout << (is_same ? "            both say the same\n\n" : "            they DIFFER\n\n");
-    all_agree = tell(compare(live->states(), ask_dpkg())) && is_same;
-    co_await store.close(); // for whoever follows it
+    all_agree = tell(compare(kept.states, ask_dpkg())) && is_same;
+    co_await store.close(); // which ends what keeps the model
 }
 
 std::optional<po::variables_map> parse_arguments(int count, char* words[]) {
