@@ -40,6 +40,8 @@ std::vector<cell> append_cells();
 std::vector<cell> read_cells();
 /// M.
 std::vector<cell> memory_cells();
+/// P1 and PI.
+std::vector<cell> projection_cells();
 /// S1, S50 and S1000.
 std::vector<cell> subscription_cells();
 /// SL: from an append to its subscriber.
