@@ -28,8 +28,8 @@
 /// optional, a variant or a std::vector of them (`es::events(e1, e2)`), or an awaitable of one of these, if it is a
 /// coroutine. Nothing to append (an empty optional or list) is a success that stores nothing. To refuse, it returns a
 /// `result` with a failure, or throws; nothing is appended, and the caller gets that. It may be called several times,
-/// each time with the newer state, when other writers are faster, so it must have no effects of its own. It may be
-/// called on the caller's executor only, and never twice at once.
+/// each time with the newer state, when other writers are faster, so it must have no effects of its own. It is
+/// called on the caller's executor, never twice at once.
 ///
 /// **Snapshots** (`aggregate_options::snapshot_every`) need a codec for the state, as an event has one; its `type`
 /// names the snapshots. If the meaning of the state changes (another `apply`, another member), give the codec another
@@ -168,8 +168,8 @@ public:
     /// Decides from the state of a stream, and appends what was decided, expecting that state. Decides again after a
     /// conflict. Returns the state after that.
     ///
-    /// An append whose outcome is unknown is sent again with the same event ids. An event that the new state cannot
-    /// apply is not stored.
+    /// An append whose outcome is unknown is sent again with the same event ids, three times at most. An event that the
+    /// new state cannot apply is not stored.
     ///
     /// \param decide a decision, see above. One that owns memory is named first, and passed by its name: it is copied.
     /// Errors: those of load and append; `wrong_expected_version` or `stream_exists` when `max_retries` is exceeded;

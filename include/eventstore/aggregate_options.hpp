@@ -37,7 +37,7 @@ public:
     aggregate_options&& snapshot_every(std::size_t events) && { return std::move(snapshot_every(events)); }
 
     /// How often a command is decided again because another writer was faster; 0 to 1,000, 20 by default. Then the
-    /// conflict is the result. Also how often an append whose outcome is unknown is sent again.
+    /// conflict is the result.
     aggregate_options& max_retries(int value) & { return max_retries_ = value, *this; }
     aggregate_options&& max_retries(int value) && { return std::move(max_retries(value)); }
     /// The delay before the second retry (the first one waits for nothing); 1 ms to 1 minute, 2 ms by default. Doubles

@@ -17,6 +17,8 @@ namespace eventstore::detail {
 
 namespace {
 
+constexpr int most_repeats = 3; // of an append whose outcome is unknown; each may take the whole time limit
+
 bool is_conflict(const failure& why) noexcept {
     return why.code() == errc::wrong_expected_version || why.code() == errc::stream_exists;
 }
@@ -91,7 +93,7 @@ asio::awaitable<result<append_result>> aggregate_core::append(
         if (appended || !appended.error().outcome_unknown()) co_return appended;
         const errc code = appended.error().code();
         const bool is_over = code == errc::cancelled || code == errc::store_closed;
-        if (is_over || delays.failures() == self->options_.max_retries()) co_return appended;
+        if (is_over || delays.failures() == most_repeats) co_return appended;
         auto waiting = wait(delays.failed(random_number()), stream);
         const auto waited = co_await std::move(waiting);
         if (!waited) co_return appended;
@@ -136,14 +138,19 @@ asio::awaitable<result<aggregate_data>> aggregate_core::execute(
     if (!from) co_return end_with(from.error());
     for (;;) {
         decided what;
+        std::optional<result<known_state>> next; // what cannot be applied is not stored
         std::exception_ptr thrown;
         try {
             auto deciding = wanted->decide(from->known.state);
             what = co_await std::move(deciding);
+            if (const auto why = what.events.empty() ? std::nullopt : self->check_times(stream, what.events))
+                next = *why;
+            else if (!what.events.empty())
+                next = self->with_events(from->known, stream, what.events, nullptr);
         } catch (...) {
             thrown = std::current_exception();
         }
-        if (thrown || what.events.empty()) {
+        if (thrown || !next || !*next) {
             // No append tells whether the state was that of the stream.
             if (!is_read) {
                 auto checking = catch_up(self, stream, from->known);
@@ -157,16 +164,13 @@ asio::awaitable<result<aggregate_data>> aggregate_core::execute(
             self->note_snapshot(stream, from->known, from->replaces_snapshot);
             self->keep(stream, cached->since, from->known);
             if (thrown) std::rethrow_exception(thrown);
+            if (next) co_return next->error();
             aggregate_data data = to_data(from->known);
             data.is_refused = what.is_refused;
             data.conflicts = delays.failures();
             co_return data;
         }
 
-        if (const auto why = self->check_times(stream, what.events)) co_return *why;
-        auto next =
-            self->with_events(from->known, stream, what.events, nullptr); // what cannot be applied is not stored
-        if (!next) co_return next.error();
         auto appending = append(self, stream, expected_of(from->known), what.events);
         const auto appended = co_await std::move(appending);
         if (!appended && is_conflict(appended.error())) {
@@ -192,12 +196,12 @@ asio::awaitable<result<aggregate_data>> aggregate_core::execute(
         } else {
             if (self->functions_.sees_recorded_event)
                 next = self->with_events(from->known, stream, what.events, &*appended);
-            if (!next) co_return next.error();
-            next->position = appended->last_position;
+            if (!*next) co_return next->error();
+            (*next)->position = appended->last_position;
         }
-        self->note_snapshot(stream, *next, from->replaces_snapshot);
-        self->keep(stream, cached->since, *next);
-        aggregate_data data = to_data(*next);
+        self->note_snapshot(stream, **next, from->replaces_snapshot);
+        self->keep(stream, cached->since, **next);
+        aggregate_data data = to_data(**next);
         data.appended = *appended;
         data.conflicts = delays.failures();
         co_return data;

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,21 @@ namespace es = eventstore;
 namespace asio = boost::asio;
 using namespace es::test;
 using namespace std::chrono_literals;
+
+namespace {
+
+/// Refuses to be overdrawn by itself.
+struct purse {
+    using event = wallet::event;
+    std::int64_t coins = 0;
+    void apply(const put_in& e) { coins += e.coins; }
+    void apply(const taken_out& e) {
+        if (coins < e.coins) throw std::runtime_error("it would be overdrawn");
+        coins -= e.coins;
+    }
+};
+
+} // namespace
 
 BOOST_AUTO_TEST_SUITE(aggregate_cached_test)
 
@@ -97,6 +113,27 @@ BOOST_FIXTURE_TEST_CASE(a_refusal_from_a_cached_state_is_confirmed_first, store_
         const auto before = store.stats();
         co_await expect_error(es::errc::command_refused, all.execute("wallet-1", take(10)));
         BOOST_TEST(store.stats().reads == before.reads + 1);
+    });
+}
+
+BOOST_FIXTURE_TEST_CASE(what_a_cached_state_cannot_apply_is_confirmed_first, store_fixture) {
+    with_store([&](es::store store) -> asio::awaitable<void> {
+        const es::aggregate_store<purse> all(store, cached());
+        const wallets others(store);
+        const auto take_five = [](const purse&) { return taken_out{5}; };
+        co_await others.execute("purse-1", put(5));
+        co_await all.execute("purse-1", take_five);
+        co_await others.execute("purse-1", put(7));
+        const auto done = co_await all.execute("purse-1", take_five);
+        BOOST_TEST(done.state().coins == 2);
+        std::string said;
+        try {
+            co_await all.execute("purse-1", take_five);
+        } catch (const std::runtime_error& thrown) {
+            said = thrown.what();
+        }
+        BOOST_TEST(said == "it would be overdrawn");
+        BOOST_TEST(events_stored() == 4);
     });
 }
 

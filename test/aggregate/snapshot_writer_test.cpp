@@ -44,7 +44,58 @@ struct es::codec<reformed_wallet> : es::json_codec<reformed_wallet, "Wallet"> {
     static constexpr int format = 2;
 };
 
+namespace {
+
+struct first_form {
+    std::int64_t a = 0;
+    std::vector<std::string> b;
+};
+BOOST_DESCRIBE_STRUCT(first_form, (), (a, b))
+struct same_form {
+    std::int64_t a = 0;
+    std::vector<std::string> b;
+};
+BOOST_DESCRIBE_STRUCT(same_form, (), (a, b))
+struct other_number {
+    std::int32_t a = 0;
+    std::vector<std::string> b;
+};
+BOOST_DESCRIBE_STRUCT(other_number, (), (a, b))
+struct other_name {
+    std::int64_t a = 0;
+    std::vector<std::string> c;
+};
+BOOST_DESCRIBE_STRUCT(other_name, (), (a, c))
+struct other_elements {
+    std::int64_t a = 0;
+    std::vector<first_form> b;
+};
+BOOST_DESCRIBE_STRUCT(other_elements, (), (a, b))
+struct other_elements_again {
+    std::int64_t a = 0;
+    std::vector<other_number> b;
+};
+BOOST_DESCRIBE_STRUCT(other_elements_again, (), (a, b))
+struct tree {
+    std::vector<tree> branches;
+};
+BOOST_DESCRIBE_STRUCT(tree, (), (branches))
+
+template <class T>
+constexpr auto layout = es::detail::json_layout_of<T>();
+
+} // namespace
+
 BOOST_AUTO_TEST_SUITE(snapshot_writer_test)
+
+BOOST_AUTO_TEST_CASE(the_layout_of_a_json_form_changes_with_its_members) {
+    BOOST_TEST(layout<first_form> == layout<same_form>);
+    BOOST_TEST(layout<first_form> != layout<other_number>);
+    BOOST_TEST(layout<first_form> != layout<other_name>);
+    BOOST_TEST(layout<first_form> != layout<other_elements>);
+    BOOST_TEST(layout<other_elements> != layout<other_elements_again>);
+    BOOST_TEST(layout<tree> != 0u); // of a type that has itself as a member, it ends
+}
 
 BOOST_FIXTURE_TEST_CASE(a_snapshot_is_written_every_so_many_events, store_fixture) {
     with_store([&](es::store store) -> asio::awaitable<void> {
