@@ -50,6 +50,8 @@ std::vector<cell> latency_cells();
 std::vector<cell> streams_cells();
 /// IDLE, and M with a subscriber that stands still.
 std::vector<cell> standing_cells();
+/// AG and AGC: commands on aggregates.
+std::vector<cell> aggregate_cells();
 /// T: a thousand stores in one process.
 std::vector<cell> tenant_cells();
 

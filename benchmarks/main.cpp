@@ -24,7 +24,7 @@ namespace {
 std::vector<cell> all_cells() {
     std::vector<cell> all = append_cells();
     for (auto* more : {&read_cells, &memory_cells, &subscription_cells, &latency_cells, &streams_cells, &standing_cells,
-             &tenant_cells, &projection_cells})
+             &aggregate_cells, &tenant_cells, &projection_cells})
         for (cell& each : (*more)()) all.push_back(std::move(each));
     return all;
 }

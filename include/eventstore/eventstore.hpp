@@ -2,6 +2,8 @@
 /// Includes everything except `eventstore/json.hpp`, which includes Boost.JSON.
 #pragma once
 
+#include <eventstore/aggregate.hpp>
+#include <eventstore/aggregate_options.hpp>
 #include <eventstore/append_result.hpp>
 #include <eventstore/asio_settings.hpp>
 #include <eventstore/decode.hpp>

@@ -2,13 +2,17 @@
 /// The expected version of a stream: optimistic concurrency control.
 #pragma once
 
+#include <eventstore/uuid.hpp>
+
+#include <algorithm>
 #include <concepts>
 #include <cstdint>
+#include <optional>
 
 namespace eventstore {
 
 /// The version that a stream must have for an append to succeed: an exact version (a stream's number of events),
-/// `no_stream`, `any_version` or `stream_exists`.
+/// `no_stream`, `any_version`, `stream_exists`, or an exact version and the last event there (`after`).
 ///
 /// Any integer converts to it, as in `store.append("account-1", 3, event)`. A negative one is refused with
 /// `errc::invalid_argument` when the append is awaited.
@@ -20,10 +24,29 @@ public:
         if (value_ < 0) value_ = invalid;
     }
 
+    /// This version, 1 or more, and there the event with this id: the stream is the one that was read.
+    ///
+    /// A stream that was deleted for good and made anew, or whose end was lost (a fail-over) and written anew, may be at
+    /// the same version with other events; then the append fails with `errc::wrong_expected_version`, and the failure
+    /// has the same number as expected and actual version. For a decision from a state that was kept for some time. Of
+    /// a link as the last event the id does not fit: use its version alone. Only for appends and links; delete_stream
+    /// refuses it with `errc::invalid_argument`.
+    static constexpr expected_version after(std::int64_t version, const uuid& last_event) noexcept {
+        expected_version made(version < 1 ? std::int64_t{invalid} : version);
+        made.last_event_ = last_event;
+        return made;
+    }
+
     /// 0 or more: exact (0 = no stream); -1: any version; -2: the stream exists; -3: not valid.
     constexpr std::int64_t value() const noexcept { return value_; }
+    /// The id of the last event that is expected; nothing if any event will do.
+    constexpr const std::optional<uuid>& last_event() const noexcept { return last_event_; }
 
-    friend constexpr bool operator==(expected_version, expected_version) noexcept = default;
+    friend constexpr bool operator==(const expected_version& left, const expected_version& right) noexcept {
+        if (left.value_ != right.value_ || left.last_event_.has_value() != right.last_event_.has_value()) return false;
+        return !left.last_event_ ||
+            std::equal(left.last_event_->data, left.last_event_->data + 16, right.last_event_->data);
+    }
 
 private:
     friend struct expected_versions;
@@ -35,6 +58,7 @@ private:
     constexpr explicit expected_version(special version) noexcept : value_(version.value) {}
 
     std::int64_t value_;
+    std::optional<uuid> last_event_;
 };
 
 /// The expected versions that are not numbers; use the constants below.

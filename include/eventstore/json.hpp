@@ -59,6 +59,7 @@
 #include <eventstore/event_data.hpp>
 #include <eventstore/export.hpp>
 #include <eventstore/json_conversion.hpp>
+#include <eventstore/json_layout.hpp>
 #include <eventstore/recorded_event.hpp>
 #include <eventstore/typed_event.hpp>
 
@@ -69,6 +70,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <iterator>
 #include <string>
 #include <string_view>
@@ -132,6 +134,9 @@ struct json_codec {
     static_assert(!Name.view().empty() && Name.view().size() <= 512, "an event type has 1 to 512 bytes");
 
     static constexpr std::string_view type = Name.view();
+
+    /// Changes with the names and types of the members, also those of members; an aggregate's snapshots are told by it.
+    static constexpr std::uint64_t layout() noexcept { return detail::json_layout_of<Event>(); }
 
     static event_data encode(const Event& event) {
         std::string problem;

@@ -23,6 +23,7 @@ create or replace function eventstore.append_event(
     is_retry       boolean,     -- an earlier attempt of this very append may have been carried out
     seen_position  bigint default null,         -- what the writer has seen of the log: if the log does not hold that,
     seen_event     pg_catalog.uuid default null, -- ES002 is raised, and nothing is written; null = not known
+    after_event    pg_catalog.uuid default null, -- the last event of the stream; with an exact version; null = any
     own            pg_catalog.regclass default 'eventstore.log_state'::pg_catalog.regclass -- see refuse_schema
 )
 returns bigint[]
@@ -36,6 +37,7 @@ declare
     position_  bigint;
     created_   timestamp with time zone;
     size       integer;
+    is_after   boolean := true; -- the stream's last event is the one that was named
 --jsonb     document   pg_catalog.jsonb;
 --jsonb     document_metadata pg_catalog.jsonb;
 begin
@@ -53,13 +55,14 @@ begin
         and pg_catalog.octet_length(event_type) operator (pg_catalog.<=) 512
         and id operator (pg_catalog.<>) '00000000-0000-0000-0000-000000000000'::pg_catalog.uuid
         and expected operator (pg_catalog.>=) -2
+        and (after_event is null or expected operator (pg_catalog.>) 0)
         and (created is null or (created operator (pg_catalog.>=) '0001-01-01 00:00:00+00'::timestamp with time zone
             and created operator (pg_catalog.<) '10000-01-01 00:00:00+00'::timestamp with time zone))
     ) is not true then
         raise exception 'the event % of type % for stream % at version % is refused',
             id, pg_catalog.left(event_type, 100), pg_catalog.left(stream_name, 100), expected
             using errcode = '22023',
-                  hint = 'Names of streams and types have 1 to 512 bytes, those of streams do not begin with a dollar sign, ids are not nil, an expected version is -2 or more, created_at is in the years 1 to 9999.';
+                  hint = 'Names of streams and types have 1 to 512 bytes, those of streams do not begin with a dollar sign, ids are not nil, an expected version is -2 or more, and above 0 if a last event is expected, created_at is in the years 1 to 9999.';
     end if;
     size := pg_catalog.octet_length(event_data) operator (pg_catalog.+) pg_catalog.octet_length(event_metadata); -- bytea
     -- As jsonb, a short number may become a long text: what counts is what is read.
@@ -74,7 +77,16 @@ begin
     lock_taken := pg_catalog.pg_advisory_xact_lock(
         'eventstore.log_state'::pg_catalog.regclass::bigint operator (pg_catalog.+) 7311000000000000000);
 
-    if expected operator (pg_catalog.<>) 0 and size operator (pg_catalog.<=) 67108864 then
+    if after_event is not null then
+        is_after := exists (
+            select
+            from eventstore.streams as s
+            join eventstore.events as e
+                on e.stream_id operator (pg_catalog.=) s.stream_id and e.stream_version operator (pg_catalog.=) s.version
+            where s.name operator (pg_catalog.=) stream_name and e.event_id operator (pg_catalog.=) after_event);
+    end if;
+
+    if expected operator (pg_catalog.<>) 0 and size operator (pg_catalog.<=) 67108864 and is_after then
         update eventstore.streams as s
         set version = s.version operator (pg_catalog.+) 1
         where s.name operator (pg_catalog.=) stream_name
@@ -97,7 +109,7 @@ begin
             array[stream_name], array[expected], array[1], array[created], 0, array[1], array[expected], array[1], array[is_retry],
             array[1], array[1], array[id], array[event_type], array[event_data], array[event_metadata],
             array[correlation], array[causation], array[created], null, null,
-            null, true, seen_position, seen_event);
+            null, true, seen_position, seen_event, array[after_event]);
     end if;
 
     -- A clock that was set back by up to a minute must not show in the log.

@@ -18,7 +18,9 @@
 -- or {1, head, created_at, timeline, then for each append: outcome, first version, first position, version of the stream,
 -- and, if it was stored already, the time and the position of its last event}.
 -- created_at counts microseconds since 1970. The outcomes:
---   0 appended; 1 it was stored already, by an earlier call with the same event ids; 2 wrong version; 3 stream exists;
+--   0 appended; 1 it was stored already, by an earlier call with the same event ids; 2 wrong version, or, at the version
+--   that was expected, another last event (the stream was deleted for good and made anew, or the log was cut back and
+--   written anew); 3 stream exists;
 --   4 stream not found; 5 stream deleted; 6 duplicate event; 7 another append of its unit failed; 8 there is no event to
 --   link to; 9 an event is too large, as it is read back; 10 the server does not take an event's data or metadata as jsonb.
 --   With 9 and 10 the second field is the event's place in its append, and the third its bytes, or the SQLSTATE as a
@@ -58,6 +60,8 @@ create or replace function eventstore.append_events(
     careful         boolean,       -- judge each append by itself from the start; null = if an event's id is stored already
     seen_position   bigint default null, -- what the writer has seen of the log: if the log does not hold that, ES002 is
     seen_event      uuid default null,   -- raised, and nothing is written; null = not known
+    append_after    uuid[] default null, -- for each append: the last event of its stream, besides an exact version; null,
+                                         -- or a null in it = any
     own             regclass default 'eventstore.log_state'::regclass -- see refuse_schema
 )
 returns bigint[]
@@ -118,6 +122,7 @@ begin
         and (causations is null or pg_catalog.array_dims(causations) = event_dims)
         and (created is null or pg_catalog.array_dims(created) = event_dims)
         and (event_links is null or (careful and pg_catalog.array_dims(event_links) = event_dims))
+        and (append_after is null or pg_catalog.array_dims(append_after) = pg_catalog.concat('[1:', appends, ']'))
         and '00000000-0000-0000-0000-000000000000'::uuid <> all (event_ids)
         and (created is null or ('0001-01-01 00:00:00+00'::timestamptz <= all (created)
             and '10000-01-01 00:00:00+00'::timestamptz > all (created)) is not false);
@@ -188,6 +193,19 @@ begin
 
     if careful is null or (not careful and true = any (append_is_retry)) then
         careful := exists (select from events as e where e.event_id = any (event_ids));
+    end if;
+
+    if not careful and append_after is not null then
+        careful := exists (
+            select
+            from (select pg_catalog.generate_subscripts(append_after, 1) as number) as a
+            where append_after[a.number] is not null
+              and not exists (
+                select
+                from streams as s
+                join events as e on e.stream_id = s.stream_id and e.stream_version = s.version
+                where s.name = stream_names[case when append_stream is null then a.number else append_stream[a.number] end]
+                  and e.event_id = append_after[a.number]));
     end if;
 
     -- How large the events are is seen when they are inserted. Where one may be larger than all before, it is measured.
@@ -263,7 +281,8 @@ begin
             event_types,
             event_data, event_metadata, -- bytea
 --jsonb             documents, documents_metadata,
-            correlations, causations, created, event_links, append_unit, largest, refused, head, clock);
+            correlations, causations, created, event_links, append_unit, largest, refused, head, clock,
+            append_after);
     end if;
 
     if new_streams > 0 then

@@ -23,7 +23,8 @@ create or replace function eventstore.append_events_carefully(
     largest         bigint,
     refused         bigint[], -- for each event: why it is no jsonb; null = none is refused
     head            bigint,
-    clock           timestamptz
+    clock           timestamptz,
+    append_after    uuid[]
 )
 returns bigint[]
 language plpgsql
@@ -41,6 +42,8 @@ declare
     ids             bigint[];  -- for each group: the stream's id, null if there is none
     versions        bigint[];  -- its version, moving on with each append that passes
     deleted         boolean[];
+    last_events     uuid[];    -- its last event, moving on as well; not looked for if no append names one
+    last_before     uuid[];    -- for each append: the last event of its stream before it
     found_stream    bigint[];  -- for each event whose id is stored already: where
     found_version   bigint[];
     found_position  bigint[];
@@ -97,6 +100,13 @@ begin
     into ids, versions, deleted
     from (select pg_catalog.unnest(stream_names) as name, pg_catalog.generate_subscripts(stream_names, 1) as place) as n
     left join streams as s on s.name = n.name;
+
+    if append_after is not null then
+        select pg_catalog.array_agg(e.event_id order by n.place)
+        into last_events
+        from (select pg_catalog.generate_subscripts(stream_names, 1) as place) as n
+        left join events as e on e.stream_id = ids[n.place] and e.stream_version = versions[n.place];
+    end if;
 
     select
         pg_catalog.array_agg(e.stream_id order by n.place),
@@ -224,6 +234,8 @@ begin
             outcome := 3;
         elsif expected >= 0 and versions[stream] <> expected then
             outcome := 2;
+        elsif append_after[a] is distinct from last_events[stream] and append_after[a] is not null then
+            outcome := 2;
         else
             outcome := 0;
         end if;
@@ -309,6 +321,10 @@ begin
                 placed_at[twin[i]] := i;
             end loop;
             versions[stream] := versions[stream] + append_size[a];
+            if append_after is not null then
+                last_before[a] := last_events[stream];
+                last_events[stream] := event_ids[first + append_size[a] - 1];
+            end if;
         end if;
         outcomes[a] := outcome;
         if outcome in (9, 10) then
@@ -344,6 +360,9 @@ begin
                         end if;
                     end loop;
                     versions[append_stream[b]] := versions[append_stream[b]] - append_size[b];
+                    if append_after is not null then
+                        last_events[append_stream[b]] := last_before[b];
+                    end if;
                 end if;
                 if outcomes[b] <= 1 then
                     outcomes[b] := 7;

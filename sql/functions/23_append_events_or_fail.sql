@@ -29,6 +29,7 @@ create or replace function eventstore.append_events_or_fail(
     careful         boolean,
     seen_position   bigint default null,
     seen_event      uuid default null,
+    append_after    uuid[] default null,
     own             regclass default 'eventstore.log_state'::regclass
 )
 returns bigint[]
@@ -47,14 +48,14 @@ begin
         stream_names, stream_expected, stream_events, stream_created, new_streams, append_stream, append_expected,
         append_size, append_is_retry, event_stream, event_offset, event_ids, event_types, event_data, event_metadata,
         correlations, causations, created, event_links, append_unit, largest, careful,
-        seen_position, seen_event);
+        seen_position, seen_event, append_after);
     -- What is no JSON, or too large as such, is told like everything else that does not fit.
 --jsonb     exception when data_exception or program_limit_exceeded or sqlstate 'ES003' then
 --jsonb         answer := append_events(
 --jsonb             stream_names, stream_expected, stream_events, stream_created, new_streams, append_stream, append_expected,
 --jsonb             append_size, append_is_retry, event_stream, event_offset, event_ids, event_types, event_data, event_metadata,
 --jsonb             correlations, causations, created, event_links, append_unit, largest, true,
---jsonb             seen_position, seen_event);
+--jsonb             seen_position, seen_event, append_after);
 --jsonb     end;
     if answer[1] <> 0 then
         -- Judged one by one: the outcomes stand in every sixth place after the first four.

@@ -51,13 +51,14 @@ lone_append begin_append(
     append_part part;
     part.stream = std::move(stream);
     part.expected = expected.value();
+    part.after = expected.last_event();
     part.events = std::move(events);
     return begin_part(store, std::move(part));
 }
 
 lone_append begin_link(
     const store_ptr& store, steady_time, std::string stream, expected_version expected, std::vector<uuid> event_ids) {
-    return begin_part(store, append::link_part(std::move(stream), expected.value(), std::move(event_ids)));
+    return begin_part(store, append::link_part(std::move(stream), expected, std::move(event_ids)));
 }
 
 /// An append to several streams, of which some may get nothing.
@@ -122,6 +123,11 @@ constexpr auto in_database = [](const store_ptr& store, steady_time deadline, au
 std::optional<failure> check_deletion(
     const std::string& stream, expected_version expected, deletion mode, milliseconds, const store_options& options) {
     if (auto why = storage::check_stream_to_write(stream, expected)) return why;
+    if (expected.last_event())
+        return failure(errc::invalid_argument,
+            {.message = detail::message("deleting stream ", detail::quoted_for_message(stream),
+                 ": the expected version names the last event, which only appends compare; give the version alone"),
+                .stream = stream});
     if (mode != deletion::hard || options.allows_hard_delete()) return std::nullopt;
     return failure(errc::hard_delete_disabled,
         {.message = detail::message("deleting stream ", detail::quoted_for_message(stream),

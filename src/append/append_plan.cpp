@@ -38,6 +38,7 @@ append_plan::append_plan(std::span<const std::shared_ptr<append_request>> append
             next.offset = of.events;
             next.unit = unit;
             next.expected = of_append.expected;
+            next.after = of_append.after;
             next.is_retry = append->is_retry;
             next.events = of_append.events;
             next.originals = of_append.originals;
@@ -56,6 +57,7 @@ append_plan::append_plan(std::span<const std::shared_ptr<append_request>> append
 
 // What this part, coming after of.events others, demands of the stream's version before the flush.
 void append_plan::demand(group& of, const append_part& wanted) {
+    if (wanted.after && of.events > 0) needs_care_ = true; // the last event is one of this flush
     if (wanted.expected == any) return;
     if (wanted.expected == exists) {
         if (of.events == 0) of.expected = exists;

@@ -29,15 +29,17 @@ part_list parts_of(std::vector<stream_append> streams) {
         append_part& part = parts.emplace_back();
         part.stream = stream.stream();
         part.expected = stream.expected().value();
+        part.after = stream.expected().last_event();
         part.events = std::move(stream).events();
     }
     return parts;
 }
 
-append_part link_part(std::string stream, std::int64_t expected, std::vector<uuid> event_ids) {
+append_part link_part(std::string stream, const expected_version& expected, std::vector<uuid> event_ids) {
     append_part part;
     part.stream = std::move(stream);
-    part.expected = expected;
+    part.expected = expected.value();
+    part.after = expected.last_event();
     part.originals = std::move(event_ids);
     std::vector<event_data> links;
     links.reserve(part.originals.size());

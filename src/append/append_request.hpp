@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -53,6 +54,7 @@ private:
 struct append_part {
     std::string stream;
     std::int64_t expected = -1; ///< exact, 0 = no stream, -1 = any version, -2 = stream exists
+    std::optional<uuid> after;  ///< the last event of the stream; nothing = any
     event_list events;
     std::vector<uuid> originals; ///< if not empty: each event is a link, to the event with this id
 };
@@ -63,7 +65,7 @@ using append_results = boost::container::small_vector<append_result, 1>;
 /// The parts of an append to several streams, in order, those without events included.
 part_list parts_of(std::vector<stream_append> streams);
 /// Links, each with an id of its own, by which a retry finds it.
-append_part link_part(std::string stream, std::int64_t expected, std::vector<uuid> event_ids);
+append_part link_part(std::string stream, const expected_version& expected, std::vector<uuid> event_ids);
 
 class append_request;
 

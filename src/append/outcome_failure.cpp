@@ -114,6 +114,13 @@ failure to_failure(const append_request& append, const append_part& part, const 
     case kind::already_appended:
     case kind::unit_failed:
     case kind::wrong_version:
+        if (part.after && why.actual_version == part.expected) {
+            text += message(": it is at version ", actual, ", as expected, but its last event is not ",
+                to_string(*part.after),
+                ": it was deleted for good and made anew, or has lost its end; read it from the start, and decide "
+                "anew");
+            break;
+        }
         text += message(": expected ", expectation(part.expected), ", but it is at version ", actual,
             "; read what was added, decide anew, and append at that version");
         break;

@@ -43,6 +43,7 @@ const char* text_of(errc code) noexcept {
     case errc::subscription_ended: return "the subscription was ended by its own side";
     case errc::projection_not_found: return "there is no such projection";
     case errc::projection_superseded: return "the version of the projection was dropped";
+    case errc::command_refused: return "the decision has refused the command";
     }
     return "success";
 }

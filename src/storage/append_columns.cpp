@@ -66,6 +66,7 @@ void columns_of_append_event(Columns& to) {
     columns_of_event(to);
     to.one(boolean, [](const append_rows& all) { return all.parts.front().is_retry; });
     columns_of_proof(to);
+    to.one(uuid, [](const append_rows& all) { return all.parts.front().after; });
 }
 
 template <class Columns>
@@ -98,6 +99,7 @@ void columns_of_append_events(Columns& to) {
     to.one(int8, largest_payload);
     to.one(boolean, [](const append_rows& all) { return all.is_careful; });
     columns_of_proof(to);
+    to.each_part(uuid, [](const part& of) { return of.after; });
 }
 
 // ---- what is made of it

@@ -28,6 +28,7 @@ struct append_rows {
         std::int32_t offset = 0; ///< events of the group before this part
         std::int32_t unit = 0;
         std::int64_t expected = -1;
+        std::optional<uuid> after; ///< the last event that the stream must have; nothing = any
         bool is_retry = false;
         std::span<const event_data> events;
         std::span<const uuid> originals;

@@ -110,7 +110,7 @@ std::optional<failure> transaction_impl::link(
     if (!self) return moved_from();
     if (auto why = storage::check_link(stream, expected, event_ids)) return why;
     append::part_list parts;
-    parts.push_back(append::link_part(std::move(stream), expected.value(), std::move(event_ids)));
+    parts.push_back(append::link_part(std::move(stream), expected, std::move(event_ids)));
     return self->collect(std::move(parts));
 }
 

@@ -176,7 +176,14 @@ BOOST_AUTO_TEST_CASE(a_lone_append_is_sent_with_all_that_is_known_of_its_event) 
                                 .correlation_id(correlation)
                                 .causation_id(causation)
                                 .created_at(day(5));
-    const append_list all{append_of("account-1", 7, events(full))};
+    const uuid last = make_uuid();
+    eventstore::append::part_list parts(1);
+    parts.front().stream = "account-1";
+    parts.front().expected = 7;
+    parts.front().after = last;
+    parts.front().events = full;
+    const append_list all{
+        std::make_shared<eventstore::append::append_request>(std::weak_ptr<eventstore::append::appender>(), parts)};
     all.front()->is_retry = true;
     parameters expected;
     expected.add("account-1");
@@ -192,6 +199,7 @@ BOOST_AUTO_TEST_CASE(a_lone_append_is_sent_with_all_that_is_known_of_its_event) 
     expected.add(std::int64_t{41});
     const uuid seen = make_uuid();
     expected.add(seen);
+    expected.add(last);
     expect_same(append_plan(all).lone_arguments({1, 41, seen}), expected);
 }
 
@@ -207,7 +215,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_known_of_a_lone_event_is_null) {
     expected.add("");
     for (int i = 0; i < 3; ++i) expected.add_null();
     expected.add(false);
-    for (int i = 0; i < 2; ++i) expected.add_null();
+    for (int i = 0; i < 3; ++i) expected.add_null();
     expect_same(append_plan(all).lone_arguments(log_mark()), expected);
 }
 
@@ -243,13 +251,35 @@ BOOST_AUTO_TEST_CASE(a_flush_is_sent_as_columns) {
     expected.add(true);
     expected.add(std::int64_t{41}); // seen, and its event is not known
     expected.add_null();
+    expected.add_null(); // no append names a last event
     expect_same(append_plan(all).arguments(append_care::all, {1, 41, std::nullopt}), expected);
+}
+
+BOOST_AUTO_TEST_CASE(the_last_events_that_appends_name_are_a_column_and_need_care_within_a_flush) {
+    const uuid last = make_uuid();
+    const auto after = [&](const char* stream) {
+        eventstore::append::part_list parts(1);
+        parts.front().stream = stream;
+        parts.front().expected = 7;
+        parts.front().after = last;
+        parts.front().events = event_data("A", "");
+        return std::make_shared<eventstore::append::append_request>(
+            std::weak_ptr<eventstore::append::appender>(), parts);
+    };
+    const append_list all{append_of("b", any, 1), after("a"), append_of("c", 0, 1)};
+    const append_plan plan(all);
+    BOOST_TEST(!plan.needs_care());
+    parameters expected;
+    add_nullable<uuid>(expected, type_oid::uuid, {std::nullopt, last, std::nullopt});
+    BOOST_TEST((plan.arguments(append_care::none, log_mark()).value(24) == expected.value(0)));
+    // What its last event is after another append of the flush, only the server sees.
+    BOOST_TEST(append_plan(append_list{append_of("a", any, 1), after("a")}).needs_care());
 }
 
 BOOST_AUTO_TEST_CASE(columns_that_no_event_has_are_null) {
     const append_list all{append_of("a", any, 2), append_of("b", any, 1)};
     const parameters sent = append_plan(all).arguments(append_care::none, log_mark());
-    BOOST_REQUIRE(sent.size() == 24u);
+    BOOST_REQUIRE(sent.size() == 25u);
     for (std::size_t i = 0; i < sent.size(); ++i) {
         const bool is_optional = i == 3 || (i >= 14 && i <= 19) || i >= 22;
         BOOST_TEST(sent.is_null(i) == is_optional, "parameter $" << i + 1);
