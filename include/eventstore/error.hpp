@@ -56,6 +56,7 @@ enum class errc {
     unknown_event_type = 33,          ///< none of the given types has a codec for this event
     event_not_decodable = 34,         ///< the data of an event does not fit its C++ type
     subscription_ended = 35,          ///< the caller has ended the subscription, or this consumer
+    subscription_behind = 36,         ///< a subscription needs events that were to be removed
 };
 
 /// The category of `errc`. Its codes compare equal to the matching generic conditions: `cancelled` to

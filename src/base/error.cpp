@@ -41,6 +41,7 @@ const char* text_of(errc code) noexcept {
     case errc::unknown_event_type: return "no codec knows this type of event";
     case errc::event_not_decodable: return "the data of an event does not fit its type";
     case errc::subscription_ended: return "the subscription was ended by its own side";
+    case errc::subscription_behind: return "a subscription needs events that were to be removed";
     }
     return "success";
 }

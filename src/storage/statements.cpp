@@ -209,6 +209,16 @@ statements::statements(std::string_view schema, std::size_t first_index) : next_
     tombstones = make(schema, "tombstones", sql::tombstones, {}, "looking for streams that are being deleted");
     deletion_preview =
         make(schema, "deletion_preview", sql::deletion_preview, {text}, "counting what a deletion would remove");
+    set_retention =
+        make(schema, "set_retention", sql::set_retention, {text, boolean, int8, int8, int8}, "setting a retention");
+    remove_retention = make(schema, "remove_retention", sql::remove_retention, {text, boolean}, "removing a retention");
+    retentions = make(schema, "retentions", sql::retentions, {}, "listing retentions");
+    stream_retention =
+        make(schema, "stream_retention", sql::stream_retention, {text}, "reading the retention of a stream");
+    prepare_scavenging = make(schema, "prepare_scavenging", sql::prepare_scavenging, {}, "scavenging");
+    scavenge = make(schema, "scavenge", sql::scavenge, {text, text, int4, boolean}, "scavenging");
+    remove_before = make(
+        schema, "remove_before", sql::remove_before, {int8, int4, boolean}, "removing the events before a position");
     record_snapshot =
         make(schema, "record_snapshot", sql::record_snapshot, {text, int8, text, bytea, bytea}, "recording a snapshot");
     read_snapshot = make(schema, "read_snapshot", sql::read_snapshot, {text}, "reading a snapshot");
@@ -216,7 +226,8 @@ statements::statements(std::string_view schema, std::size_t first_index) : next_
     for (postgres::statement* statement :
         {&append_event, &append_events, &append_events_or_fail, &announce, &claim_subscription, &settle_subscriptions,
             &checkpoint_or_fail, &park_events, &unpark_events, &release_parked, &delete_subscription,
-            &reset_subscription, &delete_stream, &purge_stream, &restore_stream, &record_snapshot, &delete_snapshot})
+            &reset_subscription, &delete_stream, &purge_stream, &restore_stream, &record_snapshot, &delete_snapshot,
+            &set_retention, &remove_retention, &prepare_scavenging, &scavenge, &remove_before})
         statement->writes = true;
 }
 

@@ -54,6 +54,8 @@ struct statements final : postgres::statement_set {
         delete_subscription, reset_subscription, subscription_reached, subscriptions, parked_events, release_parked,
         unpark_events, parked_to_replay;
     postgres::statement delete_stream, purge_stream, restore_stream, tombstones, deletion_preview;
+    postgres::statement set_retention, remove_retention, retentions, stream_retention, prepare_scavenging, scavenge,
+        remove_before;
     postgres::statement record_snapshot, read_snapshot, delete_snapshot;
 
 private:
