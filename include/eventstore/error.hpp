@@ -59,6 +59,7 @@ enum class errc {
     projection_not_found = 36,        ///< no projection has this name, or this version of it
     projection_superseded = 37,       ///< this version of the projection was dropped; a later one is in use
     command_refused = 38,             ///< a caller's decision has refused a command; see aggregate.hpp
+    subscription_behind = 39,         ///< a subscription needs events that were to be removed
 };
 
 /// The category of `errc`. Its codes compare equal to the matching generic conditions: `cancelled` to

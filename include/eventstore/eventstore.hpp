@@ -26,6 +26,7 @@
 #include <eventstore/query_result.hpp>
 #include <eventstore/read_options.hpp>
 #include <eventstore/recorded_event.hpp>
+#include <eventstore/retention.hpp>
 #include <eventstore/schemas.hpp>
 #include <eventstore/snapshot.hpp>
 #include <eventstore/sql_value.hpp>

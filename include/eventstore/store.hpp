@@ -13,6 +13,7 @@
 #include <eventstore/expected_version.hpp>
 #include <eventstore/export.hpp>
 #include <eventstore/read_options.hpp>
+#include <eventstore/retention.hpp>
 #include <eventstore/snapshot.hpp>
 #include <eventstore/store_options.hpp>
 #include <eventstore/store_stats.hpp>
@@ -162,13 +163,14 @@ public:
         std::string_view stream, expected_version expected, std::vector<uuid> event_ids) const;
     boost::asio::awaitable<append_result> link(std::string_view stream, expected_version expected, uuid event_id) const;
 
-    /// Reads a page of a stream; with `$all`, of the log of all streams, like read_all.
+    /// Reads a page of a stream; with `$all`, of the log of all streams, like read_all. Events of a stream that have
+    /// expired are left out; see eventstore::retention. If all have, the page is empty.
     ///
     /// Errors: `stream_not_found`, `stream_deleted`. Cancellation: the read is abandoned; nothing is changed.
     boost::asio::awaitable<event_page> read(std::string_view stream, read_options options = read_options()) const;
 
-    /// Reads a page of the log of all streams, by position. Positions increase, without gaps unless hard deletes leave
-    /// some.
+    /// Reads a page of the log of all streams, by position. Positions increase, without gaps unless hard deletes or
+    /// scavenging leave some.
     boost::asio::awaitable<event_page> read_all(read_options options = read_options()) const;
 
     /// Reads a stream to its end, page by page; see event_scan. Invalid arguments fail the first next().
@@ -204,6 +206,50 @@ public:
     /// Undoes a soft delete; does nothing if the stream is not deleted. Errors: `stream_not_found`, `reserved_stream`.
     /// Cancellation: after sending, it may be restored.
     boost::asio::awaitable<void> restore_stream(std::string_view stream) const;
+
+    /// Sets how long the events of a stream are kept, in place of its earlier retention. See eventstore::retention for
+    /// the meaning, and for what reads show. The stream need not exist yet; a hard delete removes its retention.
+    /// Removes no event; scavenge() does.
+    ///
+    /// Errors: `reserved_stream`; `invalid_argument` (also for an empty retention, and if 1,000 prefixes and streams
+    /// that do not exist yet have one). Cancellation: after sending, it may be set.
+    boost::asio::awaitable<void> set_retention(std::string_view stream, eventstore::retention value) const;
+    /// The same for all streams with a prefix. Takes as long for a million streams as for one.
+    boost::asio::awaitable<void> set_retention(stream_prefix prefix, eventstore::retention value) const;
+
+    /// Removes the retention of a stream or a prefix, if there is one: expired events that were not scavenged can be
+    /// read again. Errors: `reserved_stream`. Cancellation: after sending, it may be removed.
+    boost::asio::awaitable<void> remove_retention(std::string_view stream) const;
+    boost::asio::awaitable<void> remove_retention(stream_prefix prefix) const;
+
+    /// Returns what counts for a stream, whether it exists or not. Errors: `reserved_stream`.
+    boost::asio::awaitable<stream_retention> retention(std::string_view stream) const;
+
+    /// Returns all retentions that are set: prefixes first, then streams, both by name.
+    boost::asio::awaitable<std::vector<retention_info>> retentions() const;
+
+    /// Removes the events that have expired by the retentions, and the links to them in other streams, in many small
+    /// transactions, while appends go on; returns what it has done. An append that repeats the id of a removed event
+    /// stores it anew.
+    ///
+    /// Keeps what a subscription needs, unless the options ignore subscriptions: events after the checkpoint of a
+    /// subscription to `$all`, versions after that of a subscription to the stream, events with a link that a
+    /// subscription to the stream of the link has not acknowledged, and parked events.
+    ///
+    /// May be repeated, and interrupted at any point: each portion is removed as a whole or not at all. Several at the
+    /// same time take turns. It has no time limit as a whole, only for each portion.
+    ///
+    /// Errors: `invalid_argument`. Cancellation: what was removed so far stays removed.
+    boost::asio::awaitable<scavenge_progress> scavenge(scavenge_options options = scavenge_options()) const;
+
+    /// Removes all events below a position, of all streams and whatever their retention, and the links to them; the
+    /// streams keep their versions, and appends go on. For events that were archived elsewhere. Otherwise like
+    /// scavenge(); after an interruption the same call removes the rest.
+    ///
+    /// Errors: `subscription_behind` (a subscription needs one of the events; checked before each portion),
+    /// `hard_delete_disabled`, `invalid_argument` (also if the log ends before the position).
+    boost::asio::awaitable<scavenge_progress> remove_before(
+        std::int64_t position, scavenge_options options = scavenge_options()) const;
 
     /// Stores a snapshot, in place of one of the same or an older version; if a newer one is stored, changes nothing.
     /// Cancellation: after sending, it may be stored.

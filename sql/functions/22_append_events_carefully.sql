@@ -124,6 +124,12 @@ begin
     left join events as e on e.event_id = n.event_id;
 
     if event_links is not null then
+        -- Who removes one of these waits, and finds the link; or has removed it, and it is not found any more.
+        perform from events as o
+        where o.position = any (array(
+            select coalesce(e.link_to, e.position) from events as e where e.event_id = any (event_links)))
+        order by o.position
+        for key share;
         select
             pg_catalog.array_agg(n.original order by n.place),
             pg_catalog.array_agg(n.type order by n.place),

@@ -105,9 +105,16 @@ begin
     -- A version is of one life of the stream. One that began behind the checkpoint is another life: positions only grow.
     if here.stream_id <> mine.stream_id
         or (mine.stream_id is null and here.stream_id is not null and mine.version > 0 and mine.position > 0
-            and not exists (
-                select from events as e
-                where e.stream_id = here.stream_id and e.stream_version = 1 and e.position <= mine.position))
+            -- The first event that is left: those before it may have been scavenged.
+            and exists (
+                select
+                from (
+                    select e.stream_version, e.position from events as e
+                    where e.stream_id = here.stream_id
+                    order by e.stream_version
+                    limit 1
+                ) as e
+                where e.stream_version <= mine.version and e.position > mine.position))
     then
         mine.version := 0;
     end if;

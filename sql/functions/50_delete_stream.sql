@@ -52,6 +52,11 @@ begin
         perform set_config('eventstore.hard_delete', 'tombstone', true);
         update streams as s set name = pg_catalog.concat('$deleted ', s.stream_id) where s.stream_id = here.stream_id;
         perform set_config('eventstore.hard_delete', privilege, true);
+        -- Its own retention is not for the next stream of this name.
+        delete from retentions as r where not r.is_prefix and r.name = stream_name;
+        if found then
+            perform note_retained_names();
+        end if;
     end if;
     update streams as s set deleted_at = clock_timestamp(), deletion = call_id where s.stream_id = here.stream_id;
     return array[0, here.version, here.stream_id];

@@ -19,7 +19,8 @@ begin
     if own::oid <> 'log_state'::regclass::oid then
         perform refuse_schema(own);
     end if;
-    -- Two who purge the same stream wait for each other.
+    -- One removes events at a time: see remove_events.
+    perform pg_advisory_xact_lock('retentions'::regclass::bigint + 7311000000000000000);
     perform from streams as s where s.stream_id = id and starts_with(s.name, '$deleted ') for update;
     if not found then
         return 0;

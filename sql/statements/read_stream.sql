@@ -3,7 +3,8 @@
 -- The row about the stream comes first. Its version is that of the stream (-1 = it was deleted), its position the id of
 -- the stream, its link_to the timeline. In columns of their own these would be sent with each event, and a page would take
 -- a tenth longer. Where a page goes on after one that was read before, its event_id is that of the event at $5: if it is
--- not the one that was seen there, the log is not the same.
+-- not the one that was seen there, the log is not the same. Its type is the first version that the stream's retention
+-- shows, which is looked for once a page; null = the stream has no retention.
 --
 -- The page is cut so that it cannot exceed max_bytes, going by the largest event that the log holds: no sizes are
 -- added up, which would make it a third slower. Where that cuts off too much, read_stream_bounded is the one to use.
@@ -21,8 +22,13 @@ with stream as materialized (
         s.stream_id,
         case when s.deleted_at is null then s.version else -1 end as head,
         eventstore.timeline() as timeline,
-        (select largest_event from eventstore.log_state) as largest_event
+        l.largest_event,
+        case when s.begins_late or s.name ^@ any (l.retained_names) then
+            eventstore.first_version(s.stream_id, $2) -- forward
+            eventstore.first_version(s.stream_id, least($2, s.version) - $3) -- backward
+        end as first
     from eventstore.streams as s
+    left join eventstore.log_state as l on true
     where s.name = $1
 )
 select
@@ -30,7 +36,8 @@ select
     , null as event_id -- plain
     , (select seen.event_id from eventstore.events as seen -- proof
         where seen.stream_id = s.stream_id and seen.stream_version = $5) as event_id -- proof
-    , null as correlation_id, null as causation_id, null as type, null as data, null as metadata, s.timeline as link_to
+    , null as correlation_id, null as causation_id, s.first::text as type, null as data, null as metadata
+    , s.timeline as link_to
     , null as link_stream_id, null as link_version, null as link_event_id, null as link_created_at -- links
 from stream as s
 union all
@@ -43,8 +50,9 @@ cross join lateral (
     select *
     from eventstore.events as e
     where e.stream_id = s.stream_id
-      and e.stream_version >= $2 -- forward
+      and e.stream_version >= greatest($2, s.first) -- forward
       and e.stream_version <= $2 -- backward
+      and e.stream_version >= coalesce(s.first, 1) -- backward
     order by e.stream_version asc -- forward
     order by e.stream_version desc -- backward
     limit least($3, greatest(1, $4 / s.largest_event))

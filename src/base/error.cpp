@@ -44,6 +44,7 @@ const char* text_of(errc code) noexcept {
     case errc::projection_not_found: return "there is no such projection";
     case errc::projection_superseded: return "the version of the projection was dropped";
     case errc::command_refused: return "the decision has refused the command";
+    case errc::subscription_behind: return "a subscription needs events that were to be removed";
     }
     return "success";
 }

@@ -30,8 +30,9 @@ constexpr std::size_t summary_column = 22;
 
 const command* const commands[] = {&init_command, &migrate_command, &append_command, &link_command, &delete_command,
     &restore_command, &read_command, &tail_command, &streams_command, &info_command, &snapshot_command,
-    &subscriptions_command, &delete_subscription_command, &reset_subscription_command, &parked_command, &replay_command,
-    &discard_command};
+    &retention_command, &list_retentions_command, &set_retention_command, &show_retention_command,
+    &remove_retention_command, &scavenge_command, &subscriptions_command, &delete_subscription_command,
+    &reset_subscription_command, &parked_command, &replay_command, &discard_command};
 
 constexpr std::string_view exit_codes = R"(
 Exit codes:

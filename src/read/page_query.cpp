@@ -3,6 +3,8 @@
 #include "storage/event_rows.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <string_view>
 #include <utility>
 
 namespace eventstore::read {
@@ -21,6 +23,11 @@ page_query::taken page_query::take(const postgres::answer& from_server, std::int
     head = from_server.int8(0, column::head);
     timeline = static_cast<std::int32_t>(from_server.int8(0, column::timeline));
     if (!is_log()) stream_id = from_server.int8(0, column::stream_id);
+    if (!is_log() && !from_server.is_null(0, column::first_version)) {
+        const std::string_view digits = from_server.bytes(0, column::first_version);
+        std::from_chars(digits.data(), digits.data() + digits.size(), first);
+        if (!is_backward()) from = std::max(from, first); // what is before it is done
+    }
     const auto event_there = from_server.optional_id(0, column::seen_event);
     if (is_log()) anchor_event = from_server.optional_id(0, column::anchor_event);
     if (std::exchange(is_continued, true)) {

@@ -48,6 +48,7 @@ struct page_query {
     std::vector<detail::page::keep_alive> storage;
     bool complete = false;
     std::int64_t head = 0;
+    std::int64_t first = 1; // that is shown of a stream, or less
     std::int32_t timeline = 0;
     std::int64_t stream_id = 0;
 
@@ -69,7 +70,7 @@ struct page_query {
     }
 
     /// True if nothing can come after this place.
-    bool is_end(std::int64_t reached) const noexcept { return is_backward() ? reached <= 1 : reached >= head; }
+    bool is_end(std::int64_t reached) const noexcept { return is_backward() ? reached <= first : reached >= head; }
     void go_on_after(std::int64_t reached) noexcept { from = is_backward() ? reached - 1 : reached + 1; }
 
     struct taken {

@@ -205,7 +205,7 @@ reader::task<event_page> reader::read_bounded(self_ptr self, page_query& query) 
             arguments.add(query.anchor.place);
         }
 
-        const std::int64_t asked_from = query.from;
+        std::int64_t asked_from = query.from;
         const std::int64_t asked_for = query.room();
         auto asking = postgres::pool::execute(self->pool_, statement, std::move(arguments), query.deadline);
         const auto answer = co_await std::move(asking);
@@ -222,7 +222,8 @@ reader::task<event_page> reader::read_bounded(self_ptr self, page_query& query) 
             query.complete = query.is_end(query.place(query.rows.back()));
             break;
         }
-        // Everything in the window was looked at.
+        // Everything in the window was looked at. It began with the first version that is shown.
+        if (!query.is_backward() && !query.is_log()) asked_from = std::max(asked_from, query.first);
         const std::int64_t reached =
             query.is_backward() ? std::min(asked_from, query.head) - window + 1 : asked_from + window - 1;
         query.complete = query.is_end(reached);

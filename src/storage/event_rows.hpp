@@ -18,7 +18,7 @@ inline constexpr int stream = 10;
 inline constexpr int original_stream = 10, original_version = 11, original_id = 12, original_created_at = 13;
 // Of the row about the stream, or the log, that a page begins with.
 inline constexpr int head = version, stream_id = position, timeline = link_to, seen_event = id,
-                     end_event = correlation_id, anchor_event = causation_id;
+                     end_event = correlation_id, anchor_event = causation_id, first_version = type;
 } // namespace column
 
 /// The event of a row, without the name of its stream. Its views point into the answer.

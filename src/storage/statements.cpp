@@ -218,14 +218,25 @@ statements::statements(std::string_view schema, std::size_t first_index) : next_
         make(schema, "switch_projection", sql::switch_projection, {text, int4}, "switching a projection");
     drop_projection = make(schema, "drop_projection", sql::drop_projection, {text, int4}, "dropping a projection");
     projections = make(schema, "projections", sql::projections, {text}, "listing projections");
+    set_retention =
+        make(schema, "set_retention", sql::set_retention, {text, boolean, int8, int8, int8}, "setting a retention");
+    remove_retention = make(schema, "remove_retention", sql::remove_retention, {text, boolean}, "removing a retention");
+    retentions = make(schema, "retentions", sql::retentions, {}, "listing retentions");
+    stream_retention =
+        make(schema, "stream_retention", sql::stream_retention, {text}, "reading the retention of a stream");
+    prepare_scavenging = make(schema, "prepare_scavenging", sql::prepare_scavenging, {}, "scavenging");
+    scavenge = make(schema, "scavenge", sql::scavenge, {text, text, int4, boolean}, "scavenging");
+    remove_before = make(
+        schema, "remove_before", sql::remove_before, {int8, int4, boolean}, "removing the events before a position");
     record_snapshot =
         make(schema, "record_snapshot", sql::record_snapshot, {text, int8, text, bytea, bytea}, "recording a snapshot");
     read_snapshot = make(schema, "read_snapshot", sql::read_snapshot, {text}, "reading a snapshot");
     delete_snapshot = make(schema, "delete_snapshot", sql::delete_snapshot, {text}, "deleting a snapshot");
-    for (postgres::statement* statement : {&append_event, &append_events, &append_events_or_fail, &announce,
-             &claim_subscription, &settle_subscriptions, &checkpoint_or_fail, &unpark_or_fail, &park_events,
-             &unpark_events, &release_parked, &delete_subscription, &reset_subscription, &delete_stream, &purge_stream,
-             &restore_stream, &open_projection, &record_snapshot, &delete_snapshot})
+    for (postgres::statement* statement :
+        {&append_event, &append_events, &append_events_or_fail, &announce, &claim_subscription, &settle_subscriptions,
+            &checkpoint_or_fail, &unpark_or_fail, &park_events, &unpark_events, &release_parked, &delete_subscription,
+            &reset_subscription, &delete_stream, &purge_stream, &restore_stream, &open_projection, &record_snapshot,
+            &delete_snapshot, &set_retention, &remove_retention, &prepare_scavenging, &scavenge, &remove_before})
         statement->writes = true;
 }
 

@@ -56,6 +56,8 @@ struct statements final : postgres::statement_set {
     postgres::statement delete_stream, purge_stream, restore_stream, tombstones, deletion_preview;
     postgres::statement open_projection, enter_projection, hand_over_projection, switch_projection, drop_projection,
         projections;
+    postgres::statement set_retention, remove_retention, retentions, stream_retention, prepare_scavenging, scavenge,
+        remove_before;
     postgres::statement record_snapshot, read_snapshot, delete_snapshot;
 
 private:

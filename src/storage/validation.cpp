@@ -221,6 +221,43 @@ std::optional<failure> check_snapshot_source(const std::string& source) {
     return check_text("source of a snapshot", source);
 }
 
+std::optional<failure> check_retained_name(const std::string& name, bool is_prefix) {
+    if (is_prefix && name.empty()) return std::nullopt; // all streams
+    if (auto why = check_text(is_prefix ? "stream prefix" : "stream name", name)) return why;
+    if (name.front() == '$') return reserved(name, "events of those do not expire");
+    return std::nullopt;
+}
+
+std::optional<failure> check_retention(const std::string& name, bool is_prefix, const retention& value) {
+    if (auto why = check_retained_name(name, is_prefix)) return why;
+    const std::string setting =
+        message("setting the retention of ", is_prefix ? "prefix " : "stream ", quoted_for_message(name), ": ");
+    if (value.is_empty())
+        return refuse(message(setting, "it is empty, and would keep everything: remove_retention does that"), name);
+    if (value.truncate_before().value_or(1) < 1)
+        return refuse(
+            message(setting, "truncate_before is ", std::to_string(*value.truncate_before()), "; versions begin at 1"),
+            name);
+    if (value.max_count().value_or(1) < 1)
+        return refuse(message(setting, "max_count is ", std::to_string(*value.max_count()), "; 1 is the least"), name);
+    const auto age = value.max_age().value_or(retention::unlimited_age);
+    if (age < std::chrono::milliseconds(1) || age > retention::unlimited_age)
+        return refuse(
+            message(setting, "max_age is ", std::to_string(age.count()), " ms; 1 ms to 365250 days are possible"),
+            name);
+    return std::nullopt;
+}
+
+std::optional<failure> check_scavenge(const scavenge_options& options) {
+    if (options.events_per_second() < 0)
+        return refuse(message("scavenging: events_per_second is ", std::to_string(options.events_per_second()),
+            "; 1 is the least, and 0 is no limit"));
+    if (options.portion() < 1 || options.portion() > 10'000)
+        return refuse(message(
+            "scavenging: the portion is ", std::to_string(options.portion()), " events; 1 to 10000 are possible"));
+    return std::nullopt;
+}
+
 std::optional<failure> check_snapshot(const snapshot& snapshot, const store_options& options) {
     if (auto why = check_snapshot_source(snapshot.source())) return why;
     const std::string subject = message("snapshot of ", quoted_for_message(snapshot.source()));

@@ -5,6 +5,7 @@
 #include <eventstore/event_data.hpp>
 #include <eventstore/expected_version.hpp>
 #include <eventstore/read_options.hpp>
+#include <eventstore/retention.hpp>
 #include <eventstore/snapshot.hpp>
 #include <eventstore/store_options.hpp>
 #include <eventstore/stream_info.hpp>
@@ -38,6 +39,9 @@ std::optional<failure> check_event_query(const std::string& stream, const event_
 std::optional<failure> check_read(const std::string& stream, const read_options& options);
 std::optional<failure> check_stream_to_read(const std::string& stream);
 std::optional<failure> check_query(const stream_query& query);
+std::optional<failure> check_retention(const std::string& name, bool is_prefix, const retention& value);
+std::optional<failure> check_retained_name(const std::string& name, bool is_prefix);
+std::optional<failure> check_scavenge(const scavenge_options& options);
 std::optional<failure> check_snapshot(const snapshot& snapshot, const store_options& options);
 std::optional<failure> check_snapshot_source(const std::string& source);
 std::optional<failure> check_options(const store_options& options);

@@ -42,9 +42,12 @@ std::optional<place> received_history::to_compare(const place& received) const {
 }
 
 bool received_history::compared(const place& known, const read::reader::snapshot& there) {
-    const bool is_same = !there.page.empty() && there.page.front().link_position() == known.position;
     stream_id_ = there.stream_id;
-    return !is_same && there.stream_id != 0;
+    if (there.stream_id == 0) return false;
+    if (there.head < known.version) return true;
+    // If the event is not there any more, it was removed; nothing before it is left that could have been missed.
+    if (there.page.empty() || there.page.front().link_version() != known.version) return false;
+    return there.page.front().link_position() != known.position;
 }
 
 bool received_history::is_of(std::int64_t stream_id, const place& received) {

@@ -48,6 +48,8 @@ struct guide_fixture : store_fixture {
     std::string for_test(const std::string& snippet) const {
         std::string text = replaced(here(snippet), "schema eventstore", "schema " + quoted_name(schema()));
         text = replaced(text, "shop_writer", quoted_name(schema() + "_writer"));
+        for (const char* const role : {"keeper", "scavenger", "archivist"})
+            text = replaced(text, std::string("shop_") + role, quoted_name(schema() + '_' + role));
         text = replaced(text, "shop_recorder", quoted_name(schema() + "_recorder"));
         text = replaced(text, "shop_subscriber", quoted_name(schema() + "_subscriber"));
         return replaced(text, "shop_reader", quoted_name(schema() + "_reader"));
@@ -58,7 +60,7 @@ struct guide_fixture : store_fixture {
     }
 };
 
-/// The four roles of the guide, on a database where nothing is everybody's, after the grants of the guide.
+/// The roles of the guide, on a database where nothing is everybody's, after the grants of the guide.
 struct roles_fixture : guide_fixture {
     roles_fixture() {
         ask(for_test("revoke all on schema eventstore from public;"
@@ -83,6 +85,9 @@ struct roles_fixture : guide_fixture {
     const fresh_role reader{schema() + "_reader"};
     const fresh_role subscriber{schema() + "_subscriber"};
     const fresh_role recorder{schema() + "_recorder"};
+    const fresh_role keeper{schema() + "_keeper"};
+    const fresh_role scavenger{schema() + "_scavenger"};
+    const fresh_role archivist{schema() + "_archivist"};
 };
 
 } // namespace
@@ -204,6 +209,37 @@ BOOST_FIXTURE_TEST_CASE(a_subscriber_needs_both_parts_and_hears_of_what_it_lacks
     });
     session(test_server::superuser_url()).run(for_test("grant shop_reader to shop_subscriber"));
     with_role("_subscriber", subscribe);
+}
+
+BOOST_FIXTURE_TEST_CASE(who_sets_a_retention_who_scavenges_and_who_archives_are_three, roles_fixture) {
+    expect_holes();
+    const es::retention newest = es::retention().max_count(2);
+    with_store([](es::store store) -> asio::awaitable<void> { co_await store.append("a", es::no_stream, counted(6)); });
+    with_role("_keeper", [&](es::store store) -> asio::awaitable<void> {
+        co_await store.set_retention("a", newest);
+        co_await store.set_retention(es::stream_prefix("b"), newest);
+        co_await store.remove_retention(es::stream_prefix("b"));
+        const auto list = co_await store.retentions();
+        BOOST_TEST(list.size() == 1u);
+        co_await expect_refusal(store.scavenge());
+    });
+    with_role("_reader", [&](es::store store) -> asio::awaitable<void> {
+        const es::event_page page = co_await store.read("a");
+        TEST_SAME(versions_of(page), numbers({5, 6}));
+        const es::stream_retention what = co_await store.retention("a");
+        BOOST_TEST(what.first_version == 5);
+        co_await expect_refusal(store.set_retention("a", newest));
+    });
+    with_role("_scavenger", [&](es::store store) -> asio::awaitable<void> {
+        const es::scavenge_progress done = co_await store.scavenge();
+        BOOST_TEST(done.events == 4);
+        co_await expect_refusal(store.set_retention("a", newest));
+    });
+    with_store(options_as("_archivist").allow_hard_delete(), [&](es::store store) -> asio::awaitable<void> {
+        const es::scavenge_progress done = co_await store.remove_before(6);
+        BOOST_TEST(done.events == 1);
+        co_await expect_refusal(store.scavenge());
+    });
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -83,6 +83,13 @@ BOOST_FIXTURE_TEST_CASE(a_stream_that_was_made_anew_is_another_one, stream_fixtu
     BOOST_TEST(history.is_of(4, received));
 }
 
+// Scavenged, or a link whose event was deleted for good: nothing before it is left that could have been missed.
+BOOST_FIXTURE_TEST_CASE(a_stream_whose_last_event_received_was_removed_is_the_same_one, stream_fixture) {
+    BOOST_TEST(!history.compared(received, page_of(1, 9, std::nullopt, 4)));
+    BOOST_TEST(!history.compared(received, page_of(1, received.version, std::nullopt, 4)));
+    BOOST_TEST(history.compared(received, page_of(1, received.version - 1, std::nullopt, 4)));
+}
+
 BOOST_FIXTURE_TEST_CASE(a_stream_of_which_nothing_was_received_may_become_any, stream_fixture) {
     BOOST_TEST(history.is_of(4, {0, 0}));
     BOOST_TEST(history.is_of(0, received)); // nothing is there now

@@ -1,0 +1,1 @@
+select eventstore.remove_retention($1, $2)
