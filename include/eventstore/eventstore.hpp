@@ -6,6 +6,7 @@
 #include <eventstore/asio_settings.hpp>
 #include <eventstore/decode.hpp>
 #include <eventstore/deletion.hpp>
+#include <eventstore/doctor.hpp>
 #include <eventstore/embedded_postgres.hpp>
 #include <eventstore/error.hpp>
 #include <eventstore/event_batch.hpp>
@@ -15,6 +16,7 @@
 #include <eventstore/event_query.hpp>
 #include <eventstore/event_scan.hpp>
 #include <eventstore/expected_version.hpp>
+#include <eventstore/finding.hpp>
 #include <eventstore/log_level.hpp>
 #include <eventstore/query_result.hpp>
 #include <eventstore/read_options.hpp>
@@ -35,4 +37,5 @@
 #include <eventstore/transaction.hpp>
 #include <eventstore/typed_event.hpp>
 #include <eventstore/uuid.hpp>
+#include <eventstore/verify.hpp>
 #include <eventstore/version.hpp>
