@@ -31,7 +31,7 @@ constexpr std::size_t summary_column = 22;
 const command* const commands[] = {&init_command, &migrate_command, &append_command, &link_command, &delete_command,
     &restore_command, &read_command, &tail_command, &streams_command, &info_command, &snapshot_command,
     &subscriptions_command, &delete_subscription_command, &reset_subscription_command, &parked_command, &replay_command,
-    &discard_command};
+    &discard_command, &verify_command, &doctor_command};
 
 constexpr std::string_view exit_codes = R"(
 Exit codes:
@@ -39,7 +39,8 @@ Exit codes:
   1  the store failed: no connection, no schema, no space ...
   2  the command line or the input is wrong
   3  the stream is not as expected: another version, missing, deleted, or an event id that is already stored; or
-     the subscription or snapshot does not exist
+     the subscription or snapshot does not exist; or `verify` or `doctor` has found a problem
+  4  `doctor` has found warnings, but no problem
 )";
 
 po::options_description common_options() {

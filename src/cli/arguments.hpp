@@ -78,6 +78,8 @@ extern const command tail_command;
 extern const command streams_command;
 extern const command info_command;
 extern const command snapshot_command;
+extern const command verify_command;
+extern const command doctor_command;
 extern const command subscriptions_command;
 extern const command delete_subscription_command;
 extern const command reset_subscription_command;

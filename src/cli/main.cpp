@@ -1,5 +1,6 @@
 // The program `eventstore`: an event store for people and for shell scripts.
 #include "cli/arguments.hpp"
+#include "cli/findings.hpp"
 #include "cli/usage_error.hpp"
 
 #include <eventstore/embedded_postgres.hpp>
@@ -73,6 +74,9 @@ int run_program(int count, const char* const* words) {
     } catch (const usage_error& e) {
         print_error(e.what());
         return wrong_usage;
+    } catch (const unsound& e) {
+        print_error(e.what());
+        return e.exit_code();
     } catch (const error& e) {
         print_error(e.what());
         return exit_code_of(e.code());
