@@ -7,6 +7,7 @@
 #include <eventstore/decode.hpp>
 #include <eventstore/deletion.hpp>
 #include <eventstore/doctor.hpp>
+#include <eventstore/drop.hpp>
 #include <eventstore/embedded_postgres.hpp>
 #include <eventstore/error.hpp>
 #include <eventstore/event_batch.hpp>
@@ -37,5 +38,6 @@
 #include <eventstore/transaction.hpp>
 #include <eventstore/typed_event.hpp>
 #include <eventstore/uuid.hpp>
+#include <eventstore/validate.hpp>
 #include <eventstore/verify.hpp>
 #include <eventstore/version.hpp>

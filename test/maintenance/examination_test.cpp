@@ -6,8 +6,7 @@
 
 #include <algorithm>
 
-using namespace eventstore;
-using namespace eventstore::maintenance;
+namespace eventstore::maintenance {
 
 namespace {
 
@@ -426,3 +425,5 @@ BOOST_AUTO_TEST_CASE(times_are_told_in_their_two_largest_units) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+} // namespace eventstore::maintenance

@@ -1,5 +1,4 @@
 // Examining real servers, as a plain owner.
-#include "support/own_server.hpp"
 #include "support/receive.hpp"
 
 #include <eventstore/doctor.hpp>

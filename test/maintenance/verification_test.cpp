@@ -6,8 +6,7 @@
 
 #include <algorithm>
 
-using namespace eventstore;
-using namespace eventstore::maintenance;
+namespace eventstore::maintenance {
 
 namespace {
 
@@ -262,3 +261,5 @@ BOOST_AUTO_TEST_CASE(an_id_that_was_collected_twice_is_told_with_its_positions) 
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+} // namespace eventstore::maintenance

@@ -1,4 +1,5 @@
 // Verifying stores that are sound, and such in which something was damaged.
+#include "support/conditions.hpp"
 #include "support/receive.hpp"
 
 #include <eventstore/verify.hpp>
@@ -328,7 +329,7 @@ BOOST_FIXTURE_TEST_CASE(appends_and_deletes_may_go_on_meanwhile, verified_store)
     with_store(options().allow_hard_delete(), body);
 }
 
-BOOST_FIXTURE_TEST_CASE(between_two_pages_the_server_holds_no_snapshot_of_it, verified_store) {
+BOOST_FIXTURE_TEST_CASE(between_two_pages_the_server_holds_no_snapshot_of_it, verified_store, *own_sessions()) {
     std::vector<std::string> parts;
     session observer;
     const auto look = [&](const es::verify_progress& now) {
@@ -356,7 +357,7 @@ BOOST_FIXTURE_TEST_CASE(between_two_pages_the_server_holds_no_snapshot_of_it, ve
     }));
 }
 
-BOOST_FIXTURE_TEST_CASE(a_lost_connection_is_made_anew, verified_store) {
+BOOST_FIXTURE_TEST_CASE(a_lost_connection_is_made_anew, verified_store, *own_sessions()) {
     int pages = 0;
     const auto cut = [&](const es::verify_progress&) {
         if (++pages % 3 == 0) terminate_backends();
