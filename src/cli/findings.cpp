@@ -6,7 +6,7 @@ namespace eventstore::cli {
 
 namespace {
 
-std::string to_json(const finding& one) {
+std::string line_of(const finding& one) {
     std::string line =
         std::string("{\"severity\":\"") + to_text(one.severity) + "\",\"check\":" + json_string(one.check);
     if (!one.subject.empty()) line += ",\"subject\":" + json_string(one.subject);
@@ -36,7 +36,7 @@ std::string count_text(std::size_t count, const char* noun) {
 void print_findings(const task& work, const std::vector<finding>& findings) {
     for (const finding& one : findings) {
         if (work.given.format == style::json) {
-            work.out.put(to_json(one));
+            work.out.put(line_of(one));
             continue;
         }
         std::string text = std::string(to_text(one.severity)) + ": " + printable(one.message) + '\n';

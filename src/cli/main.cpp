@@ -48,7 +48,7 @@ void print_error(std::string message) {
 
 void run_command(arguments given, output& out) {
     std::optional<embedded_postgres> server;
-    if (given.folder) {
+    if (given.folder && given.command->store != store_use::never) {
         server.emplace(embedded_postgres::start_now(embedded_postgres_options().data_folder(*given.folder)));
         given.url = server->url();
     }

@@ -20,7 +20,7 @@ namespace {
 constexpr int damaged = 3;
 constexpr std::chrono::seconds longest_page(120);
 
-std::string to_json(const verify_report& report) {
+std::string summary_of(const verify_report& report) {
     return std::string("{\"sound\":") + (report.is_sound() ? "true" : "false") +
         ",\"problems\":" + std::to_string(report.problems) + ",\"events\":" + std::to_string(report.events) +
         ",\"links\":" + std::to_string(report.links) + ",\"streams\":" + std::to_string(report.streams) +
@@ -33,7 +33,7 @@ void print(const task& work, const verify_report& report) {
     print_findings(work, report.findings);
     if (work.given.format == style::json) {
         for (const std::string& line : report.unknown) work.out.put("{\"not_proven\":" + json_string(line) + "}\n");
-        work.out.put(to_json(report));
+        work.out.put(summary_of(report));
         return;
     }
     if (report.left_out > 0)
