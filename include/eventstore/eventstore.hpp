@@ -8,6 +8,8 @@
 #include <eventstore/asio_settings.hpp>
 #include <eventstore/decode.hpp>
 #include <eventstore/deletion.hpp>
+#include <eventstore/doctor.hpp>
+#include <eventstore/drop.hpp>
 #include <eventstore/embedded_postgres.hpp>
 #include <eventstore/error.hpp>
 #include <eventstore/event_batch.hpp>
@@ -18,6 +20,7 @@
 #include <eventstore/event_query.hpp>
 #include <eventstore/event_scan.hpp>
 #include <eventstore/expected_version.hpp>
+#include <eventstore/finding.hpp>
 #include <eventstore/inline_projection.hpp>
 #include <eventstore/log_level.hpp>
 #include <eventstore/projection.hpp>
@@ -43,4 +46,6 @@
 #include <eventstore/transaction.hpp>
 #include <eventstore/typed_event.hpp>
 #include <eventstore/uuid.hpp>
+#include <eventstore/validate.hpp>
+#include <eventstore/verify.hpp>
 #include <eventstore/version.hpp>

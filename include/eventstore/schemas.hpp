@@ -32,4 +32,19 @@ EVENTSTORE_EXPORT boost::asio::awaitable<std::vector<schema_info>> find_schemas(
 ///         if (each.version < each.newest) co_await es::migrate_existing(es::store_options(url).schema(each.name));
 EVENTSTORE_EXPORT boost::asio::awaitable<int> migrate_existing(store_options options);
 
+/// Returns what migrate would run now, as a script for psql: one transaction, with the lock that lets one migrate at a time.
+/// For those whose changes of a schema are made by somebody else. If the schema has another version when it runs, it fails
+/// and changes nothing; of a schema that is up to date it is a comment.
+/// \param remake_functions make all functions anew, also where the schema is up to date
+///
+/// Errors: `schema_too_new`, `connection_lost`, `timeout`, `invalid_argument`, `database_error`. Cancellation: nothing is
+/// changed.
+EVENTSTORE_EXPORT boost::asio::awaitable<std::string> migration_script(
+    store_options options, bool remake_functions = false);
+
+/// The same for a schema that is not there yet. Asks no server.
+/// \throws error `invalid_argument` for a name that no schema can have
+EVENTSTORE_EXPORT std::string creation_script(
+    const std::string& schema, payload_format payload = payload_format::bytea);
+
 } // namespace eventstore

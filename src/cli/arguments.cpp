@@ -1,5 +1,6 @@
 #include "cli/arguments.hpp"
 
+#include "cli/command_table.hpp"
 #include "cli/usage_error.hpp"
 
 #include <eventstore/version.hpp>
@@ -32,15 +33,18 @@ const command* const commands[] = {&init_command, &migrate_command, &append_comm
     &restore_command, &read_command, &tail_command, &streams_command, &info_command, &snapshot_command,
     &retention_command, &list_retentions_command, &set_retention_command, &show_retention_command,
     &remove_retention_command, &scavenge_command, &subscriptions_command, &delete_subscription_command,
-    &reset_subscription_command, &parked_command, &replay_command, &discard_command};
+    &reset_subscription_command, &parked_command, &replay_command, &discard_command, &verify_command, &validate_command,
+    &doctor_command, &drop_command, &completion_command, &man_command};
 
-constexpr std::string_view exit_codes = R"(
+constexpr std::string_view list_of_exit_codes = R"(
 Exit codes:
   0  done
   1  the store failed: no connection, no schema, no space ...
   2  the command line or the input is wrong
   3  the stream is not as expected: another version, missing, deleted, or an event id that is already stored; or
-     the subscription or snapshot does not exist
+     the subscription or snapshot does not exist; or `verify`, `validate` or `doctor` has found a problem; or
+     nothing was dropped, because another name was typed
+  4  `doctor` has found warnings, but no problem
 )";
 
 po::options_description common_options() {
@@ -67,7 +71,7 @@ void print_program_help(output& out) {
     for (const command* command : commands)
         text << "  " << command->name << std::string(summary_column - command->name.size(), ' ') << command->summary
              << '\n';
-    text << "\n`eventstore COMMAND --help` describes a command.\n\n" << common_options() << exit_codes;
+    text << "\n`eventstore COMMAND --help` describes a command.\n\n" << common_options() << list_of_exit_codes;
     out.put(text.str());
 }
 
@@ -82,14 +86,8 @@ void print_help(const command& command, output& out) {
     po::options_description own("Options", line_length);
     if (command.add_options) command.add_options(own);
     if (!own.options().empty()) text << own << '\n';
-    text << common_options() << exit_codes;
+    text << common_options() << list_of_exit_codes;
     out.put(text.str());
-}
-
-const command* command_named(std::string_view name) {
-    const auto found = std::find_if(
-        std::begin(commands), std::end(commands), [&](const command* command) { return command->name == name; });
-    return found == std::end(commands) ? nullptr : *found;
 }
 
 /// The first word that is neither an option nor the value of one that stands before the command, and the next one if
@@ -167,6 +165,46 @@ po::variables_map parse_words(const std::vector<std::string>& words, const comma
 
 } // namespace
 
+std::span<const command* const> all_commands() { return commands; }
+
+const command* command_named(std::string_view name) {
+    const auto found = std::find_if(
+        std::begin(commands), std::end(commands), [&](const command* command) { return command->name == name; });
+    return found == std::end(commands) ? nullptr : *found;
+}
+
+std::string_view exit_codes() { return list_of_exit_codes; }
+
+std::vector<option_info> options_of(const command* of) {
+    po::options_description own;
+    if (of != nullptr && of->add_options) of->add_options(own);
+    const po::options_description options = of == nullptr ? common_options() : own;
+    std::vector<option_info> list;
+    for (const auto& option : options.options()) {
+        option_info info;
+        info.name = option->long_name();
+        info.description = option->description();
+        info.is_short = option->format_name().starts_with("-" + info.name.substr(0, 1) + " ");
+        if (option->semantic()->max_tokens() > 0) {
+            info.value = option->format_parameter();
+            info.value = info.value.substr(0, info.value.find(' ')); // without the default
+        }
+        list.push_back(std::move(info));
+    }
+    return list;
+}
+
+std::vector<std::string> choices_in(std::string_view value) {
+    std::vector<std::string> list;
+    if (value.find('|') == value.npos) return list;
+    for (;;) {
+        const auto end = value.find('|');
+        list.emplace_back(value.substr(0, end));
+        if (end == value.npos) return list;
+        value.remove_prefix(end + 1);
+    }
+}
+
 std::optional<arguments> parse_arguments(int count, const char* const* words, output& out) {
     std::vector<std::string> rest(words + 1, words + count);
     arguments given;
@@ -203,7 +241,7 @@ std::optional<arguments> parse_arguments(int count, const char* const* words, ou
     } else {
         const char* const from_environment = std::getenv("EVENTSTORE_URL");
         given.url = given.get("url", from_environment != nullptr ? from_environment : "");
-        if (given.url.empty())
+        if (given.url.empty() && given.command->store == store_use::always)
             throw usage_error("where is the store? Say --url URL, EVENTSTORE_URL=URL or --embedded FOLDER");
     }
     return given;

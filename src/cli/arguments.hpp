@@ -46,6 +46,9 @@ struct arguments {
     /// --count, by default without end. \throws usage_error
     std::size_t count() const;
 
+    /// Of a command that needs a store only sometimes: whether it was told where one is.
+    bool names_store() const { return folder.has_value() || !url.empty(); }
+
     /// How to open the store. Its own work runs on the given executor.
     store_options options(asio::any_io_executor executor) const;
 };
@@ -57,6 +60,9 @@ struct task {
     asio::any_io_executor background; // where the store works, so that the program may block when it reads and writes
 };
 
+/// Whether a command works on a store, and so has to be told where it is.
+enum class store_use { always, sometimes, never };
+
 struct command {
     std::string_view name; // a word, or two of which the first is a command as well
     std::string_view summary;
@@ -65,6 +71,7 @@ struct command {
     std::string_view help;
     void (*add_options)(boost::program_options::options_description& options) = nullptr;
     asio::awaitable<void> (*run)(task work);
+    store_use store = store_use::always;
 };
 
 extern const command init_command;
@@ -84,6 +91,12 @@ extern const command set_retention_command;
 extern const command show_retention_command;
 extern const command remove_retention_command;
 extern const command scavenge_command;
+extern const command verify_command;
+extern const command validate_command;
+extern const command doctor_command;
+extern const command drop_command;
+extern const command completion_command;
+extern const command man_command;
 extern const command subscriptions_command;
 extern const command delete_subscription_command;
 extern const command reset_subscription_command;

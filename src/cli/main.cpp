@@ -1,5 +1,6 @@
 // The program `eventstore`: an event store for people and for shell scripts.
 #include "cli/arguments.hpp"
+#include "cli/findings.hpp"
 #include "cli/usage_error.hpp"
 
 #include <eventstore/embedded_postgres.hpp>
@@ -47,7 +48,7 @@ void print_error(std::string message) {
 
 void run_command(arguments given, output& out) {
     std::optional<embedded_postgres> server;
-    if (given.folder) {
+    if (given.folder && given.command->store != store_use::never) {
         server.emplace(embedded_postgres::start_now(embedded_postgres_options().data_folder(*given.folder)));
         given.url = server->url();
     }
@@ -73,6 +74,9 @@ int run_program(int count, const char* const* words) {
     } catch (const usage_error& e) {
         print_error(e.what());
         return wrong_usage;
+    } catch (const unsound& e) {
+        print_error(e.what());
+        return e.exit_code();
     } catch (const error& e) {
         print_error(e.what());
         return exit_code_of(e.code());

@@ -23,12 +23,15 @@ asio::awaitable<int> present_version(task work) {
     co_return 0;
 }
 
+payload_format payload_of(const arguments& given) {
+    const std::string payload = given.get("payload", "bytea");
+    if (payload != "bytea" && payload != "jsonb") throw usage_error("--payload takes bytea or jsonb");
+    return payload == "jsonb" ? payload_format::jsonb : payload_format::bytea;
+}
+
 asio::awaitable<void> make_schema(task work) {
     auto options = work.given.options(work.background);
-    if (const std::string payload = work.given.get("payload", "bytea"); payload == "jsonb")
-        options.payload(payload_format::jsonb);
-    else if (payload != "bytea")
-        throw usage_error("--payload takes bytea or jsonb");
+    options.payload(payload_of(work.given));
     const int before = co_await present_version(work);
     const int version = co_await migrate(std::move(options));
     std::string line;
@@ -46,10 +49,42 @@ asio::awaitable<void> make_schema(task work) {
     work.out.put(line);
 }
 
+/// What would be run, for psql.
+asio::awaitable<void> print_script(task work) {
+    if (!work.given.names_store()) {
+        if (work.given.has("functions"))
+            throw usage_error("--functions looks at a schema: say where it is, by --url URL");
+        work.out.put(creation_script(work.given.schema, payload_of(work.given)));
+        co_return;
+    }
+    auto options = work.given.options(work.background);
+    options.payload(payload_of(work.given));
+    auto writing = migration_script(std::move(options), work.given.has("functions"));
+    work.out.put(co_await std::move(writing));
+}
+
+void must_name_store(const arguments& given) {
+    if (!given.names_store())
+        throw usage_error("where is the store? Say --url URL, EVENTSTORE_URL=URL or --embedded FOLDER");
+}
+
+asio::awaitable<void> make_or_print(task work) {
+    if (work.given.has("sql")) return print_script(std::move(work));
+    must_name_store(work.given);
+    return make_schema(std::move(work));
+}
+
+void add_sql_option(boost::program_options::options_description& options) {
+    options.add_options()("sql",
+        "print what would be run, as a script for psql, and change nothing; without a URL: for a schema that is not "
+        "there yet");
+}
+
 void add_init_options(boost::program_options::options_description& options) {
-    options.add_options()("payload", boost::program_options::value<std::string>()->value_name("FORMAT"),
+    options.add_options()("payload", boost::program_options::value<std::string>()->value_name("bytea|jsonb"),
         "how a new schema stores the data of events: bytea (the default; any bytes) or jsonb (JSON, which SQL can "
         "query)");
+    add_sql_option(options);
 }
 
 /// One of the schemas of a database: where the work stands, and what became of it.
@@ -112,13 +147,19 @@ asio::awaitable<void> migrate_all(task work) {
 }
 
 asio::awaitable<void> migrate_one_or_all(task work) {
-    if (!work.given.has("all-schemas")) return make_schema(work);
+    if (work.given.has("functions") && !work.given.has("sql")) throw usage_error("--functions goes with --sql");
+    if (!work.given.has("all-schemas")) return make_or_print(std::move(work));
+    if (work.given.has("sql")) throw usage_error("--sql is for one schema, and --all-schemas for all");
+    must_name_store(work.given);
     if (!work.given.values["schema"].defaulted()) throw usage_error("--schema and --all-schemas exclude each other");
     return migrate_all(work);
 }
 
 void add_migrate_options(boost::program_options::options_description& options) {
-    options.add_options()("all-schemas", "migrate every schema of the database that holds a store");
+    auto add = options.add_options();
+    add("all-schemas", "migrate every schema of the database that holds a store");
+    add("functions", "with --sql: make all functions anew, also where the schema is up to date");
+    add_sql_option(options);
 }
 
 } // namespace
@@ -129,9 +170,13 @@ const command init_command = {
     .argument = "",
     .help = "Creates the schema of a store, and prints its version and the previous version (0 if the schema is new).\n"
             "Changes nothing if the schema is up to date, so that it can be part of every deployment.\n"
-            "The user needs the right to create a schema.\n",
+            "The user needs the right to create a schema.\n\n"
+            "With --sql it prints the same as a script, for somebody else to run: one transaction, which fails if the\n"
+            "schema has another version by then.\n\n"
+            "    eventstore init --sql --schema shop | psql DATABASE\n",
     .add_options = add_init_options,
-    .run = make_schema,
+    .run = make_or_print,
+    .store = store_use::sometimes,
 };
 
 const command migrate_command = {
@@ -148,6 +193,7 @@ const command migrate_command = {
         "the names of the failed schemas.\n",
     .add_options = add_migrate_options,
     .run = migrate_one_or_all,
+    .store = store_use::sometimes,
 };
 
 } // namespace eventstore::cli

@@ -110,7 +110,7 @@ void add_stream_options(po::options_description& options) {
     add("prefix", po::value<std::string>()->value_name("TEXT"), "only streams with this name prefix");
     add("search", po::value<std::string>()->value_name("TEXT"),
         "only streams whose names contain this text; checks every name (with the prefix)");
-    add("order", po::value<std::string>()->value_name("ORDER"),
+    add("order", po::value<std::string>()->value_name("name|age"),
         "name: byte order of the names (the default); age: the oldest stream first");
     add("descending", "reverse the order");
     add("deleted", "only soft-deleted streams, which can be restored");

@@ -1,9 +1,11 @@
 // `subscriptions` and what can be done with one.
 #include "cli/arguments.hpp"
 #include "cli/json_text.hpp"
+#include "cli/subscription_rows.hpp"
 #include "cli/table.hpp"
 #include "cli/time_text.hpp"
 #include "cli/usage_error.hpp"
+#include "cli/watch.hpp"
 
 #include <boost/program_options/value_semantic.hpp>
 
@@ -15,6 +17,37 @@
 namespace eventstore::cli {
 
 namespace po = boost::program_options;
+
+std::int64_t checkpoint_of(const subscription_info& info) {
+    return info.stream == "$all" ? info.position : info.version;
+}
+
+std::string seconds_text(std::chrono::microseconds time, std::size_t digits) {
+    std::string fraction = std::to_string(time.count() % 1'000'000);
+    fraction.insert(0, 6 - fraction.size(), '0');
+    return std::to_string(time.count() / 1'000'000) + '.' + fraction.substr(0, digits);
+}
+
+std::string json_members_of(const subscription_info& info) {
+    std::string line = "{\"stream\":" + json_string(info.stream) + ",\"name\":" + json_string(info.name) +
+        ",\"checkpoint\":" + std::to_string(checkpoint_of(info)) +
+        ",\"lag_events\":" + std::to_string(info.lag_events) + ",\"lag_seconds\":" + seconds_text(info.lag, 6) +
+        ",\"parked\":" + std::to_string(info.parked);
+    if (!info.owner.empty()) line += ",\"owner\":" + json_string(info.owner);
+    return line + ",\"created_at\":" + json_string(to_text(info.created_at));
+}
+
+std::vector<std::string> subscription_cells(const subscription_info& info) {
+    std::vector<std::string> cells;
+    cells.push_back(info.name);
+    cells.push_back(info.stream);
+    cells.push_back(std::to_string(checkpoint_of(info)));
+    cells.push_back(std::to_string(info.lag_events));
+    cells.push_back(seconds_text(info.lag, 1));
+    cells.push_back(std::to_string(info.parked));
+    cells.push_back(info.owner);
+    return cells;
+}
 
 namespace {
 
@@ -31,37 +64,8 @@ struct subject {
     std::string text() const { return "the subscription '" + name + "' to '" + stream + "'"; }
 };
 
-std::int64_t checkpoint_of(const subscription_info& info) {
-    return info.stream == "$all" ? info.position : info.version;
-}
-
-/// With this many digits after the point, 6 at most; what is below them is left out.
-std::string seconds_of(std::chrono::microseconds time, std::size_t digits) {
-    std::string fraction = std::to_string(time.count() % 1'000'000);
-    fraction.insert(0, 6 - fraction.size(), '0');
-    return std::to_string(time.count() / 1'000'000) + '.' + fraction.substr(0, digits);
-}
-
-std::string to_json(const subscription_info& info) {
-    std::string line = "{\"stream\":" + json_string(info.stream) + ",\"name\":" + json_string(info.name) +
-        ",\"checkpoint\":" + std::to_string(checkpoint_of(info)) +
-        ",\"lag_events\":" + std::to_string(info.lag_events) + ",\"lag_seconds\":" + seconds_of(info.lag, 6) +
-        ",\"parked\":" + std::to_string(info.parked);
-    if (!info.owner.empty()) line += ",\"owner\":" + json_string(info.owner);
-    return line + ",\"created_at\":" + json_string(to_text(info.created_at)) + "}\n";
-}
-
-std::vector<std::string> cells_of(const subscription_info& info) {
-    std::vector<std::string> cells;
-    cells.push_back(info.name);
-    cells.push_back(info.stream);
-    cells.push_back(std::to_string(checkpoint_of(info)));
-    cells.push_back(std::to_string(info.lag_events));
-    cells.push_back(seconds_of(info.lag, 1));
-    cells.push_back(std::to_string(info.parked));
-    cells.push_back(info.owner);
-    return cells;
-}
+std::string to_json(const subscription_info& info) { return json_members_of(info) + "}\n"; }
+std::vector<std::string> cells_of(const subscription_info& info) { return subscription_cells(info); }
 
 /// An event that is not stored any more has a position only.
 std::string to_json(const parked_event& event) {
@@ -102,6 +106,23 @@ asio::awaitable<void> list_subscriptions(task work) {
     const std::vector<subscription_info> list = co_await from.subscriptions();
     print_list(work, list,
         {{"NAME"}, {"STREAM"}, {"CHECKPOINT", true}, {"LAG", true}, {"SECONDS", true}, {"PARKED", true}, {"OWNER"}});
+}
+
+asio::awaitable<void> list_or_watch(task work) {
+    double seconds = 1;
+    if (work.given.has("every")) seconds = work.given.get<double>("every");
+    if (!(seconds >= 0.1 && seconds <= 3600)) throw usage_error("--every takes a number of seconds, from 0.1 to 3600");
+    if (!work.given.has("watch")) {
+        if (work.given.has("every")) throw usage_error("--every goes with --watch");
+        return list_subscriptions(std::move(work));
+    }
+    return watch_subscriptions(std::move(work), std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000)));
+}
+
+void add_list_options(po::options_description& options) {
+    auto add = options.add_options();
+    add("watch", "show them again and again, with their rate and the time until they have caught up");
+    add("every", po::value<double>()->value_name("SECONDS"), "with --watch: look this often; by default every second");
 }
 
 asio::awaitable<void> delete_subscription(task work) {
@@ -200,8 +221,12 @@ const command subscriptions_command = {
         R"(Lists the persistent subscriptions, by name: the checkpoint (the version of the stream, or position of $all), the
 number of events after it, for how many seconds the oldest of them has been waiting, the number of parked events, and
 the owner. The most recent acknowledgements may be missing.
+
+With --watch it goes on until it is interrupted: a terminal shows the list in place, anything else gets a line for each
+subscription that has changed. The rate is that of the checkpoint, smoothed; the time left is by how fast the lag shrinks.
 )",
-    .run = list_subscriptions,
+    .add_options = add_list_options,
+    .run = list_or_watch,
 };
 
 const command delete_subscription_command = {

@@ -108,6 +108,8 @@ int exit_code_of(pid_t child) {
     return *code;
 }
 
+} // namespace
+
 outcome run_path(const std::string& path, const words& arguments, const std::string& input) {
     const descriptor in = memory_file(input);
     const descriptor out = memory_file();
@@ -118,8 +120,6 @@ outcome run_path(const std::string& path, const words& arguments, const std::str
     result.err = content_of(err);
     return result;
 }
-
-} // namespace
 
 words outcome::lines() const {
     words all;
@@ -132,7 +132,7 @@ outcome run_program(const words& arguments, const std::string& input) {
     return run_path(EVENTSTORE_PROGRAM, arguments, input);
 }
 
-outcome run_program_on_terminal(const words& arguments, unsigned short columns) {
+outcome run_program_on_terminal(const words& arguments, unsigned short columns, const std::string& typed) {
     const descriptor master(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
     if (grantpt(master.get()) != 0 || unlockpt(master.get()) != 0) throw std::runtime_error("no terminal");
     winsize size{};
@@ -146,6 +146,8 @@ outcome run_program_on_terminal(const words& arguments, unsigned short columns) 
         ioctl(slave.get(), TIOCSWINSZ, &size);
         child = start(EVENTSTORE_PROGRAM, arguments, slave.get(), slave.get(), slave.get());
     }
+    if (!typed.empty() && write(master.get(), typed.data(), typed.size()) != ssize_t(typed.size()))
+        throw std::runtime_error("cannot type");
     char block[4096];
     for (ssize_t got; (got = read(master.get(), block, sizeof block)) > 0;) result.out.append(block, std::size_t(got));
     result.exit_code = exit_code_of(child);

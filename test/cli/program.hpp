@@ -26,9 +26,12 @@ struct outcome {
 };
 
 outcome run_program(const words& arguments, const std::string& input = "");
+/// Another program, by its path.
+outcome run_path(const std::string& path, const words& arguments, const std::string& input = "");
 
 /// The same, on a terminal with this many columns; what it prints on the standard error comes back in `out`, too.
-outcome run_program_on_terminal(const words& arguments, unsigned short columns);
+/// \param typed what its user types
+outcome run_program_on_terminal(const words& arguments, unsigned short columns, const std::string& typed = "");
 
 /// The program while it runs, and its output through a pipe. Killed at the end if it runs still. What does not come in
 /// time ends the test with an exception.

@@ -5,6 +5,8 @@
 
 #include <unistd.h>
 
+#include <csignal>
+
 using namespace eventstore::test;
 using namespace std::chrono_literals;
 namespace es = eventstore;
@@ -253,6 +255,39 @@ BOOST_AUTO_TEST_CASE(help_is_there_for_each_subcommand) {
         BOOST_TEST(
             help.out.starts_with("usage: eventstore subscriptions " + subcommand + " STREAM NAME [OPTION...]\n"));
     }
+}
+
+BOOST_FIXTURE_TEST_CASE(watched_they_have_a_line_for_each_change, subscriptions_fixture) {
+    subscribed("a", "mailer", 2);
+    subscribed("$all", "ledger", 6);
+    words arguments = {"subscriptions", "--watch", "--every", "0.1"};
+    for (const std::string& word : here()) arguments.push_back(word);
+    running_program watch(arguments);
+    const words first = watch.lines(2);
+    BOOST_TEST(first[0].starts_with(R"({"stream":"$all","name":"ledger","checkpoint":6,"lag_events":0,)"), first[0]);
+    BOOST_TEST(first[1].starts_with(R"({"stream":"a","name":"mailer","checkpoint":2,"lag_events":1,)"), first[1]);
+    BOOST_TEST(first[1].find(R"("events_per_second":0.0)") != std::string::npos, first[1]);
+    BOOST_TEST(first[1].find("seconds_left") == std::string::npos, first[1]);
+
+    // What does not change has no line: the next one is of the change.
+    BOOST_TEST(run({"subscriptions", "reset", "$all", "ledger", "--to", "1"}).exit_code == 0);
+    BOOST_TEST(watch.line().value().starts_with(R"({"stream":"$all","name":"ledger","checkpoint":1,"lag_events":5,)"));
+    BOOST_TEST(run({"subscriptions", "delete", "a", "mailer"}).exit_code == 0);
+    BOOST_TEST(watch.line().value() == R"({"stream":"a","name":"mailer","gone":true})");
+    watch.send_signal(SIGINT);
+    BOOST_TEST(watch.exit_code() == 0);
+    BOOST_TEST(watch.err() == "");
+}
+
+BOOST_FIXTURE_TEST_CASE(watching_ends_with_its_reader_and_refuses_bad_times, subscriptions_fixture) {
+    words arguments = {"subscriptions", "--watch", "--every", "0.1"};
+    for (const std::string& word : here()) arguments.push_back(word);
+    running_program watch(arguments);
+    watch.close_output();
+    BOOST_TEST(watch.exit_code() == 0);
+    for (const char* const bad : {"0", "-1", "3601", "x", "nan"})
+        BOOST_TEST(run({"subscriptions", "--watch", "--every", bad}).exit_code == 2, bad);
+    BOOST_TEST(run({"subscriptions", "--every", "1"}).exit_code == 2);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
