@@ -1,5 +1,6 @@
 /// \file
-/// Includes everything except `eventstore/json.hpp`, which includes Boost.JSON.
+/// Includes everything except `eventstore/json.hpp`, which includes Boost.JSON, and `eventstore/opentelemetry.hpp`, which
+/// includes OpenTelemetry.
 #pragma once
 
 #include <eventstore/append_result.hpp>
@@ -32,6 +33,7 @@
 #include <eventstore/subscription_handle.hpp>
 #include <eventstore/subscription_info.hpp>
 #include <eventstore/subscription_options.hpp>
+#include <eventstore/tracing.hpp>
 #include <eventstore/transaction.hpp>
 #include <eventstore/typed_event.hpp>
 #include <eventstore/uuid.hpp>

@@ -51,8 +51,8 @@ struct statements final : postgres::statement_set {
     /// Each by direction, too: [0] all or those that are not deleted, [1] the deleted ones.
     postgres::statement streams[2][2], streams_by_age[2][2];
     postgres::statement announce, claim_subscription, settle_subscriptions, checkpoint_or_fail, park_events,
-        delete_subscription, reset_subscription, subscription_reached, subscriptions, parked_events, release_parked,
-        unpark_events, parked_to_replay;
+        delete_subscription, reset_subscription, subscription_reached, subscriptions, parked_events, parked_summary,
+        release_parked, unpark_events, parked_to_replay;
     postgres::statement delete_stream, purge_stream, restore_stream, tombstones, deletion_preview;
     postgres::statement record_snapshot, read_snapshot, delete_snapshot;
 
