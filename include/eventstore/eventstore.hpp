@@ -17,6 +17,7 @@
 #include <eventstore/event_scan.hpp>
 #include <eventstore/expected_version.hpp>
 #include <eventstore/log_level.hpp>
+#include <eventstore/prometheus.hpp>
 #include <eventstore/query_result.hpp>
 #include <eventstore/read_options.hpp>
 #include <eventstore/recorded_event.hpp>
