@@ -22,7 +22,7 @@ public:
         const auto keep = [this](es::log_level level, std::string_view line) {
             if (level == es::log_level::warning && line.find("kept a thread") != line.npos) lines.emplace_back(line);
         };
-        return options().on_log(keep);
+        return options().on_log(keep).longest_handler(100ms);
     }
     bool has(const std::string& what) const {
         return std::any_of(
@@ -128,7 +128,7 @@ BOOST_FIXTURE_TEST_CASE(selectors_and_partition_functions_are_watched, log_fixtu
 }
 
 BOOST_FIXTURE_TEST_CASE(without_on_log_it_is_counted_all_the_same, store_fixture) {
-    with_store([&](es::store store) -> asio::awaitable<void> {
+    with_store(options().longest_handler(100ms), [&](es::store store) -> asio::awaitable<void> {
         co_await store.append("a", es::no_stream, counted(1));
         block();
         co_await let_pass(1ms);
