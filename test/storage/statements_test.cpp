@@ -25,9 +25,9 @@ std::vector<const statement*> all_of(const statements& store) {
         &store.stream_info, &store.log_info, &store.log_progress, &store.announce, &store.claim_subscription,
         &store.settle_subscriptions, &store.checkpoint_or_fail, &store.park_events, &store.delete_subscription,
         &store.reset_subscription, &store.subscription_reached, &store.subscriptions, &store.parked_events,
-        &store.release_parked, &store.unpark_events, &store.parked_to_replay, &store.delete_stream, &store.purge_stream,
-        &store.restore_stream, &store.tombstones, &store.deletion_preview, &store.record_snapshot, &store.read_snapshot,
-        &store.delete_snapshot};
+        &store.parked_summary, &store.release_parked, &store.unpark_events, &store.parked_to_replay,
+        &store.delete_stream, &store.purge_stream, &store.restore_stream, &store.tombstones, &store.deletion_preview,
+        &store.record_snapshot, &store.read_snapshot, &store.delete_snapshot};
     for (const auto* const pair : {&store.read_stream, &store.read_links, &store.read_stream_bounded, &store.read_all,
              &store.read_all_bounded, &store.read_stream_on, &store.read_links_on})
         for (const statement& each : *pair) list.push_back(&each);
