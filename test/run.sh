@@ -41,6 +41,11 @@ elif ! command -v chromium-headless-shell chromium chromium-browser google-chrom
     # A page is tested in a browser, which only tests need: 300 MB, 16 s. Where none can be had, that one test is skipped.
     test/support/packages.sh chromium-headless-shell || echo "without Chromium: the test of the page will be skipped" >&2
 fi
+if promtool=$(test/support/promtool.sh "$build/tools"); then
+    export PATH=$promtool:$PATH
+else
+    echo "without promtool: the check of the metrics will be skipped" >&2
+fi
 cmake --preset "$preset" >/dev/null
 cmake --build "$build" --parallel "$jobs"
 

@@ -4,6 +4,8 @@
 #include "page.hpp"
 #include "target.hpp"
 
+#include <eventstore/prometheus.hpp>
+
 #include <boost/beast/core/string.hpp>
 
 #include <optional>
@@ -103,12 +105,17 @@ asio::awaitable<response> route(es::store store, const request& asked) {
         require(asked, http::verb::get);
         co_return page(asked);
     }
+    if (path == "/metrics") {
+        require(asked, http::verb::get);
+        co_return make(asked, http::status::ok, "text/plain; version=0.0.4", es::prometheus_text(store.stats()));
+    }
     if (path == "/events") {
         require(asked, http::verb::get);
         co_return co_await read(std::move(store), asked, "$all");
     }
     if (!path.starts_with(streams))
-        throw refusal(http::status::not_found, "there is /, /feed, /events and /streams/NAME, but no " + path);
+        throw refusal(
+            http::status::not_found, "there is /, /feed, /events, /metrics and /streams/NAME, but no " + path);
     std::string stream = percent_decoded(path.substr(streams.size()));
     if (asked.method() == http::verb::post) co_return co_await append(std::move(store), asked, std::move(stream));
     require(asked, http::verb::get);

@@ -21,6 +21,7 @@ using response = http::response<http::string_body>;
 /// to the client.
 ///
 ///     GET  /                                              the page
+///     GET  /metrics                                       the statistics of the store, for Prometheus
 ///     GET  /events?from=&count=&backward                  a page of the log of all streams
 ///     GET  /streams/NAME?from=&count=&backward            a page of a stream
 ///     POST /streams/NAME?expected=                        appends an event or an array of events

@@ -1,5 +1,6 @@
 /// \file
-/// Includes everything except `eventstore/json.hpp`, which includes Boost.JSON.
+/// Includes everything except `eventstore/json.hpp`, which includes Boost.JSON, and `eventstore/opentelemetry.hpp`, which
+/// includes OpenTelemetry.
 #pragma once
 
 #include <eventstore/aggregate.hpp>
@@ -26,6 +27,7 @@
 #include <eventstore/projection.hpp>
 #include <eventstore/projection_batch.hpp>
 #include <eventstore/projection_options.hpp>
+#include <eventstore/prometheus.hpp>
 #include <eventstore/query_result.hpp>
 #include <eventstore/read_options.hpp>
 #include <eventstore/recorded_event.hpp>
@@ -43,6 +45,7 @@
 #include <eventstore/subscription_handle.hpp>
 #include <eventstore/subscription_info.hpp>
 #include <eventstore/subscription_options.hpp>
+#include <eventstore/tracing.hpp>
 #include <eventstore/transaction.hpp>
 #include <eventstore/typed_event.hpp>
 #include <eventstore/uuid.hpp>

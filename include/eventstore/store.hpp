@@ -61,7 +61,7 @@ struct inside;
 /// - `transaction::append`, `link` and `ack`, and all acks and nacks of batches and subscriptions, are not awaited:
 ///   they throw at once, and then have collected, acknowledged or refused nothing.
 /// - Moves and destructors of handles, copies of a store, and the getters of a subscription (`epoch`, `lag` ...) are
-///   noexcept, except `get_executor`, which throws if the handle is empty. `stats` does not throw.
+///   noexcept, except `get_executor`, which throws if the handle is empty.
 /// - If a selector or partition function throws, its subscription or listener ends with `handler_failed`. `on_log` must
 ///   not throw: the exception would leave `io_context::run()`. An exception of a `codec` leaves the call of append.
 ///
@@ -298,7 +298,14 @@ public:
     /// \throws error `store_closed` on an empty handle, and once the execution context has ended
     boost::asio::any_io_executor get_executor() const;
 
-    /// Returns counts since the store was opened, and current values. Never blocks for long.
+    /// Returns counts since the store was opened, and current values. Asks nothing of the database and never blocks for
+    /// long: it may be called several times a second. Throws nothing but std::bad_alloc.
+    ///
+    /// The subscriptions are those that this store owns; `subscriptions()` asks the database for all. What is known of
+    /// them is what this process has seen: the lag counts to the last event that it knows of, and its time compares
+    /// `created_at` with the clock of this machine (or, while nothing of it is in memory, is the time for which the
+    /// subscription has lagged). What is parked was counted when the subscription was taken and with each event that
+    /// this process parks, replays or discards; what others discard is seen with the next of these.
     store_stats stats() const;
 
     /// Closes the store: refuses new operations with `store_closed`, stores the queued appends, writes checkpoints,

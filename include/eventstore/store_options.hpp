@@ -12,6 +12,7 @@
 #include <concepts>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -20,6 +21,8 @@
 namespace eventstore {
 
 using std::chrono::milliseconds;
+
+class tracer; // eventstore/tracing.hpp
 
 /// A callable argument: a named object, or a lambda that captures only references and trivially destructible values.
 /// (g++ 12 frees the capture of `co_await f([text] { ... })` twice; here it does not compile. Write
@@ -115,6 +118,22 @@ public:
         return std::move(on_log(std::forward<Handler>(handler)));
     }
 
+    /// A handler that keeps a thread of the io_context for longer than this is counted (`store_stats::blocked`) and
+    /// logged as a warning, at most once a minute for each operation; 100 ms by default, 0 = none is. A handler is the
+    /// caller's coroutine, from the moment at which an operation of the store resumes it until it suspends again; and a
+    /// selector or partition function. Measured with a clock that is exact to 1 to 10 ms.
+    store_options& longest_handler(milliseconds value) & { return longest_handler_ = value, *this; }
+    store_options&& longest_handler(milliseconds value) && { return std::move(longest_handler(value)); }
+
+    /// A subscription counts as stalled (`subscription_stats::stalled`) if it lags and its checkpoint has not moved for
+    /// this long; 30 s by default, at least 1 ms. A lag that moves is no disease.
+    store_options& stalled_after(milliseconds value) & { return stalled_after_ = value, *this; }
+    store_options&& stalled_after(milliseconds value) && { return std::move(stalled_after(value)); }
+
+    /// The tracer that is told of the store's operations; by default none, which costs nothing.
+    store_options& tracing(std::shared_ptr<tracer> value) & { return tracer_ = std::move(value), *this; }
+    store_options&& tracing(std::shared_ptr<tracer> value) && { return std::move(tracing(std::move(value))); }
+
     /// The executor for the store's own work, which runs on strands in its execution context; by default that of the
     /// coroutine that opens the store. The store ends with this context: operations awaited on other contexts then fail
     /// with `store_closed`.
@@ -136,6 +155,9 @@ public:
     bool is_pooled() const noexcept { return pooled_; }
     const std::string& session_url() const noexcept { return session_url_; }
     const std::function<void(log_level, std::string_view)>& on_log() const noexcept { return log_; }
+    milliseconds longest_handler() const noexcept { return longest_handler_; }
+    milliseconds stalled_after() const noexcept { return stalled_after_; }
+    const std::shared_ptr<tracer>& tracing() const noexcept { return tracer_; }
     const boost::asio::any_io_executor& executor() const noexcept { return executor_; }
 
 private:
@@ -154,6 +176,9 @@ private:
     bool pooled_ = false;
     std::string session_url_;
     std::function<void(log_level, std::string_view)> log_;
+    milliseconds longest_handler_{100};
+    milliseconds stalled_after_{30'000};
+    std::shared_ptr<tracer> tracer_;
     boost::asio::any_io_executor executor_;
 };
 

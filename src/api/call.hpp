@@ -1,6 +1,7 @@
 /// How a call of the public interface runs.
 #pragma once
 
+#include "api/call_trace.hpp"
 #include "async/operation.hpp"
 #include "runtime/store_core.hpp"
 
@@ -74,36 +75,45 @@ struct unchecked {
 /// what `begin(store, deadline, arguments...)` begins. Keeps the store open meanwhile.
 ///
 /// The arguments are the call's own copies. Neither function captures anything.
+/// \param what lives as long as the program
 template <ending How, class Check, class Begin, class... Args,
     class Outcome = typename outcome_of<std::invoke_result_t<Begin&, const store_ptr&, steady_time, Args...>>::type>
-asio::awaitable<ended<How, Outcome>> run_call(
-    store_ptr store, std::chrono::milliseconds limit, Check check, Begin begin, Args... args) {
+asio::awaitable<ended<How, Outcome>> run_call(const operation_kind& what, store_ptr store,
+    std::chrono::milliseconds limit, Check check, Begin begin, Args... args) {
     static_assert(
         (std::is_empty_v<Check> || std::is_pointer_v<Check>)&&(std::is_empty_v<Begin> || std::is_pointer_v<Begin>),
         "what a parameter of a coroutine captures, g++ 12 may free twice");
     const auto why = refusal(store, limit, check, args...);
     if (why) co_return end_call<How, Outcome>(*why);
+    call_trace trace(*store->core, what, args...);
     const steady_time deadline = store->core->deadline(limit);
     auto begun = begin(store, deadline, std::move(args)...);
     if constexpr (begun_operation<decltype(begun)>) {
         if (auto waiting = begun.operation())
             co_await suspend(std::move(waiting), store->core->environment.timers.get(), deadline);
-        co_return end_call<How, Outcome>(begun.take());
+        Outcome outcome = begun.take();
+        trace.end(what, outcome);
+        handler_watch::resumes(store->core->environment.handlers, what.name);
+        co_return end_call<How, Outcome>(std::move(outcome));
     } else {
         auto outcome = co_await std::move(begun);
+        trace.end(what, outcome);
+        handler_watch::resumes(store->core->environment.handlers, what.name);
         co_return end_call<How, Outcome>(std::move(outcome));
     }
 }
 
 template <class Check, class Begin, class... Args>
-auto call(store_ptr store, std::chrono::milliseconds limit, Check check, Begin begin, Args... args) {
-    return run_call<ending::throws>(std::move(store), limit, check, begin, std::move(args)...);
+auto call(const operation_kind& what, store_ptr store, std::chrono::milliseconds limit, Check check, Begin begin,
+    Args... args) {
+    return run_call<ending::throws>(what, std::move(store), limit, check, begin, std::move(args)...);
 }
 
 /// The same, whose failure is a value.
 template <class Check, class Begin, class... Args>
-auto try_call(store_ptr store, std::chrono::milliseconds limit, Check check, Begin begin, Args... args) {
-    return run_call<ending::tells>(std::move(store), limit, check, begin, std::move(args)...);
+auto try_call(const operation_kind& what, store_ptr store, std::chrono::milliseconds limit, Check check, Begin begin,
+    Args... args) {
+    return run_call<ending::tells>(what, std::move(store), limit, check, begin, std::move(args)...);
 }
 
 /// Between two statements of one call it is Asio that notices a cancellation, and throws.

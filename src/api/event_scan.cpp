@@ -166,6 +166,7 @@ asio::awaitable<std::optional<recorded_event>> scan_impl::next(std::shared_ptr<s
     if (self->index_ >= self->current_.size()) {
         auto advancing = tell_cancellation(advance(self), "scanning was cancelled");
         const auto has_more = co_await std::move(advancing);
+        if (self->store_) handler_watch::resumes(self->store_->core->environment.handlers, "scan");
         if (!has_more.value()) co_return std::nullopt;
     }
     co_return self->current_[self->index_++];
@@ -176,6 +177,7 @@ asio::awaitable<std::optional<event_page>> scan_impl::next_page(std::shared_ptr<
     const busy_mark mark(*self);
     auto advancing = tell_cancellation(advance(self), "scanning was cancelled");
     const auto has_more = co_await std::move(advancing);
+    if (self->store_) handler_watch::resumes(self->store_->core->environment.handlers, "scan");
     if (!has_more.value()) co_return std::nullopt;
     event_page rest = std::exchange(self->current_, event_page());
     if (const std::size_t taken = std::exchange(self->index_, 0); taken > 0)

@@ -17,10 +17,24 @@ namespace {
 using append::append_part;
 using append::append_request;
 using detail::call;
+using detail::operation_kind;
 using detail::steady_time;
 using detail::store_ptr;
 using detail::try_call;
 using detail::unchecked;
+
+constexpr operation_kind appending{"append"};
+constexpr operation_kind linking{"link"};
+constexpr operation_kind reading{"read"};
+constexpr operation_kind finding{"find_event"};
+constexpr operation_kind describing{"stream_info"};
+constexpr operation_kind listing{"streams"};
+constexpr operation_kind deleting{"delete_stream"};
+constexpr operation_kind previewing{"preview_deletion"};
+constexpr operation_kind restoring{"restore_stream"};
+constexpr operation_kind recording{"record_snapshot"};
+constexpr operation_kind reading_snapshot{"read_snapshot", "eventstore.snapshot"};
+constexpr operation_kind deleting_snapshot{"delete_snapshot", "eventstore.snapshot"};
 
 // What calls begin. They copy their arguments before that, and keep the store open until it is done; see api/call.hpp.
 
@@ -104,8 +118,8 @@ std::optional<failure> check_appends(const std::vector<stream_append>& streams, 
 
 asio::awaitable<result<event_page>> begin_read(
     const store_ptr& store, steady_time deadline, std::string stream, read_options options) {
-    auto reading = read::reader::read(store->core->reader, std::move(stream), std::move(options), deadline);
-    return detail::tell_cancellation(std::move(reading), "reading was cancelled");
+    auto work = read::reader::read(store->core->reader, std::move(stream), std::move(options), deadline);
+    return detail::tell_cancellation(std::move(work), "reading was cancelled");
 }
 
 asio::awaitable<result<recorded_event>> begin_find(const store_ptr& store, steady_time deadline, uuid id) {
@@ -143,16 +157,16 @@ asio::awaitable<result<void>> begin_deletion(const store_ptr& store, steady_time
     expected_version expected, deletion mode, milliseconds limit) {
     const auto core = store->core;
     if (mode == deletion::soft) return storage::delete_softly(core->database, std::move(stream), expected, deadline);
-    auto deleting = storage::delete_for_good(
+    auto work = storage::delete_for_good(
         core->database, std::move(stream), expected, [core](std::int64_t id) { core->reader->forget_stream(id); },
         [core, limit] { return core->deadline(limit); });
-    return detail::tell_cancellation(std::move(deleting),
+    return detail::tell_cancellation(std::move(work),
         "deleting a stream was cancelled; its name is free, and the next hard delete removes the events that are left");
 }
 
 asio::awaitable<result<void>> begin_restoring(store_ptr store, steady_time deadline, std::string stream) {
-    auto restoring = storage::restore_stream(store->core->database, stream, deadline);
-    auto restored = co_await std::move(restoring);
+    auto work = storage::restore_stream(store->core->database, stream, deadline);
+    auto restored = co_await std::move(work);
     if (restored) store->core->feed->restored(stream); // at once, not by a notification
     co_return restored;
 }
@@ -183,39 +197,40 @@ store store::within(milliseconds limit) const {
 
 asio::awaitable<append_result> store::append(
     std::string_view stream, expected_version expected, event_data event) const {
-    return call(impl_, limit_, storage::check_append, begin_append, std::string(stream), expected,
+    return call(appending, impl_, limit_, storage::check_append, begin_append, std::string(stream), expected,
         append::event_list(std::move(event)));
 }
 
 asio::awaitable<append_result> store::append(
     std::string_view stream, expected_version expected, std::vector<event_data> events) const {
-    return call(impl_, limit_, storage::check_append, begin_append, std::string(stream), expected,
+    return call(appending, impl_, limit_, storage::check_append, begin_append, std::string(stream), expected,
         append::event_list(std::move(events)));
 }
 
 asio::awaitable<result<append_result>> store::try_append(
     std::string_view stream, expected_version expected, event_data event) const {
-    return try_call(impl_, limit_, storage::check_append, begin_append, std::string(stream), expected,
+    return try_call(appending, impl_, limit_, storage::check_append, begin_append, std::string(stream), expected,
         append::event_list(std::move(event)));
 }
 
 asio::awaitable<result<append_result>> store::try_append(
     std::string_view stream, expected_version expected, std::vector<event_data> events) const {
-    return try_call(impl_, limit_, storage::check_append, begin_append, std::string(stream), expected,
+    return try_call(appending, impl_, limit_, storage::check_append, begin_append, std::string(stream), expected,
         append::event_list(std::move(events)));
 }
 
 asio::awaitable<std::vector<append_result>> store::append(std::vector<stream_append> parts) const {
-    return call(impl_, limit_, check_appends, begin_appends, std::move(parts));
+    return call(appending, impl_, limit_, check_appends, begin_appends, std::move(parts));
 }
 
 asio::awaitable<result<std::vector<append_result>>> store::try_append(std::vector<stream_append> parts) const {
-    return try_call(impl_, limit_, check_appends, begin_appends, std::move(parts));
+    return try_call(appending, impl_, limit_, check_appends, begin_appends, std::move(parts));
 }
 
 asio::awaitable<append_result> store::link(
     std::string_view stream, expected_version expected, std::vector<uuid> event_ids) const {
-    return call(impl_, limit_, storage::check_link, begin_link, std::string(stream), expected, std::move(event_ids));
+    return call(
+        linking, impl_, limit_, storage::check_link, begin_link, std::string(stream), expected, std::move(event_ids));
 }
 
 asio::awaitable<append_result> store::link(std::string_view stream, expected_version expected, uuid event_id) const {
@@ -223,7 +238,7 @@ asio::awaitable<append_result> store::link(std::string_view stream, expected_ver
 }
 
 asio::awaitable<event_page> store::read(std::string_view stream, read_options options) const {
-    return call(impl_, limit_, storage::check_read, begin_read, std::string(stream), std::move(options));
+    return call(reading, impl_, limit_, storage::check_read, begin_read, std::string(stream), std::move(options));
 }
 
 asio::awaitable<event_page> store::read_all(read_options options) const { return read("$all", std::move(options)); }
@@ -235,42 +250,43 @@ event_scan store::scan(std::string_view stream, read_options options) const {
 event_scan store::scan_all(read_options options) const { return scan("$all", std::move(options)); }
 
 asio::awaitable<recorded_event> store::find_event(uuid id) const {
-    return call(impl_, limit_, unchecked(), begin_find, id);
+    return call(finding, impl_, limit_, unchecked(), begin_find, id);
 }
 
 asio::awaitable<eventstore::stream_info> store::stream_info(std::string_view stream) const {
-    return call(
-        impl_, limit_, storage::check_stream_to_read, in_database<storage::read_stream_info>, std::string(stream));
+    return call(describing, impl_, limit_, storage::check_stream_to_read, in_database<storage::read_stream_info>,
+        std::string(stream));
 }
 
 asio::awaitable<std::vector<eventstore::stream_info>> store::streams(stream_query query) const {
-    return call(impl_, limit_, storage::check_query, in_database<storage::list_streams>, std::move(query));
+    return call(listing, impl_, limit_, storage::check_query, in_database<storage::list_streams>, std::move(query));
 }
 
 asio::awaitable<void> store::delete_stream(std::string_view stream, expected_version expected, deletion mode) const {
-    return call(impl_, limit_, check_deletion, begin_deletion, std::string(stream), expected, mode, limit_);
+    return call(deleting, impl_, limit_, check_deletion, begin_deletion, std::string(stream), expected, mode, limit_);
 }
 
 asio::awaitable<deletion_preview> store::preview_deletion(std::string_view stream) const {
-    return call(impl_, limit_, check_stream, in_database<storage::preview_deletion>, std::string(stream));
+    return call(previewing, impl_, limit_, check_stream, in_database<storage::preview_deletion>, std::string(stream));
 }
 
 asio::awaitable<void> store::restore_stream(std::string_view stream) const {
-    return call(impl_, limit_, check_stream, begin_restoring, std::string(stream));
+    return call(restoring, impl_, limit_, check_stream, begin_restoring, std::string(stream));
 }
 
 asio::awaitable<void> store::record_snapshot(snapshot snapshot) const {
-    return call(impl_, limit_, storage::check_snapshot, in_database<storage::record_snapshot>, std::move(snapshot));
+    return call(
+        recording, impl_, limit_, storage::check_snapshot, in_database<storage::record_snapshot>, std::move(snapshot));
 }
 
 asio::awaitable<snapshot> store::read_snapshot(std::string_view source) const {
-    return call(
-        impl_, limit_, storage::check_snapshot_source, in_database<storage::read_snapshot>, std::string(source));
+    return call(reading_snapshot, impl_, limit_, storage::check_snapshot_source, in_database<storage::read_snapshot>,
+        std::string(source));
 }
 
 asio::awaitable<void> store::delete_snapshot(std::string_view source) const {
-    return call(
-        impl_, limit_, storage::check_snapshot_source, in_database<storage::delete_snapshot>, std::string(source));
+    return call(deleting_snapshot, impl_, limit_, storage::check_snapshot_source, in_database<storage::delete_snapshot>,
+        std::string(source));
 }
 
 asio::any_io_executor store::get_executor() const {
@@ -279,23 +295,5 @@ asio::any_io_executor store::get_executor() const {
 }
 
 asio::awaitable<void> store::close() const { return close_throwing(impl_); }
-
-store_stats store::stats() const {
-    if (!impl_ || impl_->core->is_abandoned()) return {};
-    const auto& core = *impl_->core;
-    const auto appends = core.group_commit->count();
-    store_stats now = core.group->count_connections();
-    now.appends = appends.appends;
-    now.events_appended = appends.events;
-    now.flushes = appends.flushes;
-    now.retried_flushes = appends.retried_flushes;
-    now.reads = core.statements->reads.load();
-    now.other_statements = core.statements->others.load();
-    now.events_read = core.reader->events_read();
-    now.queued_appends = appends.queued;
-    now.queued_bytes = appends.bytes;
-    now.reads_in_flight = core.statements->reads_in_flight.load();
-    return now;
-}
 
 } // namespace eventstore

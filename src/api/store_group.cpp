@@ -138,16 +138,6 @@ asio::awaitable<store> store_group::open(std::string_view schema) const {
     return open_store_throwing(impl_, std::string(schema));
 }
 
-store_stats store_group::stats() const {
-    if (!impl_ || impl_->core->is_abandoned()) return {};
-    const auto statements = impl_->core->pool->count();
-    store_stats now = impl_->core->count_connections();
-    now.reads = statements.reads;
-    now.other_statements = statements.others;
-    now.reads_in_flight = statements.reads_in_flight;
-    return now;
-}
-
 asio::awaitable<void> store_group::close() const { return close_throwing(impl_); }
 
 asio::awaitable<store_group> open_group(store_options options) { return open_group_throwing(std::move(options)); }

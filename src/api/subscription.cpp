@@ -21,9 +21,11 @@ failure moved_from() { return failure(errc::subscription_ended, "the subscriptio
 asio::awaitable<std::optional<event_batch>> next_throwing(
     std::shared_ptr<consumer> inside, std::optional<milliseconds> wait) {
     if (!inside) co_return std::nullopt;
+    const auto handlers = inside->store->core->environment.handlers;
     auto work = shared_subscription::next(inside->subscription, inside->id, wait);
     inside.reset(); // a handle that is destroyed meanwhile wakes this up
     auto batch = co_await std::move(work);
+    detail::handler_watch::resumes(handlers, "next");
     co_return std::move(batch).value();
 }
 
@@ -32,6 +34,7 @@ asio::awaitable<void> checkpoint_throwing(std::shared_ptr<consumer> inside) {
     auto work = shared_subscription::wait_durable(
         inside->subscription, inside->store->core->deadline(std::chrono::milliseconds(0)));
     const auto done = co_await std::move(work);
+    detail::handler_watch::resumes(inside->store->core->environment.handlers, "checkpoint");
     done.value();
 }
 
@@ -48,9 +51,11 @@ asio::awaitable<void> unsubscribe_throwing(std::shared_ptr<consumer> inside) {
 asio::awaitable<std::optional<event_page>> next_page_throwing(
     std::shared_ptr<listener_impl> inside, std::optional<milliseconds> wait) {
     if (!inside) co_return std::nullopt;
+    const auto handlers = inside->store->core->environment.handlers;
     auto work = listener_queue::next(inside->queue, wait);
     inside.reset();
     auto page = co_await std::move(work);
+    detail::handler_watch::resumes(handlers, "next");
     co_return std::move(page).value();
 }
 

@@ -16,9 +16,17 @@ namespace {
 using delivery::check_subscription_name;
 using detail::call;
 using detail::message;
+using detail::operation_kind;
 using detail::quoted_for_message;
 using detail::steady_time;
 using detail::store_ptr;
+
+constexpr operation_kind waiting_for{"wait_for"};
+constexpr operation_kind resetting_checkpoint{"reset_subscription"};
+constexpr operation_kind listing_parked{"parked"};
+constexpr operation_kind replaying{"replay"};
+constexpr operation_kind discarding{"discard"};
+constexpr operation_kind removing{"remove_subscription"};
 
 std::optional<failure> check_any(const std::string& stream, const std::string& name, const std::vector<std::int64_t>&) {
     return check_subscription_name(stream, name);
@@ -51,16 +59,16 @@ void renew(const store_ptr& store, const std::string& stream, const std::string&
 
 asio::awaitable<result<void>> begin_removal(
     store_ptr store, steady_time deadline, std::string stream, std::string name) {
-    auto removing = storage::remove_subscription(store->core->database, stream, name, deadline);
-    const auto removed = co_await std::move(removing);
+    auto work = storage::remove_subscription(store->core->database, stream, name, deadline);
+    const auto removed = co_await std::move(work);
     renew(store, stream, name);
     co_return removed;
 }
 
 asio::awaitable<result<void>> begin_reset(
     store_ptr store, steady_time deadline, std::string stream, std::string name, std::int64_t checkpoint, bool) {
-    auto resetting = storage::reset_subscription(store->core->database, stream, name, checkpoint, deadline);
-    const auto reset = co_await std::move(resetting);
+    auto work = storage::reset_subscription(store->core->database, stream, name, checkpoint, deadline);
+    const auto reset = co_await std::move(work);
     renew(store, stream, name);
     co_return reset;
 }
@@ -72,18 +80,22 @@ asio::awaitable<result<std::vector<parked_event>>> begin_list_parked(
 
 asio::awaitable<result<std::int64_t>> begin_replay(
     store_ptr store, steady_time deadline, std::string stream, std::string name, std::vector<std::int64_t> positions) {
-    auto replaying = storage::release_parked(
+    auto work = storage::release_parked(
         store->core->database, stream, name, storage::release::replay, std::move(positions), deadline);
-    const auto replayed = co_await std::move(replaying);
+    const auto replayed = co_await std::move(work);
     const auto ours = store->core->leases->find(stream, name);
     if (replayed && ours) ours->replay_parked();
     co_return replayed;
 }
 
-asio::awaitable<result<std::int64_t>> begin_discard(const store_ptr& store, steady_time deadline, std::string stream,
-    std::string name, std::vector<std::int64_t> positions) {
-    return storage::release_parked(store->core->database, std::move(stream), std::move(name), storage::release::discard,
-        std::move(positions), deadline);
+asio::awaitable<result<std::int64_t>> begin_discard(
+    store_ptr store, steady_time deadline, std::string stream, std::string name, std::vector<std::int64_t> positions) {
+    auto work = storage::release_parked(
+        store->core->database, stream, name, storage::release::discard, std::move(positions), deadline);
+    const auto discarded = co_await std::move(work);
+    const auto ours = store->core->leases->find(stream, name);
+    if (discarded && ours) ours->count_parked();
+    co_return discarded;
 }
 
 failure not_in_time(const std::string& stream, const std::string& name, std::int64_t position) {
@@ -143,31 +155,31 @@ subscription_handle& subscription_handle::operator=(subscription_handle&&) noexc
 subscription_handle::~subscription_handle() = default;
 
 asio::awaitable<void> subscription_handle::wait_for(std::int64_t position) const {
-    return call(store_, limit_, check_wait, begin_wait, stream_, name_, position);
+    return call(waiting_for, store_, limit_, check_wait, begin_wait, stream_, name_, position);
 }
 
 asio::awaitable<void> subscription_handle::reset_to_position(std::int64_t position) const {
-    return call(store_, limit_, check_reset, begin_reset, stream_, name_, position, true);
+    return call(resetting_checkpoint, store_, limit_, check_reset, begin_reset, stream_, name_, position, true);
 }
 
 asio::awaitable<void> subscription_handle::reset_to_version(std::int64_t version) const {
-    return call(store_, limit_, check_reset, begin_reset, stream_, name_, version, false);
+    return call(resetting_checkpoint, store_, limit_, check_reset, begin_reset, stream_, name_, version, false);
 }
 
 asio::awaitable<std::vector<parked_event>> subscription_handle::parked() const {
-    return call(store_, limit_, check_subscription_name, begin_list_parked, stream_, name_);
+    return call(listing_parked, store_, limit_, check_subscription_name, begin_list_parked, stream_, name_);
 }
 
 asio::awaitable<std::int64_t> subscription_handle::replay(std::vector<std::int64_t> positions) const {
-    return call(store_, limit_, check_any, begin_replay, stream_, name_, std::move(positions));
+    return call(replaying, store_, limit_, check_any, begin_replay, stream_, name_, std::move(positions));
 }
 
 asio::awaitable<std::int64_t> subscription_handle::discard(std::vector<std::int64_t> positions) const {
-    return call(store_, limit_, check_any, begin_discard, stream_, name_, std::move(positions));
+    return call(discarding, store_, limit_, check_any, begin_discard, stream_, name_, std::move(positions));
 }
 
 asio::awaitable<void> subscription_handle::remove() const {
-    return call(store_, limit_, check_subscription_name, begin_removal, stream_, name_);
+    return call(removing, store_, limit_, check_subscription_name, begin_removal, stream_, name_);
 }
 
 } // namespace eventstore

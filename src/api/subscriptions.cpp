@@ -17,8 +17,13 @@ namespace {
 using detail::call;
 using detail::consumer;
 using detail::listener_impl;
+using detail::operation_kind;
 using detail::steady_time;
 using detail::store_ptr;
+
+constexpr operation_kind subscribing{"subscribe"};
+constexpr operation_kind listening{"listen"};
+constexpr operation_kind listing{"subscriptions"};
 
 // What calls begin; see api/call.hpp. The caller may stop waiting at any time: the work goes on apart, and then finds that
 // out, or undoes what it has done.
@@ -75,8 +80,8 @@ asio::awaitable<result<std::vector<subscription_info>>> begin_list(const store_p
 
 asio::awaitable<eventstore::subscription> store::subscribe(
     std::string_view stream, std::string_view name, subscription_options options) const {
-    return call(impl_, limit_, delivery::check_subscribe, begin_subscription, std::string(stream), std::string(name),
-        std::move(options));
+    return call(subscribing, impl_, limit_, delivery::check_subscribe, begin_subscription, std::string(stream),
+        std::string(name), std::move(options));
 }
 
 asio::awaitable<eventstore::subscription> store::subscribe_to_all(
@@ -85,7 +90,8 @@ asio::awaitable<eventstore::subscription> store::subscribe_to_all(
 }
 
 asio::awaitable<event_listener> store::listen(std::string_view stream, listen_options options) const {
-    return call(impl_, limit_, delivery::check_listen, begin_listening, std::string(stream), std::move(options));
+    return call(
+        listening, impl_, limit_, delivery::check_listen, begin_listening, std::string(stream), std::move(options));
 }
 
 asio::awaitable<event_listener> store::listen_to_all(listen_options options) const {
@@ -93,7 +99,7 @@ asio::awaitable<event_listener> store::listen_to_all(listen_options options) con
 }
 
 asio::awaitable<std::vector<subscription_info>> store::subscriptions() const {
-    return call(impl_, limit_, detail::unchecked(), begin_list);
+    return call(listing, impl_, limit_, detail::unchecked(), begin_list);
 }
 
 subscription_handle store::subscription(std::string_view stream, std::string_view name) const {

@@ -12,15 +12,21 @@ namespace eventstore {
 
 namespace {
 
+using detail::operation_kind;
 using detail::transaction_impl;
 using impl_ptr = std::shared_ptr<transaction_impl>;
+
+constexpr operation_kind beginning{"begin"};
+constexpr operation_kind executing{"execute"};
+constexpr operation_kind committing{"commit"};
+constexpr operation_kind rolling_back{"rollback"};
 
 asio::awaitable<result<transaction>> begin_on(
     detail::store_ptr store, detail::steady_time deadline, milliseconds limit) {
     const auto core = store->core;
     detail::transaction_scope scope{core->options, core->environment, core->statements, core->seen, core->parts,
         limit.count() != 0 ? limit : core->options.operation_timeout(), [core] { return core->refusal(); },
-        [core](auto appends, const auto& verdict) { core->committed(appends, verdict); }};
+        [core](auto appends, const auto& verdict) { core->committed(appends, verdict); }, core->tracing};
     auto work = postgres::begin_transaction(core->transacting, core->environment.timers, scope.limit, deadline);
     auto lease = co_await std::move(work);
     if (!lease) co_return lease.error();
@@ -31,32 +37,70 @@ asio::awaitable<result<transaction>> begin_on(
 
 asio::awaitable<result<transaction>> begin_transaction(
     const detail::store_ptr& store, detail::steady_time deadline, milliseconds limit) {
-    auto beginning = begin_on(store, deadline, limit);
-    return detail::tell_cancellation(std::move(beginning), "beginning a transaction was cancelled");
+    auto work = begin_on(store, deadline, limit);
+    return detail::tell_cancellation(std::move(work), "beginning a transaction was cancelled");
 }
 
+/// What the tracer, the statistics and the watch for handlers are told of an operation of a transaction.
+class observed {
+public:
+    observed(const impl_ptr& of, const operation_kind& what) : what_(what) {
+        if (!of) return;
+        environment_ = of->environment();
+        trace_ = detail::call_trace(of->tracing(), what);
+    }
+
+    /// Has the events that it appends carry the traceparent of its commit.
+    void carry_traceparent(transaction_impl& of) const {
+        if (trace_.span())
+            of.change_events([&](append::event_list& events, const store_options& options) {
+                detail::carry_traceparent(*trace_.span(), options, events);
+            });
+    }
+
+    template <class T>
+    void end(const result<T>& outcome) {
+        if (!environment_) return;
+        trace_.end(what_, outcome);
+        if (!outcome && outcome.error().code() == errc::lock_timeout) environment_->metrics->lock_timeouts.add();
+        detail::handler_watch::resumes(environment_->handlers, what_.name);
+    }
+
+private:
+    const operation_kind& what_;
+    std::optional<detail::environment> environment_; // none: the transaction was moved from
+    detail::call_trace trace_;
+};
+
 asio::awaitable<query_result> execute_throwing(impl_ptr impl, std::string sql, std::vector<sql_value> values) {
-    auto executing = transaction_impl::execute(std::move(impl), std::move(sql), std::move(values));
-    auto rows = co_await std::move(executing);
+    observed observation(impl, executing);
+    auto work = transaction_impl::execute(std::move(impl), std::move(sql), std::move(values));
+    auto rows = co_await std::move(work);
+    observation.end(rows);
     co_return std::move(rows).value();
 }
 
 asio::awaitable<std::vector<append_result>> commit_throwing(impl_ptr impl) {
-    auto committing = transaction_impl::commit(std::move(impl));
-    auto results = co_await std::move(committing);
+    observed observation(impl, committing);
+    if (impl) observation.carry_traceparent(*impl);
+    auto work = transaction_impl::commit(std::move(impl));
+    auto results = co_await std::move(work);
+    observation.end(results);
     co_return std::move(results).value();
 }
 
 asio::awaitable<void> rollback_throwing(impl_ptr impl) {
-    auto rolling_back = transaction_impl::rollback(std::move(impl));
-    const auto done = co_await std::move(rolling_back);
+    observed observation(impl, rolling_back);
+    auto work = transaction_impl::rollback(std::move(impl));
+    const auto done = co_await std::move(work);
+    observation.end(done);
     done.value();
 }
 
 } // namespace
 
 asio::awaitable<transaction> store::begin() const {
-    return detail::call(impl_, limit_, detail::unchecked(), begin_transaction, limit_);
+    return detail::call(beginning, impl_, limit_, detail::unchecked(), begin_transaction, limit_);
 }
 
 transaction::transaction(impl_ptr impl) noexcept : impl_(std::move(impl)) {}

@@ -42,6 +42,11 @@ public:
     const event_data& front() const noexcept { return *begin(); }
     const event_data& back() const noexcept { return *(end() - 1); }
     const event_data& operator[](std::size_t place) const noexcept { return begin()[place]; }
+    template <class Change>
+    void change(const Change& apply) {
+        if (auto* const event = std::get_if<event_data>(&held_)) return apply(*event);
+        for (event_data& event : std::get<std::vector<event_data>>(held_)) apply(event);
+    }
     operator std::span<const event_data>() const noexcept {
         return {begin(), size()};
     } // NOLINT(google-explicit-constructor)
@@ -100,6 +105,8 @@ public:
     std::uint64_t piece = 0;    ///< of a flush that failed as a whole; see append_queue
     int attempts = 0;           ///< whose connections were lost
     int attempts_alone = 0;     ///< of those
+    detail::steady_time queued_at{};
+    detail::steady_time sent_at{}; ///< the last time
 
 private:
     void start() override;

@@ -64,8 +64,10 @@ void group_commit::submit(request_ptr next) {
         } else if (fails_when_full_ && !queue_.has_room(next->bytes)) {
             refused = overloaded(next->stream(), queue_.used_bytes(), queue_.budget());
         } else {
+            const auto now = environment_.now();
+            next->queued_at = now;
             queue_.push(std::move(next));
-            pace_.arrived(environment_.now());
+            pace_.arrived(now);
             if (!is_running_ || pace_.may_send(true)) wake();
             return;
         }
@@ -86,6 +88,11 @@ void group_commit::give_up(append_request& request, errc why, const lock_holder&
         // Once it was sent, by this attempt or an earlier one, only an answer could tell.
         details.outcome_unknown = request.is_under_way || request.is_retry;
         if (!request.is_under_way && why == errc::timeout) unreachable = last_failure;
+        if (why == errc::lock_timeout) { // one that waits behind the group waits for the same lock
+            environment_.metrics->lock_timeouts.add();
+            environment_.metrics->lock_wait.record(
+                environment_.now() - (request.is_under_way ? request.sent_at : request.queued_at));
+        }
         (void)queue_.remove(&request);
     }
     stop_acquiring();
@@ -221,8 +228,12 @@ group_commit::request_list group_commit::next_group(bool is_wanted) {
         ? queue_.cut([&](const append_request& append) { return !before->shares_streams(append); })
         : queue_.cut();
     if (group.empty()) return group;
-    for (const request_ptr& request : group) request->is_under_way = true;
-    pace_.sent(group.size(), environment_.now());
+    const auto now = environment_.now();
+    for (const request_ptr& request : group) {
+        request->is_under_way = true;
+        request->sent_at = now;
+    }
+    pace_.sent(group.size(), now);
     ++counts_.flushes;
     return group;
 }
@@ -274,12 +285,13 @@ asio::awaitable<void> group_commit::take_answers() {
             continue;
         }
         under_way_.pop_front();
+        const auto now = environment_.now();
         {
             const std::lock_guard lock(mutex_);
-            pace_.answered(first->appends().size(), environment_.now());
+            pace_.answered(first->appends().size(), now);
         }
         if (decision.step == flush_step::deliver) {
-            deliver(first);
+            deliver(first, now);
         } else if (decision.step == flush_step::explain_lock) {
             auto explaining = explain_lock(first);
             co_await std::move(explaining);
@@ -294,14 +306,15 @@ void group_commit::go_again() {
     std::vector<std::pair<flush_ptr, flush_step>> again;
     for (const flush_ptr& flush : std::exchange(under_way_, {})) {
         const flush_decision decision = decision_of(*flush);
+        const auto now = environment_.now();
         {
             const std::lock_guard lock(mutex_);
-            pace_.answered(flush->appends().size(), environment_.now());
+            pace_.answered(flush->appends().size(), now);
         }
         if (decision.goes_again())
             again.emplace_back(flush, decision.step);
         else if (decision.step == flush_step::deliver)
-            deliver(flush);
+            deliver(flush, now);
         else
             fail(flush, flush->end()->why);
     }
@@ -347,8 +360,23 @@ void group_commit::send_again(const flush_ptr& flush, flush_step step) {
     for (const request_ptr& request : hopeless) request->fail(lost_again_and_again(*request, end.why, is_dropped));
 }
 
-void group_commit::deliver(const flush_ptr& flush) {
+void group_commit::measure(const request_list& appends, detail::steady_time answered) const noexcept {
+    detail::store_metrics& to = *environment_.metrics;
+    const auto sent = appends.front()->sent_at; // that of all
+    std::size_t events = 0;
+    for (const request_ptr& request : appends) {
+        to.append_queued.record(sent - request->queued_at);
+        to.append_durable.record(answered - request->queued_at);
+        events += request->events;
+    }
+    to.append_sent.record(answered - sent, appends.size());
+    to.flush_appends.record(std::uint64_t{appends.size()});
+    to.flush_events.record(std::uint64_t{events});
+}
+
+void group_commit::deliver(const flush_ptr& flush, detail::steady_time answered) {
     const request_list& appends = flush->appends();
+    measure(appends, answered); // before the callers can ask for it
     const append_plan::verdict& verdict = *flush->end()->verdict;
     saw_truncated_log_ = false;
     {

@@ -104,7 +104,8 @@ private:
     request_list next_group(bool is_wanted);
     void go_again();
     void send_again(const flush_ptr& flush, flush_step step);
-    void deliver(const flush_ptr& flush);
+    void deliver(const flush_ptr& flush, detail::steady_time answered);
+    void measure(const request_list& appends, detail::steady_time answered) const noexcept;
     void fail(const flush_ptr& flush, const failure& why);
     asio::awaitable<void> explain_lock(flush_ptr flush);
     EVENTSTORE_NOT_INTO_COROUTINES void resumed(const request_list& callers);

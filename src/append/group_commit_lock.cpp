@@ -20,14 +20,21 @@ constexpr std::chrono::milliseconds longest_look(250); // a caller whose time is
 // The server has ended the wait of the group.
 asio::awaitable<void> group_commit::explain_lock(flush_ptr flush) {
     const auto self = shared_from_this();
-    auto looking = look_for_holder(reading_, statements_, 0, environment_.now() + longest_look);
+    const auto answered = environment_.now();
+    auto looking = look_for_holder(reading_, statements_, 0, answered + longest_look);
     const lock_holder holder = co_await std::move(looking);
     {
         const std::lock_guard lock(mutex_);
         for (const request_ptr& request : flush->appends()) queue_.release(request->bytes);
     }
-    for (const request_ptr& request : flush->appends())
+    const auto waited = answered - flush->appends().front()->sent_at;
+    for (const request_ptr& request : flush->appends()) {
+        if (!request->is_claimed()) { // one that was less patient was counted then
+            environment_.metrics->lock_timeouts.add();
+            environment_.metrics->lock_wait.record(waited);
+        }
         request->fail(lock_not_available(*request, flush->end()->why, holder));
+    }
     resumed(flush->appends());
 }
 

@@ -41,6 +41,12 @@ public:
 
 } // namespace
 
+steady_time coarse_machine_time() noexcept {
+    ::timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return steady_time(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
+}
+
 std::shared_ptr<clock> clock::of_machine() {
     static const auto one = std::make_shared<machine_clock>();
     return one;

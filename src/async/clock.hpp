@@ -37,6 +37,9 @@ struct instant {
 /// For what no test moves: the ends of processes.
 inline steady_time machine_time() noexcept { return std::chrono::steady_clock::now(); }
 
+/// The same clock, cheaper, and only as exact as the kernel's tick (1 to 10 ms).
+steady_time coarse_machine_time() noexcept;
+
 /// Rings once, when its time has come. Used on one strand; does not keep what it would call.
 class alarm {
 public:
@@ -53,6 +56,10 @@ public:
     virtual steady_time now() const noexcept = 0;
     virtual lease_time lease_now() const noexcept = 0;
     instant both() const noexcept { return {now(), lease_now()}; }
+    /// The time of day, to compare with times that the server has set. It may be set back, and differ from the server's.
+    virtual std::chrono::system_clock::time_point time_of_day() const noexcept {
+        return std::chrono::system_clock::now();
+    }
     /// An alarm that rings on `where`.
     virtual std::unique_ptr<alarm> make_alarm(const asio::any_io_executor& where) = 0;
 

@@ -2,7 +2,9 @@
 #pragma once
 
 #include "async/clock.hpp"
+#include "async/handler_watch.hpp"
 #include "async/logger.hpp"
+#include "async/metrics.hpp"
 #include "async/timer_queue.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
@@ -15,18 +17,22 @@
 
 namespace eventstore::detail {
 
-/// Where they run, what time it is, and whom they tell. A value: copies are of the same.
+/// Where they run, what time it is, whom they tell, and where they count. A value: copies are of the same.
 struct environment {
     asio::any_io_executor executor;
     std::shared_ptr<timer_queue> timers;
     std::shared_ptr<detail::logger> logger;
+    std::shared_ptr<connection_metrics> connections;
+    std::shared_ptr<store_metrics> metrics;
+    std::shared_ptr<handler_watch> handlers;
 
     /// \param on_log the user's function; empty: nobody is told
-    static environment make(
-        const asio::any_io_executor& executor, logger::sink on_log, std::shared_ptr<clock> time = clock::of_machine());
+    /// \param longest_handler see handler_watch
+    static environment make(const asio::any_io_executor& executor, logger::sink on_log,
+        std::shared_ptr<clock> time = clock::of_machine(), std::chrono::milliseconds longest_handler = {});
 
-    /// The same, for what belongs to one schema.
-    environment of(std::string schema) const { return {executor, timers, logger->of(std::move(schema))}; }
+    /// The same, for what belongs to one schema: it counts by itself.
+    environment of(std::string schema) const;
 
     steady_time now() const noexcept { return timers->now(); }
     lease_time lease_now() const noexcept { return timers->time()->lease_now(); }

@@ -1,5 +1,7 @@
 #include "async/operation.hpp"
 
+#include "async/handler_watch.hpp"
+
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/execution.hpp>
@@ -90,6 +92,7 @@ private:
         wait_for_poster();
         // The slot must not reach the operation any more: cleared on the caller's executor.
         asio::get_associated_cancellation_slot(handler_).clear();
+        const handler_watch::frame watched;
         std::move(handler_)();
     }
 

@@ -102,6 +102,7 @@ void feed::remove(const follower* subscriber) {
     if (has_followers()) return;
     is_followed_.store(false, std::memory_order_release);
     state_.end();
+    note_lag();
     changed_->raise(); // the loop ends
     until_read_.end();
 }
@@ -174,6 +175,7 @@ void feed::fail_truncated(std::int64_t seen, std::int64_t head) {
 // Tells what can be told, and reads what is missing.
 void feed::progress() {
     while (const auto next = state_.next()) publish(*next);
+    note_lag();
     if (const auto wish = state_.wish())
         asio::co_spawn(*strand_, read(*wish), [self = shared_from_this()](const std::exception_ptr& thrown) {
             if (thrown) self->state_.page_failed();
@@ -213,6 +215,21 @@ asio::awaitable<void> feed::read(feed_state::page_wish wish) {
     if (is_over) progress();
 }
 
+void feed::note_lag() {
+    const auto now = environment_.now();
+    const std::int64_t published = state_.published();
+    const std::int64_t known = state_.has_begun() ? state_.known() : published;
+    const std::lock_guard lock(lag_mutex_);
+    lag_.published = published;
+    lag_.known = known;
+    lag_.watch.note(published, known > published, now);
+}
+
+feed::lag_counts feed::lag() const {
+    const std::lock_guard lock(lag_mutex_);
+    return lag_;
+}
+
 void feed::publish(const feed_state::publication& publication) {
     const event_page& page = publication.page;
     seen_->note(state_.mark());
@@ -240,6 +257,7 @@ void feed::publish(const feed_state::publication& publication) {
 
 void feed::fail(const failure& why) {
     state_.end();
+    note_lag();
     std::vector<std::shared_ptr<follower>> all;
     const auto collect = [&](const std::vector<registration>& list) {
         for (const registration& entry : list) {

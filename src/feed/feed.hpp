@@ -9,6 +9,7 @@
 #include "async/service.hpp"
 #include "async/signal.hpp"
 #include "feed/feed_state.hpp"
+#include "feed/lag_watch.hpp"
 #include "feed/listener.hpp"
 #include "feed/look_schedule.hpp"
 #include "feed/poller.hpp"
@@ -84,6 +85,13 @@ public:
     /// The log reaches at least this position.
     void hint(std::int64_t head);
 
+    struct lag_counts {
+        std::int64_t published = 0;
+        std::int64_t known = 0; ///< to be in the log; the same if nothing is missing, or nobody follows
+        lag_watch watch;
+    };
+    lag_counts lag() const;
+
     /// This stream, which is followed, is deleted: its followers are told once it is visible again, at the latest with the
     /// next look.
     void watch(std::string stream);
@@ -138,6 +146,7 @@ private:
     void publish(const feed_state::publication& publication);
     EVENTSTORE_NOT_INTO_COROUTINES void fail(const failure& why);
     bool has_followers();
+    void note_lag();
 
     const postgres::connection_options options_;
     const std::string schema_;
@@ -152,6 +161,8 @@ private:
     std::atomic<std::size_t> bytes_posted_{0}; // of own commits on their way to the strand
     std::atomic<std::int64_t> hinted_{0};
     std::atomic<bool> hint_posted_{false};
+    mutable std::mutex lag_mutex_;
+    lag_counts lag_; // under that
 
     // On the strand only.
     feed_state state_;

@@ -42,6 +42,10 @@ void feed_state::end() noexcept {
     is_reading_ = false;
 }
 
+std::int64_t feed_state::known() const noexcept {
+    return std::max({told_.position, head_, own_.empty() ? 0 : own_.back().last});
+}
+
 void feed_state::forget_own() {
     if (!own_.empty()) hint(own_.back().last);
     own_.clear();

@@ -32,6 +32,8 @@ public:
     bool has_begun() const noexcept { return begun_; }
     /// Everything up to here was told.
     std::int64_t published() const noexcept { return told_.position; }
+    /// How far the log reaches, as far as it is known.
+    std::int64_t known() const noexcept;
     /// The same, with the event there, if it was told.
     const storage::log_mark& mark() const noexcept { return told_; }
 

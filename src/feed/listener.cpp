@@ -215,6 +215,7 @@ void listener::listen_on(std::shared_ptr<postgres::connection> connection) {
 void listener::broken(const failure& why) {
     if (!std::exchange(connection_, nullptr)) return;
     if (closed_ || channels_.empty()) return;
+    connector_->count_lost();
     environment_.logger->report(std::exchange(is_refused_, false) ? listening : staying, why);
     connects_.lost(environment_.now(), detail::random_number());
     std::vector<std::shared_ptr<notification_receiver>> lost;

@@ -29,9 +29,11 @@ asio::awaitable<connector::made> connector::connect(
         outcome = failure(errc::connection_lost, detail::message("connecting to PostgreSQL: ", problem.what()));
     }
     if (!outcome) {
+        if (outcome.error().code() != errc::store_closed) self->environment_.connections->failures.add();
         self->report(outcome.error());
         co_return outcome.error();
     }
+    self->count_connect();
     if (!self->name_.empty()) self->environment_.logger->passed(self->name_);
     co_return target;
 }
@@ -57,6 +59,23 @@ asio::awaitable<result<void>> connector::attempt(
     const std::lock_guard lock(mutex_);
     std::erase_if(under_way_, [&](const auto& connection) { return connection.lock() == target; });
     co_return outcome;
+}
+
+void connector::count_connect() noexcept {
+    for (auto known = lost_.load(); known > 0;) {
+        if (!lost_.compare_exchange_weak(known, known - 1)) continue;
+        return environment_.connections->reconnects.add();
+    }
+}
+
+void connector::count_lost() noexcept {
+    environment_.connections->lost.add();
+    lost_.fetch_add(1);
+}
+
+void connector::lost(const failure& why) {
+    count_lost();
+    report(why);
 }
 
 void connector::report(const failure& why) const {

@@ -10,6 +10,8 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <atomic>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -34,7 +36,9 @@ public:
         connection::inspector inspect, steady_time deadline);
 
     /// One that was made has ended by itself.
-    void lost(const failure& why) const { report(why); }
+    void lost(const failure& why);
+    /// The same, which the caller tells the log.
+    void count_lost() noexcept;
 
     /// Ends the tries that are under way.
     void stop_tries();
@@ -44,12 +48,14 @@ public:
 private:
     asio::awaitable<result<void>> attempt(
         std::shared_ptr<connection> target, connection::inspector inspect, steady_time deadline);
+    void count_connect() noexcept;
     void report(const failure& why) const;
 
     const connection_options options_;
     const detail::environment environment_;
     const session_kind kind_;
     const std::string_view name_;
+    std::atomic<std::size_t> lost_{0}; // and not replaced yet
 
     std::mutex mutex_;
     bool is_stopped_ = false;

@@ -17,6 +17,7 @@ public:
         : completion(std::string(owner->settings_.doing)), user(std::move(requester)), owner_(owner) {}
 
     const std::shared_ptr<pool_user> user;
+    steady_time since{}; ///< when it began to wait; under the mutex of the pool
 
     /// There is no connection for it.
     void refuse(const failure& why) { fail(why.with_message(detail::message(doing(), ": ", why.message()))); }
@@ -30,12 +31,22 @@ private:
     const std::weak_ptr<exclusive_pool> owner_; // which holds this in its queue
 };
 
+namespace {
+
+detail::histogram* wait_of(session_kind kind, detail::connection_metrics& all) noexcept {
+    if (kind == session_kind::appending) return &all.appending_wait;
+    return kind == session_kind::transacting ? &all.transacting_wait : nullptr;
+}
+
+} // namespace
+
 exclusive_pool::exclusive_pool(
     const connection_options& options, const exclusive_pool_settings& settings, detail::environment where)
     : settings_(settings),
       is_pooled_(options.is_pooled),
       environment_(std::move(where)),
       connector_(std::make_shared<connector>(options, environment_, settings.kind, settings.doing)),
+      wait_(wait_of(settings.kind, *environment_.connections)),
       state_(settings.most, settings.longest_idle),
       places_(settings.most) {}
 
@@ -49,6 +60,7 @@ void exclusive_pool::submit(const acquisition_ptr& next, bool is_first) {
         is_refused = is_stopping_ || next->user->is_stopping_;
         if (!is_refused) {
             const auto ticket = is_first ? state_.wait_first(next->user.get()) : state_.wait(next->user.get());
+            next->since = environment_.now();
             waiting_.emplace(ticket, next);
             grants = serve();
         }
@@ -66,6 +78,7 @@ std::vector<exclusive_pool::grant> exclusive_pool::serve() {
             state_.give_up_first();
             grants.push_back({std::move(next->second), nullptr}); // it may be the last to hold its user
         } else if (const auto granted = state_.grant_next()) {
+            if (wait_) wait_->record(environment_.now() - next->second->since);
             grants.push_back({std::move(next->second), places_[granted->place]});
         } else {
             break;
@@ -361,7 +374,7 @@ bool exclusive_pool::is_stopping() const {
 
 exclusive_pool::counts exclusive_pool::count() const {
     const std::lock_guard lock(mutex_);
-    return {connects_, state_.connections(), state_.in_use()};
+    return {connects_, state_.connections(), state_.in_use(), state_.size(), waiting_.size()};
 }
 
 // ---- its users

@@ -61,6 +61,8 @@ public:
         std::uint64_t connects = 0;
         std::size_t connections = 0;
         std::size_t in_use = 0;
+        std::size_t limit = 0;
+        std::size_t waiting = 0; ///< who has none yet
     };
     counts count() const;
 
@@ -118,6 +120,7 @@ private:
     const bool is_pooled_;
     const detail::environment environment_;
     const std::shared_ptr<connector> connector_;
+    detail::histogram* const wait_; // null: it is not measured
 
     std::atomic<bool> is_wanted_{false};
 

@@ -46,6 +46,8 @@ void pool::submit(std::shared_ptr<pool_request> next) {
         if (!closed_) {
             waiting_.push_back(std::move(next));
             assign();
+            if (!waiting_.empty() && waiting_.back()->waiting_since == steady_time())
+                waiting_.back()->waiting_since = environment_.now();
             return;
         }
     }
@@ -61,7 +63,10 @@ void pool::assign() {
         const auto index = state_.take();
         if (!index) break;
         slot& chosen = slots_[*index];
-        waiting_.front()->slot = *index;
+        pool_request& first = *waiting_.front();
+        first.slot = *index;
+        if (const auto since = std::exchange(first.waiting_since, steady_time()); since != steady_time())
+            environment_.connections->reading_wait.record(environment_.now() - since);
         chosen.outbox.push_back(std::move(waiting_.front()));
         waiting_.pop_front();
         if (!std::exchange(chosen.sending, true))
@@ -299,8 +304,18 @@ void pool::dismiss(const statement_set* set) {
 
 pool::counts pool::count() const {
     const std::lock_guard lock(mutex_);
-    const auto open = std::ranges::count_if(slots_, [](const slot& place) { return place.connection != nullptr; });
-    return {reads_.load(), others_.load(), connects_.load(), static_cast<std::size_t>(open), reads_in_flight_.load()};
+    counts now;
+    now.reads = reads_.load();
+    now.others = others_.load();
+    now.connects = connects_.load();
+    now.reads_in_flight = reads_in_flight_.load();
+    now.limit = slots_.size();
+    now.waiting = waiting_.size();
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+        now.connections += slots_[i].connection ? 1 : 0;
+        now.in_use += state_.in_flight(i) > 0 ? 1 : 0;
+    }
+    return now;
 }
 
 } // namespace eventstore::postgres

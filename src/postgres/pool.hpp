@@ -57,6 +57,9 @@ public:
         std::uint64_t connects = 0;
         std::size_t connections = 0;
         std::size_t reads_in_flight = 0;
+        std::size_t in_use = 0; ///< connections with something under way
+        std::size_t limit = 0;
+        std::size_t waiting = 0; ///< statements that have no connection
     };
     counts count() const;
 

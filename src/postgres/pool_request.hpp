@@ -45,8 +45,9 @@ public:
     void fail(failure why) noexcept;
     bool is_of(const statement_set* set) const noexcept { return statement_.set == set; }
 
-    std::size_t slot = 0;     ///< of the connection that it was given to last
-    bool is_repeated = false; ///< an attempt before the one that was answered may have been carried out
+    std::size_t slot = 0;        ///< of the connection that it was given to last
+    steady_time waiting_since{}; ///< for a connection, if it had to; under the mutex of the pool
+    bool is_repeated = false;    ///< an attempt before the one that was answered may have been carried out
 
 private:
     void start() override { again(); }

@@ -51,8 +51,8 @@ failure standby_is_behind(std::int64_t seen, std::int64_t head) {
 } // namespace
 
 reader::reader(std::shared_ptr<const detail::clock> time, std::shared_ptr<postgres::pool> pool,
-    std::shared_ptr<const storage::statements> known)
-    : clock_(std::move(time)), pool_(std::move(pool)), statements_(std::move(known)) {}
+    std::shared_ptr<const storage::statements> known, std::shared_ptr<detail::store_metrics> metrics)
+    : clock_(std::move(time)), pool_(std::move(pool)), statements_(std::move(known)), metrics_(std::move(metrics)) {}
 
 // read_stream and read_all bound a page by its rows: as many as max_bytes holds of the largest event of the log.
 bool reader::is_safe_without_sizes(const read_options& options) const noexcept {
@@ -64,8 +64,11 @@ reader::task<event_page> reader::read(
     self_ptr self, std::string stream, read_options options, detail::steady_time deadline) {
     page_query query = make_query(std::move(stream), std::move(options), deadline);
     const bool is_plain = self->is_safe_without_sizes(query.options);
+    const auto begun = self->clock_->now();
     auto reading = is_plain ? read_plain(self, query) : read_bounded(self, query);
-    co_return co_await std::move(reading);
+    auto page = co_await std::move(reading);
+    if (page) self->measure(begun);
+    co_return page;
 }
 
 reader::task<reader::snapshot> reader::read_snapshot(
@@ -84,9 +87,11 @@ reader::task<reader::snapshot> reader::read_with_links(
 }
 
 reader::task<reader::snapshot> reader::read_query(self_ptr self, page_query query) {
+    const auto begun = self->clock_->now();
     auto reading = self->is_safe_without_sizes(query.options) ? read_plain(self, query) : read_bounded(self, query);
     auto page = co_await std::move(reading);
     if (!page) co_return page.error();
+    self->measure(begun);
     snapshot found;
     found.page = std::move(*page);
     found.head = query.head;
@@ -242,6 +247,7 @@ reader::task<event_page> reader::read_bounded(self_ptr self, page_query& query) 
 reader::task<recorded_event> reader::find_event(self_ptr self, uuid id, detail::steady_time deadline) {
     postgres::parameters arguments;
     arguments.add(id);
+    const auto begun = self->clock_->now();
     auto asking = postgres::pool::execute(self->pool_, self->statements_->find_event, std::move(arguments), deadline);
     const auto answer = co_await std::move(asking);
     if (!answer) co_return answer.error();
@@ -249,6 +255,7 @@ reader::task<recorded_event> reader::find_event(self_ptr self, uuid id, detail::
     detail::page_row row = decode_event(*answer, 0);
     row.stream = answer->bytes(0, column::stream);
     self->events_read_.fetch_add(1, std::memory_order_relaxed);
+    self->measure(begun);
     co_return detail::page::single(row);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "async/clock.hpp"
+#include "async/metrics.hpp"
 #include "postgres/pool.hpp"
 #include "read/linked_streams.hpp"
 #include "read/page_query.hpp"
@@ -29,7 +30,8 @@ namespace asio = boost::asio;
 class reader : public std::enable_shared_from_this<reader> {
 public:
     reader(std::shared_ptr<const detail::clock> time, std::shared_ptr<postgres::pool> pool,
-        std::shared_ptr<const storage::statements> known);
+        std::shared_ptr<const storage::statements> known,
+        std::shared_ptr<detail::store_metrics> metrics = std::make_shared<detail::store_metrics>());
 
     using self_ptr = std::shared_ptr<reader>;
     template <class T>
@@ -86,6 +88,7 @@ public:
 
 private:
     static page_query make_query(std::string stream, read_options options, detail::steady_time deadline);
+    void measure(detail::steady_time begun) const noexcept { metrics_->read_page.record(clock_->now() - begun); }
     static task<event_page> read_plain(self_ptr self, page_query& query);
     static task<event_page> read_bounded(self_ptr self, page_query& query);
     static task<snapshot> read_query(self_ptr self, page_query query);
@@ -101,6 +104,7 @@ private:
     const std::shared_ptr<const detail::clock> clock_;
     const std::shared_ptr<postgres::pool> pool_;
     const std::shared_ptr<const storage::statements> statements_;
+    const std::shared_ptr<detail::store_metrics> metrics_;
     stream_names names_;
     std::mutex mutex_;
     placed_event anchor_; // while the log holds it, the names are right

@@ -54,7 +54,8 @@ std::shared_ptr<group_core> group_core::make(
 
 group_core::group_core(kind stores, const store_options& options_, const asio::any_io_executor& executor)
     : options(options_),
-      environment(detail::environment::make(executor, options.on_log())),
+      environment(
+          detail::environment::make(executor, options.on_log(), clock::of_machine(), options.longest_handler())),
       pool(std::make_shared<postgres::pool>(options, environment)),
       appending(std::make_shared<postgres::exclusive_pool>(
           options, for_appends(stores == kind::one ? 1 : options.pool_size()), environment)),
@@ -130,7 +131,23 @@ store_stats group_core::count_connections() const {
     const auto writing = appending->count();
     const auto transactions = transacting->count();
     const auto making = migrating->count();
+    const auto pool_of = [](const auto& counts, latency_stats wait) {
+        pool_stats told;
+        told.connections = counts.connections;
+        told.in_use = counts.in_use;
+        told.limit = counts.limit;
+        told.waiting = counts.waiting;
+        told.wait = wait;
+        return told;
+    };
+    const connection_metrics& measured = *environment.connections;
     store_stats now;
+    now.reading = pool_of(reading, measured.reading_wait.latencies());
+    now.appending = pool_of(writing, measured.appending_wait.latencies());
+    now.transacting = pool_of(transactions, measured.transacting_wait.latencies());
+    now.reconnects = measured.reconnects.value();
+    now.connections_lost = measured.lost.value();
+    now.connect_failures = measured.failures.value();
     now.connects = reading.connects + writing.connects + transactions.connects + making.connects;
     now.connections = reading.connections + writing.connections + transactions.connections + making.connections;
     return now;

@@ -66,7 +66,7 @@ public:
     void abandon() noexcept override;
     bool is_abandoned() const noexcept { return abandoned_.load(std::memory_order_acquire); }
 
-    /// The connections that were made, and those that are open.
+    /// What is known of the connections.
     store_stats count_connections() const;
 
     const store_options options;

@@ -1,6 +1,8 @@
 #include "runtime/store_core.hpp"
 
+#include "base/text.hpp"
 #include "feed/own_page.hpp"
+#include "postgres/connect_settings.hpp"
 #include "runtime/context_life.hpp"
 #include "storage/inspection.hpp"
 
@@ -10,11 +12,29 @@
 #include <boost/asio/query.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 namespace eventstore::detail {
 
 namespace {
+
+std::shared_ptr<const trace_source> tracing_of(const store_options& options) {
+    if (!options.tracing()) return nullptr;
+    std::string space = options.schema();
+    std::string address;
+    std::int64_t port = 0;
+    const auto settings = postgres::connect_settings::make(options, postgres::session_kind::reading);
+    if (settings) {
+        if (const auto database = settings->value("dbname"); !database.empty()) space = message(database, "|", space);
+        const std::string_view host = settings->value("host");
+        const std::string_view number = settings->value("port");
+        if (host.find(',') == std::string_view::npos) address = host; // of several, which it is differs
+        if (number.find(',') == std::string_view::npos)
+            std::from_chars(number.data(), number.data() + number.size(), port);
+    }
+    return std::make_shared<const trace_source>(options.tracing(), std::move(space), std::move(address), port);
+}
 
 struct span_of_positions {
     std::int64_t first = 0;
@@ -49,10 +69,11 @@ store_core::store_core(const store_options& options_, const std::shared_ptr<grou
     : options(options_),
       group(group_),
       environment(group->environment.of(options.schema())),
+      tracing(tracing_of(options)),
       statements(group->make_statements(options.schema())),
       pool(group->pool),
       database{pool, statements},
-      reader(std::make_shared<read::reader>(environment.timers->time(), pool, statements)),
+      reader(std::make_shared<read::reader>(environment.timers->time(), pool, statements, environment.metrics)),
       announcer(
           std::make_shared<eventstore::feed::announcer>(environment, pool, statements, options.operation_timeout())),
       feed(std::make_shared<eventstore::feed::feed>(
@@ -86,8 +107,8 @@ void store_core::connect_parts() {
 
     const auto checkpoints = std::make_shared<delivery::checkpoint_writer>(environment, pool, statements,
         delivery::checkpoint_writer::settings{options.schema(), options.operation_timeout(), group->renewals});
-    parts = std::make_shared<const delivery::store_parts>(
-        delivery::store_parts{environment, pool, statements, reader, feed, checkpoints, options.operation_timeout()});
+    parts = std::make_shared<const delivery::store_parts>(delivery::store_parts{
+        environment, pool, statements, reader, feed, checkpoints, options.operation_timeout(), tracing});
     const bool listens = postgres::connection_options(options).can_listen();
     leases = std::make_shared<delivery::lease_manager>(parts, listens ? group->listener : nullptr, options.schema());
 }

@@ -5,6 +5,7 @@
 #include "async/environment.hpp"
 #include "async/latch.hpp"
 #include "async/operation.hpp"
+#include "async/trace_source.hpp"
 #include "base/live_objects.hpp"
 #include "feed/announcer.hpp"
 #include "feed/feed.hpp"
@@ -68,6 +69,7 @@ public:
     // They refuse everything once the store is abandoned.
     const std::shared_ptr<group_core> group;
     const detail::environment environment;
+    const std::shared_ptr<const trace_source> tracing; ///< null: nothing is traced
     std::shared_ptr<const storage::statements> statements;
     std::shared_ptr<postgres::pool> pool;
     const storage::database database; ///< both

@@ -199,6 +199,7 @@ statements::statements(std::string_view schema, std::size_t first_index) : next_
         "looking for the checkpoint of a subscription");
     subscriptions = make(schema, "subscriptions", sql::subscriptions, {}, "listing subscriptions");
     parked_events = make(schema, "parked_events", sql::parked_events, {text, text}, "listing parked events");
+    parked_summary = make(schema, "parked_summary", sql::parked_summary, {int8}, "counting parked events");
     release_parked = make(
         schema, "release_parked", sql::release_parked, {text, text, int8_array, boolean}, "replaying parked events");
     unpark_events = make(schema, "unpark_events", sql::unpark_events, {int8, int8, int8_array}, "unparking events");

@@ -52,7 +52,7 @@ struct statements final : postgres::statement_set {
     postgres::statement streams[2][2], streams_by_age[2][2];
     postgres::statement announce, claim_subscription, settle_subscriptions, checkpoint_or_fail, unpark_or_fail,
         park_events, delete_subscription, reset_subscription, subscription_reached, subscriptions, parked_events,
-        release_parked, unpark_events, parked_to_replay;
+        parked_summary, release_parked, unpark_events, parked_to_replay;
     postgres::statement delete_stream, purge_stream, restore_stream, tombstones, deletion_preview;
     postgres::statement open_projection, enter_projection, hand_over_projection, switch_projection, drop_projection,
         projections;

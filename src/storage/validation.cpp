@@ -285,6 +285,10 @@ std::optional<failure> check_options(const store_options& options) {
     if (options.max_queued_bytes() == 0) return refuse("store_options::max_queued_bytes is 0");
     if (options.max_event_bytes() == 0 || options.max_event_bytes() > largest_event_option)
         return refuse("store_options::max_event_bytes must be 1 byte to 64 MB");
+    if (options.longest_handler().count() < 0 || options.longest_handler() > std::chrono::hours(24))
+        return refuse("store_options::longest_handler must be 0 ms (none is watched) to 24 h");
+    if (options.stalled_after().count() < 1 || options.stalled_after() > std::chrono::hours(24))
+        return refuse("store_options::stalled_after must be 1 ms to 24 h");
     return std::nullopt;
 }
 

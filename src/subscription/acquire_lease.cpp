@@ -193,6 +193,8 @@ asio::awaitable<result<std::optional<shared_subscription::claim>>> lease_manager
     claim.handed_out.deliveries = answer->int4(0, 12);
     claim.handed_out.delivered = answer->int8(0, 13);
     claim.handed_out.through = answer->int8(0, 14);
+    claim.parked = answer->int8(0, 15);
+    claim.oldest_parked = std::chrono::milliseconds(answer->int8(0, 16));
     claim.sent = sent;
     co_return outcome(claim);
 }

@@ -4,6 +4,8 @@
 #include "base/live_objects.hpp"
 #include "subscription/shared_subscription.hpp"
 
+#include <eventstore/tracing.hpp>
+
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -15,10 +17,12 @@ namespace eventstore::detail {
 class batch_state : private live_object {
 public:
     batch_state() = default; // an empty one
+    /// \param span null: it is not traced
     batch_state(std::shared_ptr<delivery::shared_subscription> owner, delivery::consumer_id consumer,
-        delivery::subscription_state::hand_out batch)
-        : owner_(std::move(owner)), consumer_(consumer), batch_(std::move(batch)) {}
+        delivery::subscription_state::hand_out batch, std::unique_ptr<trace_span> span)
+        : owner_(std::move(owner)), consumer_(consumer), batch_(std::move(batch)), span_(std::move(span)) {}
     ~batch_state() {
+        if (span_) end_span("none", result<void>());
         if (owner_ && !seen_ && !settled_) owner_->give_back(consumer_, batch_.first, batch_.count);
     }
     batch_state(const batch_state&) = delete;
@@ -44,12 +48,14 @@ private:
         return delivery::batch_of{owner_, consumer_, batch_.first, count};
     }
     std::uint32_t index_of(const recorded_event& event) const;
+    void end_span(std::string_view outcome, const result<void>& done) noexcept;
 
     const std::shared_ptr<delivery::shared_subscription> owner_;
     const delivery::consumer_id consumer_ = 0;
     const delivery::subscription_state::hand_out batch_;
     bool seen_ = false;
     bool settled_ = false;
+    std::unique_ptr<trace_span> span_;
 };
 
 } // namespace eventstore::detail

@@ -99,11 +99,16 @@ void shared_subscription::take_live(const live_batch& batch) {
             room = state_->open_for(batch.page, batch.indexes, first_of(batch), covered_by(batch));
         else
             state_->live_missed(covered_by(batch)); // whether the histories agree is found out with the next page
-        if (!room.is_open) todo = changed();
+        last_version_ = covered_by(batch).version;
+        if (!room.is_open) {
+            note_lag();
+            todo = changed();
+        }
     }
     if (!room.is_open) return carry_out(std::move(todo));
     event_filter::outcome found;
     try {
+        const detail::handler_watch::call watched(*handlers_, functions_);
         found = filter_.apply(batch.page, batch.indexes, room);
     } catch (...) {
         return end(thrown_by_handler(name));
@@ -269,6 +274,7 @@ std::optional<subscription_state::page_wish> shared_subscription::take_page(cons
     }
     std::vector<arrival> events;
     try {
+        const detail::handler_watch::call watched(*handlers_, functions_);
         events = filter_.apply(page);
     } catch (...) {
         end(thrown_by_handler(name));
@@ -283,6 +289,7 @@ std::optional<subscription_state::page_wish> shared_subscription::take_page(cons
         const place before = state_->received();
         state_->page_arrived(page, events, through, page.is_complete());
         const bool is_moved = state_->received() != before;
+        if (!is_log()) last_version_ = answer.head;
         history_.note(state_->received(), is_moved ? answer.event_at(page.next_from() - 1) : answer.seen_event);
         todo = changed();
         report(write_by::terms);

@@ -67,6 +67,8 @@ asio::awaitable<result<std::optional<event_batch>>> shared_subscription::next(
                 self->store_->checkpoints->renew_now(self->id_); // however long the machine was suspended
             }
             if (taken) {
+                self->delivered_ += taken->count;
+                if (taken->delivery > 1) self->redelivered_ += taken->count;
                 todo.wish = self->state_->wish();
                 todo.replays = self->replays_.begin_reading(self->state_->has_room());
                 // How often it was handed out is known soon, should its handler not survive it.
@@ -78,7 +80,9 @@ asio::awaitable<result<std::optional<event_batch>>> shared_subscription::next(
         }
         if (taken) {
             self->carry_out(std::move(todo));
-            co_return outcome(event_batch(std::make_unique<detail::batch_state>(self, consumer, std::move(*taken))));
+            auto span = self->begin_span(*taken);
+            co_return outcome(
+                event_batch(std::make_unique<detail::batch_state>(self, consumer, std::move(*taken), std::move(span))));
         }
         if (now >= until) co_return outcome(event_batch(std::make_unique<detail::batch_state>()));
         auto waiting = detail::completion<void>::wait(woken, self->timers_.get(), deadline);

@@ -9,14 +9,25 @@ namespace eventstore::detail {
 void batch_state::acknowledge() {
     seen_ = true;
     if (!owner_ || settled_) return;
-    owner_->acknowledge(consumer_, batch_.first, batch_.count).value();
+    const auto done = owner_->acknowledge(consumer_, batch_.first, batch_.count);
+    if (span_) end_span("ack", done);
+    done.value();
     settled_ = true;
+}
+
+void batch_state::end_span(std::string_view outcome, const result<void>& done) noexcept {
+    attribute_list attributes;
+    attributes.add_text("eventstore.batch.outcome", outcome);
+    const failure why = done ? failure() : done.error();
+    trace_source::end(span_, std::move(attributes), done ? nullptr : &why);
 }
 
 void batch_state::refuse(std::string_view reason) {
     seen_ = true;
     if (!owner_ || settled_) return;
-    owner_->refuse(consumer_, batch_.first, batch_.count, reason).value();
+    const auto done = owner_->refuse(consumer_, batch_.first, batch_.count, reason);
+    if (span_) end_span("nack", done ? result<void>(failure(errc::handler_failed, std::string(reason))) : done);
+    done.value();
     settled_ = true;
 }
 

@@ -6,9 +6,8 @@
 
 namespace eventstore::delivery {
 
-using enum postgres::type_oid;
-
 postgres::parameters arguments_of(const std::vector<owned_write>& all) {
+    using enum postgres::type_oid; // here only: what is compiled together with this file has a type named uuid
     postgres::parameters arguments;
     const auto array = [&](postgres::type_oid type, auto add, bool has_nulls = false) {
         arguments.begin_array(type, all.size(), has_nulls);
@@ -85,6 +84,7 @@ public:
     const std::vector<lease_write> rows;
 
     static storage::combined::question question() {
+        using enum postgres::type_oid;
         storage::combined::question settlement;
         settlement.sql = storage::sql::combined_settlement;
         settlement.types = {int8_array, int8_array, uuid_array, int8_array, int8_array, int8_array, uuid_array,

@@ -18,6 +18,13 @@ lease_manager::subscription_ptr lease_manager::find(const std::string& stream, c
     return known == all_.end() ? nullptr : known->second;
 }
 
+std::vector<lease_manager::subscription_ptr> lease_manager::all() const {
+    std::vector<subscription_ptr> list;
+    const std::lock_guard lock(mutex_);
+    for (const auto& [of, subscription] : all_) list.push_back(subscription);
+    return list;
+}
+
 lease_manager::found lease_manager::find_or_make(const key& of, const subscription_options& options) {
     const std::lock_guard lock(mutex_);
     if (closing_ || !store_) return {};

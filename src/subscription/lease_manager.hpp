@@ -45,6 +45,8 @@ public:
 
     /// A subscription that the store has; else null.
     subscription_ptr find(const std::string& stream, const std::string& name) const;
+    /// All that it has, by stream and name.
+    std::vector<subscription_ptr> all() const;
 
     void abandon() noexcept override;
 

@@ -22,6 +22,7 @@ constexpr std::size_t most_kept_along = 2;      // times what is wanted
 listener_queue::listener_queue(std::shared_ptr<const store_parts> store, listen_options options)
     : options_(std::move(options)),
       timers_(store->environment.timers),
+      handlers_(store->environment.handlers),
       store_(std::move(store)),
       strand_(store_->environment.executor) {}
 
@@ -83,6 +84,7 @@ void listener_queue::on_live(const live_batch& batch) {
             }
             std::vector<std::uint32_t> wanted;
             try {
+                const detail::handler_watch::call watched(*self->handlers_, "the selector of a listener");
                 for (const std::uint32_t index : indexes)
                     if (self->options_.selector()(page[index])) wanted.push_back(index);
             } catch (const std::exception& thrown) {

@@ -45,6 +45,7 @@ private:
 
     const listen_options options_;
     const std::shared_ptr<detail::timer_queue> timers_;
+    const std::shared_ptr<detail::handler_watch> handlers_;
 
     mutable std::mutex mutex_;
     std::shared_ptr<const store_parts> store_; // null once it has ended

@@ -57,6 +57,7 @@ asio::awaitable<void> shared_subscription::park(std::shared_ptr<shared_subscript
                 self->report(write_by::terms);
             }
             self->carry_out(std::move(todo));
+            self->count_parked();
             co_return;
         }
         auto pausing = pause(self, again.failed(answer.error()));
@@ -145,8 +146,11 @@ asio::awaitable<void> shared_subscription::unpark(std::shared_ptr<shared_subscri
     const auto answer = co_await std::move(writing);
     if (!answer) // they will come once more
         store->environment.logger->tell(log_level::warning, answer.error().message());
-    const std::lock_guard lock(self->mutex_);
-    for (const auto position : positions) self->replays_.remove(position);
+    {
+        const std::lock_guard lock(self->mutex_);
+        for (const auto position : positions) self->replays_.remove(position);
+    }
+    self->count_parked();
 }
 
 } // namespace eventstore::delivery

@@ -35,6 +35,10 @@ shared_subscription::shared_subscription(std::shared_ptr<const store_parts> stor
       filter_(options),
       timers_(store->environment.timers),
       logger_(store->environment.logger),
+      handlers_(store->environment.handlers),
+      tracing_(store->tracing),
+      functions_(
+          detail::message("the selector or partition function of subscription ", detail::quoted_for_message(name))),
       store_(std::move(store)),
       strand_(store_->environment.executor),
       history_(is_log()),
@@ -60,6 +64,7 @@ void shared_subscription::begin(const claim& acquired) {
         history_.begin(acquired.checkpoint, acquired.timeline, acquired.stream_id, acquired.event);
         state_->remember(acquired.handed_out);
         if (acquired.replays) replays_.want();
+        note_parked(acquired.parked, acquired.oldest_parked);
         store_->checkpoints->add({id_, epoch_, acquired.beat, acquired.checkpoint, acquired.sent, options.lease(),
                                      options.checkpoint_after(), options.checkpoint_every()},
             weak_from_this());
@@ -215,7 +220,9 @@ asio::awaitable<void> shared_subscription::pause(
 // ---- its lease
 
 void shared_subscription::report(write_by when) {
-    if (store_ && state_) store_->checkpoints->report(id_, epoch_, progress_now(), when);
+    if (!store_ || !state_) return;
+    note_lag();
+    store_->checkpoints->report(id_, epoch_, progress_now(), when);
 }
 
 progress shared_subscription::progress_now() {

@@ -6,6 +6,7 @@
 #include "async/latch.hpp"
 #include "async/retry.hpp"
 #include "base/live_objects.hpp"
+#include "feed/lag_watch.hpp"
 #include "subscription/checkpoint_writer.hpp"
 #include "subscription/event_filter.hpp"
 #include "subscription/parked_replays.hpp"
@@ -16,6 +17,7 @@
 
 #include <eventstore/error.hpp>
 #include <eventstore/event_batch.hpp>
+#include <eventstore/store_stats.hpp>
 #include <eventstore/subscription_options.hpp>
 
 #include <boost/asio/strand.hpp>
@@ -61,6 +63,8 @@ public:
         subscription_state::announcement handed_out;
         bool replays = false;       ///< there are parked events to deliver again
         std::int64_t stream_id = 0; ///< of the stream that has the name; 0 = none, or the log
+        std::int64_t parked = 0;
+        std::chrono::milliseconds oldest_parked{};
         detail::lease_time sent{};
     };
     /// The lease is acquired, and the feed tells of what comes.
@@ -96,6 +100,12 @@ public:
     std::optional<std::int64_t> done_through() const;
     /// The same, and after its end: that of the end; 0 before it has begun.
     std::int64_t position() const;
+
+    /// How it is; nothing before it has begun, and after its end.
+    /// \param head of the log, as far as the store has seen it
+    std::optional<subscription_stats> stats(std::int64_t head, std::chrono::milliseconds stalled_after) const;
+    /// Counts what is parked, which somebody has changed.
+    EVENTSTORE_NOT_INTO_COROUTINES void count_parked();
 
     /// Ends it: in order, or with a failure. What was acknowledged is written, and the subscription let go of.
     EVENTSTORE_NOT_INTO_COROUTINES void end(std::optional<failure> why);
@@ -181,9 +191,17 @@ private:
         std::shared_ptr<shared_subscription> self, std::shared_ptr<const store_parts> store);
     static asio::awaitable<void> unpark(std::shared_ptr<shared_subscription> self,
         std::shared_ptr<const store_parts> store, std::vector<std::int64_t> positions);
+    static asio::awaitable<void> read_parked(
+        std::shared_ptr<shared_subscription> self, std::shared_ptr<const store_parts> store);
+    std::unique_ptr<trace_span> begin_span(const subscription_state::hand_out& batch) const;
+    void note_parked(std::int64_t count, std::chrono::milliseconds oldest); // with the mutex held
+    void note_lag();                                                        // the same
     const event_filter filter_;
     const std::shared_ptr<detail::timer_queue> timers_;
     const std::shared_ptr<detail::logger> logger_;
+    const std::shared_ptr<detail::handler_watch> handlers_;
+    const std::shared_ptr<const detail::trace_source> tracing_; // null: nothing is traced
+    const std::string functions_;                               // of the options, as the log calls them
 
     mutable std::mutex mutex_;
     std::shared_ptr<const store_parts> store_; // null once abandoned
@@ -203,6 +221,16 @@ private:
     bool with_store_ = false;          // it ended because that did
     std::uint64_t serial_ = 0;         // grows with each acknowledgement
     std::uint64_t durable_serial_ = 0; // of what was written
+
+    // For its statistics.
+    feed::lag_watch lag_;
+    std::int64_t last_version_ = 0; // of its stream, as far as it is known
+    std::uint64_t delivered_ = 0;
+    std::uint64_t redelivered_ = 0;
+    std::uint64_t parked_ = 0;
+    steady_time oldest_parked_at_{};
+    bool counts_parked_ = false;  // a count is under way
+    bool parked_changed_ = false; // since it began
 
     // The stages of its life; opened without the mutex.
     const std::shared_ptr<detail::latch> begun_ = std::make_shared<detail::latch>(); // or ended before

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "async/environment.hpp"
+#include "async/trace_source.hpp"
 #include "feed/feed.hpp"
 #include "postgres/pool.hpp"
 #include "read/reader.hpp"
@@ -28,6 +29,7 @@ struct store_parts {
     std::shared_ptr<eventstore::feed::feed> feed;
     std::shared_ptr<checkpoint_writer> checkpoints;
     std::chrono::milliseconds operation_timeout{};
+    std::shared_ptr<const detail::trace_source> tracing; ///< null: nothing is traced
 
     detail::steady_time now() const { return environment.now(); }
     detail::steady_time deadline() const { return environment.in(operation_timeout); }

@@ -346,6 +346,19 @@ subscription_state::checkpoint subscription_state::done() const {
     return now;
 }
 
+const recorded_event* subscription_state::oldest() const noexcept {
+    const auto first = std::ranges::find(entries_, false, &queue_entry::is_replay); // the first one is never done
+    return first == entries_.end() ? nullptr : &first->event();
+}
+
+std::size_t subscription_state::handed_out() const noexcept {
+    std::size_t events = 0;
+    for (const auto& [id, state] : consumers_) {
+        for (const batch& held_batch : state.batches) events += held_batch.left;
+    }
+    return events;
+}
+
 std::optional<subscription_state::checkpoint> subscription_state::done_with(
     consumer_id consumer, sequence_number first, std::uint32_t count) const {
     if (count == 0 || first < first_ || first + count > end()) return std::nullopt;

@@ -210,6 +210,12 @@ public:
     sequence_number first_kept() const noexcept { return first_; }
 
     bool is_live() const noexcept { return is_live_; }
+    /// Something is not done, or not received yet.
+    bool is_behind() const { return !is_live_ || count_of(done().where) < count_of(received_); }
+    /// The first event that is not done, of those that are here and were not parked before; null if there is none.
+    const recorded_event* oldest() const noexcept;
+    /// Events that consumers hold.
+    std::size_t handed_out() const noexcept;
     std::size_t queued() const noexcept { return queued_; }
     std::size_t queued_bytes() const noexcept { return queued_bytes_; }
     std::size_t in_flight() const noexcept { return entries_.size() - queued_; }

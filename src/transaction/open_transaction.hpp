@@ -3,6 +3,7 @@
 
 #include "append/append_plan.hpp"
 #include "async/environment.hpp"
+#include "async/trace_source.hpp"
 #include "base/live_objects.hpp"
 #include "postgres/exclusive_connection.hpp"
 #include "postgres/exclusive_pool.hpp"
@@ -33,7 +34,8 @@ struct transaction_scope {
     std::chrono::milliseconds limit;                    ///< of each operation
     std::function<std::optional<failure>()> refusal;    ///< why the store does nothing any more
     std::function<void(std::span<const std::shared_ptr<append::append_request>>, const append::append_plan::verdict&)>
-        committed; ///< told of its appends, once they are
+        committed;                               ///< told of its appends, once they are
+    std::shared_ptr<const trace_source> tracing; ///< null: nothing is traced
 };
 
 /// The session, until the transaction has ended, and how it did. Destroyed, it gives the session back, which rolls back what

@@ -28,6 +28,17 @@ public:
     explicit transaction_impl(std::shared_ptr<open_transaction> open) : open_(std::move(open)) {}
 
     asio::any_io_executor get_executor() const { return open_->scope.environment.executor; }
+    const detail::environment& environment() const noexcept { return open_->scope.environment; }
+    const std::shared_ptr<const trace_source>& tracing() const noexcept { return open_->scope.tracing; }
+
+    /// Changes the events that are collected for the commit; links are none.
+    template <class Change>
+    void change_events(const Change& apply) {
+        const std::lock_guard lock(mutex_);
+        for (append::append_part& part : appends_) {
+            if (part.originals.empty()) apply(part.events, open_->scope.options);
+        }
+    }
 
     using self_ptr = std::shared_ptr<transaction_impl>;
     static asio::awaitable<result<query_result>> execute(self_ptr self, std::string sql, std::vector<sql_value> values);

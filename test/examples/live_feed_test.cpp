@@ -69,6 +69,16 @@ BOOST_FIXTURE_TEST_CASE(what_is_posted_is_read_as_it_was_written, live_feed_fixt
     });
 }
 
+BOOST_FIXTURE_TEST_CASE(the_statistics_are_there_for_prometheus, live_feed_fixture) {
+    with_feed([](live_feed::server& server, es::store) -> asio::awaitable<void> {
+        (void)co_await post(server.port(), "/streams/a", R"({"type":"A","data":1})");
+        const reply metrics = co_await get(server.port(), "/metrics");
+        BOOST_TEST(metrics.status == 200u);
+        BOOST_TEST(metrics.body.find("\neventstore_appends_total 1\n") != metrics.body.npos, metrics.body);
+        check_refused(co_await post(server.port(), "/metrics", "{}"), 405, "GET");
+    });
+}
+
 BOOST_FIXTURE_TEST_CASE(an_event_with_an_id_is_appended_once_however_often_it_is_posted, live_feed_fixture) {
     with_feed([](live_feed::server& server, es::store store) -> asio::awaitable<void> {
         const std::string event = R"({"type":"A","data":1,"id":"018f0000-0000-7000-8000-000000000001"})";

@@ -30,7 +30,8 @@ std::vector<const statement*> all_of(const statements& store) {
         &store.projections, &store.parked_to_replay, &store.delete_stream, &store.purge_stream, &store.restore_stream,
         &store.tombstones, &store.deletion_preview, &store.record_snapshot, &store.read_snapshot,
         &store.delete_snapshot, &store.set_retention, &store.remove_retention, &store.retentions,
-        &store.stream_retention, &store.prepare_scavenging, &store.scavenge, &store.remove_before};
+        &store.stream_retention, &store.prepare_scavenging, &store.scavenge, &store.remove_before,
+        &store.parked_summary};
     for (const auto* const pair : {&store.read_stream, &store.read_links, &store.read_stream_bounded, &store.read_all,
              &store.read_all_bounded, &store.read_stream_on, &store.read_links_on})
         for (const statement& each : *pair) list.push_back(&each);
