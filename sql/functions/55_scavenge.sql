@@ -1,4 +1,5 @@
--- No position at or below this one is given out again, if it is the last one of the log.
+-- No position at or below this one is given out again, and what is missing there may have been removed: a verification knows
+-- a lost event from a removed one by that.
 create or replace function eventstore.raise_floor(last bigint)
 returns void
 language sql
@@ -8,7 +9,6 @@ as $function$
     update log_state as l
     set floor = last
     where l.floor < last
-      and not exists (select from events as e where e.position > last)
 $function$;
 
 -- Removes the events at these positions, and the links to them; called with the lock of those who remove events.

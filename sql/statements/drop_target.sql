@@ -19,7 +19,8 @@ select
         where c.relnamespace = n.oid
           and c.relkind in ('r', 'p', 'v', 'm', 'f')
           and c.relname not in (
-              'events', 'streams', 'log_state', 'forks', 'subscriptions', 'parked_events', 'snapshots', 'schema_migrations')
+              'events', 'streams', 'log_state', 'forks', 'subscriptions', 'parked_events', 'snapshots', 'projections', 'retentions',
+              'schema_migrations')
     ), '') as others,
     -- Views of other schemas, and tables with references: they would go, too, or lose those.
     coalesce((

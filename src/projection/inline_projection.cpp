@@ -11,6 +11,8 @@ namespace eventstore {
 
 namespace {
 
+constexpr detail::operation_kind inline_appending{"append"};
+
 using append::append_request;
 using detail::store_ptr;
 using projection::inline_appender;
@@ -95,14 +97,14 @@ inline_projection& inline_projection::operator=(inline_projection&&) noexcept = 
 inline_projection::~inline_projection() = default;
 
 asio::awaitable<std::vector<append_result>> inline_projection::append(std::vector<stream_append> parts) const {
-    return detail::call(
-        detail::inside::of(store_), detail::inside::limit_of(store_), check, begin, appender_, std::move(parts));
+    return detail::call(inline_appending, detail::inside::of(store_), detail::inside::limit_of(store_), check, begin,
+        appender_, std::move(parts));
 }
 
 asio::awaitable<result<std::vector<append_result>>> inline_projection::try_append(
     std::vector<stream_append> parts) const {
-    return detail::try_call(
-        detail::inside::of(store_), detail::inside::limit_of(store_), check, begin, appender_, std::move(parts));
+    return detail::try_call(inline_appending, detail::inside::of(store_), detail::inside::limit_of(store_), check,
+        begin, appender_, std::move(parts));
 }
 
 asio::awaitable<append_result> inline_projection::append(

@@ -14,6 +14,8 @@ namespace eventstore {
 
 namespace {
 
+constexpr detail::operation_kind listing_projections{"projections", "eventstore.projection"};
+
 using detail::message;
 using detail::quoted_for_message;
 using detail::steady_time;
@@ -74,8 +76,8 @@ asio::awaitable<result<std::vector<projection_info>>> begin_list(
 asio::awaitable<bool> has_reached(store in, std::string name, std::int64_t position) {
     std::optional<failure> why;
     try {
-        auto listing = detail::call(
-            detail::inside::of(in), detail::inside::limit_of(in), projection::check_name, begin_list, name);
+        auto listing = detail::call(listing_projections, detail::inside::of(in), detail::inside::limit_of(in),
+            projection::check_name, begin_list, name);
         const std::vector<projection_info> versions = co_await std::move(listing);
         const auto in_use = std::ranges::find(versions, projection_state::in_use, &projection_info::state);
         if (in_use == versions.end()) co_return false;
@@ -138,13 +140,13 @@ asio::awaitable<void> drop_version(
 } // namespace
 
 asio::awaitable<std::vector<projection_info>> projections(const store& in) {
-    return detail::call(
-        detail::inside::of(in), detail::inside::limit_of(in), detail::unchecked(), begin_list, std::string());
+    return detail::call(listing_projections, detail::inside::of(in), detail::inside::limit_of(in), detail::unchecked(),
+        begin_list, std::string());
 }
 
 asio::awaitable<std::vector<projection_info>> projection_handle::versions() const {
-    return detail::call(
-        detail::inside::of(store_), detail::inside::limit_of(store_), projection::check_name, begin_list, name_);
+    return detail::call(listing_projections, detail::inside::of(store_), detail::inside::limit_of(store_),
+        projection::check_name, begin_list, name_);
 }
 
 asio::awaitable<void> projection_handle::wait_for(std::int64_t position) const {

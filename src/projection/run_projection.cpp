@@ -24,6 +24,8 @@ namespace {
 
 using projection::projection;
 
+constexpr operation_kind opening_projection{"open_projection", "eventstore.projection"};
+
 // ---- the row of the version
 
 std::optional<failure> check_projection(const std::string& name, const projection_options& options) {
@@ -109,7 +111,8 @@ asio::awaitable<void> keep_all(std::shared_ptr<const projection> of) {
 
 asio::awaitable<void> run_projection(
     store in, std::string name, projection_handler handler, projection_options options) {
-    auto opening = call(inside::of(in), inside::limit_of(in), check_projection, begin_opening, name, options);
+    auto opening =
+        call(opening_projection, inside::of(in), inside::limit_of(in), check_projection, begin_opening, name, options);
     co_await std::move(opening);
     const auto of = std::make_shared<const projection>(in, std::move(name), std::move(handler), std::move(options));
     in = store(); // what it runs on is kept by `of`

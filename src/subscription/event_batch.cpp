@@ -37,7 +37,9 @@ void batch_state::refuse(const recorded_event& failed, std::string_view reason) 
     const std::uint32_t index = index_of(failed);
     if (!owner_ || settled_) return;
     if (index > 0) owner_->acknowledge(consumer_, batch_.first, index).value();
-    owner_->refuse(consumer_, batch_.first + index, 1, reason).value();
+    const auto done = owner_->refuse(consumer_, batch_.first + index, 1, reason);
+    if (span_) end_span("nack", done ? result<void>(failure(errc::handler_failed, std::string(reason))) : done);
+    done.value();
     owner_->give_back(consumer_, batch_.first + index + 1, batch_.count - index - 1);
     settled_ = true;
 }

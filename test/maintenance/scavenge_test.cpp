@@ -2,6 +2,8 @@
 
 #include "maintenance/retained.hpp"
 
+#include <eventstore/verify.hpp>
+
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 
@@ -53,6 +55,25 @@ BOOST_FIXTURE_TEST_CASE(what_has_expired_is_removed_and_nothing_else, scavenged_
     };
     with_store(body);
     BOOST_TEST(value("select coalesce(current_setting('eventstore.hard_delete', true), '') = ''") == "t");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_verification_takes_what_was_removed_for_no_loss, scavenged_store) {
+    const auto body = [&](es::store store) -> asio::awaitable<void> {
+        co_await store.append("a", es::no_stream, counted(10));
+        co_await store.append("kept", es::no_stream, counted(10));
+        co_await store.append("p-2", es::no_stream, aged(2h, 4));
+        co_await store.append("kept", es::any_version, counted(3));
+        co_await store.set_retention("a", at_most(3));
+        co_await store.set_retention(es::stream_prefix("p-"), not_older_than(1h));
+        co_await store.scavenge(quickly());
+        const es::verify_report sound = co_await es::verify(options());
+        BOOST_TEST(sound.problems == 0);
+        BOOST_TEST(sound.missing == 7 + 4);
+        delete_events("stream_version = 13"); // behind all that was removed
+        const es::verify_report damaged = co_await es::verify(options());
+        BOOST_TEST(damaged.problems > 0);
+    };
+    with_store(body);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_longer_retention_shows_again_what_was_not_scavenged, scavenged_store) {
