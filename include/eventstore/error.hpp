@@ -56,6 +56,9 @@ enum class errc {
     unknown_event_type = 33,          ///< none of the given types has a codec for this event
     event_not_decodable = 34,         ///< the data of an event does not fit its C++ type
     subscription_ended = 35,          ///< the caller has ended the subscription, or this consumer
+    file_failed = 36,                 ///< a file could not be opened, read or written
+    file_damaged = 37,                ///< a file of events is damaged, incomplete, or none; the message names the line
+    import_refused = 38,              ///< the store is not empty, and holds other events than those to be imported
 };
 
 /// The category of `errc`. Its codes compare equal to the matching generic conditions: `cancelled` to

@@ -10,11 +10,13 @@
 #include <eventstore/error.hpp>
 #include <eventstore/event_batch.hpp>
 #include <eventstore/event_data.hpp>
+#include <eventstore/event_file.hpp>
 #include <eventstore/event_listener.hpp>
 #include <eventstore/event_page.hpp>
 #include <eventstore/event_query.hpp>
 #include <eventstore/event_scan.hpp>
 #include <eventstore/expected_version.hpp>
+#include <eventstore/import_source.hpp>
 #include <eventstore/log_level.hpp>
 #include <eventstore/query_result.hpp>
 #include <eventstore/read_options.hpp>

@@ -41,6 +41,9 @@ const char* text_of(errc code) noexcept {
     case errc::unknown_event_type: return "no codec knows this type of event";
     case errc::event_not_decodable: return "the data of an event does not fit its type";
     case errc::subscription_ended: return "the subscription was ended by its own side";
+    case errc::file_failed: return "a file could not be opened, read or written";
+    case errc::file_damaged: return "a file of events is damaged, incomplete, or none";
+    case errc::import_refused: return "the store holds other events than those to be imported";
     }
     return "success";
 }

@@ -31,7 +31,7 @@ constexpr std::size_t summary_column = 22;
 const command* const commands[] = {&init_command, &migrate_command, &append_command, &link_command, &delete_command,
     &restore_command, &read_command, &tail_command, &streams_command, &info_command, &snapshot_command,
     &subscriptions_command, &delete_subscription_command, &reset_subscription_command, &parked_command, &replay_command,
-    &discard_command};
+    &discard_command, &export_command, &import_command, &check_command};
 
 constexpr std::string_view exit_codes = R"(
 Exit codes:
@@ -202,7 +202,7 @@ std::optional<arguments> parse_arguments(int count, const char* const* words, ou
     } else {
         const char* const from_environment = std::getenv("EVENTSTORE_URL");
         given.url = given.get("url", from_environment != nullptr ? from_environment : "");
-        if (given.url.empty())
+        if (given.url.empty() && given.command->needs_store)
             throw usage_error("where is the store? Say --url URL, EVENTSTORE_URL=URL or --embedded FOLDER");
     }
     return given;

@@ -65,6 +65,7 @@ struct command {
     std::string_view help;
     void (*add_options)(boost::program_options::options_description& options) = nullptr;
     asio::awaitable<void> (*run)(task work);
+    bool needs_store = true;
 };
 
 extern const command init_command;
@@ -84,6 +85,9 @@ extern const command reset_subscription_command;
 extern const command parked_command;
 extern const command replay_command;
 extern const command discard_command;
+extern const command export_command;
+extern const command import_command;
+extern const command check_command;
 
 /// Nothing if help or the version was asked for, and printed. \throws usage_error
 std::optional<arguments> parse_arguments(int count, const char* const* words, output& out);

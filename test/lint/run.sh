@@ -20,7 +20,7 @@ find *.md "${folders[@]}" \( -name '*.cpp' -o -name '*.hpp' -o -name '*.md' \) -
 
 # A layer includes only layers below it.
 above=
-for layer in cli api runtime transaction subscription feed read append storage postgres embedded async typed base; do
+for layer in cli api runtime maintenance transaction subscription feed read append storage postgres embedded async typed base; do
     if [ -n "$above" ] && [ -d "src/$layer" ] &&
         grep -rnE "^ *# *include [<\"]($above)/" "src/$layer"; then
         complain "src/$layer includes a layer above it"
