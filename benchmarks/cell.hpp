@@ -50,5 +50,7 @@ std::vector<cell> streams_cells();
 std::vector<cell> standing_cells();
 /// T: a thousand stores in one process.
 std::vector<cell> tenant_cells();
+/// EX, IM, EXM and IMM: files of events.
+std::vector<cell> file_cells();
 
 } // namespace eventstore::benchmarks
