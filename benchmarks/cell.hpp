@@ -54,5 +54,7 @@ std::vector<cell> standing_cells();
 std::vector<cell> aggregate_cells();
 /// T: a thousand stores in one process.
 std::vector<cell> tenant_cells();
+/// EX, IM, EXM and IMM: files of events.
+std::vector<cell> file_cells();
 
 } // namespace eventstore::benchmarks

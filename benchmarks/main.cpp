@@ -1,5 +1,6 @@
 // Measures the library beside the limit of the same server; see README.md.
 #include "cell.hpp"
+#include "file_cells.hpp"
 #include "latency_cells.hpp"
 #include "memory_cell.hpp"
 #include "report.hpp"
@@ -24,7 +25,7 @@ namespace {
 std::vector<cell> all_cells() {
     std::vector<cell> all = append_cells();
     for (auto* more : {&read_cells, &memory_cells, &subscription_cells, &latency_cells, &streams_cells, &standing_cells,
-             &aggregate_cells, &tenant_cells, &projection_cells})
+             &aggregate_cells, &tenant_cells, &projection_cells, &file_cells})
         for (cell& each : (*more)()) all.push_back(std::move(each));
     return all;
 }
@@ -156,6 +157,10 @@ int main(int count, char** arguments) {
             return stall_and_tell_memory(arguments[2], arguments[3], std::stoi(arguments[4]));
         if (count == 5 && std::string(arguments[1]) == tenants_argument)
             return open_tenants_and_tell(arguments[2], std::stoi(arguments[3]), std::stod(arguments[4]));
+        if (count == 5 && std::string(arguments[1]) == export_argument)
+            return export_and_tell_memory(arguments[2], arguments[3], arguments[4]);
+        if (count == 5 && std::string(arguments[1]) == import_argument)
+            return import_and_tell_memory(arguments[2], arguments[3], arguments[4]);
         const options wanted = parse_options(count, arguments);
         if (wanted.help) {
             std::cout << usage;

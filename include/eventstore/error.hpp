@@ -60,6 +60,9 @@ enum class errc {
     projection_superseded = 37,       ///< this version of the projection was dropped; a later one is in use
     command_refused = 38,             ///< a caller's decision has refused a command; see aggregate.hpp
     subscription_behind = 39,         ///< a subscription needs events that were to be removed
+    file_failed = 40,                 ///< a file could not be opened, read or written
+    file_damaged = 41,                ///< a file of events is damaged, incomplete, or none; the message names the line
+    import_refused = 42,              ///< the store is not empty, and holds other events than those to be imported
 };
 
 /// The category of `errc`. Its codes compare equal to the matching generic conditions: `cancelled` to

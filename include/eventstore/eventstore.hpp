@@ -16,6 +16,7 @@
 #include <eventstore/event_batch.hpp>
 #include <eventstore/event_data.hpp>
 #include <eventstore/event_handlers.hpp>
+#include <eventstore/event_file.hpp>
 #include <eventstore/event_listener.hpp>
 #include <eventstore/event_page.hpp>
 #include <eventstore/event_query.hpp>
@@ -23,6 +24,7 @@
 #include <eventstore/expected_version.hpp>
 #include <eventstore/finding.hpp>
 #include <eventstore/inline_projection.hpp>
+#include <eventstore/import_source.hpp>
 #include <eventstore/log_level.hpp>
 #include <eventstore/projection.hpp>
 #include <eventstore/projection_batch.hpp>

@@ -45,6 +45,9 @@ const char* text_of(errc code) noexcept {
     case errc::projection_superseded: return "the version of the projection was dropped";
     case errc::command_refused: return "the decision has refused the command";
     case errc::subscription_behind: return "a subscription needs events that were to be removed";
+    case errc::file_failed: return "a file could not be opened, read or written";
+    case errc::file_damaged: return "a file of events is damaged, incomplete, or none";
+    case errc::import_refused: return "the store holds other events than those to be imported";
     }
     return "success";
 }

@@ -103,6 +103,9 @@ extern const command reset_subscription_command;
 extern const command parked_command;
 extern const command replay_command;
 extern const command discard_command;
+extern const command export_command;
+extern const command import_command;
+extern const command check_command;
 
 /// Nothing if help or the version was asked for, and printed. \throws usage_error
 std::optional<arguments> parse_arguments(int count, const char* const* words, output& out);

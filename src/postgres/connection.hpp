@@ -111,6 +111,28 @@ public:
     static asio::awaitable<result<answer>> run_script(
         std::shared_ptr<connection> self, std::string text, steady_time deadline);
 
+    // What follows is for a connection that has one user, and like run_script() before start_pipeline() only. After a failure
+    // the connection is of no use.
+
+    /// Carries out one statement, in the transaction that is open, or in one of its own.
+    static asio::awaitable<result<answer>> run_statement(
+        std::shared_ptr<connection> self, const statement& sql, parameters arguments, steady_time deadline);
+
+    /// Sends a COPY, from the server or to it.
+    static asio::awaitable<result<void>> begin_copy(
+        std::shared_ptr<connection> self, std::string text, steady_time deadline);
+    /// Takes the next piece of what the server sends, a row as a rule. Returns whether it has room for more.
+    using copy_sink = std::function<bool(std::string_view piece)>;
+    enum class copy_state { going_on, ended };
+    /// Passes on what the server sends, until the sink is full or the COPY has ended.
+    static asio::awaitable<result<copy_state>> receive_copied(
+        std::shared_ptr<connection> self, copy_sink sink, steady_time deadline);
+    /// Sends rows; they may be cut anywhere.
+    static asio::awaitable<result<void>> send_copied(
+        std::shared_ptr<connection> self, std::string_view bytes, steady_time deadline);
+    /// Ends what is sent; returns the number of rows that the server has stored.
+    static asio::awaitable<result<std::int64_t>> end_sending(std::shared_ptr<connection> self, steady_time deadline);
+
     /// `on_broken` is called once, when the connection has ended by itself.
     void when_broken(std::function<void(const failure&)> on_broken) { on_broken_ = std::move(on_broken); }
 
@@ -168,6 +190,9 @@ private:
 
     static void receive_notice(void* self, const pg_result* notice);
     asio::awaitable<boost::system::error_code> wait(bool for_writing, steady_time deadline);
+    asio::awaitable<result<void>> flush_all(steady_time deadline);
+    asio::awaitable<result<answer>> next_answer(steady_time deadline);
+    asio::awaitable<result<answer>> last_answer(std::string_view doing, steady_time deadline);
     static asio::awaitable<result<void>> connect_somewhere(
         std::shared_ptr<connection> self, const connect_settings& settings, steady_time deadline);
     host_list hosts() const;

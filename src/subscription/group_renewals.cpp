@@ -70,7 +70,7 @@ postgres::parameters unpark_arguments(const lease_write& row, const std::vector<
     postgres::parameters arguments;
     arguments.add(row.id);
     arguments.add(row.epoch);
-    arguments.begin_array(int8, positions.size());
+    arguments.begin_array(postgres::type_oid::int8, positions.size());
     for (const std::int64_t position : positions) arguments.add(position);
     return arguments;
 }

@@ -11,7 +11,8 @@ using namespace eventstore::test;
 
 namespace {
 
-const words commands = {"init", "migrate", "append", "read", "tail", "streams", "info", "snapshot", "subscriptions"};
+const words commands = {"init", "migrate", "append", "read", "tail", "streams", "info", "snapshot", "subscriptions",
+    "export", "import", "check"};
 
 bool is_one_line(const std::string& message) {
     return message.starts_with("eventstore: ") && message.find('\n') == message.size() - 1;

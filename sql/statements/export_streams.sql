@@ -1,0 +1,36 @@
+-- The streams whose state their events up to a position do not tell: they are deleted, or their first or last versions are
+-- gone, as links go with their originals.
+--   $1 the position; a number
+copy (
+    select
+        s.name::text as name,
+        coalesce(
+            (
+                select e.stream_version - 1
+                from eventstore.events as e
+                where e.stream_id = s.stream_id
+                  and e.position > $1
+                order by e.stream_version
+                limit 1
+            ), s.version) as version,
+        s.created_at,
+        s.deleted_at
+    from eventstore.streams as s
+    where not starts_with(s.name, '$deleted ')
+      and (
+          s.deleted_at is not null
+          or not exists (
+              select from eventstore.events as e where e.stream_id = s.stream_id and e.stream_version = s.version)
+          or not exists (select from eventstore.events as e where e.stream_id = s.stream_id and e.stream_version = 1)
+      )
+      -- One that was made later is not of this export.
+      and coalesce(
+          (
+              select e.position <= $1
+              from eventstore.events as e
+              where e.stream_id = s.stream_id
+              order by e.stream_version
+              limit 1
+          ), true)
+    order by s.stream_id
+) to stdout (format binary)

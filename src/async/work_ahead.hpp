@@ -1,0 +1,52 @@
+/// A call that blocks, made while its owner does something else.
+#pragma once
+
+#include "async/blocking_calls.hpp"
+#include "async/latch.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace eventstore::detail {
+
+/// Begins calls, one after the other, and waits for them. What a call uses must live until it has ended, whatever becomes
+/// of the owner: it owns that.
+class work_ahead {
+public:
+    /// \param doing as messages say it: "writing a file"
+    work_ahead(asio::any_io_executor executor, std::string doing)
+        : executor_(std::move(executor)), doing_(std::move(doing)) {}
+
+    /// Not before the one that was begun earlier has ended.
+    void begin(std::function<void()> call) {
+        ended_ = std::make_shared<latch>();
+        asio::co_spawn(executor_, carry_out(std::move(call), ended_), asio::detached);
+    }
+
+    /// Waits for the call that was begun last, if one was.
+    asio::awaitable<result<void>> wait() {
+        if (!ended_) co_return result<void>();
+        auto waiting = latch::wait(ended_, doing_);
+        co_return co_await std::move(waiting);
+    }
+
+private:
+    static asio::awaitable<void> carry_out(std::function<void()> call, std::shared_ptr<latch> ended) {
+        auto calling = run_blocking(std::move(call));
+        co_await std::move(calling);
+        ended->open();
+    }
+
+    asio::any_io_executor executor_;
+    const std::string doing_;
+    std::shared_ptr<latch> ended_;
+};
+
+} // namespace eventstore::detail

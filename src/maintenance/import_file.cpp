@@ -1,0 +1,146 @@
+// The import of a file: while a transaction is carried out, the next lines are read.
+#include "async/work_ahead.hpp"
+#include "base/text.hpp"
+#include "maintenance/batch_file.hpp"
+#include "maintenance/importer.hpp"
+
+#include <utility>
+
+namespace eventstore::maintenance {
+
+namespace {
+
+using detail::message;
+
+constexpr std::size_t bytes_of_transaction = std::size_t{8} << 20;
+
+/// What is read on another thread.
+struct reading {
+    std::unique_ptr<batch_file> file;
+    std::shared_ptr<import_batch> batch;
+    result<bool> more{failure()};
+    result<std::unique_ptr<batch_file>> opened{failure()};
+    event_file_summary so_far;
+    std::uint64_t bytes = 0;
+};
+
+void read_next(reading& ahead, std::size_t most_events) {
+    ahead.batch->clear();
+    ahead.more = ahead.file->fill(*ahead.batch, most_events, bytes_of_transaction);
+    ahead.so_far = ahead.file->summary();
+    ahead.bytes = ahead.file->bytes();
+}
+
+std::string_view name_of(payload_format format) { return format == payload_format::jsonb ? "jsonb" : "bytea"; }
+
+class file_import {
+public:
+    file_import(std::shared_ptr<importer> into, std::string schema, std::string path, import_options options,
+        asio::any_io_executor strand, std::shared_ptr<const std::atomic<bool>> is_stopped)
+        : into_(std::move(into)),
+          schema_(std::move(schema)),
+          path_(std::move(path)),
+          options_(std::move(options)),
+          disk_(std::move(strand), "reading the file of an import"),
+          is_stopped_(std::move(is_stopped)) {}
+
+    static asio::awaitable<result<event_file_summary>> run(std::shared_ptr<file_import> self);
+
+private:
+    asio::awaitable<result<void>> open();
+    void begin_reading() {
+        disk_.begin([ahead = ahead_, most = options_.transaction_events()] { read_next(*ahead, most); });
+    }
+    void tell_progress(std::uint64_t bytes) const;
+
+    const std::shared_ptr<importer> into_;
+    const std::string schema_;
+    const std::string path_;
+    const import_options options_;
+    detail::work_ahead disk_;
+    const std::shared_ptr<const std::atomic<bool>> is_stopped_;
+    const std::shared_ptr<reading> ahead_ = std::make_shared<reading>();
+    std::int64_t after_position_ = 0;
+};
+
+void file_import::tell_progress(std::uint64_t bytes) const {
+    if (!options_.on_progress()) return;
+    transfer_progress now;
+    now.events = into_->stored_events();
+    now.position = into_->last_position();
+    now.begin = after_position_;
+    now.bytes = bytes;
+    now.total_bytes = ahead_->file->total_bytes();
+    options_.on_progress()(now);
+}
+
+asio::awaitable<result<void>> file_import::open() {
+    disk_.begin([ahead = ahead_, path = path_] { ahead->opened = batch_file::open(path); });
+    auto opening = disk_.wait();
+    const auto waited = co_await std::move(opening);
+    if (!waited) co_return waited.error();
+    if (!ahead_->opened) co_return ahead_->opened.error();
+    ahead_->file = std::move(*ahead_->opened);
+    after_position_ = ahead_->file->header().after_position;
+    auto beginning = importer::begin(into_, after_position_);
+    const auto begun = co_await std::move(beginning);
+    if (!begun) co_return begun.error();
+    const auto of_file = ahead_->file->header().payload;
+    const auto of_log = into_->is_jsonb() ? payload_format::jsonb : payload_format::bytea;
+    if (of_file != of_log)
+        co_return failure(errc::import_refused,
+            message("importing into schema ", detail::quoted_for_message(schema_), ": it keeps payloads as ",
+                name_of(of_log), ", and the file has them as ", name_of(of_file),
+                "; make the schema with `eventstore init --payload ", name_of(of_file), "`"));
+    co_return result<void>();
+}
+
+asio::awaitable<result<event_file_summary>> file_import::run(std::shared_ptr<file_import> self) {
+    auto opening = self->open();
+    const auto opened = co_await std::move(opening);
+    if (!opened) co_return opened.error();
+    reading& ahead = *self->ahead_;
+    ahead.batch = std::make_shared<import_batch>(ahead.file->header().payload);
+    auto batch = std::make_shared<import_batch>(ahead.file->header().payload);
+    self->begin_reading();
+    for (bool goes_on = true; goes_on;) {
+        auto waiting = self->disk_.wait();
+        const auto waited = co_await std::move(waiting);
+        if (!waited) co_return waited.error();
+        if (!ahead.more) co_return ahead.more.error();
+        if (*self->is_stopped_) co_return failure(errc::cancelled, "the import was cancelled");
+        goes_on = *ahead.more;
+        const std::uint64_t bytes = ahead.bytes;
+        std::swap(batch, ahead.batch);
+        if (goes_on) self->begin_reading();
+        auto storing = importer::store(self->into_, batch);
+        const auto stored = co_await std::move(storing);
+        if (!stored) {
+            auto ending = self->disk_.wait();
+            co_await std::move(ending);
+            co_return stored.error();
+        }
+        self->tell_progress(bytes);
+    }
+    auto ending = importer::end(self->into_, ahead.so_far.through_position);
+    const auto ended = co_await std::move(ending);
+    if (!ended) co_return ended.error();
+    event_file_summary made = ahead.so_far;
+    made.new_events = self->into_->stored_events();
+    co_return made;
+}
+
+} // namespace
+
+asio::awaitable<result<event_file_summary>> import_file(std::shared_ptr<postgres::connection> session,
+    std::string schema, std::string path, import_options options, detail::environment where,
+    std::chrono::milliseconds lock_limit, asio::any_io_executor strand,
+    std::shared_ptr<const std::atomic<bool>> is_stopped) {
+    const auto into = std::make_shared<importer>(std::move(session), schema, std::move(where), lock_limit);
+    const auto work = std::make_shared<file_import>(
+        into, std::move(schema), std::move(path), std::move(options), std::move(strand), std::move(is_stopped));
+    auto running = file_import::run(work);
+    co_return co_await std::move(running);
+}
+
+} // namespace eventstore::maintenance

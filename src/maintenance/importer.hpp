@@ -1,0 +1,108 @@
+/// Storing events that were stored elsewhere before.
+#pragma once
+
+#include "async/environment.hpp"
+#include "async/operation.hpp"
+#include "maintenance/import_batch.hpp"
+#include "postgres/connection.hpp"
+
+#include <eventstore/error.hpp>
+#include <eventstore/event_file.hpp>
+
+#include <boost/asio/awaitable.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace eventstore::maintenance {
+
+namespace asio = boost::asio;
+
+/// Stores batches in a log, in order, each in a transaction under the log's lock. What is there already is compared and left
+/// out. On the strand of its connection, of which nothing else makes use.
+class importer {
+public:
+    /// \param lock_limit how long a transaction waits for the log's lock
+    importer(std::shared_ptr<postgres::connection> session, std::string schema, detail::environment where,
+        std::chrono::milliseconds lock_limit);
+
+    /// Looks at the log. Events are imported that come after this position.
+    static asio::awaitable<result<void>> begin(std::shared_ptr<importer> self, std::int64_t after_position);
+    /// Instead of begin(): events are imported that come after those that are there.
+    static asio::awaitable<result<void>> begin_at_head(std::shared_ptr<importer> self);
+    bool is_jsonb() const noexcept { return is_jsonb_; }
+    /// The end of the log before the import.
+    std::int64_t head_at_first() const noexcept { return head_at_first_; }
+
+    static asio::awaitable<result<void>> store(std::shared_ptr<importer> self, std::shared_ptr<import_batch> batch);
+
+    /// After the last batch: the log ends at this position, even if nothing is there any more.
+    static asio::awaitable<result<void>> end(std::shared_ptr<importer> self, std::int64_t through_position);
+
+    std::int64_t stored_events() const noexcept { return stored_; }
+    /// Of the last event that was stored, or found there.
+    std::int64_t last_position() const noexcept { return last_position_; }
+    std::optional<uuid> last_id() const noexcept { return has_last_ ? std::optional(last_id_) : std::nullopt; }
+    /// After begin_at_head(): the last event there that is no link.
+    std::optional<uuid> last_original() const noexcept { return last_original_; }
+
+    /// A statement for the log that is imported into.
+    asio::awaitable<result<postgres::answer>> ask(
+        std::string_view text, std::vector<postgres::type_oid> types, postgres::parameters arguments);
+
+private:
+    postgres::statement statement(std::string_view text, std::vector<postgres::type_oid> types) const;
+    detail::steady_time deadline() const;
+    asio::awaitable<result<void>> run(std::string text);
+    asio::awaitable<result<void>> compare(std::shared_ptr<import_batch> batch);
+    asio::awaitable<result<void>> lock();
+    asio::awaitable<result<void>> store_events(std::shared_ptr<import_batch> batch);
+    asio::awaitable<result<void>> look_whether_free(std::shared_ptr<import_batch> batch);
+    asio::awaitable<result<void>> find_streams(std::shared_ptr<import_batch> batch);
+    asio::awaitable<result<void>> make_streams(std::shared_ptr<import_batch> batch);
+    asio::awaitable<result<void>> copy_rows(std::shared_ptr<import_batch> batch);
+    asio::awaitable<result<void>> store_links(std::shared_ptr<import_batch> batch);
+    asio::awaitable<result<void>> store_state(std::shared_ptr<import_batch> batch);
+    asio::awaitable<result<void>> commit();
+    failure refused(std::string_view why) const;
+    failure in_batch(const failure& why, const import_batch& batch) const;
+
+    const std::shared_ptr<postgres::connection> session_;
+    const std::string schema_;
+    const detail::environment environment_;
+    const std::chrono::milliseconds lock_limit_;
+
+    bool is_jsonb_ = false;
+    std::int64_t head_at_first_ = 0;
+    std::int64_t last_position_ = 0; // that is imported
+    uuid last_id_{};
+    bool has_last_ = false;
+    std::optional<uuid> last_original_;
+    bool may_hold_more_ = false; // the log may hold what comes next
+    bool is_behind_ = false;     // the log goes on behind what is imported
+    bool was_empty_ = false;
+    std::int64_t stored_ = 0;
+};
+
+/// Stores what is not in the log: see import_state.cpp.
+struct state_statement {
+    std::string_view text;
+    std::vector<postgres::type_oid> types;
+    postgres::parameters arguments;
+};
+std::vector<state_statement> statements_of_state(const import_batch& batch);
+
+/// Imports a file.
+/// \param is_stopped nobody waits for it any more
+asio::awaitable<result<event_file_summary>> import_file(std::shared_ptr<postgres::connection> session,
+    std::string schema, std::string path, import_options options, detail::environment where,
+    std::chrono::milliseconds lock_limit, asio::any_io_executor strand,
+    std::shared_ptr<const std::atomic<bool>> is_stopped);
+
+} // namespace eventstore::maintenance

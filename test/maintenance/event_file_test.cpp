@@ -1,0 +1,138 @@
+// Files of events by the public interface.
+#include "support/store_fixture.hpp"
+
+#include <eventstore/event_file.hpp>
+#include <eventstore/import_source.hpp>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+
+#include <cstdio>
+#include <filesystem>
+
+BOOST_AUTO_TEST_SUITE(event_file_test)
+
+using namespace eventstore::test;
+using namespace std::chrono_literals;
+namespace es = eventstore;
+
+namespace {
+
+/// A store with events, and a file.
+class file_fixture : public store_fixture {
+public:
+    ~file_fixture() { std::remove(path().c_str()); }
+
+    const std::string& path() const noexcept { return path_; }
+    void append_some() {
+        with_store([](es::store store) -> asio::awaitable<void> {
+            for (const char* const stream : {"a", "b", "c"}) {
+                auto events = counted(10);
+                co_await store.append(stream, es::no_stream, std::move(events));
+            }
+        });
+    }
+
+private:
+    const std::string path_ =
+        (std::filesystem::temp_directory_path() / ("events-" + es::to_string(es::make_uuid()))).string();
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_CASE(a_range_is_exported_checked_and_told, file_fixture) {
+    append_some();
+    std::vector<es::transfer_progress> told;
+    run([&]() -> asio::awaitable<void> {
+        const auto hear = [&told](const es::transfer_progress& now) { told.push_back(now); };
+        es::export_options range;
+        range.from_position(11).through_position(25).on_progress(hear);
+        const es::event_file_summary made = co_await es::export_events(options(), path(), range);
+        BOOST_TEST(made.events == 15);
+        BOOST_TEST(made.after_position == 10);
+        BOOST_TEST(made.last_position == 25);
+        const es::event_file_summary found = co_await es::check_event_file(path());
+        BOOST_TEST(found.events == 15);
+        BOOST_TEST(found.checksum == made.checksum);
+        BOOST_TEST(found.bytes == made.bytes);
+        // The archive is removed from the log, and brought back.
+        expect_holes();
+        delete_events("position between 11 and 25");
+        const es::event_file_summary back = co_await es::import_events(options(), path());
+        BOOST_TEST(back.new_events == 15);
+        BOOST_TEST(events_stored() == 30);
+    }());
+    BOOST_REQUIRE(!told.empty());
+    BOOST_TEST(told.back().position == 25);
+    BOOST_TEST(told.back().end == 25);
+    BOOST_TEST(told.back().events == 15);
+}
+
+BOOST_FIXTURE_TEST_CASE(what_is_wrong_is_an_error_of_its_own, file_fixture) {
+    append_some();
+    run([&]() -> asio::awaitable<void> {
+        es::export_options wrong;
+        wrong.from_position(0);
+        auto why = co_await expect_error(es::errc::invalid_argument, es::export_events(options(), path(), wrong));
+        BOOST_TEST(why.message() == "from_position is 0; positions begin at 1");
+        es::import_options none;
+        none.transaction_events(0);
+        co_await expect_error(es::errc::invalid_argument, es::import_events(options(), path(), none));
+        co_await expect_error(es::errc::file_failed, es::import_events(options(), path()));
+        co_await expect_error(es::errc::file_failed, es::check_event_file(path()));
+        co_await expect_error(es::errc::file_failed, es::export_events(options(), "/nowhere/file"));
+        const fresh_schema missing;
+        es::store_options nowhere = options();
+        nowhere.schema(missing.name());
+        co_await expect_error(es::errc::schema_missing, es::export_events(nowhere, path()));
+        es::import_source source(es::foreign_store::message_db, url());
+        co_await expect_error(es::errc::schema_missing, es::import_from(options(), source));
+    }());
+}
+
+BOOST_FIXTURE_TEST_CASE(an_import_waits_for_the_lock_no_longer_than_an_append, file_fixture) {
+    append_some();
+    run([&]() -> asio::awaitable<void> {
+        co_await es::export_events(options(), path());
+        expect_holes();
+        delete_events("position > 15");
+        blocker holder = hold_log();
+        es::store_options hurried = options();
+        hurried.operation_timeout(400ms);
+        co_await expect_error(es::errc::lock_timeout, es::import_events(hurried, path()));
+        holder.release();
+        const es::event_file_summary back = co_await es::import_events(options(), path());
+        BOOST_TEST(back.new_events == 15);
+    }());
+}
+
+BOOST_FIXTURE_TEST_CASE(a_cancelled_import_ends_at_once, file_fixture) {
+    append_some();
+    run(es::export_events(options(), path()));
+    expect_holes();
+    delete_events("position > 15");
+    blocker holder = hold_log();
+    asio::io_context context;
+    asio::cancellation_signal cancel;
+    std::exception_ptr thrown;
+    bool has_ended = false;
+    asio::co_spawn(context, es::import_events(options(), path()),
+        asio::bind_cancellation_slot(cancel.slot(), [&](std::exception_ptr e, const es::event_file_summary&) {
+            thrown = e;
+            has_ended = true;
+        }));
+    run(context, eventually([&] { return holder.blocks(); }));
+    cancel.emit(asio::cancellation_type::terminal);
+    run(context, eventually([&] { return has_ended; }));
+    holder.release();
+    patience(10s).run(context); // what was under way ends
+    BOOST_REQUIRE(thrown);
+    BOOST_CHECK_EXCEPTION(std::rethrow_exception(thrown), es::error,
+        [](const es::error& e) { return e.why().code() == es::errc::cancelled; });
+    const es::event_file_summary back = run(es::import_events(options(), path()));
+    BOOST_TEST(back.events == 30);
+    BOOST_TEST(events_stored() == 30);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
