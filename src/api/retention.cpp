@@ -15,12 +15,12 @@ namespace eventstore {
 
 namespace {
 
-constexpr detail::operation_kind setting_retention{"set_retention"};
-constexpr detail::operation_kind removing_retention{"remove_retention"};
-constexpr detail::operation_kind reading_retention{"retention"};
-constexpr detail::operation_kind listing_retentions{"retentions"};
-constexpr detail::operation_kind scavenging{"scavenge"};
-constexpr detail::operation_kind removing_before{"remove_before"};
+constexpr detail::operation_kind setting_retention_kind{"set_retention"};
+constexpr detail::operation_kind removing_retention_kind{"remove_retention"};
+constexpr detail::operation_kind reading_retention_kind{"retention"};
+constexpr detail::operation_kind listing_retentions_kind{"retentions"};
+constexpr detail::operation_kind scavenging_kind{"scavenge"};
+constexpr detail::operation_kind removing_before_kind{"remove_before"};
 
 using detail::call;
 using detail::steady_time;
@@ -86,40 +86,41 @@ asio::awaitable<result<scavenge_progress>> begin_event_removal(
 } // namespace
 
 asio::awaitable<void> store::set_retention(std::string_view stream, eventstore::retention value) const {
-    return call(setting_retention, impl_, limit_, storage::check_retention, begin_setting_retention,
+    return call(setting_retention_kind, impl_, limit_, storage::check_retention, begin_setting_retention,
         std::string(stream), false, std::move(value));
 }
 
 asio::awaitable<void> store::set_retention(stream_prefix prefix, eventstore::retention value) const {
-    return call(setting_retention, impl_, limit_, storage::check_retention, begin_setting_retention, prefix.text(),
+    return call(setting_retention_kind, impl_, limit_, storage::check_retention, begin_setting_retention, prefix.text(),
         true, std::move(value));
 }
 
 asio::awaitable<void> store::remove_retention(std::string_view stream) const {
-    return call(removing_retention, impl_, limit_, storage::check_retained_name, begin_removing_retention,
+    return call(removing_retention_kind, impl_, limit_, storage::check_retained_name, begin_removing_retention,
         std::string(stream), false);
 }
 
 asio::awaitable<void> store::remove_retention(stream_prefix prefix) const {
-    return call(
-        removing_retention, impl_, limit_, storage::check_retained_name, begin_removing_retention, prefix.text(), true);
+    return call(removing_retention_kind, impl_, limit_, storage::check_retained_name, begin_removing_retention,
+        prefix.text(), true);
 }
 
 asio::awaitable<stream_retention> store::retention(std::string_view stream) const {
-    return call(reading_retention, impl_, limit_, check_retained_stream, begin_reading_retention, std::string(stream));
+    return call(
+        reading_retention_kind, impl_, limit_, check_retained_stream, begin_reading_retention, std::string(stream));
 }
 
 asio::awaitable<std::vector<retention_info>> store::retentions() const {
-    return call(listing_retentions, impl_, limit_, detail::unchecked(), begin_listing_retentions);
+    return call(listing_retentions_kind, impl_, limit_, detail::unchecked(), begin_listing_retentions);
 }
 
 asio::awaitable<scavenge_progress> store::scavenge(scavenge_options options) const {
-    return call(scavenging, impl_, limit_, check_scavenge, begin_scavenge, std::move(options), limit_);
+    return call(scavenging_kind, impl_, limit_, check_scavenge, begin_scavenge, std::move(options), limit_);
 }
 
 asio::awaitable<scavenge_progress> store::remove_before(std::int64_t position, scavenge_options options) const {
-    return call(
-        removing_before, impl_, limit_, check_event_removal, begin_event_removal, position, std::move(options), limit_);
+    return call(removing_before_kind, impl_, limit_, check_event_removal, begin_event_removal, position,
+        std::move(options), limit_);
 }
 
 } // namespace eventstore

@@ -23,7 +23,7 @@ using detail::store_ptr;
 
 constexpr operation_kind subscribing{"subscribe"};
 constexpr operation_kind listening{"listen"};
-constexpr operation_kind listing{"subscriptions"};
+constexpr operation_kind listing_subscriptions{"subscriptions"};
 
 // What calls begin; see api/call.hpp. The caller may stop waiting at any time: the work goes on apart, and then finds that
 // out, or undoes what it has done.
@@ -99,7 +99,7 @@ asio::awaitable<event_listener> store::listen_to_all(listen_options options) con
 }
 
 asio::awaitable<std::vector<subscription_info>> store::subscriptions() const {
-    return call(listing, impl_, limit_, detail::unchecked(), begin_list);
+    return call(listing_subscriptions, impl_, limit_, detail::unchecked(), begin_list);
 }
 
 subscription_handle store::subscription(std::string_view stream, std::string_view name) const {
