@@ -179,7 +179,7 @@ public:
     template <class Decision>
     boost::asio::awaitable<execution<State>> execute(std::string_view id, Decision&& decide) const {
         check_decision<Decision>();
-        using made = detail::decision_of<State, std::remove_cvref_t<Decision>>;
+        using made = detail::decision_of<State, std::decay_t<Decision>>;
         return run_execute(core_, std::string(id), std::make_shared<made>(std::forward<Decision>(decide)));
     }
 
@@ -188,7 +188,7 @@ public:
     template <class Decision>
     boost::asio::awaitable<result<execution<State>>> try_execute(std::string_view id, Decision&& decide) const {
         check_decision<Decision>();
-        using made = detail::decision_of<State, std::remove_cvref_t<Decision>>;
+        using made = detail::decision_of<State, std::decay_t<Decision>>;
         static_assert(made::refuses_by_failure,
             "try_execute returns refusals as eventstore::failure: let the decision return eventstore::result, or call "
             "execute");
@@ -206,7 +206,7 @@ private:
         static_assert(detail::is_safe_in_await<Decision>,
             "name the decision first (const auto decide = [text](const account& a) {...};) and pass that: g++ 12 frees "
             "a temporary inside co_await twice");
-        static_assert(std::is_invocable_v<std::remove_cvref_t<Decision>&, const State&>,
+        static_assert(std::is_invocable_v<std::decay_t<Decision>&, const State&>,
             "a decision is called with the state: [](const account& a) {...}");
     }
 

@@ -148,7 +148,7 @@ public:
     /// \throws specification_failed if a codec or the state does not take an event that was decided
     template <class Decision>
     decision_test<State> when(Decision&& decide) const {
-        using made = detail::decision_of<State, std::remove_cvref_t<Decision>>;
+        using made = detail::decision_of<State, std::decay_t<Decision>>;
         const auto wanted = std::make_shared<made>(std::forward<Decision>(decide));
         detail::tested_decision found;
         try {

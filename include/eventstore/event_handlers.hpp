@@ -5,6 +5,7 @@
 #include <eventstore/asio_settings.hpp>
 #include <eventstore/decode.hpp>
 #include <eventstore/error.hpp>
+#include <eventstore/event_query.hpp>
 #include <eventstore/projection_batch.hpp>
 #include <eventstore/store_options.hpp>
 #include <eventstore/typed_event.hpp>
@@ -16,6 +17,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -47,12 +49,12 @@ public:
 
     /// Sets the function for a type of event that has a codec, and for its former names.
     template <decodable_event Event, class Function>
-    event_handlers& on(Function&& function) {
+    event_handlers& on(Function&& handler) {
         static_assert(detail::is_safe_in_await<Function>,
             "name the function first (auto opened = [text] {...};) and pass that: g++ 12 frees a temporary inside "
             "co_await twice");
         const function_ptr call =
-            std::make_shared<const typed<Event, std::remove_cvref_t<Function>>>(std::forward<Function>(function));
+            std::make_shared<const typed<Event, std::decay_t<Function>>>(std::forward<Function>(handler));
         (*functions_)[std::string(codec<Event>::type)] = call;
         if constexpr (requires { codec<Event>::former_types; })
             for (const auto& former : codec<Event>::former_types) (*functions_)[std::string(former)] = call;

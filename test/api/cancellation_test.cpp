@@ -44,7 +44,7 @@ public:
                     if (with == begins::warm) run(context, use(store));
                     run(context, prepare(store));
                     ended how{};
-                    inside(context, [&] {
+                    es::test::inside(context, [&] {
                         cancellable operation(context, make(store));
                         step(context, after, [&] { return operation.done(); });
                         ran_to_its_end = operation.done();
@@ -140,7 +140,7 @@ BOOST_FIXTURE_TEST_CASE(a_try_append_that_is_cancelled_says_so_by_a_value, cance
             {
                 const es::store store = run(context, es::open(options()));
                 if (with == begins::warm) run(context, store.append("warm", es::any_version, counted_one("x")));
-                inside(context, [&] {
+                es::test::inside(context, [&] {
                     cancellable operation(context, store.try_append("b", es::any_version, event));
                     step(context, after, [&] { return operation.done(); });
                     ran_to_its_end = operation.done();
@@ -238,7 +238,7 @@ BOOST_FIXTURE_TEST_CASE(an_open_that_is_cancelled_leaves_nothing_behind, store_f
         for (std::size_t after = 0; after < 5000; ++after) {
             asio::io_context context;
             bool ran_to_its_end = false;
-            inside(context, [&] {
+            es::test::inside(context, [&] {
                 cancellable operation(context, open_and_drop(options().create(create)));
                 step(context, after, [&] { return operation.done(); });
                 ran_to_its_end = operation.done();
@@ -272,7 +272,7 @@ BOOST_FIXTURE_TEST_CASE(a_close_that_is_cancelled_goes_on, cancelling) {
             const es::store store = run(context, es::open(options()));
             append.emplace(context.get_executor(), store.append("b", es::any_version, event));
             step_until(context, [&] { return store.stats().queued_bytes > 0; });
-            inside(context, [&] {
+            es::test::inside(context, [&] {
                 cancellable operation(context, store.close());
                 step(context, after, [&] { return operation.done(); });
                 ran_to_its_end = operation.done();

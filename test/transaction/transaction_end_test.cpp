@@ -239,7 +239,7 @@ BOOST_FIXTURE_TEST_CASE(a_transaction_cancelled_at_each_point_stores_all_or_noth
                 run(context, once(store));
                 ++stored;
             }
-            inside(context, [&] {
+            es::test::inside(context, [&] {
                 cancellable operation(context, once(store));
                 step(context, after, [&] { return operation.done(); });
                 ran_to_its_end = operation.done();
