@@ -16,13 +16,16 @@ $function$;
 -- Where all consumers of a version have acknowledged everything before it; 0 if one of them has not begun.
 create or replace function eventstore.projection_position(projection text, of_version integer, consumers integer)
 returns bigint
-language sql
+language plpgsql
 stable
 set search_path = eventstore, pg_temp
 as $function$
-    select coalesce(case when pg_catalog.count(*) = consumers then pg_catalog.min(s.position) end, 0)
-    from subscriptions as s
-    where s.stream = '$all' and s.name = any (projection_subscriptions(projection, of_version, consumers))
+begin
+    return (
+        select coalesce(case when pg_catalog.count(*) = consumers then pg_catalog.min(s.position) end, 0)
+        from subscriptions as s
+        where s.stream = '$all' and s.name = any (projection_subscriptions(projection, of_version, consumers)));
+end
 $function$;
 
 -- Makes a version of a projection, if it is not there. The first one of a name is in use from the start; later ones replay
@@ -142,7 +145,8 @@ begin
     then
         return false;
     end if;
-    select coalesce(pg_catalog.max(s.position), 0) into at
+    -- Not before the position at which the one in use got them itself: it may not have come so far yet.
+    select greatest(pg_catalog.max(s.position), in_use.live_after, 0) into at
     from subscriptions as s
     where s.stream = '$all'
         and s.name = any (pg_catalog.array_cat(

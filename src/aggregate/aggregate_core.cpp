@@ -38,7 +38,7 @@ decision::~decision() = default;
 
 aggregate_core::aggregate_core(store opened, aggregate_options options, const state_functions& functions)
     : store_(std::move(opened)),
-      options_(std::move(options)),
+      options_(options),
       functions_(functions),
       refusal_(check(options_, functions)),
       cache_(std::make_shared<aggregate_cache>(options_.cache_bytes())),
@@ -97,7 +97,7 @@ aggregate_stats aggregate_core::count() const {
 }
 
 std::shared_ptr<aggregate_core> make_aggregates(store opened, aggregate_options options, const state_functions& state) {
-    return std::make_shared<aggregate_core>(std::move(opened), std::move(options), state);
+    return std::make_shared<aggregate_core>(std::move(opened), options, state);
 }
 
 asio::awaitable<result<aggregate_data>> load_aggregate(std::shared_ptr<aggregate_core> core, std::string stream) {

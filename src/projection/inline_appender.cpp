@@ -22,7 +22,7 @@ namespace eventstore::projection {
 
 namespace {
 
-constexpr int most_attempts = 5;  // of an append whose transactions are lost, or wait for each other
+constexpr int most_attempts = 8;  // of an append whose transactions are lost, or wait for each other
 constexpr int hops_to_rejoin = 2; // writers that were resumed make it into the next group
 
 append::append_queue<append::append_request>::limits limits_of(const store_options& options) {

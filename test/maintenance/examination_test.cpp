@@ -80,6 +80,9 @@ std::vector<index_row> indexes_of_fresh_schema() {
         {"subscriptions", "subscriptions_stream_name_key", "stream,name", true, "", true, 8192, 0, 64},
         {"parked_events", "parked_events_pkey", "subscription_id,position", true, "", true, 8192, 0, 16},
         {"parked_events", "parked_events_to_replay", "subscription_id,position", false, "replay", true, 8192, 0, 16},
+        {"parked_events", "parked_events_by_position", "position", false, "", true, 8192, 0, 8},
+        {"projections", "projections_pkey", "name,version", true, "", true, 8192, 0, 32},
+        {"retentions", "retentions_pkey", "is_prefix,name", true, "", true, 8192, 0, 32},
         {"snapshots", "snapshots_pkey", "source", true, "", true, 8192, 0, 32},
         {"forks", "forks_pkey", "timeline", true, "", true, 8192, 0, 4},
         {"log_state", "log_state_pkey", "only_row", true, "", true, 8192, 0, 1}};

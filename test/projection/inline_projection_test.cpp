@@ -147,7 +147,7 @@ BOOST_FIXTURE_TEST_CASE(sessions_that_are_terminated_lose_and_repeat_nothing, ef
         const es::inline_projection written_with(store, writer());
         std::vector<asio::awaitable<void>> work;
         const auto kill = [&]() -> asio::awaitable<void> {
-            for (int i = 0; i < 10; ++i) {
+            for (int i = 0; i < 6; ++i) { // fewer than an append has attempts
                 co_await let_pass(50ms);
                 terminate_backends();
             }

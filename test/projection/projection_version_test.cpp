@@ -165,6 +165,22 @@ BOOST_FIXTURE_TEST_CASE(progress_and_state_are_told, versions) {
     });
 }
 
+BOOST_FIXTURE_TEST_CASE(a_third_version_gets_the_side_effects_no_earlier_than_the_second, versions) {
+    with_effects([&](es::store store) -> asio::awaitable<void> {
+        co_await store.append("a", es::any_version, counted(10));
+        for (const char* version : {"1", "2", "3"})
+            ask("select eventstore.open_projection('effects', " + std::string(version) + ", 1)");
+        ask("insert into eventstore.subscriptions (stream, name, position) values ('$all', 'effects@1', 10), ('$all', "
+            "'effects@2', 4), ('$all', 'effects@3', 4)");
+        BOOST_TEST(value("select eventstore.hand_over_projection('effects', 2, 100)") == "t");
+        BOOST_TEST(value("select eventstore.hand_over_projection('effects', 3, 100)") == "t"); // the second is at 4
+        BOOST_TEST(number("select live_until from eventstore.projections where version = 1") == 10);
+        BOOST_TEST(number("select live_until from eventstore.projections where version = 2") == 10); // for no event
+        BOOST_TEST(number("select live_after from eventstore.projections where version = 3") == 10);
+        co_await store.close();
+    });
+}
+
 BOOST_FIXTURE_TEST_CASE(a_switch_that_fails_is_tried_again, versions) {
     with_effects([&](es::store store) -> asio::awaitable<void> {
         int calls = 0;
