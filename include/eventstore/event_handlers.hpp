@@ -41,6 +41,8 @@ enum class unknown_types {
 /// The functions are called one after the other, in the order of the events. A function may take the recorded event and
 /// the batch as well: `(transaction&, const Event&, const recorded_event&, const projection_batch&)`.
 ///
+/// Errors, as those of a handler: `event_not_decodable`, and `unknown_event_type` with `unknown_types::fail`.
+///
 /// Copies share the functions. Thread safety: complete it before it runs.
 class event_handlers {
 public:

@@ -65,23 +65,23 @@ private:
 
 /// What a verification has found.
 struct verify_report {
-    std::vector<finding> findings;    ///< in the order in which they were found
-    std::int64_t left_out = 0;        ///< findings above `max_findings`
-    std::int64_t problems = 0;        ///< findings of severity::problem, those left out too
-    std::int64_t events = 0;          ///< events that were looked at, links included
-    std::int64_t links = 0;           ///< links among them
-    std::int64_t streams = 0;         ///< streams that were looked at
-    std::int64_t subscriptions = 0;   ///< subscriptions that were looked at
-    std::int64_t parked_events = 0;   ///< parked events that were looked at
-    std::int64_t head = 0;            ///< the last position that was looked at
-    std::int64_t missing = 0;         ///< positions that are missing where a hard delete may have removed them
+    std::vector<finding> findings;  ///< in the order in which they were found
+    std::int64_t left_out = 0;      ///< findings above `max_findings`
+    std::int64_t problems = 0;      ///< findings of severity::problem, those left out too
+    std::int64_t events = 0;        ///< events that were looked at, links included
+    std::int64_t links = 0;         ///< links among them
+    std::int64_t streams = 0;       ///< streams that were looked at
+    std::int64_t subscriptions = 0; ///< subscriptions that were looked at
+    std::int64_t parked_events = 0; ///< parked events that were looked at
+    std::int64_t head = 0;          ///< the last position that was looked at
+    std::int64_t missing = 0; ///< positions that are missing where a hard delete or a scavenge may have removed them
     std::vector<std::string> unknown; ///< what the schema cannot prove, one line each
 
     /// No problem was found.
     bool is_sound() const noexcept { return problems == 0; }
 };
 
-/// Verifies the stored log: positions and versions without gaps that no hard delete explains, streams at the version of
+/// Verifies the stored log: positions and versions without gaps that no hard delete or scavenge explains, streams at the version of
 /// their last event and in the order of the log, links that fit their originals, unique ids, subscriptions and parked
 /// events that point to what is there, promotions in order. Changes nothing.
 ///
