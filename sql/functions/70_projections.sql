@@ -30,7 +30,8 @@ $function$;
 
 -- Makes a version of a projection, if it is not there. The first one of a name is in use from the start; later ones replay
 -- first. Returns 0 = done, 1 = it is older than the one in use, and was dropped, 2 = it has another number of consumers,
--- which the second result tells.
+-- which the second result tells, 3 = there are subscriptions of its names, whose checkpoints are not of this read model:
+-- such as those of an imported store.
 create or replace function eventstore.open_projection(
     projection    text,
     new_version   integer,
@@ -58,6 +59,13 @@ begin
         where p.name = projection and p.live_after is not null;
         if new_version < latest then
             outcome := 1;
+            return;
+        end if;
+        if exists (
+            select from subscriptions as s
+            where s.stream = '$all' and s.name = any (projection_subscriptions(projection, new_version, new_consumers)))
+        then
+            outcome := 3;
             return;
         end if;
         insert into projections (name, version, consumers, live_after, switched_at)

@@ -49,6 +49,12 @@ asio::awaitable<result<void>> begin_opening(
     case 1:
         co_return failure(errc::projection_superseded,
             message(version, ": a later version is in use; to replay, use a version that is higher than all before"));
+    case 3:
+        co_return failure(errc::invalid_argument,
+            message(version, ": there is a subscription of its name (", quoted_for_message(name), " and @",
+                std::to_string(options.version()),
+                "), whose checkpoint is not of this read model, so that events would be left out: remove the "
+                "subscription, as after an import"));
     default:
         co_return failure(errc::invalid_argument,
             message(version, " has ", std::to_string(change->answer.int8(0, 1)),

@@ -165,6 +165,24 @@ BOOST_FIXTURE_TEST_CASE(progress_and_state_are_told, versions) {
     });
 }
 
+BOOST_FIXTURE_TEST_CASE(a_checkpoint_of_another_read_model_is_refused_and_not_gone_on_from, versions) {
+    with_effects([&](es::store store) -> asio::awaitable<void> {
+        const auto all = co_await store.append("a", es::any_version, counted(10));
+        ask("insert into eventstore.subscriptions (stream, name, position) values "
+            "('$all', 'effects@1', 7)"); // imported
+        const auto why = co_await expect_error(
+            es::errc::invalid_argument, es::run_projection(store, "effects", writer(), version(1)));
+        BOOST_TEST(why.message().find("remove the subscription") != std::string::npos);
+        BOOST_TEST(number("select count(*) from eventstore.projections") == 0);
+        co_await store.subscription_to_all("effects@1").remove();
+        auto running = co_await start(es::run_projection(store, "effects", writer(), version(1)));
+        co_await es::projection_handle(store, "effects").wait_for(all.last_position);
+        BOOST_TEST(rows_of(1) == 10);
+        co_await store.close();
+        co_await eventually([&] { return running.done(); });
+    });
+}
+
 BOOST_FIXTURE_TEST_CASE(a_third_version_gets_the_side_effects_no_earlier_than_the_second, versions) {
     with_effects([&](es::store store) -> asio::awaitable<void> {
         co_await store.append("a", es::any_version, counted(10));
