@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace eventstore::postgres {
@@ -44,35 +45,51 @@ void pool::submit(std::shared_ptr<pool_request> next) {
     {
         const std::lock_guard lock(mutex_);
         if (!closed_) {
-            waiting_.push_back(std::move(next));
+            queue& waiting = queue_of(*next);
+            waiting.push_back(std::move(next));
             assign();
-            if (!waiting_.empty() && waiting_.back()->waiting_since == steady_time())
-                waiting_.back()->waiting_since = environment_.now();
+            if (!waiting.empty() && waiting.back()->waiting_since == steady_time())
+                waiting.back()->waiting_since = environment_.now();
             return;
         }
     }
     next->fail(detail::store_closed());
 }
 
+pool::queue& pool::queue_of(const pool_request& request) {
+    return request.kind() == pool_state::request_kind::write ? waiting_writes_ : waiting_reads_;
+}
+
+pool::queue pool::take_waiting() {
+    queue all = std::exchange(waiting_reads_, {});
+    std::ranges::move(std::exchange(waiting_writes_, {}), std::back_inserter(all));
+    return all;
+}
+
 void pool::assign() {
-    while (!waiting_.empty()) {
-        if (waiting_.front()->is_claimed()) { // cancelled, or out of time
-            waiting_.pop_front();
+    assign(waiting_reads_);
+    assign(waiting_writes_);
+    open_more();
+}
+
+void pool::assign(queue& from) {
+    while (!from.empty()) {
+        if (from.front()->is_claimed()) { // cancelled, or out of time
+            from.pop_front();
             continue;
         }
-        const auto index = state_.take();
+        pool_request& first = *from.front();
+        const auto index = state_.take(first.kind());
         if (!index) break;
         slot& chosen = slots_[*index];
-        pool_request& first = *waiting_.front();
         first.slot = *index;
         if (const auto since = std::exchange(first.waiting_since, steady_time()); since != steady_time())
             environment_.connections->reading_wait.record(environment_.now() - since);
-        chosen.outbox.push_back(std::move(waiting_.front()));
-        waiting_.pop_front();
+        chosen.outbox.push_back(std::move(from.front()));
+        from.pop_front();
         if (!std::exchange(chosen.sending, true))
             asio::post(*chosen.strand, [self = shared_from_this(), at = *index] { self->send(at); });
     }
-    open_more();
 }
 
 void pool::send(std::size_t index) {
@@ -90,7 +107,7 @@ void pool::send(std::size_t index) {
     group.reserve(outbox.size());
     for (auto& next : outbox) {
         if (!next->begin_sending()) {
-            answered(index);
+            answered(*next);
             continue;
         }
         if (opened) next->count_in(*this);
@@ -117,13 +134,13 @@ void pool::send(std::size_t index) {
 void pool::open_more() {
     if (closed_) return;
     const auto now = environment_.now();
-    if (const auto index = state_.open(waiting_.size(), now)) {
+    if (const auto index = state_.open(waiting(), now)) {
         // Posted: what runs on the strand at once would find the mutex held.
         slots_[*index].is_connecting = true;
         asio::post(*slots_[*index].strand, [self = shared_from_this(), at = *index] {
             asio::co_spawn(*self->slots_[at].strand, self->connect(at), [self](const std::exception_ptr&) {});
         });
-    } else if (const auto at = state_.retry_at(waiting_.size(), now); at && !retry_) {
+    } else if (const auto at = state_.retry_at(waiting(), now); at && !retry_) {
         retry_ = detail::call_at(*environment_.timers, *at, [weak = weak_from_this()] {
             const auto self = weak.lock();
             if (!self) return;
@@ -144,7 +161,8 @@ asio::awaitable<void> pool::connect(std::size_t index) {
     slots_[index].is_connecting = false;
     if (!made) {
         state_.connect_failed(index, made.error(), environment_.now(), detail::random_number());
-        std::erase_if(waiting_, [](const auto& request) { return request->is_claimed(); });
+        for (queue* waiting : {&waiting_reads_, &waiting_writes_})
+            std::erase_if(*waiting, [](const auto& request) { return request->is_claimed(); });
     } else {
         connects_.fetch_add(1, std::memory_order_relaxed);
         (*made)->start_pipeline([weak = weak_from_this(), index](const failure& why) {
@@ -159,9 +177,11 @@ asio::awaitable<void> pool::connect(std::size_t index) {
         assign();
 }
 
-void pool::answered(std::size_t index) {
+void pool::answered(const pool_request& request) {
+    const std::size_t index = request.slot;
     const std::lock_guard lock(mutex_);
-    state_.answered(index);
+    state_.answered(index, request.kind());
+    if (!closed_ && waiting() > 0) assign();
     if (closed_ && state_.in_flight(index) == 0 && slots_[index].strand) {
         // Not from within the connection's own loop.
         asio::post(*slots_[index].strand, [self = shared_from_this(), index] {
@@ -174,13 +194,24 @@ void pool::answered(std::size_t index) {
 
 void pool::overdue(const std::shared_ptr<pool_request>& late) {
     // A statement that the server does not finish holds up those behind it: they move to another connection. What waits
-    // behind another one is merely dropped, its turn in the pipeline included.
+    // behind another one is merely dropped, its turn in the pipeline included. Of what had no connection the cause may be a
+    // statement that nobody waits for any more.
     const std::lock_guard lock(mutex_);
-    if (const auto opened = slots_[late->slot].connection) {
-        asio::post(*slots_[late->slot].strand, [self = shared_from_this(), opened, late] {
-            if (!opened->is_working_on(late.get())) return;
+    const bool had_none = late->waiting_since != steady_time();
+    for (slot& place : slots_) {
+        if (!place.connection) continue;
+        asio::post(*place.strand, [self = shared_from_this(), opened = place.connection, late, had_none] {
+            bool is_late = false;
+            bool is_given_up = false;
+            opened->for_each_in_flight([&](const std::shared_ptr<request>& sent) {
+                if (!opened->is_working_on(sent.get())) return;
+                is_late = sent == late;
+                const auto own_request = std::dynamic_pointer_cast<pool_request>(sent);
+                is_given_up = had_none && own_request && own_request->is_claimed();
+            });
+            if (!is_late && !is_given_up) return;
             opened->drop(failure(errc::connection_lost, "dropped a connection whose statement took too long"));
-            self->drop_idle();
+            if (is_late) self->drop_idle();
         });
     }
 }
@@ -227,11 +258,11 @@ failure pool::last_failure(std::string_view doing) const {
 }
 
 void pool::begin_stop() {
-    std::deque<std::shared_ptr<pool_request>> refused;
+    queue refused;
     {
         const std::lock_guard lock(mutex_);
         closed_ = true;
-        refused = std::exchange(waiting_, {});
+        refused = take_waiting();
         retry_.reset();
         for (std::size_t i = 0; i < slots_.size(); ++i) {
             if (state_.in_flight(i) == 0) slots_[i].connection.reset();
@@ -258,12 +289,12 @@ void pool::drop() {
 void pool::abandon() noexcept {
     std::vector<slot> slots;
     std::shared_ptr<detail::timed> retry;
-    std::deque<std::shared_ptr<pool_request>> refused;
+    queue refused;
     {
         const std::lock_guard lock(mutex_);
         closed_ = true;
         retry = std::move(retry_);
-        refused = std::exchange(waiting_, {});
+        refused = take_waiting();
         for (slot& place : slots_) {
             slot& left = slots.emplace_back();
             left.connection = std::move(place.connection);
@@ -281,10 +312,11 @@ void pool::dismiss(const statement_set* set) {
     std::vector<std::shared_ptr<pool_request>> refused;
     {
         const std::lock_guard lock(mutex_);
-        std::erase_if(waiting_, [&](const std::shared_ptr<pool_request>& request) {
-            if (request->is_of(set)) refused.push_back(request);
-            return request->is_of(set);
-        });
+        for (queue* waiting : {&waiting_reads_, &waiting_writes_})
+            std::erase_if(*waiting, [&](const std::shared_ptr<pool_request>& request) {
+                if (request->is_of(set)) refused.push_back(request);
+                return request->is_of(set);
+            });
         for (slot& place : slots_) {
             for (const auto& request : place.outbox)
                 if (request->is_of(set)) refused.push_back(request); // send() leaves it out
@@ -310,7 +342,7 @@ pool::counts pool::count() const {
     now.connects = connects_.load();
     now.reads_in_flight = reads_in_flight_.load();
     now.limit = slots_.size();
-    now.waiting = waiting_.size();
+    now.waiting = waiting();
     for (std::size_t i = 0; i < slots_.size(); ++i) {
         now.connections += slots_[i].connection ? 1 : 0;
         now.in_use += state_.in_flight(i) > 0 ? 1 : 0;

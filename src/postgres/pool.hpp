@@ -23,8 +23,8 @@ namespace eventstore::postgres {
 class pool_request;
 
 /// Runs statements that change nothing, or may be run twice: one whose connection breaks is sent again on another. Reads of
-/// many callers share a transaction; a statement that writes has its own, and has succeeded once that is committed. Thread
-/// safe.
+/// many callers share a transaction; a statement that writes has its own, and has succeeded once that is committed. One that
+/// waits for a lock holds up no other: see pool_state. Thread safe.
 class pool : public std::enable_shared_from_this<pool>, public detail::service, private detail::live_object {
 public:
     pool(const connection_options& options, detail::environment where);
@@ -79,11 +79,16 @@ private:
     void drop() override;
 
     void submit(std::shared_ptr<pool_request> next);
+    using queue = std::deque<std::shared_ptr<pool_request>>;
+    queue& queue_of(const pool_request& request);
+    std::size_t waiting() const { return waiting_reads_.size() + waiting_writes_.size(); }
+    queue take_waiting();
     EVENTSTORE_NOT_INTO_COROUTINES void assign(); // with the mutex held
-    void send(std::size_t index);                 // on the slot's strand
-    void open_more();                             // with the mutex held
+    void assign(queue& from);
+    void send(std::size_t index); // on the slot's strand
+    void open_more();             // with the mutex held
     asio::awaitable<void> connect(std::size_t index);
-    void answered(std::size_t index);
+    void answered(const pool_request& request);
     void overdue(const std::shared_ptr<pool_request>& late);
     void drop_idle();
     void broken(std::size_t index, const failure& why);
@@ -101,7 +106,8 @@ private:
     mutable std::mutex mutex_;
     pool_state state_;
     std::vector<slot> slots_;
-    std::deque<std::shared_ptr<pool_request>> waiting_;
+    queue waiting_reads_;
+    queue waiting_writes_;
     std::shared_ptr<detail::timed> retry_;
     bool closed_ = false;
 };

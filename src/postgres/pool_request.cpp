@@ -122,7 +122,7 @@ void pool_request::again() {
 }
 
 void pool_request::free_place() {
-    if (const auto owner = owner_.lock()) owner->answered(slot);
+    if (const auto owner = owner_.lock()) owner->answered(*this);
 }
 
 void pool_request::succeed(answer given) {

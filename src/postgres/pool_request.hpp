@@ -3,6 +3,7 @@
 
 #include "async/completion.hpp"
 #include "postgres/connection.hpp"
+#include "postgres/pool_state.hpp"
 
 #include <eventstore/error.hpp>
 
@@ -34,6 +35,9 @@ public:
 
     /// About to be sent. False if nobody waits for it any more.
     bool begin_sending();
+    pool_state::request_kind kind() const noexcept {
+        return statement_.writes ? pool_state::request_kind::write : pool_state::request_kind::read;
+    }
     /// Whether it shares its transaction with nothing.
     bool goes_alone() const noexcept { return statement_.writes || is_apart_; }
     /// Whether connections were lost while the server was at it.

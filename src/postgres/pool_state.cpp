@@ -1,13 +1,22 @@
 #include "postgres/pool_state.hpp"
 
+#include <algorithm>
+
 namespace eventstore::postgres {
 
-std::optional<std::size_t> pool_state::take() {
+std::optional<std::size_t> pool_state::take(request_kind kind) {
+    const bool shares_all = slots_.size() == 1;
+    if (kind == request_kind::write && !shares_all && connections_that_write() + 1 == slots_.size())
+        return std::nullopt;
     std::optional<std::size_t> best;
     for (std::size_t i = 0; i < slots_.size(); ++i) {
-        if (slots_[i].state == slot_state::ready && (!best || slots_[i].in_flight < slots_[*best].in_flight)) best = i;
+        if (slots_[i].state != slot_state::ready || (slots_[i].writing > 0 && !shares_all)) continue;
+        if (!best || slots_[i].in_flight < slots_[*best].in_flight) best = i;
     }
-    if (best) sharing_ = slots_[*best].in_flight++ > 0;
+    if (!best) return best;
+    slot& chosen = slots_[*best];
+    sharing_ = chosen.in_flight++ > 0;
+    if (kind == request_kind::write) ++chosen.writing;
     return best;
 }
 
@@ -24,12 +33,13 @@ std::optional<std::size_t> pool_state::open(std::size_t waiting, time_point now)
 }
 
 std::optional<pool_state::time_point> pool_state::retry_at(std::size_t waiting, time_point now) const {
-    if (waiting > 0 && !connecting_ && ready() == 0 && now < connects_.not_before()) return connects_.not_before();
+    const bool is_room = ready() < slots_.size();
+    if (waiting > 0 && is_room && !connecting_ && now < connects_.not_before()) return connects_.not_before();
     return std::nullopt;
 }
 
 void pool_state::connected(std::size_t index) {
-    slots_[index] = {slot_state::ready, 0};
+    slots_[index] = {slot_state::ready, 0, 0};
     connecting_ = false;
     sharing_ = false;
     connects_.connected();
@@ -47,8 +57,14 @@ void pool_state::lost(std::size_t index, time_point now, std::uint64_t random) {
     connects_.lost(now, random);
 }
 
-void pool_state::answered(std::size_t index) {
-    if (slots_[index].in_flight > 0) --slots_[index].in_flight;
+void pool_state::answered(std::size_t index, request_kind kind) {
+    slot& one = slots_[index];
+    if (one.in_flight > 0) --one.in_flight;
+    if (kind == request_kind::write && one.writing > 0) --one.writing;
+}
+
+std::size_t pool_state::connections_that_write() const {
+    return static_cast<std::size_t>(std::ranges::count_if(slots_, [](const slot& one) { return one.writing > 0; }));
 }
 
 std::size_t pool_state::ready() const {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <deque>
+#include <iterator>
 #include <optional>
 #include <random>
 #include <vector>
@@ -12,6 +14,7 @@
 using namespace std::chrono_literals;
 using eventstore::postgres::pool_state;
 using time_point = pool_state::time_point;
+using request_kind = pool_state::request_kind;
 
 BOOST_AUTO_TEST_SUITE(pool_state_test)
 
@@ -37,7 +40,7 @@ BOOST_AUTO_TEST_CASE(a_new_pool_has_no_connection_and_opens_none_unasked) {
     pool_state pool(4);
     BOOST_TEST(pool.size() == 4u);
     BOOST_TEST(pool.ready() == 0u);
-    BOOST_TEST(!pool.take().has_value());
+    BOOST_TEST(!pool.take(request_kind::read).has_value());
     BOOST_TEST(!pool.open(0, start).has_value());
     BOOST_TEST(!pool.retry_at(0, start).has_value());
 }
@@ -46,10 +49,10 @@ BOOST_AUTO_TEST_CASE(a_request_without_a_connection_opens_one) {
     pool_state pool(4);
     BOOST_TEST((pool.open(1, start) == 0u));
     BOOST_TEST(!pool.is_ready(0));
-    BOOST_TEST(!pool.take().has_value());
+    BOOST_TEST(!pool.take(request_kind::read).has_value());
     pool.connected(0);
     BOOST_TEST(pool.is_ready(0));
-    BOOST_TEST((pool.take() == 0u));
+    BOOST_TEST((pool.take(request_kind::read) == 0u));
     BOOST_TEST(pool.in_flight(0) == 1u);
 }
 
@@ -66,33 +69,33 @@ BOOST_AUTO_TEST_CASE(another_connection_is_opened_when_a_request_has_to_share_on
     pool_state pool(2);
     pool.open(1, start);
     pool.connected(0);
-    BOOST_TEST((pool.take() == 0u));
+    BOOST_TEST((pool.take(request_kind::read) == 0u));
     BOOST_TEST(!pool.open(0, start).has_value()); // it has the connection for itself
-    BOOST_TEST((pool.take() == 0u));
+    BOOST_TEST((pool.take(request_kind::read) == 0u));
     BOOST_TEST((pool.open(0, start) == 1u));
     pool.connected(1);
-    BOOST_TEST((pool.take() == 1u));
+    BOOST_TEST((pool.take(request_kind::read) == 1u));
 }
 
 BOOST_AUTO_TEST_CASE(a_connection_that_has_come_is_used_before_another_one_is_opened) {
     pool_state pool(3);
     pool.open(1, start);
     pool.connected(0);
-    pool.take();
-    pool.take();
+    pool.take(request_kind::read);
+    pool.take(request_kind::read);
     BOOST_TEST((pool.open(0, start) == 1u));
     pool.connected(1);
     BOOST_TEST(!pool.open(0, start).has_value());
-    BOOST_TEST((pool.take() == 1u));
+    BOOST_TEST((pool.take(request_kind::read) == 1u));
     BOOST_TEST(!pool.open(0, start).has_value());
-    BOOST_TEST((pool.take() == 1u)); // and now it is shared
+    BOOST_TEST((pool.take(request_kind::read) == 1u)); // and now it is shared
     BOOST_TEST((pool.open(0, start) == 2u));
 }
 
 BOOST_AUTO_TEST_CASE(no_more_connections_than_the_size_are_opened) {
     pool_state pool = ready_pool(3);
     for (int i = 0; i < 30; ++i) {
-        BOOST_TEST(pool.take().has_value());
+        BOOST_TEST(pool.take(request_kind::read).has_value());
         BOOST_TEST(!pool.open(0, start).has_value());
     }
     BOOST_TEST(pool.ready() == 3u);
@@ -101,32 +104,73 @@ BOOST_AUTO_TEST_CASE(no_more_connections_than_the_size_are_opened) {
 
 BOOST_AUTO_TEST_CASE(the_connection_with_the_fewest_requests_takes_the_next) {
     pool_state pool = ready_pool(3);
-    for (const std::size_t expected : {0u, 1u, 2u, 0u, 1u, 2u}) BOOST_TEST((pool.take() == expected));
-    pool.answered(1);
-    BOOST_TEST((pool.take() == 1u));
-    pool.answered(2);
-    pool.answered(2);
-    BOOST_TEST((pool.take() == 2u));
-    BOOST_TEST((pool.take() == 2u));
-    BOOST_TEST((pool.take() == 0u));
+    for (const std::size_t expected : {0u, 1u, 2u, 0u, 1u, 2u}) BOOST_TEST((pool.take(request_kind::read) == expected));
+    pool.answered(1, request_kind::read);
+    BOOST_TEST((pool.take(request_kind::read) == 1u));
+    pool.answered(2, request_kind::read);
+    pool.answered(2, request_kind::read);
+    BOOST_TEST((pool.take(request_kind::read) == 2u));
+    BOOST_TEST((pool.take(request_kind::read) == 2u));
+    BOOST_TEST((pool.take(request_kind::read) == 0u));
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_sent_behind_what_writes) {
+    pool_state pool = ready_pool(3);
+    BOOST_TEST((pool.take(request_kind::write) == 0u));
+    BOOST_TEST((pool.take(request_kind::read) == 1u));
+    BOOST_TEST((pool.take(request_kind::read) == 2u));
+    BOOST_TEST((pool.take(request_kind::read) == 1u));  // it shares rather than waits
+    BOOST_TEST((pool.take(request_kind::write) == 2u)); // behind what reads
+    BOOST_TEST((pool.take(request_kind::read) == 1u));
+    BOOST_TEST(!pool.take(request_kind::write).has_value()); // the last one is for those that read
+    pool.answered(0, request_kind::write);
+    BOOST_TEST((pool.take(request_kind::write) == 0u));
+    pool.lost(0, start, 0);
+    BOOST_TEST((pool.take(request_kind::write) == 1u));
+    BOOST_TEST(!pool.take(request_kind::read).has_value()); // until the first one is opened again
+    BOOST_TEST((pool.open(1, start) == 0u));
+    pool.connected(0);
+    BOOST_TEST((pool.take(request_kind::read) == 0u));
+}
+
+BOOST_AUTO_TEST_CASE(a_request_opens_another_connection_rather_than_go_behind_what_writes) {
+    pool_state pool(2);
+    pool.open(1, start);
+    pool.connected(0);
+    BOOST_TEST((pool.take(request_kind::write) == 0u));
+    BOOST_TEST(!pool.take(request_kind::read).has_value());
+    BOOST_TEST((pool.open(1, start) == 1u));
+    pool.connect_failed(1, refused, start, 0);
+    BOOST_TEST((pool.open(1, start) == 1u));
+    pool.connect_failed(1, refused, start, 10);
+    BOOST_TEST(pool.retry_at(1, start).has_value());
+    pool.answered(0, request_kind::write); // the server gives no second one
+    BOOST_TEST((pool.take(request_kind::read) == 0u));
+}
+
+BOOST_AUTO_TEST_CASE(a_pool_of_one_connection_sends_all_in_turn) {
+    pool_state pool = ready_pool(1);
+    for (const request_kind kind : {request_kind::write, request_kind::read, request_kind::write})
+        BOOST_TEST((pool.take(kind) == 0u));
+    BOOST_TEST(pool.in_flight(0) == 3u);
 }
 
 BOOST_AUTO_TEST_CASE(a_lost_connection_takes_its_requests_along_and_is_opened_again_at_once) {
     pool_state pool = ready_pool(2);
-    for (int i = 0; i < 4; ++i) pool.take();
+    for (int i = 0; i < 4; ++i) pool.take(request_kind::read);
     pool.lost(0, start, 7);
     BOOST_TEST(!pool.is_ready(0));
     BOOST_TEST(pool.in_flight(0) == 0u);
     BOOST_TEST(pool.in_flight() == 2u);
-    BOOST_TEST((pool.take() == 1u));
+    BOOST_TEST((pool.take(request_kind::read) == 1u));
     BOOST_TEST((pool.open(0, start) == 0u)); // the first failure after a success waits for nothing
 }
 
 BOOST_AUTO_TEST_CASE(an_answer_after_the_loss_is_not_counted) {
     pool_state pool = ready_pool(1);
-    pool.take();
+    pool.take(request_kind::read);
     pool.lost(0, start, 0);
-    pool.answered(0);
+    pool.answered(0, request_kind::read);
     BOOST_TEST(pool.in_flight(0) == 0u);
     BOOST_TEST(pool.in_flight() == 0u);
 }
@@ -162,13 +206,12 @@ BOOST_AUTO_TEST_CASE(a_success_ends_the_waiting) {
     BOOST_TEST(pool.open(1, now).has_value());
 }
 
-BOOST_AUTO_TEST_CASE(nobody_asks_again_where_nobody_waits_or_a_connection_is_ready) {
+BOOST_AUTO_TEST_CASE(nobody_asks_again_where_nobody_waits_or_all_connections_are_open) {
     pool_state pool = ready_pool(2);
+    BOOST_TEST(!pool.retry_at(1, start).has_value());
     pool.lost(0, start, 0);
     pool.open(1, start);
     pool.connect_failed(0, refused, start, 10); // the second failure: 10 to 20 ms
-    BOOST_TEST(!pool.retry_at(1, start).has_value());
-    pool.lost(1, start, 0);
     BOOST_TEST(!pool.retry_at(0, start).has_value());
     BOOST_TEST(pool.retry_at(1, start).has_value());
 }
@@ -184,7 +227,7 @@ public:
         switch (random_() % 9) {
         case 0:
         case 1:
-        case 2: ++waiting_; break;
+        case 2: ++waiting_[random_() % 2]; break;
         case 3:
         case 4: answer(); break;
         case 5: connect(true); break;
@@ -198,36 +241,53 @@ public:
 
     /// From here on the server is well: everyone gets an answer.
     void settle() {
-        for (int i = 0; i < 10'000 && waiting_ > 0; ++i) {
-            if (const auto at = pool_.retry_at(waiting_, now_)) now_ = *at;
+        for (int i = 0; i < 10'000 && waiting() > 0; ++i) {
+            if (const auto at = pool_.retry_at(waiting(), now_)) now_ = *at;
+            answer();
             assign();
             connect(true);
             assign();
             check();
         }
-        BOOST_TEST(waiting_ == 0u);
+        BOOST_TEST(waiting() == 0u);
     }
 
 private:
     struct slot {
         bool ready = false;
-        std::size_t requests = 0;
+        std::deque<request_kind> requests = {}; // in the order in which they were sent
+
+        bool writes() const { return std::ranges::find(requests, request_kind::write) != requests.end(); }
     };
 
+    std::size_t waiting() const { return waiting_[0] + waiting_[1]; }
+
     void assign() {
-        while (waiting_ > 0) {
-            const auto taken = pool_.take();
-            std::optional<std::size_t> least;
-            for (const slot& each : slots_)
-                if (each.ready) least = std::min(each.requests, least.value_or(each.requests));
-            BOOST_TEST(taken.has_value() == least.has_value());
-            if (!taken) break;
-            BOOST_TEST(slots_[*taken].ready);
-            BOOST_TEST(slots_[*taken].requests == *least);
-            ++slots_[*taken].requests;
-            --waiting_;
-        }
-        if (const auto opened = pool_.open(waiting_, now_)) {
+        for (const request_kind kind : {request_kind::read, request_kind::write})
+            for (std::size_t& waiting = waiting_[static_cast<int>(kind)]; waiting > 0 && assign(kind);) --waiting;
+        open();
+    }
+
+    bool assign(request_kind kind) {
+        const bool is_shared_by_all = slots_.size() == 1;
+        const auto may_take = [&](const slot& each) { return each.ready && (is_shared_by_all || !each.writes()); };
+        std::optional<std::size_t> least;
+        for (const slot& each : slots_)
+            if (may_take(each)) least = std::min(each.requests.size(), least.value_or(each.requests.size()));
+        const std::ptrdiff_t writing = std::ranges::count_if(slots_, &slot::writes);
+        if (kind == request_kind::write && !is_shared_by_all && writing + 1 == std::ssize(slots_)) least.reset();
+
+        const auto taken = pool_.take(kind);
+        BOOST_TEST(taken.has_value() == least.has_value());
+        if (!taken) return false;
+        BOOST_TEST(may_take(slots_[*taken]));
+        BOOST_TEST(slots_[*taken].requests.size() == *least);
+        slots_[*taken].requests.push_back(kind);
+        return true;
+    }
+
+    void open() {
+        if (const auto opened = pool_.open(waiting(), now_)) {
             BOOST_TEST(!connecting_.has_value());
             BOOST_TEST(!slots_[*opened].ready);
             BOOST_TEST((now_ >= earliest_));
@@ -237,9 +297,10 @@ private:
 
     void answer() {
         const std::size_t which = random_() % slots_.size();
-        if (slots_[which].requests == 0) return;
-        --slots_[which].requests;
-        pool_.answered(which);
+        std::deque<request_kind>& requests = slots_[which].requests;
+        if (requests.empty()) return;
+        pool_.answered(which, requests.front());
+        requests.pop_front();
     }
 
     void connect(bool succeeds) {
@@ -247,7 +308,7 @@ private:
         const std::size_t which = *std::exchange(connecting_, std::nullopt);
         if (succeeds) {
             pool_.connected(which);
-            slots_[which] = {true, 0};
+            slots_[which] = {true};
             failures_ = 0;
         } else {
             pool_.connect_failed(which, refused, now_, random_());
@@ -258,7 +319,7 @@ private:
     void lose() {
         const std::size_t which = random_() % slots_.size();
         if (!slots_[which].ready) return;
-        waiting_ += slots_[which].requests; // sent again
+        for (const request_kind kind : slots_[which].requests) ++waiting_[static_cast<int>(kind)]; // sent again
         slots_[which] = {};
         pool_.lost(which, now_, random_());
         failed();
@@ -276,14 +337,14 @@ private:
         std::size_t requests = 0;
         for (std::size_t i = 0; i < slots_.size(); ++i) {
             BOOST_TEST(pool_.is_ready(i) == slots_[i].ready);
-            BOOST_TEST(pool_.in_flight(i) == slots_[i].requests);
+            BOOST_TEST(pool_.in_flight(i) == slots_[i].requests.size());
             ready += slots_[i].ready ? 1 : 0;
-            requests += slots_[i].requests;
+            requests += slots_[i].requests.size();
         }
         BOOST_TEST(pool_.ready() == ready);
         BOOST_TEST(pool_.in_flight() == requests);
-        const auto again = pool_.retry_at(waiting_, now_);
-        if (waiting_ > 0 && ready == 0 && !connecting_) BOOST_TEST(again.has_value()); // or they would wait for ever
+        const auto again = pool_.retry_at(waiting(), now_);
+        if (waiting() > 0 && ready == 0 && !connecting_) BOOST_TEST(again.has_value()); // or they would wait for ever
         if (again) {
             BOOST_TEST((*again > now_));
             BOOST_TEST((*again >= earliest_));
@@ -294,7 +355,7 @@ private:
     std::mt19937_64 random_;
     pool_state pool_;
     std::vector<slot> slots_;
-    std::size_t waiting_ = 0;
+    std::size_t waiting_[2] = {}; // of each kind
     std::optional<std::size_t> connecting_;
     int failures_ = 0;
     time_point now_ = start;
