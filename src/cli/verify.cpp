@@ -87,10 +87,10 @@ const command verify_command = {
     .summary = "verify that the stored log is sound",
     .argument = "",
     .help =
-        R"(Verifies the stored log: positions and versions without gaps that no hard delete explains, streams at the version of
-their last event, links that fit their originals, unique ids, checkpoints within the log and at the event that was seen,
-parked events and promotions. Prints each finding with its position and stream, and what to do about it; then what the
-schema cannot prove.
+        R"(Verifies the stored log: positions and versions without gaps that no hard delete or scavenging explains, streams at
+the version of their last event, links that fit their originals, unique ids, checkpoints within the log and at the event
+that was seen, parked events and promotions. Prints each finding with its position and stream, and what to do about it;
+then what the schema cannot prove.
 
 Changes nothing, and may run while the store is in use: it reads in pages with a snapshot each, so that it holds back neither
 appends nor vacuum. On a terminal it shows how far it has come. Needs the right to read the tables of the store.

@@ -1,4 +1,4 @@
-/// The positions that are missing in a log, as far as a hard delete may have removed them.
+/// The positions that are missing in a log, as far as a hard delete or scavenging may have removed them.
 #pragma once
 
 #include <cstddef>

@@ -150,7 +150,8 @@ verification::events_page verification::take(const std::vector<event_row>& page,
         finding one;
         one.position = lost;
         one.message = message(range("position", lost, last_missing),
-            " missing, and no hard delete explains that: the last one that may have been deleted is ", text(floor_));
+            " missing, and no hard delete or scavenging explains that: the last one that may have been deleted is ",
+            text(floor_));
         one.advice = restore;
         problem("missing_event", std::move(one));
     }
@@ -240,7 +241,7 @@ void verification::judge(const version_gap& gap, std::int64_t missing) {
         one.severity = severity::note;
         one.check = "missing_version";
         one.message = message(range("version", gap.first, gap.last), " missing in stream ", name,
-            ": they were links to events that a hard delete removed, or are lost");
+            ": they were links to events that were removed, or are lost");
         one.advice = message("nothing, if there were links in this stream; else ", restore);
         findings_.add(std::move(one));
         return;
@@ -257,7 +258,7 @@ void verification::judge(const version_gap& gap, std::int64_t missing) {
         return;
     }
     one.message = message(range("version", gap.first, gap.last), " missing in stream ", name,
-        ", and no hard delete explains that: an event is lost, or its version was changed");
+        ", and no hard delete or scavenging explains that: an event is lost, or its version was changed");
     problem("missing_version", std::move(one));
 }
 
@@ -302,7 +303,7 @@ void verification::take(const subscription_row& row) {
         problem("checkpoint_event", std::move(one));
     } else if (!row.event.empty() && row.there.empty() && row.position > row.floor) {
         one.message = message(shown(row), " has seen the event ", row.event, " at its checkpoint, position ",
-            text(row.position), ", which is missing, and no hard delete explains that");
+            text(row.position), ", which is missing, and no hard delete or scavenging explains that");
         one.advice = restore;
         problem("checkpoint_event", std::move(one));
     }
@@ -325,11 +326,11 @@ void verification::take(const parked_row& row) {
     if (row.position <= floor_) {
         one.severity = severity::note;
         one.check = "parked_event";
-        one.message = message(what, "is not there any more: its stream was hard-deleted");
+        one.message = message(what, "is not there any more: it was removed by a hard delete or by scavenging");
         one.advice = "discard it";
         findings_.add(std::move(one));
     } else {
-        one.message = message(what, "is not there, and no hard delete explains that");
+        one.message = message(what, "is not there, and no hard delete or scavenging explains that");
         one.advice = message(restore, "; or discard it");
         problem("parked_event", std::move(one));
     }

@@ -193,8 +193,12 @@ bool inline_appender::try_again(const request_list& group, const failure& why) {
 void inline_appender::cancelled(append::append_request& request) noexcept { give_up(request, errc::cancelled); }
 void inline_appender::overdue(const request_ptr& request) noexcept { give_up(*request, errc::timeout); }
 void inline_appender::closed(append::append_request& request) noexcept {
-    const std::lock_guard lock(mutex_);
-    request.fail(closed_failure(request.is_under_way || request.is_retry));
+    bool may_be_done = false;
+    {
+        const std::lock_guard lock(mutex_);
+        may_be_done = request.is_under_way || request.is_retry;
+    }
+    request.fail(closed_failure(may_be_done));
 }
 
 void inline_appender::give_up(append::append_request& request, errc why) noexcept {

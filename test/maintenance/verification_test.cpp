@@ -77,7 +77,8 @@ BOOST_AUTO_TEST_CASE(a_gap_is_judged_by_the_floor_of_its_own_page) {
     BOOST_TEST(report.findings[0].check == "missing_event");
     BOOST_TEST(report.findings[0].position == 151);
     BOOST_TEST(report.findings[0].message ==
-        "positions 151 to 160 are missing, and no hard delete explains that: the last one that may have been deleted "
+        "positions 151 to 160 are missing, and no hard delete or scavenging explains that: the last one that may have "
+        "been deleted "
         "is 150");
     BOOST_TEST(report.missing == 10 + 6);
     BOOST_TEST(report.unknown[0].find("16 positions at or below 150") == 0u, report.unknown[0]);
