@@ -194,8 +194,7 @@ void pool::answered(const pool_request& request) {
 
 void pool::overdue(const std::shared_ptr<pool_request>& late) {
     // A statement that the server does not finish holds up those behind it: they move to another connection. What waits
-    // behind another one is merely dropped, its turn in the pipeline included. Of what had no connection the cause may be a
-    // statement that nobody waits for any more.
+    // behind another one is merely dropped, its turn in the pipeline included; unless nobody waits for that one any more.
     const std::lock_guard lock(mutex_);
     const bool had_none = late->waiting_since != steady_time();
     for (slot& place : slots_) {
@@ -203,13 +202,15 @@ void pool::overdue(const std::shared_ptr<pool_request>& late) {
         asio::post(*place.strand, [self = shared_from_this(), opened = place.connection, late, had_none] {
             bool is_late = false;
             bool is_given_up = false;
+            bool is_waited_for = had_none;
             opened->for_each_in_flight([&](const std::shared_ptr<request>& sent) {
+                is_waited_for = is_waited_for || sent == late;
                 if (!opened->is_working_on(sent.get())) return;
                 is_late = sent == late;
                 const auto own_request = std::dynamic_pointer_cast<pool_request>(sent);
-                is_given_up = had_none && own_request && own_request->is_claimed();
+                is_given_up = own_request && own_request->is_claimed();
             });
-            if (!is_late && !is_given_up) return;
+            if (!is_late && !(is_given_up && is_waited_for)) return;
             opened->drop(failure(errc::connection_lost, "dropped a connection whose statement took too long"));
             if (is_late) self->drop_idle();
         });

@@ -114,4 +114,21 @@ BOOST_FIXTURE_TEST_CASE(writes_that_were_given_up_give_their_connections_back, s
     });
 }
 
+BOOST_FIXTURE_TEST_CASE(a_write_that_was_given_up_gives_the_only_connection_back, store_fixture) {
+    with_store(options().pool_size(1), [&](es::store store) -> asio::awaitable<void> {
+        blocker holder = co_await lock_snapshots(store, here(locking));
+        asio::cancellation_signal give_up;
+        const asio::any_io_executor executor = co_await asio::this_coro::executor;
+        started<void> write(executor, store.record_snapshot(state(0)), give_up.slot());
+        co_await eventually([&] { return holder.blocks(); });
+        give_up.emit(asio::cancellation_type::terminal);
+        co_await eventually([&] { return write.done(); });
+
+        co_await expect_error(es::errc::timeout, store.within(200ms).read("s"));
+        const es::event_page page = co_await store.within(5s).read("s");
+        BOOST_TEST(!page.empty());
+        holder.release();
+    });
+}
+
 BOOST_AUTO_TEST_SUITE_END()
