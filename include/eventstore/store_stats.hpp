@@ -72,18 +72,18 @@ struct subscription_stats {
 struct store_stats {
     store_stats() noexcept {} // as above
 
-    std::uint64_t appends = 0;          ///< appends that succeeded
+    std::uint64_t appends = 0;          ///< appends that were stored; all those of a transaction are one
     std::uint64_t events_appended = 0;  ///< their events
-    std::uint64_t flushes = 0;          ///< transactions used for them
+    std::uint64_t flushes = 0;          ///< transactions used for those that share one
     std::uint64_t retried_flushes = 0;  ///< flushes sent again, after a lost connection or in halves after an error
     std::uint64_t reads = 0;            ///< read statements sent
     std::uint64_t events_read = 0;      ///< events returned by them
     std::uint64_t other_statements = 0; ///< others sent: announcements of appends, leases and checkpoints
     std::uint64_t connects = 0;         ///< connections made
-    std::size_t queued_appends = 0;     ///< waiting for the next flush or for admission
-    std::size_t queued_bytes = 0;       ///< bytes of appends queued and under way
-    std::size_t connections = 0;        ///< open now
-    std::size_t reads_in_flight = 0;    ///< read statements awaiting an answer
+    std::size_t queued_appends = 0;  ///< waiting for the next flush or for admission; not those of inline projections
+    std::size_t queued_bytes = 0;    ///< bytes of appends queued and under way
+    std::size_t connections = 0;     ///< open now
+    std::size_t reads_in_flight = 0; ///< read statements awaiting an answer
 
     latency_stats append_queued;  ///< of each append that the server answered: from the call to its sending
     latency_stats append_sent;    ///< from its sending to the answer: the time of its transaction, and the way there
@@ -98,16 +98,17 @@ struct store_stats {
     pool_stats appending;               ///< one in use while appends are sent
     pool_stats transacting;             ///< one for each transaction
     std::uint64_t reconnects = 0;       ///< connections made in the place of lost ones
-    std::uint64_t connections_lost = 0; ///< connections that ended by themselves
+    std::uint64_t connections_lost = 0; ///< ended by themselves, or for a statement that was given up or took too long
     std::uint64_t connect_failures = 0; ///< attempts to connect that failed
 
-    std::uint64_t lock_timeouts = 0; ///< appends that failed with `lock_timeout`
-    latency_stats lock_wait;         ///< how long each had waited, from its sending
+    std::uint64_t lock_timeouts = 0; ///< appends, and operations of transactions, that failed with it
+    latency_stats
+        lock_wait; ///< how long each of the appends had waited, from its sending; not of those in transactions
 
     bool is_following = false;            ///< there are subscriptions or listeners; else the next three are zero
     std::int64_t feed_lag_events = 0;     ///< positions known to be in the log, and not passed to them yet
     std::chrono::milliseconds feed_lag{}; ///< for how long there have been any without a break
-    bool feed_stalled = false;            ///< they lag, and nothing was passed on for `stalled_after`
+    bool feed_stalled = false;            ///< nothing was passed on, or learnt of the log, for `stalled_after`
 
     std::uint64_t blocked_handlers = 0; ///< handlers that kept a thread for longer than `longest_handler`
     latency_stats blocked;              ///< for how long each

@@ -64,7 +64,8 @@ public:
 /// Receives the spans of a store: `store_options::tracing`. opentelemetry.hpp has one for OpenTelemetry.
 ///
 /// A span begins when its call is awaited, on the thread of the caller: what is active there is its parent. Calls that
-/// are refused for their arguments, or because the store is closed, have none. While a span has a `traceparent`, an
+/// are refused for their arguments, or because the store is closed, have none, but those of transactions. Each page that
+/// a scan waits for is a span. While a span has a valid `traceparent`, an
 /// append stores it in the metadata of each event, as the member "traceparent" of its JSON object, unless the metadata
 /// is not empty and no JSON object, has such a member, or would exceed `max_event_bytes`.
 ///

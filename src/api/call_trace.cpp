@@ -89,14 +89,22 @@ void call_attributes::outcome(const eventstore::snapshot& found) {
 
 // ---- the span
 
-void carry_traceparent(const trace_span& span, const store_options& options, append::event_list& events) {
-    const std::string traceparent = span.traceparent();
+std::string checked_traceparent(const trace_span& span) noexcept {
+    try {
+        std::string text = span.traceparent();
+        if (is_traceparent(text)) return text;
+    } catch (...) { // of the user's span: the append goes on without it
+    }
+    return std::string();
+}
+
+void carry_traceparent(const std::string& traceparent, const store_options& options, append::event_list& events) {
     if (traceparent.empty()) return;
     events.change([&](event_data& event) { carry(traceparent, options, event); });
 }
 
-void carry_traceparent(const trace_span& span, const store_options& options, std::vector<stream_append>& streams) {
-    const std::string traceparent = span.traceparent();
+void carry_traceparent(
+    const std::string& traceparent, const store_options& options, std::vector<stream_append>& streams) {
     if (traceparent.empty()) return;
     for (stream_append& each : streams) {
         std::vector<event_data> events = std::move(each).events();

@@ -65,11 +65,12 @@ private:
     bool has_text_ = false;
 };
 
-/// Has the events of an append carry its traceparent; see eventstore::tracer.
-void carry_traceparent(const trace_span& span, const store_options& options, append::event_list& events);
-void carry_traceparent(const trace_span& span, const store_options& options, std::vector<stream_append>& streams);
-template <class T>
-void carry_traceparent(const trace_span&, const store_options&, T&) {}
+/// The user's text, if it is a traceparent; else empty.
+std::string checked_traceparent(const trace_span& span) noexcept;
+/// Has the events of an append carry its traceparent, unless that is empty; see eventstore::tracer.
+void carry_traceparent(const std::string& traceparent, const store_options& options, append::event_list& events);
+void carry_traceparent(
+    const std::string& traceparent, const store_options& options, std::vector<stream_append>& streams);
 
 /// The span of one call.
 class call_trace {
@@ -85,7 +86,7 @@ public:
         call_attributes known(of);
         (known.argument(args), ...);
         begin(*core.tracing, of, std::move(known.list));
-        if (span_) (carry_traceparent(*span_, core.options, args), ...);
+        if (span_) (carry(core.options, args), ...);
     }
 
     template <class T>
@@ -104,6 +105,11 @@ public:
     const trace_span* span() const noexcept { return span_.get(); }
 
 private:
+    template <class T>
+    void carry(const store_options& options, T& argument) {
+        if constexpr (requires { carry_traceparent(std::string(), options, argument); })
+            carry_traceparent(checked_traceparent(*span_), options, argument);
+    }
     void begin(const trace_source& from, const operation_kind& of, attribute_list attributes) noexcept;
 
     std::unique_ptr<trace_span> span_;

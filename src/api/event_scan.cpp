@@ -16,6 +16,12 @@ namespace eventstore::detail {
 
 using fetched = result<read::reader::snapshot>;
 
+namespace {
+
+constexpr operation_kind scanning{"scan"};
+
+} // namespace
+
 /// A page on its way, which may be waited for or not, now or later.
 class page_fetch {
 public:
@@ -155,6 +161,18 @@ asio::awaitable<result<bool>> scan_impl::advance(std::shared_ptr<scan_impl> self
     co_return true;
 }
 
+// The span of a page is that of waiting for it.
+asio::awaitable<result<bool>> scan_impl::traced_advance(std::shared_ptr<scan_impl> self) {
+    call_trace trace;
+    if (self->store_) trace = call_trace(self->store_->core->tracing, scanning);
+    auto advancing = tell_cancellation(advance(self), "scanning was cancelled");
+    auto has_more = co_await std::move(advancing);
+    if (self->store_) handler_watch::resumes(self->store_->core->environment.handlers, scanning.name);
+    trace.end(scanning, has_more);
+    if (!has_more) co_return has_more.error();
+    co_return *has_more;
+}
+
 asio::any_io_executor scan_impl::get_executor() const {
     if (!store_) throw error(store_closed());
     return store_->core->environment.executor;
@@ -164,9 +182,8 @@ asio::awaitable<std::optional<recorded_event>> scan_impl::next(std::shared_ptr<s
     if (!self) co_return std::nullopt; // moved from
     const busy_mark mark(*self);
     if (self->index_ >= self->current_.size()) {
-        auto advancing = tell_cancellation(advance(self), "scanning was cancelled");
+        auto advancing = traced_advance(self);
         const auto has_more = co_await std::move(advancing);
-        if (self->store_) handler_watch::resumes(self->store_->core->environment.handlers, "scan");
         if (!has_more.value()) co_return std::nullopt;
     }
     co_return self->current_[self->index_++];
@@ -175,9 +192,8 @@ asio::awaitable<std::optional<recorded_event>> scan_impl::next(std::shared_ptr<s
 asio::awaitable<std::optional<event_page>> scan_impl::next_page(std::shared_ptr<scan_impl> self) {
     if (!self) co_return std::nullopt;
     const busy_mark mark(*self);
-    auto advancing = tell_cancellation(advance(self), "scanning was cancelled");
+    auto advancing = traced_advance(self);
     const auto has_more = co_await std::move(advancing);
-    if (self->store_) handler_watch::resumes(self->store_->core->environment.handlers, "scan");
     if (!has_more.value()) co_return std::nullopt;
     event_page rest = std::exchange(self->current_, event_page());
     if (const std::size_t taken = std::exchange(self->index_, 0); taken > 0)

@@ -32,6 +32,7 @@ public:
 private:
     /// Makes current_ a page with events left. False at the end.
     static asio::awaitable<result<bool>> advance(std::shared_ptr<scan_impl> self);
+    static asio::awaitable<result<bool>> traced_advance(std::shared_ptr<scan_impl> self);
     EVENTSTORE_NOT_INTO_COROUTINES void fetch();
     bool is_log() const noexcept { return stream_ == "$all"; }
     /// Whether a page goes on where the one before ended: of the same stream, and of a log that holds what was read.

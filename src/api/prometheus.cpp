@@ -192,7 +192,8 @@ void write_connections(writer& to) {
     to.counter("eventstore_connects_total", "Connections made.", [](auto& s) { return s.connects; });
     to.counter("eventstore_reconnects_total", "Connections made in the place of lost ones.",
         [](auto& s) { return s.reconnects; });
-    to.counter("eventstore_connections_lost_total", "Connections that ended by themselves.",
+    to.counter("eventstore_connections_lost_total",
+        "Connections that ended by themselves, or for a statement that was given up.",
         [](auto& s) { return s.connections_lost; });
     to.counter("eventstore_connect_failures_total", "Attempts to connect that failed.",
         [](auto& s) { return s.connect_failures; });
@@ -202,7 +203,8 @@ void write_subscriptions(writer& to) {
     to.gauge("eventstore_feed_lag_events", "Positions that were not passed to the subscriptions of this process yet.",
         [](auto& s) { return s.feed_lag_events; });
     to.gauge("eventstore_feed_lag_seconds", "For how long there have been any.", [](auto& s) { return s.feed_lag; });
-    to.gauge("eventstore_feed_stalled", "1 if they do not become fewer.", [](auto& s) { return int(s.feed_stalled); });
+    to.gauge("eventstore_feed_stalled", "1 if they do not become fewer, or the log cannot be read.",
+        [](auto& s) { return int(s.feed_stalled); });
     to.subscription("gauge", "eventstore_subscription_position", "Everything up to here is acknowledged.",
         [](auto& s) { return s.position; });
     to.subscription("gauge", "eventstore_subscription_lag_events", "Events after the checkpoint.",

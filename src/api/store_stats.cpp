@@ -13,8 +13,8 @@ namespace {
 
 void add_appends(store_stats& now, const append::group_commit& of, const detail::store_metrics& measured) {
     const auto counts = of.count();
-    now.appends = counts.appends;
-    now.events_appended = counts.events;
+    now.appends = counts.appends + measured.appends.value();
+    now.events_appended = counts.events + measured.events_appended.value();
     now.flushes = counts.flushes;
     now.retried_flushes = counts.retried_flushes;
     now.queued_appends = counts.queued;
@@ -44,7 +44,8 @@ void add_followers(store_stats& now, const detail::store_core& of) {
     now.is_following = of.feed->is_followed();
     now.feed_lag_events = lag.known - lag.published;
     now.feed_lag = std::chrono::duration_cast<milliseconds>(lag.watch.lag(time));
-    now.feed_stalled = lag.watch.is_stalled(time, stalled_after);
+    const bool is_blind = now.is_following && lag.looks_fail_since && time - *lag.looks_fail_since >= stalled_after;
+    now.feed_stalled = is_blind || lag.watch.is_stalled(time, stalled_after);
     const std::int64_t head = std::max(of.seen->latest().position, lag.known);
     for (const auto& subscription : of.leases->all()) {
         auto told = subscription->stats(head, stalled_after);

@@ -52,10 +52,11 @@ public:
 
     /// Has the events that it appends carry the traceparent of its commit.
     void carry_traceparent(transaction_impl& of) const {
-        if (trace_.span())
-            of.change_events([&](append::event_list& events, const store_options& options) {
-                detail::carry_traceparent(*trace_.span(), options, events);
-            });
+        if (!trace_.span()) return;
+        const std::string traceparent = detail::checked_traceparent(*trace_.span());
+        of.change_events([&](append::event_list& events, const store_options& options) {
+            detail::carry_traceparent(traceparent, options, events);
+        });
     }
 
     template <class T>

@@ -196,6 +196,20 @@ std::optional<append_plan::verdict> append_plan::outcomes(const answer& from) co
     return all;
 }
 
+appended_counts appended_of(
+    std::span<const std::shared_ptr<append_request>> appends, const append_plan::verdict& verdict) noexcept {
+    appended_counts sum;
+    auto outcome = verdict.outcomes.begin();
+    for (const auto& append : appends) {
+        if (outcome->status == append_plan::outcome::kind::appended) {
+            ++sum.appends;
+            sum.events += append->events;
+        }
+        outcome += static_cast<std::ptrdiff_t>(append->parts.size());
+    }
+    return sum;
+}
+
 storage::log_mark last_stored(
     std::span<const std::shared_ptr<append_request>> appends, const append_plan::verdict& verdict) noexcept {
     storage::log_mark last;

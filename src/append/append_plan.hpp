@@ -93,6 +93,14 @@ private:
 };
 
 /// The last event of those that a transaction has stored, or found stored; position 0 = there is none.
+/// What a verdict has stored now: appends, and their events.
+struct appended_counts {
+    std::uint64_t appends = 0;
+    std::uint64_t events = 0;
+};
+appended_counts appended_of(
+    std::span<const std::shared_ptr<append_request>> appends, const append_plan::verdict& verdict) noexcept;
+
 storage::log_mark last_stored(
     std::span<const std::shared_ptr<append_request>> appends, const append_plan::verdict& verdict) noexcept;
 

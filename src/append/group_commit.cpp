@@ -381,15 +381,10 @@ void group_commit::deliver(const flush_ptr& flush, detail::steady_time answered)
     saw_truncated_log_ = false;
     {
         const std::lock_guard lock(mutex_);
-        auto outcome = verdict.outcomes.begin();
-        for (const request_ptr& request : appends) {
-            queue_.release(request->bytes);
-            if (outcome->status == append_plan::outcome::kind::appended) {
-                ++counts_.appends;
-                counts_.events += request->events;
-            }
-            outcome += static_cast<std::ptrdiff_t>(request->parts.size());
-        }
+        for (const request_ptr& request : appends) queue_.release(request->bytes);
+        const appended_counts stored = appended_of(appends, verdict);
+        counts_.appends += stored.appends;
+        counts_.events += stored.events;
     }
     auto outcome = verdict.outcomes.begin();
     for (const request_ptr& request : appends) {

@@ -15,6 +15,9 @@ thread_local handler_watch::frame* current = nullptr;
 std::optional<std::uint64_t> news_of_a_minute::take(std::string_view name, steady_time now) {
     const auto known = all_.find(name);
     if (known == all_.end()) {
+        constexpr std::size_t many = 256; // names of subscriptions may be made up by the program
+        if (all_.size() >= many)
+            std::erase_if(all_, [&](const auto& one) { return now - one.second.told >= std::chrono::minutes(1); });
         all_.emplace(name, entry{now});
         return 1;
     }

@@ -91,6 +91,8 @@ struct connection_metrics {
 
 /// Of one store.
 struct store_metrics {
+    counter appends; // in transactions; group commit counts its own
+    counter events_appended;
     histogram append_queued;
     histogram append_sent;
     histogram append_durable;

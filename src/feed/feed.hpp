@@ -89,6 +89,7 @@ public:
         std::int64_t published = 0;
         std::int64_t known = 0; ///< to be in the log; the same if nothing is missing, or nobody follows
         lag_watch watch;
+        std::optional<detail::steady_time> looks_fail_since; ///< nothing tells how far the log goes
     };
     lag_counts lag() const;
 
@@ -147,6 +148,7 @@ private:
     EVENTSTORE_NOT_INTO_COROUTINES void fail(const failure& why);
     bool has_followers();
     void note_lag();
+    void note_look(bool has_answer);
 
     const postgres::connection_options options_;
     const std::string schema_;

@@ -92,6 +92,7 @@ asio::awaitable<void> feed::look_once() {
     const bool with_others = poller_ && state_.has_begun() && !looks_alone_;
     auto looking = with_others ? look_at_end() : look();
     const auto outcome = co_await std::move(looking);
+    note_look(outcome.has_value());
     auto pause = std::chrono::milliseconds(0);
     if (!outcome) {
         if (!detail::backoff::passes_by_itself(outcome.error().code())) looks_alone_ = true;
@@ -107,6 +108,15 @@ asio::awaitable<void> feed::look_once() {
         if (*outcome) pause = until_next_look();
     }
     schedule_.end_look(environment_.now(), pause);
+}
+
+// While they fail, nothing tells how far the log has gone.
+void feed::note_look(bool has_answer) {
+    const std::lock_guard lock(lag_mutex_);
+    if (has_answer)
+        lag_.looks_fail_since.reset();
+    else if (!lag_.looks_fail_since)
+        lag_.looks_fail_since = environment_.now();
 }
 
 std::chrono::milliseconds feed::until_next_look() const {

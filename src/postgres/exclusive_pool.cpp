@@ -374,7 +374,8 @@ bool exclusive_pool::is_stopping() const {
 
 exclusive_pool::counts exclusive_pool::count() const {
     const std::lock_guard lock(mutex_);
-    return {connects_, state_.connections(), state_.in_use(), state_.size(), waiting_.size()};
+    const auto waiting = std::ranges::count_if(waiting_, [](const auto& entry) { return !entry.second->is_claimed(); });
+    return {connects_, state_.connections(), state_.in_use(), state_.size(), static_cast<std::size_t>(waiting)};
 }
 
 // ---- its users

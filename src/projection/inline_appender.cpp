@@ -132,6 +132,8 @@ asio::awaitable<append::append_plan::verdict> inline_appender::commit(const requ
     auto appending = detail::transaction_impl::append_now(
         detail::inside::of(tx), group, is_careful ? append::append_care::all : append::append_care::ids);
     auto appended = co_await std::move(appending);
+    if (!appended && appended.error().code() == errc::lock_timeout)
+        core_->environment.metrics->lock_timeouts.add(group.size());
     append::append_plan::verdict verdict = std::move(appended).value();
     const event_page page = feed::page_of(group, verdict.outcomes);
     if (!page.empty()) {
@@ -150,6 +152,9 @@ void inline_appender::deliver(const request_list& group, const append::append_pl
         under_way_.clear();
         for (const request_ptr& request : group) queue_.release(request->bytes);
     }
+    const append::appended_counts stored = append::appended_of(group, verdict);
+    core_->environment.metrics->appends.add(stored.appends);
+    core_->environment.metrics->events_appended.add(stored.events);
     auto outcome = verdict.outcomes.begin();
     for (const request_ptr& request : group) {
         const auto end = outcome + static_cast<std::ptrdiff_t>(request->parts.size());
@@ -161,7 +166,9 @@ void inline_appender::deliver(const request_list& group, const append::append_pl
 
 // Returns false if the group fails.
 bool inline_appender::try_again(const request_list& group, const failure& why) {
-    const bool is_over = why.code() == errc::store_closed || why.code() == errc::log_truncated;
+    // After a lock was waited for in vain, there is no time for a second wait.
+    const bool is_over =
+        why.code() == errc::store_closed || why.code() == errc::log_truncated || why.code() == errc::lock_timeout;
     const bool passes = may_pass(why);
     bool is_careful = true;
     request_list again;

@@ -203,7 +203,12 @@ void commit_step::committed() {
             failure(errc::connection_lost,
                 is_estranged ? "closed a connection to a server that does not hold what was seen"
                              : "closed a connection in an unexpected state"));
-    if (verdict) owner_->scope.committed(appends_, *verdict);
+    if (verdict) {
+        const append::appended_counts stored = append::appended_of(appends_, *verdict);
+        owner_->scope.environment.metrics->appends.add(stored.appends);
+        owner_->scope.environment.metrics->events_appended.add(stored.events);
+        owner_->scope.committed(appends_, *verdict);
+    }
     if (is_committed) {
         for (const checkpoint& ack : checkpoints_) ack.batch.subscription->committed(ack.batch, ack.write);
     }

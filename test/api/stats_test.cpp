@@ -72,6 +72,29 @@ BOOST_FIXTURE_TEST_CASE(waiting_in_the_queue_is_told_from_waiting_for_the_server
     });
 }
 
+BOOST_FIXTURE_TEST_CASE(appends_of_a_transaction_are_counted_together, store_fixture) {
+    with_store([&](es::store store) -> asio::awaitable<void> {
+        for (const bool commits : {true, false}) {
+            es::transaction tx = co_await store.begin();
+            tx.append("a", es::any_version, counted(2));
+            tx.append("b", es::any_version, counted(1));
+            if (commits) co_await tx.commit();
+            if (!commits) co_await tx.rollback();
+        }
+        BOOST_TEST(store.stats().appends == 1u);
+        BOOST_TEST(store.stats().events_appended == 3u);
+    });
+}
+
+BOOST_FIXTURE_TEST_CASE(who_has_given_up_waits_for_no_connection, store_fixture) {
+    with_store(options().pool_size(1), [&](es::store store) -> asio::awaitable<void> {
+        es::transaction tx = co_await store.begin();
+        co_await expect_error(es::errc::timeout, store.within(100ms).begin());
+        BOOST_TEST(store.stats().transacting.waiting == 0u);
+        co_await tx.rollback();
+    });
+}
+
 BOOST_FIXTURE_TEST_CASE(appends_that_the_server_refuses_are_measured_too, store_fixture) {
     with_store([&](es::store store) -> asio::awaitable<void> {
         co_await store.append("a", es::no_stream, counted(1));
@@ -362,6 +385,22 @@ BOOST_FIXTURE_TEST_CASE(
         co_await eventually([&] { return store.stats().feed_lag_events == 0; }); // there was none
         BOOST_TEST(!store.stats().feed_stalled);
         BOOST_TEST(!only(store).stalled);
+    });
+}
+
+// Nothing tells it that others have appended: it does not lag, as far as it knows.
+BOOST_FIXTURE_TEST_CASE(a_feed_that_cannot_look_at_the_log_is_stalled, store_fixture, *own_sessions()) {
+    const auto how = options().stalled_after(200ms).operation_timeout(200ms).pooled(); // it looks often
+    with_store(how, [&](es::store store) -> asio::awaitable<void> {
+        es::subscription all = co_await store.subscribe_to_all("mailer", single());
+        co_await store.append("a", es::no_stream, counted(1));
+        const texts first = co_await receive(all, 1);
+        BOOST_TEST(first.size() == 1u);
+        blocker tables = hold_tables();
+        co_await eventually([&] { return store.stats().feed_stalled; });
+        BOOST_TEST(store.stats().feed_lag_events == 0);
+        tables.release();
+        co_await eventually([&] { return !store.stats().feed_stalled; });
     });
 }
 

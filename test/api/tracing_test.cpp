@@ -52,7 +52,9 @@ public:
         for (const es::span_attribute& each : start.attributes)
             span->begin[std::string(each.key)] = text_of(each.value);
         span->links.assign(start.links.begin(), start.links.end());
-        if (propagates) {
+        if (!wrong_traceparent.empty()) {
+            span->traceparent = wrong_traceparent;
+        } else if (propagates) {
             const std::string number = std::to_string(1'000'000 + spans.size());
             span->traceparent = "00-0000000000000000000000000" + number + "-000000000" + number + "-01";
         }
@@ -74,6 +76,7 @@ public:
 
     std::vector<std::shared_ptr<seen_span>> spans;
     bool propagates = true;
+    std::string wrong_traceparent; // "throw": it throws
     bool is_off = false;
     bool throws = false;
 
@@ -82,7 +85,10 @@ private:
     public:
         explicit recording(std::shared_ptr<seen_span> of) : of_(std::move(of)) {}
         ~recording() override { of_->is_destroyed = true; }
-        std::string traceparent() const override { return of_->traceparent; }
+        std::string traceparent() const override {
+            if (of_->traceparent == "throw") throw std::runtime_error("no");
+            return of_->traceparent;
+        }
         void end(std::span<const es::span_attribute> known, const es::failure* why) noexcept override {
             of_->has_ended = true;
             for (const es::span_attribute& each : known) of_->end[std::string(each.key)] = text_of(each.value);
@@ -154,6 +160,13 @@ BOOST_FIXTURE_TEST_CASE(other_operations_are_spans_too, tracing_fixture) {
         BOOST_TEST(reading->begin.at("eventstore.stream") == "a");
         BOOST_TEST(reading->end.at("eventstore.event.count") == "2");
         BOOST_TEST(reading->end.at("eventstore.position.last") == "2");
+        es::event_scan scan = store.scan("a", es::read_options().max_count(1));
+        while (co_await scan.next()) {
+        }
+        BOOST_TEST(tracer->of("scan").size() == 2u); // one for each page
+        es::event_scan nothing = store.scan("b");
+        co_await expect_error(es::errc::stream_not_found, nothing.next());
+        BOOST_TEST((tracer->of("scan").back()->failed == es::errc::stream_not_found));
         co_await store.record_snapshot(es::snapshot("a", 2, "T", "{}"));
         (void)co_await store.read_snapshot("a");
         BOOST_TEST(tracer->only("record_snapshot")->begin.at("eventstore.snapshot") == "a");
@@ -305,6 +318,23 @@ BOOST_FIXTURE_TEST_CASE(an_operation_that_is_abandoned_destroys_its_span, tracin
         log.release();
     }
     BOOST_TEST(tracer->of("append").back()->is_destroyed);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_traceparent_that_is_none_goes_into_no_metadata, tracing_fixture) {
+    with_store(traced(), [&](es::store store) -> asio::awaitable<void> {
+        for (const char* text : {"throw", "mine", R"(00-"-01)"}) {
+            tracer->wrong_traceparent = text;
+            co_await store.append("a", es::any_version, counted(1));
+            es::transaction tx = co_await store.begin();
+            tx.append("b", es::any_version, counted(1));
+            co_await tx.commit();
+        }
+        for (const char* stream : {"a", "b"}) {
+            const es::event_page page = co_await store.read(stream);
+            BOOST_TEST(page.size() == 3u);
+            for (const es::recorded_event& event : page) BOOST_TEST(event.metadata() == "");
+        }
+    });
 }
 
 BOOST_FIXTURE_TEST_CASE(a_store_without_a_tracer_stores_what_it_is_given, store_fixture) {

@@ -185,6 +185,23 @@ BOOST_FIXTURE_TEST_CASE(an_append_cancelled_before_it_was_sent_stores_nothing, e
     });
 }
 
+BOOST_FIXTURE_TEST_CASE(an_append_that_waits_for_the_log_in_vain_says_so_and_stores_nothing, effects) {
+    with_effects(options().operation_timeout(2s), [&](es::store store) -> asio::awaitable<void> {
+        const es::inline_projection written_with(store, writer());
+        blocker log = hold_log();
+        const es::failure why =
+            co_await expect_error(es::errc::lock_timeout, written_with.append("a", es::no_stream, counted_one("1")));
+        BOOST_TEST(!why.outcome_unknown());
+        BOOST_TEST(store.stats().lock_timeouts == 1u);
+        log.release();
+        co_await written_with.append("a", es::no_stream, counted_one("1"));
+        BOOST_TEST(written() == "1");
+        BOOST_TEST(store.stats().appends == 1u);
+        BOOST_TEST(store.stats().events_appended == 1u);
+        co_await store.close();
+    });
+}
+
 BOOST_FIXTURE_TEST_CASE(bad_arguments_are_refused_before_anything_is_sent, effects) {
     with_effects([&](es::store store) -> asio::awaitable<void> {
         const es::inline_projection written_with(store, writer());
