@@ -7,10 +7,11 @@
 --
 -- Events may have any time, as imports set them, so that the first younger one can only be found by going through those
 -- that are older. That is saved where the event at `beside` is young: then the stream begins there or before, and
--- the answer is a version that is not beyond its beginning.
+-- the answer is a version that is not beyond its beginning. So it is if none of the first `within` events is young,
+-- which then are all that is looked at.
 --
 -- Called for readers, with their rights, under whatever search_path: see timeline.
-create or replace function eventstore.first_version(id bigint, beside bigint default null)
+create or replace function eventstore.first_version(id bigint, beside bigint default null, within bigint default null)
 returns bigint
 language plpgsql
 stable
@@ -21,6 +22,7 @@ declare
     before  bigint;
     age     interval;
     first   bigint;
+    young   bigint; -- the first version that is
     since   timestamp with time zone;
 begin
     select
@@ -65,14 +67,38 @@ begin
             return first;
         end if;
     end if;
-    select e.stream_version into first
-    from eventstore.events as e
-    where e.stream_id operator (pg_catalog.=) id
-      and e.stream_version operator (pg_catalog.>=) first
-      and e.created_at operator (pg_catalog.>=) since
-    order by e.stream_version
+    if within is null then
+        select e.stream_version into young
+        from eventstore.events as e
+        where e.stream_id operator (pg_catalog.=) id
+          and e.stream_version operator (pg_catalog.>=) first
+          and e.created_at operator (pg_catalog.>=) since
+        order by e.stream_version
+        limit 1;
+        return coalesce(young, version operator (pg_catalog.+) 1);
+    end if;
+    select n.stream_version into young
+    from (
+        select e.stream_version, e.created_at
+        from eventstore.events as e
+        where e.stream_id operator (pg_catalog.=) id
+          and e.stream_version operator (pg_catalog.>=) first
+        order by e.stream_version
+        limit within
+    ) as n
+    where n.created_at operator (pg_catalog.>=) since
+    order by n.stream_version
     limit 1;
-    return coalesce(first, version operator (pg_catalog.+) 1);
+    if not found then
+        select e.stream_version operator (pg_catalog.+) 1 into young
+        from eventstore.events as e
+        where e.stream_id operator (pg_catalog.=) id
+          and e.stream_version operator (pg_catalog.>=) first
+        order by e.stream_version
+        offset within operator (pg_catalog.-) 1
+        limit 1;
+    end if;
+    return coalesce(young, version operator (pg_catalog.+) 1);
 end
 $function$;
 
@@ -203,7 +229,7 @@ begin
           and (a.grantee = 0 or r.oid is not null)
     loop
         execute pg_catalog.format('grant execute on function %s to %s',
-            'eventstore.first_version(bigint, bigint)'::regprocedure, reader);
+            'eventstore.first_version(bigint, bigint, bigint)'::regprocedure, reader);
     end loop;
 end
 $function$;

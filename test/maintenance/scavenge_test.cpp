@@ -16,6 +16,35 @@ using namespace std::chrono_literals;
 
 BOOST_AUTO_TEST_SUITE(scavenge_test)
 
+namespace {
+
+/// Counts the rows of the log that a call looks at.
+class looking_store : public scavenged_store {
+public:
+    /// Aged events of one stream, without their writers.
+    void store_aged(const std::string& stream, int count, const std::string& age) {
+        ask("with s as (insert into eventstore.streams (name, version) values (" + quoted_text(stream) + ", " +
+            std::to_string(count) +
+            ") returning stream_id)"
+            " insert into eventstore.events (position, stream_id, stream_version, created_at, event_id, type, data, metadata)"
+            " select coalesce((select max(position) from eventstore.events), 0) + n, s.stream_id, n, now() - interval '" +
+            age + "', gen_random_uuid(), 'Counted', '', '' from s, generate_series(1, " + std::to_string(count) + ") as n");
+        ask("analyze eventstore.events");
+    }
+    /// In a transaction of its own, which is committed.
+    std::int64_t rows_looked_at(const std::string& call) {
+        session user;
+        user.run("begin");
+        user.run(here(call));
+        const std::string looked = user.value(here("select coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)"
+                                                   " from pg_stat_xact_user_tables where relid = 'eventstore.events'::regclass"));
+        user.run("commit");
+        return std::stoll(looked);
+    }
+};
+
+} // namespace
+
 BOOST_FIXTURE_TEST_CASE(what_has_expired_is_removed_and_nothing_else, scavenged_store) {
     const auto body = [&](es::store store) -> asio::awaitable<void> {
         co_await store.append("a", es::no_stream, counted(10));
@@ -410,6 +439,61 @@ BOOST_FIXTURE_TEST_CASE(many_streams_are_examined_in_portions, scavenged_store) 
         BOOST_TEST(done.streams == 1'200);
     };
     with_store(body);
+}
+
+// How many there are must not decide how long a portion takes: it would never end within the time that a call has.
+BOOST_FIXTURE_TEST_CASE(a_portion_looks_at_a_bounded_number_of_expired_events, looking_store) {
+    constexpr int most_looked = 10'000;
+    const auto first = [&](es::store store) -> asio::awaitable<void> {
+        co_await store.set_retention(es::stream_prefix("old"), not_older_than(1h));
+        co_await store.set_retention("young", not_older_than(1h));
+    };
+    with_store(first);
+    store_aged("old", 30'000, "2 hours");
+    store_aged("young", 30'000, "0");
+    ask("select eventstore.prepare_scavenging()");
+    const std::int64_t of_young = rows_looked_at("select eventstore.scavenge(null, '', 250, false)");
+    BOOST_TEST(of_young < 100);
+    const std::int64_t of_old = rows_looked_at("select eventstore.scavenge('', '', 250, false)");
+    BOOST_TEST(of_old < 2 * most_looked + 10 * 250);
+    const auto rest = [&](es::store store) -> asio::awaitable<void> {
+        co_await store.append("old", 30'000, counted_one("kept"));
+        const es::scavenge_progress done = co_await store.scavenge(quickly(3'000));
+        BOOST_TEST(done.events == 30'000 - 250);
+        BOOST_TEST(done.held_streams == 0);
+        BOOST_TEST(done.streams == 2);
+        TEST_SAME(stored_versions(*this, "old"), numbers({30'001}));
+        BOOST_TEST(stored_versions(*this, "young").size() == 30'000u);
+    };
+    with_store(rest);
+}
+
+// It passes over what a dead subscription holds, and reports it.
+BOOST_FIXTURE_TEST_CASE(a_subscription_that_holds_everything_is_passed_over_in_bounded_portions, looking_store) {
+    constexpr int most_looked = 10'000;
+    const auto first = [&](es::store store) -> asio::awaitable<void> {
+        co_await store.set_retention(es::stream_prefix(""), not_older_than(1h));
+    };
+    with_store(first);
+    for (const char* const name : {"a", "b", "c", "d"}) store_aged(name, 15'000, "2 hours");
+    ask("insert into eventstore.subscriptions (stream, name, position, version) values ('$all', 'dead', 0, 0)");
+    const std::int64_t of_one_call = rows_looked_at("select eventstore.scavenge('', '', 250, false)");
+    BOOST_TEST(of_one_call < 2 * 4 * most_looked); // two streams of the four
+    TEST_SAME(ask("select reached, is_done, streams_done, streams_held from eventstore.scavenge('', '', 250, false)")[0],
+        texts({"b", "f", "2", "2"}));
+    const auto rest = [&](es::store store) -> asio::awaitable<void> {
+        const es::scavenge_progress held = co_await store.scavenge(quickly(1'000));
+        BOOST_TEST(held.events == 0);
+        BOOST_TEST(held.streams == 4);
+        BOOST_TEST(held.held_streams == 4);
+        ask("update eventstore.subscriptions set position = 12000;"
+            "insert into eventstore.parked_events (subscription_id, position, reason, deliveries)"
+            " select subscription_id, 5, 'why', 1 from eventstore.subscriptions");
+        const es::scavenge_progress some = co_await store.scavenge(quickly(10'000)); // more than it looks at and may remove
+        BOOST_TEST(some.events == 12'000 - 1);
+        BOOST_TEST(some.held_streams == 4);
+    };
+    with_store(rest);
 }
 
 // A role that may scavenge removes what has expired, and nothing else.
