@@ -154,6 +154,8 @@ begin
             using errcode = '22023',
                   hint = 'Names have 1 to 512 bytes (a prefix may be empty) and do not begin with a dollar sign; a setting is 1 or more, an age up to 365250 days, and one of them is given.';
     end if;
+    -- A portion under way removes by the retention before; once this is set, none does. Then the log's lock, in this order.
+    perform pg_advisory_xact_lock('retentions'::regclass::bigint + 7311000000000000000);
     perform pg_advisory_xact_lock('log_state'::regclass::bigint + 7311000000000000000);
     if not of_prefix then
         update streams as s set begins_late = true where s.name = target and s.begins_late is not true;
@@ -201,6 +203,7 @@ begin
     if current_setting('transaction_isolation') <> 'read committed' then
         raise exception 'a retention is removed in a READ COMMITTED transaction' using errcode = '25008';
     end if;
+    perform pg_advisory_xact_lock('retentions'::regclass::bigint + 7311000000000000000); -- see set_retention
     perform pg_advisory_xact_lock('log_state'::regclass::bigint + 7311000000000000000);
     delete from retentions as r where r.name = target and r.is_prefix = of_prefix;
     if not found then

@@ -331,6 +331,31 @@ BOOST_FIXTURE_TEST_CASE(a_link_that_is_made_meanwhile_does_not_outlive_its_event
     with_store(body);
 }
 
+// Who has set a longer retention, or has removed it, can rely on it.
+BOOST_FIXTURE_TEST_CASE(a_retention_is_changed_behind_the_portion_under_way, scavenged_store) {
+    const auto body = [&](es::store store) -> asio::awaitable<void> {
+        co_await store.append("a", es::no_stream, counted(10));
+        co_await store.set_retention("a", from_version(9));
+        blocker portion(here("select eventstore.scavenge(null, '', 3, false)"));
+        auto setting = co_await start(store.set_retention("a", from_version(6)));
+        const auto one_waits = [&] { return portion.blocks(); };
+        co_await eventually(one_waits);
+        auto removing = co_await start(store.remove_retention("a"));
+        const auto both_wait = [&] { return portion.blocks(2); };
+        co_await eventually(both_wait);
+        co_await store.append("a", 10, counted_one("11")); // which waits for none of them
+        portion.commit();
+        const auto end = [&] { return setting.done() && removing.done(); };
+        co_await eventually(end);
+        setting.value();
+        removing.value();
+        const es::scavenge_progress none = co_await store.scavenge(quickly());
+        BOOST_TEST(none.events == 0);
+        TEST_SAME(stored_versions(*this, "a"), from_to(4, 11));
+    };
+    with_store(body);
+}
+
 BOOST_FIXTURE_TEST_CASE(ids_of_removed_events_are_forgotten, scavenged_store) {
     const auto body = [&](es::store store) -> asio::awaitable<void> {
         const std::vector<es::event_data> events = counted(3);
