@@ -29,8 +29,9 @@ begin
     if coalesce(pg_catalog.cardinality(positions), 0) = 0 then
         return;
     end if;
-    -- No position is given out twice, even if the end of the log goes. That is noted first, because an append may hold the
-    -- row of the log and wait for one of the events, to link to it.
+    -- An append that links may write the row of the log: it takes this before the events, too.
+    perform from log_state as l for no key update;
+    -- No position is given out twice, even if the end of the log goes.
     last := greatest(
         (select max(p) from pg_catalog.unnest(positions) as p),
         (select max(e.position) from events as e where e.link_to = any (positions)));

@@ -7,6 +7,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 
+#include <future>
 #include <stdexcept>
 
 namespace es = eventstore;
@@ -327,6 +328,45 @@ BOOST_FIXTURE_TEST_CASE(a_link_that_is_made_meanwhile_does_not_outlive_its_event
         BOOST_TEST(done.events == 3);
         BOOST_TEST(done.links == 1);
         BOOST_TEST(events_stored() == 0);
+    };
+    with_store(body);
+}
+
+// An append that links to an event, and brings the largest event of the log, writes the row of the log, too. Both lock that
+// row before the events.
+BOOST_FIXTURE_TEST_CASE(an_append_with_a_link_and_a_large_event_does_not_deadlock_with_a_portion, scavenged_store) {
+    const auto body = [&](es::store store) -> asio::awaitable<void> {
+        co_await store.append("a", es::no_stream, counted(6));
+        co_await store.append("b", es::no_stream, counted(1));
+        co_await store.set_retention("a", from_version(7));
+        const es::event_page log = co_await store.read_all();
+        const std::string appending = here(
+            "set lock_timeout = '60s';"
+            "select eventstore.append_events(array['b'], array[-1]::bigint[], array[2], null, 0, array[1],"
+            "array[-1]::bigint[], array[2], array[false], array[1, 1], array[1, 2], array[gen_random_uuid(), "
+            "gen_random_uuid()], array['$link', 'Large'], array['', repeat('x', 10000)]::bytea[], null, null, null, null, "
+            "array['" +
+            es::to_string(log[3].id()) + "', null]::uuid[], null, 10000, true)");
+        // The append holds the event, and waits for its stream before it writes the row of the log.
+        blocker holder(here("select from eventstore.streams where name = 'b' for no key update"));
+        const auto append = [&] { return session().state_of(appending); };
+        std::future<std::string> state = std::async(std::launch::async, append);
+        const auto appends = [&] { return holder.blocks(); };
+        co_await eventually(appends);
+        auto scavenging = co_await start(store.scavenge());
+        const auto scavenges = [&] {
+            return number("select count(*) from pg_stat_activity where wait_event_type = 'Lock' and strpos(query, " +
+                       quoted_text(schema()) + ") > 0 and strpos(query, 'scavenge(') > 0") == 1;
+        };
+        co_await eventually(scavenges);
+        holder.release();
+        const auto ends = [&] { return scavenging.done(); };
+        co_await eventually(ends);
+        BOOST_TEST(state.get() == "");
+        const es::scavenge_progress done = scavenging.value();
+        BOOST_TEST(done.events == 6);
+        BOOST_TEST(done.links == 1);
+        TEST_SAME(stored_versions(*this, "b"), numbers({1, 3}));
     };
     with_store(body);
 }
