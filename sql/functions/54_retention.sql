@@ -77,27 +77,22 @@ begin
         limit 1;
         return coalesce(young, version operator (pg_catalog.+) 1);
     end if;
-    select n.stream_version into young
+    select case
+        when n.created_at operator (pg_catalog.>=) since then n.stream_version
+        else n.stream_version operator (pg_catalog.+) 1 -- the last one that is looked at
+    end
+    into young
     from (
-        select e.stream_version, e.created_at
+        select e.stream_version, e.created_at, pg_catalog.row_number() over (order by e.stream_version) as number
         from eventstore.events as e
         where e.stream_id operator (pg_catalog.=) id
           and e.stream_version operator (pg_catalog.>=) first
         order by e.stream_version
         limit within
     ) as n
-    where n.created_at operator (pg_catalog.>=) since
+    where n.created_at operator (pg_catalog.>=) since or n.number operator (pg_catalog.=) within
     order by n.stream_version
     limit 1;
-    if not found then
-        select e.stream_version operator (pg_catalog.+) 1 into young
-        from eventstore.events as e
-        where e.stream_id operator (pg_catalog.=) id
-          and e.stream_version operator (pg_catalog.>=) first
-        order by e.stream_version
-        offset within operator (pg_catalog.-) 1
-        limit 1;
-    end if;
     return coalesce(young, version operator (pg_catalog.+) 1);
 end
 $function$;

@@ -335,10 +335,10 @@ begin
                   and e.stream_version > case when st.stream_id <> s.stream_id then 0 else s.version end
                   and e.link_to < before))
         end
-        or exists (
+        or exists ( -- no join, which might collect all the events that would go
             select from parked_events as p
-            join events as e on e.position = p.position
-            where p.subscription_id = s.subscription_id and (e.position < before or e.link_to < before))
+            where p.subscription_id = s.subscription_id
+              and (select least(e.position, e.link_to) from events as e where e.position = p.position) < before)
         order by s.stream, s.name
         limit 1;
         if found then

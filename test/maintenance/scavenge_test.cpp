@@ -27,9 +27,12 @@ public:
         ask("with s as (insert into eventstore.streams (name, version) values (" + quoted_text(stream) + ", " +
             std::to_string(count) +
             ") returning stream_id)"
-            " insert into eventstore.events (position, stream_id, stream_version, created_at, event_id, type, data, metadata)"
-            " select coalesce((select max(position) from eventstore.events), 0) + n, s.stream_id, n, now() - interval '" +
-            age + "', gen_random_uuid(), 'Counted', '', '' from s, generate_series(1, " + std::to_string(count) + ") as n");
+            " insert into eventstore.events (position, stream_id, stream_version, created_at, event_id, type, data, "
+            "metadata)"
+            " select coalesce((select max(position) from eventstore.events), 0) + n, s.stream_id, n, now() - interval "
+            "'" +
+            age + "', gen_random_uuid(), 'Counted', '', '' from s, generate_series(1, " + std::to_string(count) +
+            ") as n");
         ask("analyze eventstore.events");
     }
     /// In a transaction of its own, which is committed.
@@ -37,8 +40,9 @@ public:
         session user;
         user.run("begin");
         user.run(here(call));
-        const std::string looked = user.value(here("select coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)"
-                                                   " from pg_stat_xact_user_tables where relid = 'eventstore.events'::regclass"));
+        const std::string looked =
+            user.value(here("select coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)"
+                            " from pg_stat_xact_user_tables where relid = 'eventstore.events'::regclass"));
         user.run("commit");
         return std::stoll(looked);
     }
@@ -340,13 +344,14 @@ BOOST_FIXTURE_TEST_CASE(an_append_with_a_link_and_a_large_event_does_not_deadloc
         co_await store.append("b", es::no_stream, counted(1));
         co_await store.set_retention("a", from_version(7));
         const es::event_page log = co_await store.read_all();
-        const std::string appending = here(
-            "set lock_timeout = '60s';"
-            "select eventstore.append_events(array['b'], array[-1]::bigint[], array[2], null, 0, array[1],"
-            "array[-1]::bigint[], array[2], array[false], array[1, 1], array[1, 2], array[gen_random_uuid(), "
-            "gen_random_uuid()], array['$link', 'Large'], array['', repeat('x', 10000)]::bytea[], null, null, null, null, "
-            "array['" +
-            es::to_string(log[3].id()) + "', null]::uuid[], null, 10000, true)");
+        const std::string appending =
+            here("set lock_timeout = '60s';"
+                 "select eventstore.append_events(array['b'], array[-1]::bigint[], array[2], null, 0, array[1],"
+                 "array[-1]::bigint[], array[2], array[false], array[1, 1], array[1, 2], array[gen_random_uuid(), "
+                 "gen_random_uuid()], array['$link', 'Large'], array['', repeat('x', 10000)]::bytea[], null, null, "
+                 "null, null, "
+                 "array['" +
+                es::to_string(log[3].id()) + "', null]::uuid[], null, 10000, true)");
         // The append holds the event, and waits for its stream before it writes the row of the log.
         blocker holder(here("select from eventstore.streams where name = 'b' for no key update"));
         const auto append = [&] { return session().state_of(appending); };
@@ -544,7 +549,8 @@ BOOST_FIXTURE_TEST_CASE(a_subscription_that_holds_everything_is_passed_over_in_b
     ask("insert into eventstore.subscriptions (stream, name, position, version) values ('$all', 'dead', 0, 0)");
     const std::int64_t of_one_call = rows_looked_at("select eventstore.scavenge('', '', 250, false)");
     BOOST_TEST(of_one_call < 2 * 4 * most_looked); // two streams of the four
-    TEST_SAME(ask("select reached, is_done, streams_done, streams_held from eventstore.scavenge('', '', 250, false)")[0],
+    TEST_SAME(
+        ask("select reached, is_done, streams_done, streams_held from eventstore.scavenge('', '', 250, false)")[0],
         texts({"b", "f", "2", "2"}));
     const auto rest = [&](es::store store) -> asio::awaitable<void> {
         const es::scavenge_progress held = co_await store.scavenge(quickly(1'000));
@@ -554,7 +560,8 @@ BOOST_FIXTURE_TEST_CASE(a_subscription_that_holds_everything_is_passed_over_in_b
         ask("update eventstore.subscriptions set position = 12000;"
             "insert into eventstore.parked_events (subscription_id, position, reason, deliveries)"
             " select subscription_id, 5, 'why', 1 from eventstore.subscriptions");
-        const es::scavenge_progress some = co_await store.scavenge(quickly(10'000)); // more than it looks at and may remove
+        const es::scavenge_progress some =
+            co_await store.scavenge(quickly(10'000)); // more than it looks at and may remove
         BOOST_TEST(some.events == 12'000 - 1);
         BOOST_TEST(some.held_streams == 4);
     };
