@@ -132,6 +132,8 @@ public:
     };
     streams_page take(const std::vector<stream_row>& page);
     /// \param missing positions that are missing where the gap is, at or below the floor
+    /// The floor at the moment of the rows that come next, where none of them says it.
+    void see_floor(std::int64_t floor) noexcept { floor_ = floor; }
     void judge(const version_gap& gap, std::int64_t missing);
 
     void found_twice(const std::string& id, const std::string& positions);

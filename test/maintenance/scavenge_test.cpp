@@ -111,6 +111,23 @@ BOOST_FIXTURE_TEST_CASE(a_verification_takes_what_was_removed_for_no_loss, scave
 }
 
 BOOST_FIXTURE_TEST_CASE(a_longer_retention_shows_again_what_was_not_scavenged, scavenged_store) {
+BOOST_FIXTURE_TEST_CASE(a_verification_finds_no_loss_in_a_large_stream_that_is_being_scavenged, scavenged_store) {
+    const auto body = [&](es::store store) -> asio::awaitable<void> {
+        constexpr std::size_t events = 4'000;
+        co_await store.append("a", es::no_stream, counted(events));
+        co_await store.set_retention("a", from_version(events));
+        auto scavenging = co_await start(store.scavenge(quickly(20)));
+        std::int64_t problems = 0;
+        while (!scavenging.done()) {
+            const es::verify_report report = co_await es::verify(options(), es::verify_options().page_size(100));
+            problems += report.problems;
+        }
+        scavenging.value();
+        BOOST_TEST(problems == 0);
+    };
+    with_store(body);
+}
+
     const auto body = [&](es::store store) -> asio::awaitable<void> {
         co_await store.append("a", es::no_stream, counted(10));
         co_await store.set_retention("a", at_most(3));
