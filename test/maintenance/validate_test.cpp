@@ -191,6 +191,20 @@ BOOST_FIXTURE_TEST_CASE(a_store_is_dropped_with_all_that_is_in_it, validated_sto
     run(again());
 }
 
+BOOST_FIXTURE_TEST_CASE(a_store_of_any_version_can_be_dropped, validated_store) {
+    for (int version = 1; version <= last_version_with_functions; ++version) {
+        BOOST_TEST_CONTEXT("version " << version) {
+            const fresh_schema older;
+            make_older_schema(test_server::url(), older.name(), version);
+            const es::drop_preview found = run(es::preview_drop(options().schema(older.name())));
+            BOOST_TEST(found.events == 0);
+            BOOST_TEST(found.subscriptions == 0);
+            run(es::drop_store(options().schema(older.name())));
+            BOOST_TEST(value("select to_regnamespace(" + quoted_text(older.name()) + ") is null") == "t");
+        }
+    }
+}
+
 BOOST_FIXTURE_TEST_CASE(a_store_that_is_open_is_not_dropped_unless_forced, validated_store) {
     const auto body = [&](es::store store) -> asio::awaitable<void> {
         co_await store.append("a", es::any_version, counted(1));
