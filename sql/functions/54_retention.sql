@@ -53,7 +53,8 @@ begin
         return version operator (pg_catalog.+) 1;
     end if;
     first := least(greatest(first, before, oldest), version operator (pg_catalog.+) 1);
-    if age is null or first operator (pg_catalog.>) version then
+    -- No limit is no limit for events of long ago, which imports have, either.
+    if age is null or age operator (pg_catalog.>=) interval '365250 days' or first operator (pg_catalog.>) version then
         return first;
     end if;
 
