@@ -124,6 +124,8 @@ begin
     left join events as e on e.event_id = n.event_id;
 
     if event_links is not null then
+        -- If the row of the log is to be written, it is locked before the events, as by those who remove events.
+        perform from log_state as l where l.largest_event < largest for no key update;
         -- Who removes one of these waits, and finds the link; or has removed it, and it is not found any more.
         perform from events as o
         where o.position = any (array(

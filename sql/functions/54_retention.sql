@@ -7,10 +7,11 @@
 --
 -- Events may have any time, as imports set them, so that the first younger one can only be found by going through those
 -- that are older. That is saved where the event at `beside` is young: then the stream begins there or before, and
--- the answer is a version that is not beyond its beginning.
+-- the answer is a version that is not beyond its beginning. So it is if none of the first `within` events is young,
+-- which then are all that is looked at.
 --
 -- Called for readers, with their rights, under whatever search_path: see timeline.
-create or replace function eventstore.first_version(id bigint, beside bigint default null)
+create or replace function eventstore.first_version(id bigint, beside bigint default null, within bigint default null)
 returns bigint
 language plpgsql
 stable
@@ -21,6 +22,7 @@ declare
     before  bigint;
     age     interval;
     first   bigint;
+    young   bigint; -- the first version that is
     since   timestamp with time zone;
 begin
     select
@@ -51,7 +53,8 @@ begin
         return version operator (pg_catalog.+) 1;
     end if;
     first := least(greatest(first, before, oldest), version operator (pg_catalog.+) 1);
-    if age is null or first operator (pg_catalog.>) version then
+    -- No limit is no limit for events of long ago, which imports have, either.
+    if age is null or age operator (pg_catalog.>=) interval '365250 days' or first operator (pg_catalog.>) version then
         return first;
     end if;
 
@@ -65,14 +68,33 @@ begin
             return first;
         end if;
     end if;
-    select e.stream_version into first
-    from eventstore.events as e
-    where e.stream_id operator (pg_catalog.=) id
-      and e.stream_version operator (pg_catalog.>=) first
-      and e.created_at operator (pg_catalog.>=) since
-    order by e.stream_version
+    if within is null then
+        select e.stream_version into young
+        from eventstore.events as e
+        where e.stream_id operator (pg_catalog.=) id
+          and e.stream_version operator (pg_catalog.>=) first
+          and e.created_at operator (pg_catalog.>=) since
+        order by e.stream_version
+        limit 1;
+        return coalesce(young, version operator (pg_catalog.+) 1);
+    end if;
+    select case
+        when n.created_at operator (pg_catalog.>=) since then n.stream_version
+        else n.stream_version operator (pg_catalog.+) 1 -- the last one that is looked at
+    end
+    into young
+    from (
+        select e.stream_version, e.created_at, pg_catalog.row_number() over (order by e.stream_version) as number
+        from eventstore.events as e
+        where e.stream_id operator (pg_catalog.=) id
+          and e.stream_version operator (pg_catalog.>=) first
+        order by e.stream_version
+        limit within
+    ) as n
+    where n.created_at operator (pg_catalog.>=) since or n.number operator (pg_catalog.=) within
+    order by n.stream_version
     limit 1;
-    return coalesce(first, version operator (pg_catalog.+) 1);
+    return coalesce(young, version operator (pg_catalog.+) 1);
 end
 $function$;
 
@@ -128,6 +150,8 @@ begin
             using errcode = '22023',
                   hint = 'Names have 1 to 512 bytes (a prefix may be empty) and do not begin with a dollar sign; a setting is 1 or more, an age up to 365250 days, and one of them is given.';
     end if;
+    -- A portion under way removes by the retention before; once this is set, none does. Then the log's lock, in this order.
+    perform pg_advisory_xact_lock('retentions'::regclass::bigint + 7311000000000000000);
     perform pg_advisory_xact_lock('log_state'::regclass::bigint + 7311000000000000000);
     if not of_prefix then
         update streams as s set begins_late = true where s.name = target and s.begins_late is not true;
@@ -175,6 +199,7 @@ begin
     if current_setting('transaction_isolation') <> 'read committed' then
         raise exception 'a retention is removed in a READ COMMITTED transaction' using errcode = '25008';
     end if;
+    perform pg_advisory_xact_lock('retentions'::regclass::bigint + 7311000000000000000); -- see set_retention
     perform pg_advisory_xact_lock('log_state'::regclass::bigint + 7311000000000000000);
     delete from retentions as r where r.name = target and r.is_prefix = of_prefix;
     if not found then
@@ -203,7 +228,7 @@ begin
           and (a.grantee = 0 or r.oid is not null)
     loop
         execute pg_catalog.format('grant execute on function %s to %s',
-            'eventstore.first_version(bigint, bigint)'::regprocedure, reader);
+            'eventstore.first_version(bigint, bigint, bigint)'::regprocedure, reader);
     end loop;
 end
 $function$;

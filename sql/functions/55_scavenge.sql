@@ -29,8 +29,9 @@ begin
     if coalesce(pg_catalog.cardinality(positions), 0) = 0 then
         return;
     end if;
-    -- No position is given out twice, even if the end of the log goes. That is noted first, because an append may hold the
-    -- row of the log and wait for one of the events, to link to it.
+    -- An append that links may write the row of the log: it takes this before the events, too.
+    perform from log_state as l for no key update;
+    -- No position is given out twice, even if the end of the log goes.
     last := greatest(
         (select max(p) from pg_catalog.unnest(positions) as p),
         (select max(e.position) from events as e where e.link_to = any (positions)));
@@ -92,6 +93,10 @@ $function$;
 --
 -- Only what first_version says has expired, and what no subscription needs, so that whoever may call this may remove
 -- nothing else. Who removes events waits for another one who does.
+--
+-- A call looks at a bounded number of events, expired or held: of one stream at the first ones that are stored. If more of
+-- them may have expired, and some were removed, the next call goes on with that stream. If a subscription holds all of
+-- them, the next call goes on behind it.
 create or replace function eventstore.scavenge(
     prefix               text,    -- null = the streams with a retention of their own
     after                text,    -- goes on after this name
@@ -113,6 +118,8 @@ set jit = off
 as $function$
 declare
     most_streams constant integer := 500; -- of a call
+    most_looked  constant integer := 10000; -- events of one stream
+    most_of_all  constant integer := 20000; -- of a call; begins no further stream
     here         record;
     number       integer := 0;
     first        bigint;
@@ -123,6 +130,9 @@ declare
     ids          bigint[] := '{}';
     firsts       bigint[] := '{}';
     room         integer := most;
+    looked       bigint; -- how many events of the stream may have expired, up to most_looked
+    all_looked   bigint := 0;
+    ends_early   boolean := false;
 begin
     if own::oid <> 'log_state'::regclass::oid then
         perform refuse_schema(own);
@@ -169,7 +179,7 @@ begin
         limit most_streams
     loop
         number := number + 1;
-        first := first_version(here.stream_id);
+        first := first_version(here.stream_id, null, most_looked);
         if exists (select from events as e where e.stream_id = here.stream_id and e.stream_version < first) then
             seen := null;
             if not ignore_subscriptions then
@@ -178,10 +188,15 @@ begin
             select pg_catalog.array_agg(e.position) into expired
             from (
                 select e.position
-                from events as e
-                where e.stream_id = here.stream_id
-                  and e.stream_version < least(first, seen + 1)
-                  and (log_seen is null or e.position <= log_seen or e.link_to is not null)
+                from (
+                    select n.position, n.stream_version, n.link_to
+                    from events as n
+                    where n.stream_id = here.stream_id
+                      and n.stream_version < least(first, seen + 1)
+                    order by n.stream_version
+                    limit most_looked
+                ) as e
+                where (log_seen is null or e.position <= log_seen or e.link_to is not null)
                   and (ignore_subscriptions or not (
                       exists (select from parked_events as p where p.position = e.position)
                       or (exists (select from events as l where l.link_to = e.position) and is_link_needed(e.position))))
@@ -190,14 +205,27 @@ begin
             ) as e;
             positions := positions operator (pg_catalog.||) expired;
             room := room - coalesce(pg_catalog.cardinality(expired), 0);
-            exit when room = 0; -- it may have more: the next call begins with it
+            ends_early := room = 0; -- it may have more: the next call begins with it
+            exit when ends_early;
+            select pg_catalog.count(*) into looked
+            from (
+                select from events as e
+                where e.stream_id = here.stream_id and e.stream_version < first
+                order by e.stream_version
+                limit most_looked
+            ) as e;
+            ends_early := looked = most_looked and expired is not null;
+            exit when ends_early;
+            all_looked := all_looked + looked;
             ids := pg_catalog.array_append(ids, here.stream_id);
             firsts := pg_catalog.array_append(firsts, first);
         end if;
         reached := here.name;
         streams_done := streams_done + 1;
+        ends_early := all_looked >= most_of_all;
+        exit when ends_early;
     end loop;
-    is_done := room > 0 and number < most_streams;
+    is_done := not ends_early and number < most_streams;
 
     select r.events_removed, r.links_removed into events_removed, links_removed from remove_events(positions) as r;
     select pg_catalog.count(*) into streams_held
@@ -257,6 +285,7 @@ as $function$
 #variable_conflict use_column
 declare
     positions bigint[];
+    has_links boolean; -- to events that would go
 begin
     if own::oid <> 'log_state'::regclass::oid then
         perform refuse_schema(own);
@@ -279,6 +308,8 @@ begin
         return;
     end if;
     if not ignore_subscriptions then
+        has_links := exists (select from events as l where l.link_to < before);
+        -- The next event for a subscription decides by its position. A link to an event that would go may come later.
         select s.stream, s.name into stream, name
         from subscriptions as s
         where case
@@ -287,15 +318,27 @@ begin
                 where e.position > s.position and e.position < before and e.link_to is null)
             else exists (
                 select from streams as st
+                cross join lateral (
+                    select e.position
+                    from events as e
+                    where e.stream_id = st.stream_id
+                      and e.stream_version > case when st.stream_id <> s.stream_id then 0 else s.version end
+                    order by e.stream_version
+                    limit 1
+                ) as next
+                where st.name = s.stream
+                  and next.position < before)
+            or (has_links and exists (
+                select from streams as st
                 join events as e on e.stream_id = st.stream_id
                 where st.name = s.stream
                   and e.stream_version > case when st.stream_id <> s.stream_id then 0 else s.version end
-                  and (e.position < before or e.link_to < before))
+                  and e.link_to < before))
         end
-        or exists (
+        or exists ( -- no join, which might collect all the events that would go
             select from parked_events as p
-            join events as e on e.position = p.position
-            where p.subscription_id = s.subscription_id and (e.position < before or e.link_to < before))
+            where p.subscription_id = s.subscription_id
+              and (select least(e.position, e.link_to) from events as e where e.position = p.position) < before)
         order by s.stream, s.name
         limit 1;
         if found then

@@ -63,6 +63,8 @@ select
     coalesce((
         select pg_size_pretty(sum(pg_total_relation_size(c.oid))) from pg_class as c
         where c.relnamespace = n.oid and c.relkind in ('r', 'm')
-    ), '0 bytes') as size
+    ), '0 bytes') as size,
+    -- The first versions have none.
+    to_regclass(quote_ident(n.nspname) || '.subscriptions') is not null as has_subscriptions
 from pg_namespace as n
 where n.nspname = $1

@@ -9,6 +9,9 @@
 -- The page is cut so that it cannot exceed max_bytes, going by the largest event that the log holds: no sizes are
 -- added up, which would make it a third slower. Where that cuts off too much, read_stream_bounded is the one to use.
 --
+-- A page that goes backward ends before the event that is so many rows below: if that one is young, none of the page has
+-- expired by age. There may be gaps between the versions.
+--
 -- The branches of a UNION ALL, and the rows of an ordered subquery, come in their order as long as no parallel workers
 -- share the work. The functions here, and a materialized CTE, do not let any in.
 --
@@ -25,7 +28,11 @@ with stream as materialized (
         l.largest_event,
         case when s.begins_late or s.name ^@ any (l.retained_names) then
             eventstore.first_version(s.stream_id, $2) -- forward
-            eventstore.first_version(s.stream_id, least($2, s.version) - $3) -- backward
+            eventstore.first_version(s.stream_id, ( -- backward
+                select b.stream_version from eventstore.events as b -- backward
+                where b.stream_id = s.stream_id and b.stream_version <= $2 -- backward
+                order by b.stream_version desc -- backward
+                offset least($3, greatest(1, $4 / l.largest_event)) limit 1)) -- backward
         end as first
     from eventstore.streams as s
     left join eventstore.log_state as l on true

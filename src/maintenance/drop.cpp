@@ -42,11 +42,10 @@ asio::awaitable<result<drop_preview>> look(std::shared_ptr<session> over) {
     found.sessions = text_in(*answer, 0, 5);
     found.size = text_in(*answer, 0, 6);
 
-    auto listing = session::run(over, over->statement(sql::drop_subscriptions), over->where().in(no_limit));
-    const auto subscriptions = co_await std::move(listing);
-    // Very old versions have no such table.
-    if (!subscriptions && subscriptions.error().sqlstate() != "42P01") co_return subscriptions.error();
-    if (subscriptions) {
+    if (flag_in(*answer, 0, 7)) {
+        auto listing = session::run(over, over->statement(sql::drop_subscriptions), over->where().in(no_limit));
+        const auto subscriptions = co_await std::move(listing);
+        if (!subscriptions) co_return subscriptions.error();
         found.subscriptions = number_in(*subscriptions, 0, 0);
         found.owners = text_in(*subscriptions, 0, 1);
     }

@@ -246,7 +246,7 @@ void examination::take(const slot_row& row) {
 }
 
 void examination::take(const replication_row& row) {
-    if (server_.standby_names.empty()) return;
+    if (server_.is_standby || server_.standby_names.empty()) return; // no commit waits on a standby, whatever it copied
     const std::string give_up = "alter system set synchronous_standby_names = ''; select pg_reload_conf();";
     if (row.standbys == 0 || (row.waited_for == 0 && row.hidden == 0)) {
         add(severity::problem, "synchronous_standby", "synchronous_standby_names",

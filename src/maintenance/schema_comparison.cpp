@@ -17,14 +17,6 @@ using storage::quoted_identifier;
 
 namespace {
 
-/// As the server quotes a name: only where it must.
-std::string name_as_server_writes_it(const std::string& name) {
-    const bool is_plain = !name.empty() && (std::islower(static_cast<unsigned char>(name[0])) || name[0] == '_') &&
-        std::all_of(
-            name.begin(), name.end(), [](unsigned char c) { return std::islower(c) || std::isdigit(c) || c == '_'; });
-    return is_plain ? name : quoted_identifier(name);
-}
-
 std::string doubled_quotes(const std::string& text) {
     std::string result;
     for (const char c : text) {
@@ -171,10 +163,15 @@ std::string without(const std::string& list, const std::string& others) {
 
 } // namespace
 
+std::string name_as_server_writes_it(const std::vector<schema_fact>& facts) {
+    for (const schema_fact& one : facts)
+        if (one.kind == "schema") return one.fact;
+    return std::string();
+}
+
 std::vector<schema_fact> under_name(
-    std::vector<schema_fact> facts, std::string_view made_as, const std::string& schema) {
+    std::vector<schema_fact> facts, std::string_view made_as, const std::string& schema, const std::string& written) {
     const std::string quoted = quoted_identifier(schema);
-    const std::string written = name_as_server_writes_it(schema);
     for (schema_fact& one : facts) {
         for (std::string* const text : {&one.fact, &one.name}) {
             replace_all(*text, message('"', made_as, '"'), quoted);
@@ -186,8 +183,7 @@ std::vector<schema_fact> under_name(
     return facts;
 }
 
-std::vector<schema_fact> without_name(std::vector<schema_fact> facts, const std::string& schema) {
-    const std::string written = name_as_server_writes_it(schema);
+std::vector<schema_fact> without_name(std::vector<schema_fact> facts, const std::string& written) {
     const auto is_part_of_name = [](char c) {
         return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '"' || c == '$' || c == '.';
     };

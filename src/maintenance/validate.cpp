@@ -130,11 +130,12 @@ asio::awaitable<result<validation_report>> validate(std::shared_ptr<session> ove
     validation_report report;
     report.version = found->schema.version;
     report.compared = expected->size();
-    std::vector<schema_fact> wanted = under_name(*expected, made_as, schema);
     std::vector<schema_fact> there = facts_in(*present);
+    const std::string written = name_as_server_writes_it(there);
+    std::vector<schema_fact> wanted = under_name(*expected, made_as, schema, written);
     if (!role->may_create) {
-        wanted = without_name(std::move(wanted), schema);
-        there = without_name(std::move(there), schema);
+        wanted = without_name(std::move(wanted), written);
+        there = without_name(std::move(there), written);
     }
     report.findings = compare_schemas(wanted, there, schema, !role->may_create);
     co_return report;

@@ -236,6 +236,11 @@ verification::streams_page verification::take(const std::vector<stream_row>& pag
 void verification::judge(const version_gap& gap, std::int64_t missing) {
     const std::string name = quoted_for_message(gap.stream);
     finding one = about_stream(gap.stream, gap.first, 0, "", restore);
+    if (missing >= gap.count() && gap.first == 1) { // which is how scavenging leaves a stream
+        ++late_streams_;
+        missing_first_ += gap.count();
+        return;
+    }
     if (missing >= gap.count()) {
         missing_versions_ += gap.count();
         one.severity = severity::note;
@@ -380,11 +385,13 @@ verify_report verification::finish() {
     report_.missing = missing_.count();
     auto& unknown = report_.unknown;
     if (report_.missing > 0)
-        unknown.push_back(message(text(report_.missing), report_.missing == 1 ? " position" : " positions",
-            " at or below ", text(floor_),
-            " are missing. Hard deletes leave such gaps (also of links, in other streams: ", text(missing_versions_),
-            " versions), and no record of their own: an event that was lost there in another way "
-            "cannot be told from them. Compare with a backup."));
+        unknown.push_back(
+            message(text(report_.missing), report_.missing == 1 ? " position" : " positions", " at or below ",
+                text(floor_), " are missing. Scavenging and hard deletes leave such gaps (the beginning of ",
+                text(late_streams_), late_streams_ == 1 ? " stream: " : " streams: ", text(missing_first_),
+                " versions; links, elsewhere in streams: ", text(missing_versions_),
+                " versions), and no record of their own: an event that was lost there in another way "
+                "cannot be told from them. Compare with a backup."));
     unknown.emplace_back(
         "The payload, type, metadata and time of an event: nothing in the schema attests them. Data checksums "
         "of the server guard its pages (show data_checksums).");

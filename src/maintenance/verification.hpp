@@ -93,7 +93,8 @@ struct fork_row {
     std::int64_t recorded = 0;
 };
 
-/// Versions that a stream lacks: a hard delete of other streams has removed links, or they are lost.
+/// Versions that a stream lacks: they have expired and were removed, a hard delete of other streams has removed links, or
+/// they are lost.
 struct version_gap {
     std::int64_t stream_id = 0;
     std::string stream;
@@ -131,6 +132,8 @@ public:
         std::vector<version_gap> unexplained;
     };
     streams_page take(const std::vector<stream_row>& page);
+    /// The floor at the moment of the rows that come next, where none of them says it.
+    void see_floor(std::int64_t floor) noexcept { floor_ = floor; }
     /// \param missing positions that are missing where the gap is, at or below the floor
     void judge(const version_gap& gap, std::int64_t missing);
 
@@ -160,6 +163,8 @@ private:
     std::int64_t older_ = 0;
     std::int64_t first_older_ = 0;
     std::int64_t missing_versions_ = 0; // in streams, explained
+    std::int64_t missing_first_ = 0;    // of streams that begin later, or not at all any more, explained
+    std::int64_t late_streams_ = 0;
     std::int64_t ids_ = 0;
 };
 

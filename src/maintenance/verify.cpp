@@ -209,7 +209,7 @@ private:
                     sql::verify_versions, {text(stream.stream_id), text(after), text(through), text(seen)}));
             const auto answer = co_await std::move(asking);
             if (!answer) co_return answer.error();
-            std::vector<stream_row> rows = events_of_versions(*answer, after);
+            std::vector<stream_row> rows = rows_of_versions(*answer);
             seen = std::max(seen, last_version_);
             auto page = found_.take(rows);
             auto judging = judge(std::move(page.unexplained));
@@ -221,13 +221,14 @@ private:
         co_return result<void>();
     }
 
-    /// Its first row is of another kind than that of verify_streams.
-    std::vector<stream_row> events_of_versions(const postgres::answer& from, std::int64_t /*after*/) {
+    /// Its first row is of another kind than that of verify_streams. The floor in it is of the same moment as the gaps.
+    std::vector<stream_row> rows_of_versions(const postgres::answer& from) {
         std::vector<stream_row> rows = streams_in(from);
         for (const stream_row& row : rows) {
             if (row.kind != "page") continue;
             last_version_ = row.version;
             next_version_ = row.before_position;
+            found_.see_floor(row.before_version);
         }
         std::erase_if(rows, [](const stream_row& row) { return row.kind == "page"; });
         return rows;

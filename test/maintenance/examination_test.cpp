@@ -403,6 +403,12 @@ BOOST_AUTO_TEST_CASE(a_synchronous_standby_that_is_not_there_is_a_problem) {
     examined hidden(server);
     hidden.by.take(replication_row{1, 0, 1, 0});
     BOOST_TEST(hidden.finish().unseen.size() == 1u);
+    server.is_standby = true; // with the settings of its primary
+    examined standby(server);
+    standby.by.take(replication_row{0, 0, 0, 0});
+    const doctor_report report = standby.finish();
+    BOOST_TEST(
+        std::ranges::none_of(report.findings, [](const finding& one) { return one.check == "synchronous_standby"; }));
 }
 
 BOOST_AUTO_TEST_CASE(the_worst_comes_first) {

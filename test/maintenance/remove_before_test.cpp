@@ -106,6 +106,28 @@ BOOST_FIXTURE_TEST_CASE(links_behind_the_position_go_too_once_they_were_seen, ar
     with_store(body);
 }
 
+// The next event of a subscription decides: how far it is behind costs nothing.
+BOOST_FIXTURE_TEST_CASE(the_lag_of_a_subscription_to_a_stream_is_not_gone_through, archived_store) {
+    const auto body = [&](es::store store) -> asio::awaitable<void> {
+        co_await store.append("a", es::no_stream, counted(20));
+        co_await store.append("b", es::no_stream, counted(3'000));
+    };
+    with_store(body);
+    ask("insert into eventstore.subscriptions (stream, name, position, version) values ('b', 'one', 0, 0);"
+        "insert into eventstore.parked_events (subscription_id, position, reason, deliveries)"
+        " select s.subscription_id, p, 'why', 1 from eventstore.subscriptions as s, generate_series(2000, 2010) as p;"
+        "analyze eventstore.events; analyze eventstore.parked_events");
+    session user;
+    user.run("begin");
+    BOOST_TEST(user.value(here("select events_removed from eventstore.remove_before(21, 10, false)")) == "10");
+    const std::string looked =
+        user.value(here("select coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)"
+                        " from pg_stat_xact_user_tables where relid = 'eventstore.events'::regclass"));
+    BOOST_TEST(std::stoll(looked) < 200);
+    user.run("commit");
+    BOOST_TEST(user.value(here("select outcome from eventstore.remove_before(22, 10, false)")) == "1");
+}
+
 BOOST_FIXTURE_TEST_CASE(subscribers_go_on_over_the_gap, archived_store) {
     const auto body = [&](es::store store) -> asio::awaitable<void> {
         co_await store.append("a", es::no_stream, counted(5));

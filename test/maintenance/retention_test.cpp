@@ -120,6 +120,43 @@ BOOST_FIXTURE_TEST_CASE(a_stream_of_which_all_has_expired_is_empty_and_keeps_its
     with_store(body);
 }
 
+// Links whose originals are gone leave gaps: so many versions below are not so many events.
+BOOST_FIXTURE_TEST_CASE(a_page_that_goes_backward_over_a_gap_shows_nothing_that_has_expired, scavenged_store) {
+    const auto body = [&](es::store store) -> asio::awaitable<void> {
+        co_await store.append("a", es::no_stream, aged(2h, 10));
+        co_await store.append("a", 10, counted(11));
+        delete_events("stream_version between 12 and 19");
+        co_await store.set_retention("a", not_older_than(1h));
+        for (std::size_t count = 1; count <= 12; ++count) {
+            BOOST_TEST_CONTEXT(count << " events") {
+                const es::event_page page = co_await store.read("a", es::read_options().backward().count(count));
+                numbers expected{21, 20, 11};
+                expected.resize(std::min(count, expected.size()));
+                TEST_SAME(versions_of(page), expected);
+            }
+        }
+    };
+    with_store(body);
+}
+
+// Imports have events of any time.
+BOOST_FIXTURE_TEST_CASE(without_a_limit_events_of_any_age_are_kept, scavenged_store) {
+    const auto body = [&](es::store store) -> asio::awaitable<void> {
+        std::vector<es::event_data> events = counted(2);
+        for (es::event_data& each : events) each.created_at(std::chrono::sys_days(std::chrono::year(1) / 1 / 1));
+        co_await store.append("a", es::no_stream, std::move(events));
+        co_await store.set_retention(es::stream_prefix(""), not_older_than(1h));
+        const numbers expired = co_await versions_in(store, "a");
+        BOOST_TEST(expired.empty());
+        co_await store.set_retention("a", not_older_than(es::retention::unlimited_age));
+        const numbers kept = co_await versions_in(store, "a");
+        TEST_SAME(kept, numbers({1, 2}));
+        const es::scavenge_progress done = co_await store.scavenge();
+        BOOST_TEST(done.events == 0);
+    };
+    with_store(body);
+}
+
 BOOST_FIXTURE_TEST_CASE(only_the_old_events_before_the_first_younger_one_expire, store_fixture) {
     const auto body = [&](es::store store) -> asio::awaitable<void> {
         co_await store.append("a", es::no_stream, aged(3h, 3));

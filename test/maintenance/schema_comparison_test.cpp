@@ -29,17 +29,21 @@ BOOST_AUTO_TEST_CASE(facts_are_moved_to_another_name) {
         {"trigger", "events.t", "CREATE TRIGGER t ON scratch_1.events EXECUTE FUNCTION scratch_1.f()", "", ""},
         {"body", "f()", "update \"scratch_1\".streams; '\"scratch_1\".log_state'::regclass", "", ""},
         {"function", "g(own regclass)", "set search_path=scratch_1, pg_temp", "", ""}};
-    const facts plain = under_name(made, "scratch_1", "shop");
+    const facts plain = under_name(made, "scratch_1", "shop", "shop");
     BOOST_TEST(plain[0].fact == "CREATE TRIGGER t ON shop.events EXECUTE FUNCTION shop.f()");
     BOOST_TEST(plain[1].fact == "update \"shop\".streams; '\"shop\".log_state'::regclass");
     BOOST_TEST(plain[2].fact == "set search_path=shop, pg_temp");
-    const facts odd = under_name(made, "scratch_1", "it's \"odd\"");
+    const facts odd = under_name(made, "scratch_1", "it's \"odd\"", "\"it's \"\"odd\"\"\"");
     BOOST_TEST(
         odd[0].fact == "CREATE TRIGGER t ON \"it's \"\"odd\"\"\".events EXECUTE FUNCTION \"it's \"\"odd\"\"\".f()");
     BOOST_TEST(odd[1].fact == "update \"it's \"\"odd\"\"\".streams; '\"it''s \"\"odd\"\"\".log_state'::regclass");
+    const facts keyword = under_name(made, "scratch_1", "order", "\"order\"");
+    BOOST_TEST(keyword[2].fact == "set search_path=\"order\", pg_temp");
+    BOOST_TEST(name_as_server_writes_it(
+                   {{"table", "events", "table", "", ""}, {"schema", "schema", "\"order\"", "", ""}}) == "\"order\"");
     const facts temporary{
         {"index", "i", "CREATE INDEX i ON pg_temp.events; set search_path=pg_temp_3, pg_temp", "", ""}};
-    BOOST_TEST(under_name(temporary, "pg_temp_3", "shop")[0].fact ==
+    BOOST_TEST(under_name(temporary, "pg_temp_3", "shop", "shop")[0].fact ==
         "CREATE INDEX i ON shop.events; set search_path=shop, pg_temp");
 }
 

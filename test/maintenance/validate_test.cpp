@@ -77,6 +77,21 @@ BOOST_FIXTURE_TEST_CASE(migrated_schemas_and_those_with_odd_names_and_jsonb_are_
     for (const es::finding& one : odd.findings) BOOST_ERROR(one.message);
 }
 
+// The server writes them in quotes.
+BOOST_FIXTURE_TEST_CASE(schemas_whose_names_are_keywords_are_as_they_should_be, validated_store) {
+    for (const std::string name : {"order", "user", "between", "public_1"}) {
+        BOOST_TEST_CONTEXT(name) {
+            drop_schema(name);
+            const auto how = options().schema(name);
+            run(es::migrate(how), 60s);
+            const es::validation_report report = run(es::validate(how), 60s);
+            drop_schema(name);
+            for (const es::finding& one : report.findings) BOOST_ERROR(one.message);
+            BOOST_TEST(report.is_as_expected());
+        }
+    }
+}
+
 BOOST_FIXTURE_TEST_CASE(what_was_changed_is_found_and_the_commands_put_it_right, validated_store) {
     is_found_and_put_right("alter table eventstore.events disable trigger events_are_immutable", "changed_trigger");
     is_found_and_put_right("drop trigger streams_are_never_removed on eventstore.streams", "missing_trigger");
@@ -174,6 +189,20 @@ BOOST_FIXTURE_TEST_CASE(a_store_is_dropped_with_all_that_is_in_it, validated_sto
         co_await expect_error(es::errc::schema_missing, es::drop_store(options()));
     };
     run(again());
+}
+
+BOOST_FIXTURE_TEST_CASE(a_store_of_any_version_can_be_dropped, validated_store) {
+    for (int version = 1; version <= last_version_with_functions; ++version) {
+        BOOST_TEST_CONTEXT("version " << version) {
+            const fresh_schema older;
+            make_older_schema(test_server::url(), older.name(), version);
+            const es::drop_preview found = run(es::preview_drop(options().schema(older.name())));
+            BOOST_TEST(found.events == 0);
+            BOOST_TEST(found.subscriptions == 0);
+            run(es::drop_store(options().schema(older.name())));
+            BOOST_TEST(value("select to_regnamespace(" + quoted_text(older.name()) + ") is null") == "t");
+        }
+    }
 }
 
 BOOST_FIXTURE_TEST_CASE(a_store_that_is_open_is_not_dropped_unless_forced, validated_store) {

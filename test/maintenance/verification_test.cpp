@@ -120,6 +120,39 @@ BOOST_AUTO_TEST_CASE(a_missing_version_is_explained_by_a_missing_position_betwee
     BOOST_TEST(report.problems == 1);
 }
 
+// Scavenging leaves one in each stream, and they would leave no room for other findings.
+BOOST_AUTO_TEST_CASE(missing_beginnings_are_counted_and_not_told_one_by_one) {
+    verification log("eventstore", 10);
+    log.take(sound_log(100, 300));
+    log.take(page_of(201, 300, 0, 100, {{1, 99}}), 300);
+    BOOST_TEST(log.take(streams_with(gap_of("a", 0, 0, 41, 120, 45), 100)).unexplained.empty());
+    BOOST_TEST(log.take(streams_with({"end", 8, 50, 0, 0, 0, 0, "b", false}, 100)).unexplained.empty());
+    const auto lost = log.take(streams_with(gap_of("c", 0, 0, 102, 200, 150), 100));
+    BOOST_TEST_REQUIRE(lost.unexplained.size() == 1u);
+    log.judge(lost.unexplained[0], 99);
+    const verify_report report = log.finish();
+    BOOST_TEST_REQUIRE(report.findings.size() == 1u);
+    BOOST_TEST(report.findings[0].subject == "c");
+    BOOST_TEST(report.problems == 1);
+    BOOST_TEST(
+        report.unknown[0].find("the beginning of 2 streams: 90 versions") != std::string::npos, report.unknown[0]);
+}
+
+// A page of the versions of one large stream says the floor, which has moved since the page of streams.
+BOOST_AUTO_TEST_CASE(a_gap_of_a_large_stream_is_judged_by_the_floor_of_its_moment) {
+    verification log("eventstore", 10);
+    log.take(sound_log(0, 300));
+    log.take(page_of(300, 300, 0, 0), 300);
+    const auto streams = log.take(streams_with({"large", 7, 300, 0, 0, 0, 0, "a", false}, 0));
+    BOOST_TEST(streams.large.size() == 1u);
+    log.see_floor(250);
+    const auto gaps = log.take({gap_of("a", 0, 0, 251, 251, 300)});
+    BOOST_TEST_REQUIRE(gaps.unexplained.size() == 1u);
+    BOOST_TEST(gaps.unexplained[0].to_position == 250);
+    log.judge(gaps.unexplained[0], 250);
+    BOOST_TEST(log.finish().is_sound());
+}
+
 BOOST_AUTO_TEST_CASE(what_lies_above_the_floor_explains_nothing) {
     verification log("eventstore", 10);
     log.take(sound_log(50, 300));
