@@ -24,6 +24,7 @@ public:
     asio::awaitable<result<void>> store_state() override { co_return result<void>(); } // it has none
 
 private:
+    asio::awaitable<result<postgres::answer>> ask_place(std::int64_t position);
     asio::awaitable<result<std::vector<std::string>>> writers();
     asio::awaitable<result<std::int64_t>> head();
 
@@ -32,11 +33,21 @@ private:
     std::int64_t end_ = 0;  // nothing new will come up to here
 };
 
+/// Where the end is, and what is at a position.
+asio::awaitable<result<postgres::answer>> message_db_log::ask_place(std::int64_t position) {
+    postgres::parameters place;
+    place.add(position);
+    auto asking = ask(sql::message_db_begin, {type_oid::int8}, std::move(place));
+    auto found = co_await std::move(asking);
+    if (found && found->boolean(0, 2))
+        co_return failure(errc::server_unusable,
+            "the log to import is on a standby, which does not tell of open transactions: name its primary");
+    co_return found;
+}
+
 asio::awaitable<result<void>> message_db_log::begin() {
     last_ = parts_.into->last_position();
-    postgres::parameters place;
-    place.add(last_);
-    auto asking = ask(sql::message_db_begin, {type_oid::int8}, std::move(place));
+    auto asking = ask_place(last_);
     const auto found = co_await std::move(asking);
     if (!found) co_return found.error();
     if (last_ == 0) co_return result<void>();
@@ -50,9 +61,7 @@ asio::awaitable<result<void>> message_db_log::begin() {
 }
 
 asio::awaitable<result<std::int64_t>> message_db_log::head() {
-    postgres::parameters nowhere;
-    nowhere.add(std::int64_t{0});
-    auto asking = ask(sql::message_db_begin, {type_oid::int8}, std::move(nowhere));
+    auto asking = ask_place(0);
     const auto found = co_await std::move(asking);
     if (!found) co_return found.error();
     co_return found->int8(0, 0);

@@ -1,4 +1,5 @@
 // Files of events by the public interface.
+#include "support/replicated_server.hpp"
 #include "support/store_fixture.hpp"
 
 #include <eventstore/event_file.hpp>
@@ -133,6 +134,29 @@ BOOST_FIXTURE_TEST_CASE(a_cancelled_import_ends_at_once, file_fixture) {
     const es::event_file_summary back = run(es::import_events(options(), path()));
     BOOST_TEST(back.events == 30);
     BOOST_TEST(events_stored() == 30);
+}
+
+// Its locks do not show who writes on the primary: what commits late would be left out.
+BOOST_FIXTURE_TEST_CASE(message_db_is_not_imported_from_a_standby, file_fixture) {
+    replicated_server servers;
+    session(servers.primary.url())
+        .run("create schema message_store; create table message_store.messages (global_position bigserial primary key, "
+             "position bigint not null, id uuid not null default gen_random_uuid() unique, time timestamp not null "
+             "default (now() at time zone 'utc'), stream_name text not null, type text not null, data jsonb, metadata "
+             "jsonb); insert into message_store.messages (stream_name, position, type) values ('a', 0, 'T')");
+    const auto body = [&]() -> asio::awaitable<void> {
+        co_await eventually([&] {
+            return servers.on_standby("select to_regclass('message_store.messages') is not null") == "t";
+        });
+        es::import_source standby(es::foreign_store::message_db, servers.standby.url());
+        const auto why = co_await expect_error(es::errc::server_unusable, es::import_from(options(), standby));
+        BOOST_TEST(why.message() ==
+            "the log to import is on a standby, which does not tell of open transactions: name its primary");
+        es::import_source primary(es::foreign_store::message_db, servers.primary.url());
+        const es::event_file_summary made = co_await es::import_from(options(), primary);
+        BOOST_TEST(made.new_events == 1);
+    };
+    run(body(), 120s);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
