@@ -55,6 +55,7 @@ private:
         return made;
     }
 
+    asio::awaitable<result<postgres::answer>> ask_state(std::shared_ptr<connection> of, std::int64_t position);
     asio::awaitable<result<void>> look();
     std::optional<failure> check_kept() const;
     asio::awaitable<result<void>> copy_events();
@@ -100,19 +101,30 @@ private:
     std::vector<std::int64_t> unknown_;
 };
 
-asio::awaitable<result<void>> exporter::look() {
-    const exported_part& kept = out_.kept();
+/// The state of the log as one of the sessions sees it.
+asio::awaitable<result<postgres::answer>> exporter::ask_state(std::shared_ptr<connection> of, std::int64_t position) {
     postgres::parameters arguments;
-    arguments.add(kept.last_position);
+    arguments.add(position);
     const auto ask = statement(sql::export_state, {type_oid::int8});
-    auto asking = connection::run_statement(sessions_.questions, ask, std::move(arguments), deadline());
-    const auto state = co_await std::move(asking);
-    if (!state) co_return state.error();
-    if (state->rows() != 1)
+    auto asking = connection::run_statement(of, ask, std::move(arguments), deadline());
+    auto state = co_await std::move(asking);
+    if (state && state->rows() != 1)
         co_return failure(errc::schema_missing,
             message(
                 "schema ", detail::quoted_for_message(schema_), " has no row in log_state: it holds no event store"));
-    const std::int64_t head = state->int8(0, 0);
+    co_return state;
+}
+
+asio::awaitable<result<void>> exporter::look() {
+    const exported_part& kept = out_.kept();
+    auto asking = ask_state(sessions_.questions, kept.last_position);
+    const auto state = co_await std::move(asking);
+    if (!state) co_return state.error();
+    // The sessions may be on different standbys, of which one is ahead.
+    auto asking_other = ask_state(sessions_.rows, kept.last_position);
+    const auto other = co_await std::move(asking_other);
+    if (!other) co_return other.error();
+    const std::int64_t head = std::min(state->int8(0, 0), other->int8(0, 0));
     is_jsonb_ = state->boolean(0, 1);
     if (!state->is_null(0, 6)) event_there_ = state->id(0, 6);
     has_links_ = state->boolean(0, 7);
@@ -295,13 +307,10 @@ asio::awaitable<result<void>> exporter::copy_events() {
 /// That nothing of what is in the file has gone meanwhile: a stream that was deleted for good and made anew would be there
 /// twice. Nothing is ever added to the log below its end.
 asio::awaitable<result<void>> exporter::check_count() {
-    postgres::parameters none;
-    none.add(std::int64_t{0});
-    const auto ask = statement(sql::export_state, {type_oid::int8});
-    auto asking = connection::run_statement(sessions_.questions, ask, std::move(none), deadline());
+    auto asking = ask_state(sessions_.questions, 0);
     const auto state = co_await std::move(asking);
     if (!state) co_return state.error();
-    if (state->rows() == 1 && state->bytes(0, 5) == header_.log_state) co_return result<void>();
+    if (state->bytes(0, 5) == header_.log_state) co_return result<void>();
     postgres::parameters range;
     range.add(header_.after_position);
     range.add(through_);

@@ -1,4 +1,8 @@
 // Files of events by the public interface.
+#include "async/run_apart.hpp"
+#include "maintenance/exporter.hpp"
+#include "runtime/open.hpp"
+
 #include "support/replicated_server.hpp"
 #include "support/store_fixture.hpp"
 
@@ -39,6 +43,27 @@ private:
     const std::string path_ =
         (std::filesystem::temp_directory_path() / ("events-" + es::to_string(es::make_uuid()))).string();
 };
+
+/// On the strand. The events come from the standby, and what is asked meanwhile is asked of the primary.
+asio::awaitable<es::result<es::event_file_summary>> export_from(
+    const replicated_server& servers, es::postgres::connection::strand strand, std::string path) {
+    const auto where = es::detail::environment::make(strand.get_inner_executor(), {});
+    es::maintenance::export_sessions sessions;
+    const auto by_standby = es::detail::administrator(es::store_options(servers.standby.url()), where);
+    auto connecting = es::postgres::connector::connect(by_standby, strand, nullptr);
+    const auto rows = co_await std::move(connecting);
+    const auto by_primary = es::detail::administrator(es::store_options(servers.primary.url()), where);
+    auto connecting_other = es::postgres::connector::connect(by_primary, strand, nullptr);
+    const auto questions = co_await std::move(connecting_other);
+    if (!rows) co_return rows.error();
+    if (!questions) co_return questions.error();
+    sessions.rows = *rows;
+    sessions.questions = *questions;
+    const auto is_stopped = std::make_shared<const std::atomic<bool>>(false);
+    auto exporting = es::maintenance::export_log(
+        std::move(sessions), "eventstore", std::move(path), es::export_options(), where, strand, is_stopped);
+    co_return co_await std::move(exporting);
+}
 
 } // namespace
 
@@ -134,6 +159,29 @@ BOOST_FIXTURE_TEST_CASE(a_cancelled_import_ends_at_once, file_fixture) {
     const es::event_file_summary back = run(es::import_events(options(), path()));
     BOOST_TEST(back.events == 30);
     BOOST_TEST(events_stored() == 30);
+}
+
+// As it may be behind an address that stands for several standbys.
+BOOST_FIXTURE_TEST_CASE(an_export_from_two_servers_ends_where_the_one_behind_ends, file_fixture) {
+    replicated_server servers;
+    const auto body = [&]() -> asio::awaitable<void> {
+        co_await eventually([&] {
+            return servers.on_standby("select count(*) from eventstore.events") == "2";
+        });
+        servers.on_standby("select pg_wal_replay_pause()");
+        co_await eventually([&] { return servers.on_standby("select pg_get_wal_replay_pause_state()") == "paused"; });
+        co_await servers.append("more", 3);
+        const es::postgres::connection::strand strand(co_await asio::this_coro::executor);
+        auto work = export_from(servers, strand, path());
+        auto working = es::detail::run_apart(strand, std::move(work), "exporting");
+        const auto made = co_await std::move(working);
+        BOOST_REQUIRE(made.has_value());
+        BOOST_TEST(made->events == 2);
+        BOOST_TEST(made->through_position == 2);
+        const es::event_file_summary found = co_await es::check_event_file(path());
+        BOOST_TEST(found.through_position == 2);
+    };
+    run(body(), 120s);
 }
 
 // Its locks do not show who writes on the primary: what commits late would be left out.
