@@ -63,7 +63,7 @@ private:
     asio::awaitable<result<void>> write_window();
     asio::awaitable<result<void>> learn_names();
     void add_event(std::string_view bytes);
-    asio::awaitable<result<void>> check_count();
+    asio::awaitable<result<void>> check_count(std::int64_t through_position, std::int64_t events);
     asio::awaitable<result<void>> copy_state();
     asio::awaitable<result<void>> copy_rows(const state_part& part);
     asio::awaitable<result<void>> write_out(bool all);
@@ -132,6 +132,10 @@ asio::awaitable<result<void>> exporter::look() {
     if (kept.has_header) {
         header_ = kept.header;
         if (const auto why = check_kept()) co_return *why;
+        // Before anything is cut off: a file that cannot be gone on with stays whole.
+        auto checking = check_count(kept.last_position, kept.events);
+        const auto checked = co_await std::move(checking);
+        if (!checked) co_return checked.error();
     } else {
         header_.payload = is_jsonb_ ? payload_format::jsonb : payload_format::bytea;
         header_.after_position = options_.from_position() - 1;
@@ -304,26 +308,26 @@ asio::awaitable<result<void>> exporter::copy_events() {
     co_return result<void>();
 }
 
-/// That nothing of what is in the file has gone meanwhile: a stream that was deleted for good and made anew would be there
-/// twice. Nothing is ever added to the log below its end.
-asio::awaitable<result<void>> exporter::check_count() {
+/// That nothing of what is in the file up to a position has gone meanwhile: a stream that was deleted for good and made anew
+/// would be there twice. Nothing is ever added to the log below its end.
+asio::awaitable<result<void>> exporter::check_count(std::int64_t through_position, std::int64_t events) {
     auto asking = ask_state(sessions_.questions, 0);
     const auto state = co_await std::move(asking);
     if (!state) co_return state.error();
     if (state->bytes(0, 5) == header_.log_state) co_return result<void>();
     postgres::parameters range;
     range.add(header_.after_position);
-    range.add(through_);
+    range.add(through_position);
     const auto count = statement(sql::export_count, {type_oid::int8, type_oid::int8});
     auto counting = connection::run_statement(sessions_.questions, count, std::move(range), deadline());
     const auto counted = co_await std::move(counting);
     if (!counted) co_return counted.error();
-    if (counted->int8(0, 0) == end_.events) co_return result<void>();
+    if (counted->int8(0, 0) == events) co_return result<void>();
     co_return failure(errc::log_truncated,
-        message("the file has ", std::to_string(end_.events), " events, and the log ",
-            std::to_string(counted->int8(0, 0)),
-            " in the same range: some were deleted for good since the export was begun; remove the file, and export "
-            "again"));
+        message("the file has ", std::to_string(events), " events, and the log ", std::to_string(counted->int8(0, 0)),
+            " in the same range: some were deleted for good or scavenged since the export was begun; export to a new "
+            "file, or, if this one is whole, the range that begins at position ",
+            std::to_string(through_position + 1)));
 }
 
 asio::awaitable<result<void>> exporter::copy_rows(const state_part& part) {
@@ -408,7 +412,7 @@ asio::awaitable<result<event_file_summary>> exporter::run(std::shared_ptr<export
     auto copying = self->copy_events();
     const auto copied = co_await std::move(copying);
     if (!copied) co_return copied.error();
-    auto checking = self->check_count();
+    auto checking = self->check_count(self->through_, self->end_.events);
     const auto checked = co_await std::move(checking);
     if (!checked) co_return checked.error();
     if (self->header_.after_position == 0 && !self->options_.is_events_only()) {

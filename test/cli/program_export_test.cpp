@@ -319,6 +319,23 @@ BOOST_AUTO_TEST_CASE(a_file_that_is_not_whole_is_found) {
     BOOST_TEST(run_program({"check", file.path()}).exit_code == 1);
 }
 
+BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_gone_on_with_stays_whole) {
+    const two_stores both;
+    append_many(both.original, 30, 3);
+    const fresh_file file;
+    both.export_to(file);
+    const std::string whole = file.content();
+    delete_for_good(both.original, "stream-1"); // 10 of the events, and not the last one
+    append_many(both.original, 5, 3);
+    const outcome refused = both.from_original({"export", "--to", file.path()});
+    BOOST_TEST(refused.exit_code == 1);
+    BOOST_TEST(says(refused, "the file has 30 events, and the log 20 in the same range"), refused.err);
+    BOOST_TEST(says(refused, "deleted for good or scavenged"), refused.err);
+    BOOST_TEST(says(refused, "if this one is whole, the range that begins at position 31"), refused.err);
+    BOOST_TEST(file.content() == whole);
+    BOOST_TEST(run_program({"check", file.path()}).exit_code == 0);
+}
+
 BOOST_AUTO_TEST_CASE(nothing_of_a_damaged_line_is_stored_or_after_it) {
     const two_stores both;
     append_many(both.original, 100, 3);
