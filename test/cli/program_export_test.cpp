@@ -195,6 +195,24 @@ BOOST_AUTO_TEST_CASE(what_was_done_before_is_not_done_again) {
     both.compare();
 }
 
+BOOST_AUTO_TEST_CASE(nothing_is_parked_again_in_a_subscription_that_is_in_use) {
+    const two_stores both;
+    append_many(both.original, 10, 2);
+    both.sql_in(both.original, R"sql(
+        select eventstore.claim_subscription('$all', 'mailer', gen_random_uuid(), 'me', 1, 10, null);
+        insert into eventstore.parked_events (subscription_id, position, reason, deliveries, replay)
+        select subscription_id, 7, 'it failed', 3, false from eventstore.subscriptions)sql");
+    const fresh_file file;
+    both.export_to(file);
+    both.import_from(file);
+    BOOST_TEST(both.count(both.copy, "parked_events") == 1);
+    both.sql_in(both.copy, R"sql(
+        select eventstore.claim_subscription('$all', 'mailer', gen_random_uuid(), 'me', 1, 10, null);
+        delete from eventstore.parked_events)sql");
+    both.import_from(file);
+    BOOST_TEST(both.count(both.copy, "parked_events") == 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_range_is_exported_and_brought_back) {
     const two_stores both;
     append_many(both.original, 100, 7);
