@@ -230,9 +230,26 @@ asio::awaitable<result<void>> importer::copy_rows(std::shared_ptr<import_batch> 
     co_return result<void>();
 }
 
+/// That nobody removes them while they are linked to.
+asio::awaitable<result<void>> importer::hold_originals(std::shared_ptr<import_batch> batch) {
+    auto holding_log = ask(sql::import_hold_log, {}, {});
+    const auto log = co_await std::move(holding_log);
+    if (!log) co_return in_batch(log.error(), *batch);
+    postgres::parameters originals;
+    originals.begin_array(type_oid::int8, batch->links().size());
+    for (const auto& link : batch->links()) originals.add(link.original);
+    auto holding = ask(sql::import_hold_originals, {type_oid::int8_array}, std::move(originals));
+    const auto held = co_await std::move(holding);
+    if (!held) co_return in_batch(held.error(), *batch);
+    co_return result<void>();
+}
+
 asio::awaitable<result<void>> importer::store_links(std::shared_ptr<import_batch> batch) {
     const auto& links = batch->links();
     if (links.empty()) co_return result<void>();
+    auto holding = hold_originals(batch);
+    const auto held = co_await std::move(holding);
+    if (!held) co_return held.error();
     postgres::parameters arguments;
     const auto add_all = [&](type_oid element, const auto& value) {
         arguments.begin_array(element, links.size());

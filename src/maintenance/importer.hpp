@@ -67,6 +67,7 @@ private:
     asio::awaitable<result<void>> find_streams(std::shared_ptr<import_batch> batch);
     asio::awaitable<result<void>> make_streams(std::shared_ptr<import_batch> batch);
     asio::awaitable<result<void>> copy_rows(std::shared_ptr<import_batch> batch);
+    asio::awaitable<result<void>> hold_originals(std::shared_ptr<import_batch> batch);
     asio::awaitable<result<void>> store_links(std::shared_ptr<import_batch> batch);
     asio::awaitable<result<void>> store_state(std::shared_ptr<import_batch> batch);
     asio::awaitable<result<void>> commit();

@@ -161,6 +161,41 @@ BOOST_FIXTURE_TEST_CASE(a_cancelled_import_ends_at_once, file_fixture) {
     BOOST_TEST(events_stored() == 30);
 }
 
+BOOST_FIXTURE_TEST_CASE(no_link_is_imported_to_an_event_that_is_being_removed, file_fixture) {
+    append_some();
+    with_store([](es::store store) -> asio::awaitable<void> {
+        const es::event_page page = co_await store.read("a");
+        std::vector<es::uuid> first;
+        first.push_back(page[0].id());
+        co_await store.link("links", es::no_stream, std::move(first));
+    });
+    run(es::export_events(options(), path()));
+    expect_holes();
+    delete_events("position = 31");
+    blocker remover(here("select eventstore.remove_events(array[1::bigint])"));
+    asio::io_context context;
+    std::exception_ptr thrown;
+    bool has_ended = false;
+    asio::co_spawn(context, es::import_events(options(), path()),
+        [&](std::exception_ptr e, const es::event_file_summary&) {
+            thrown = e;
+            has_ended = true;
+        });
+    run(context, eventually([&] { return remover.blocks() || has_ended; }));
+    BOOST_TEST(!has_ended);
+    remover.commit();
+    run(context, eventually([&] { return has_ended; }));
+    patience(10s).run(context);
+    BOOST_REQUIRE(thrown);
+    BOOST_CHECK_EXCEPTION(std::rethrow_exception(thrown), es::error, [](const es::error& e) {
+        BOOST_TEST(e.why().message().find("the link at position 31 is to the event at 1, which is neither there") !=
+                std::string::npos,
+            e.why().message());
+        return e.why().code() == es::errc::import_refused;
+    });
+    BOOST_TEST(events_stored() == 29);
+}
+
 // As it may be behind an address that stands for several standbys.
 BOOST_FIXTURE_TEST_CASE(an_export_from_two_servers_ends_where_the_one_behind_ends, file_fixture) {
     replicated_server servers;
