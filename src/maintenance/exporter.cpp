@@ -249,9 +249,10 @@ asio::awaitable<result<void>> exporter::write_window() {
 
 /// One COPY.
 asio::awaitable<result<void>> exporter::copy_some() {
-    const std::string text =
-        with_numbers(storage::for_schema(storage::for_links(sql::export_events, has_links_), schema_),
-            {position_of_copy_, through_, events_of_copy});
+    const std::string statement = // the numbers first: the name of a schema may look like a parameter
+        with_numbers(
+            storage::for_links(sql::export_events, has_links_), {position_of_copy_, through_, events_of_copy});
+    const std::string text = storage::for_schema(statement, schema_);
     auto beginning = connection::begin_copy(sessions_.rows, text, deadline());
     const auto begun = co_await std::move(beginning);
     if (!begun) co_return begun.error();
@@ -331,7 +332,7 @@ asio::awaitable<result<void>> exporter::check_count(std::int64_t through_positio
 }
 
 asio::awaitable<result<void>> exporter::copy_rows(const state_part& part) {
-    const std::string copy = with_numbers(storage::for_schema(part.text, schema_), {through_});
+    const std::string copy = storage::for_schema(with_numbers(std::string(part.text), {through_}), schema_);
     auto beginning = connection::begin_copy(sessions_.rows, copy, deadline());
     const auto begun = co_await std::move(beginning);
     if (!begun) co_return begun.error();

@@ -92,6 +92,16 @@ void fill(const two_stores& both, bool is_jsonb = false) {
     delete_for_good(both.original, "last");
 }
 
+/// A schema that is gone in the end.
+struct named_schema {
+    explicit named_schema(const std::string& says) : name(says + " " + eventstore::to_string(eventstore::make_uuid())) {}
+    ~named_schema() { sql("drop schema if exists " + quoted_name(name) + " cascade"); }
+    named_schema(const named_schema&) = delete;
+    named_schema& operator=(const named_schema&) = delete;
+
+    const std::string name;
+};
+
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(program_export_test)
@@ -151,6 +161,17 @@ BOOST_AUTO_TEST_CASE(the_copy_goes_on_where_the_original_ended) {
     BOOST_TEST(more.out.starts_with("{\"written\":1,"), more.out + more.err);
     BOOST_TEST(
         both.into_copy({"read", "links"}).lines().size() == both.from_original({"read", "links"}).lines().size());
+}
+
+BOOST_AUTO_TEST_CASE(a_schema_may_have_the_name_of_a_parameter) {
+    const named_schema from("$1 from $2"), into("into $3");
+    BOOST_TEST(two_stores::run(from.name, {"init"}).exit_code == 0);
+    BOOST_TEST(two_stores::run(into.name, {"init"}).exit_code == 0);
+    BOOST_TEST(two_stores::run(from.name, {"append", "a"}, R"({"type":"T","data":1})").exit_code == 0);
+    const outcome exported = two_stores::run(from.name, {"export"});
+    BOOST_TEST(exported.exit_code == 0, exported.err);
+    const outcome imported = two_stores::run(into.name, {"import"}, exported.out);
+    BOOST_TEST(imported.out.starts_with("{\"stored\":1,"), imported.out + imported.err);
 }
 
 BOOST_AUTO_TEST_CASE(an_open_store_follows_an_import) {
