@@ -274,6 +274,7 @@ asio::awaitable<result<void>> elixir_log::fill_last_links(std::shared_ptr<import
             // There may be more of them; those that were added are not stored yet.
             const std::int64_t count = static_cast<std::int64_t>(batch->events() - before);
             one.imported = batch->links().back().version;
+            one.is_deleted = false; // what is imported into a stream brings it back
             if (count == links_of_question) continue;
         }
         if (one.deleted_at && !one.is_deleted && one.imported > 0)

@@ -216,6 +216,27 @@ BOOST_AUTO_TEST_CASE(what_was_done_before_is_not_done_again) {
     both.compare();
 }
 
+BOOST_AUTO_TEST_CASE(a_stream_that_was_restored_comes_back_in_a_copy) {
+    const two_stores both;
+    append_many(both.original, 10, 2);
+    both.sql_in(both.original, "select eventstore.delete_stream('stream-1', -1, false, gen_random_uuid())");
+    const fresh_file file;
+    both.export_to(file);
+    both.import_from(file);
+    both.compare();
+    both.sql_in(both.original, "select eventstore.restore_stream('stream-1')");
+    append_many(both.original, 2, 2);
+    both.export_to(file);
+    both.import_from(file);
+    both.compare();
+    // One that is deleted again, is so in the copy.
+    both.sql_in(both.original, "select eventstore.delete_stream('stream-1', -1, false, gen_random_uuid())");
+    append_many(both.original, 1, 1);
+    both.export_to(file);
+    both.import_from(file);
+    both.compare();
+}
+
 BOOST_AUTO_TEST_CASE(nothing_is_parked_again_in_a_subscription_that_is_in_use) {
     const two_stores both;
     append_many(both.original, 10, 2);
