@@ -127,6 +127,8 @@ asio::awaitable<result<event_file_summary>> file_import::run(std::shared_ptr<fil
     if (!ended) co_return ended.error();
     event_file_summary made = ahead.so_far;
     made.new_events = self->into_->stored_events();
+    made.left_out = self->into_->left_out();
+    if (made.left_out > 0) made.streams = made.snapshots = made.subscriptions = made.parked = 0;
     co_return made;
 }
 

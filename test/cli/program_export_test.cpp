@@ -237,6 +237,36 @@ BOOST_AUTO_TEST_CASE(a_stream_that_was_restored_comes_back_in_a_copy) {
     both.compare();
 }
 
+BOOST_AUTO_TEST_CASE(snapshots_reach_a_copy_whose_last_events_were_deleted_for_good) {
+    const two_stores both;
+    append_many(both.original, 10, 2);
+    both.sql_in(both.original, "select eventstore.append_event('last', -1, gen_random_uuid(), 'T', '', '', null, null, null, false)");
+    delete_for_good(both.original, "last");
+    const fresh_file file;
+    both.export_to(file);
+    both.import_from(file);
+    both.sql_in(both.original, "select eventstore.record_snapshot('stream-1', 3, 'State', '1', '')");
+    both.export_to(file);
+    both.import_from(file);
+    both.compare();
+}
+
+BOOST_AUTO_TEST_CASE(what_a_store_has_that_went_on_stays_and_that_is_told) {
+    const two_stores both;
+    append_many(both.original, 10, 2);
+    both.sql_in(both.original, "select eventstore.record_snapshot('stream-1', 3, 'State', '1', '')");
+    const fresh_file file;
+    both.export_to(file);
+    both.import_from(file);
+    append_many(both.copy, 1, 1);
+    both.sql_in(both.copy, "select eventstore.delete_snapshot('stream-1')");
+    const outcome again = both.into_copy({"import", file.path()});
+    BOOST_TEST(again.exit_code == 0, again.err);
+    BOOST_TEST(says(again, "left out 1 lines of streams, snapshots"), again.err);
+    BOOST_TEST(again.out.find("\"snapshots\":0,") != std::string::npos, again.out);
+    BOOST_TEST(both.count(both.copy, "snapshots") == 0);
+}
+
 BOOST_AUTO_TEST_CASE(nothing_is_parked_again_in_a_subscription_that_is_in_use) {
     const two_stores both;
     append_many(both.original, 10, 2);

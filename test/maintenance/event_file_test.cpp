@@ -161,6 +161,37 @@ BOOST_FIXTURE_TEST_CASE(a_cancelled_import_ends_at_once, file_fixture) {
     BOOST_TEST(events_stored() == 30);
 }
 
+BOOST_FIXTURE_TEST_CASE(an_import_is_refused_that_was_overtaken_before_its_snapshots, file_fixture) {
+    append_some();
+    with_store([](es::store store) -> asio::awaitable<void> {
+        es::snapshot state("a", 10, "State", "1");
+        co_await store.record_snapshot(std::move(state));
+    });
+    run(es::export_events(options(), path()));
+    expect_holes();
+    delete_events("position > 15");
+    bool has_appended = false;
+    const auto append = [&](const es::transfer_progress&) {
+        if (has_appended) return;
+        has_appended = true;
+        session().run(here("select eventstore.append_event('a', -1, gen_random_uuid(), 'T', '', '', null, null, null, "
+                           "false)"));
+    };
+    run([&]() -> asio::awaitable<void> {
+        es::import_options in_one;
+        in_one.transaction_events(30).on_progress(append);
+        const auto why = co_await expect_error(es::errc::import_refused, es::import_events(options(), path(), in_one));
+        BOOST_TEST(why.message().find("events were appended before the import had ended") != std::string::npos,
+            why.message());
+        // What it would store now is old.
+        const es::event_file_summary again = co_await es::import_events(options(), path());
+        BOOST_TEST(again.new_events == 0);
+        BOOST_TEST(again.left_out == 1);
+        BOOST_TEST(again.snapshots == 0);
+    }());
+    BOOST_TEST(events_stored() == 31);
+}
+
 BOOST_FIXTURE_TEST_CASE(no_link_is_imported_to_an_event_that_is_being_removed, file_fixture) {
     append_some();
     with_store([](es::store store) -> asio::awaitable<void> {
