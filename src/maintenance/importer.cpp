@@ -110,7 +110,10 @@ asio::awaitable<result<void>> importer::compare(std::shared_ptr<import_batch> ba
     postgres::parameters range;
     range.add(last_position_);
     range.add(batch->last_position());
-    auto asking = ask(sql::import_known, {type_oid::int8, type_oid::int8}, std::move(range));
+    range.add(static_cast<std::int64_t>(batch->events() + 1)); // one more is another log already
+    auto asking = ask(sql::import_known,
+        std::vector<type_oid>(std::initializer_list<type_oid>{type_oid::int8, type_oid::int8, type_oid::int8}),
+        std::move(range));
     const auto known = co_await std::move(asking);
     if (!known) co_return known.error();
     const auto& events = batch->all_events();

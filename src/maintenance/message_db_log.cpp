@@ -102,7 +102,12 @@ asio::awaitable<result<void>> message_db_log::look() {
 asio::awaitable<result<void>> message_db_log::fill(std::shared_ptr<import_batch> batch, std::int64_t most) {
     std::optional<failure> why;
     std::int64_t rows = 0;
+    bool is_full = false;
     const auto take = [&](copied_row& row) {
+        if (is_full || batch->bytes() >= bytes_of_foreign_batch) {
+            is_full = true;
+            return;
+        }
         event_line event;
         event.position = row.number();
         event.stream = row.text();
@@ -121,11 +126,12 @@ asio::awaitable<result<void>> message_db_log::fill(std::shared_ptr<import_batch>
     std::int64_t count = 0;
     do {
         rows = 0;
-        count = std::min(events_of_foreign_copy, most - static_cast<std::int64_t>(batch->events()));
+        count = copy_count_.next(most - static_cast<std::int64_t>(batch->events()));
         auto copying = copy(sql::message_db_events, {last_, end_, count}, take);
         const auto copied = co_await std::move(copying);
         if (!copied) co_return copied.error();
         if (why) co_return *why;
+        copy_count_.learn(rows, is_full);
     } while (
         rows == count && static_cast<std::int64_t>(batch->events()) < most && batch->bytes() < bytes_of_foreign_batch);
     co_return result<void>();
