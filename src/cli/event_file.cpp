@@ -120,10 +120,11 @@ asio::awaitable<void> import_from_file(task work) {
     const event_file_summary made = co_await std::move(importing);
     bar.clear();
     if (made.left_out > 0)
-        std::cerr << "eventstore: left out " << made.left_out
-                  << " lines of streams, snapshots, subscriptions and parked events: the store went on behind the file, "
-                     "and has its own"
-                  << std::endl;
+        std::cerr
+            << "eventstore: left out " << made.left_out
+            << " lines of streams, snapshots, subscriptions and parked events: the store went on behind the file, "
+               "and has its own"
+            << std::endl;
     print_summary(work, made, "stored");
 }
 

@@ -40,7 +40,7 @@ public:
           path_(std::move(path)),
           options_(std::move(options)),
           environment_(std::move(where)),
-          out_(path_, std::move(strand)),
+          out_(path_, std::move(strand), is_stopped),
           is_stopped_(std::move(is_stopped)) {}
 
     static asio::awaitable<result<event_file_summary>> run(std::shared_ptr<exporter> self);
@@ -250,8 +250,7 @@ asio::awaitable<result<void>> exporter::write_window() {
 /// One COPY.
 asio::awaitable<result<void>> exporter::copy_some() {
     const std::string statement = // the numbers first: the name of a schema may look like a parameter
-        with_numbers(
-            storage::for_links(sql::export_events, has_links_), {position_of_copy_, through_, events_of_copy});
+        with_numbers(storage::for_links(sql::export_events, has_links_), {position_of_copy_, through_, events_of_copy});
     const std::string text = storage::for_schema(statement, schema_);
     auto beginning = connection::begin_copy(sessions_.rows, text, deadline());
     const auto begun = co_await std::move(beginning);

@@ -41,7 +41,7 @@ public:
           schema_(std::move(schema)),
           path_(std::move(path)),
           options_(std::move(options)),
-          disk_(std::move(strand), "reading the file of an import"),
+          disk_(std::move(strand), "reading the file of an import", is_stopped),
           is_stopped_(std::move(is_stopped)) {}
 
     static asio::awaitable<result<event_file_summary>> run(std::shared_ptr<file_import> self);
@@ -75,7 +75,9 @@ void file_import::tell_progress(std::uint64_t bytes) const {
 }
 
 asio::awaitable<result<void>> file_import::open() {
-    disk_.begin([ahead = ahead_, path = path_] { ahead->opened = batch_file::open(path); });
+    disk_.begin([ahead = ahead_, path = path_, is_stopped = disk_.is_stopped()] {
+        ahead->opened = batch_file::open(path, is_stopped);
+    });
     auto opening = disk_.wait();
     const auto waited = co_await std::move(opening);
     if (!waited) co_return waited.error();

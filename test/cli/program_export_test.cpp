@@ -94,7 +94,8 @@ void fill(const two_stores& both, bool is_jsonb = false) {
 
 /// A schema that is gone in the end.
 struct named_schema {
-    explicit named_schema(const std::string& says) : name(says + " " + eventstore::to_string(eventstore::make_uuid())) {}
+    explicit named_schema(const std::string& says)
+        : name(says + " " + eventstore::to_string(eventstore::make_uuid())) {}
     ~named_schema() { sql("drop schema if exists " + quoted_name(name) + " cascade"); }
     named_schema(const named_schema&) = delete;
     named_schema& operator=(const named_schema&) = delete;
@@ -240,7 +241,8 @@ BOOST_AUTO_TEST_CASE(a_stream_that_was_restored_comes_back_in_a_copy) {
 BOOST_AUTO_TEST_CASE(snapshots_reach_a_copy_whose_last_events_were_deleted_for_good) {
     const two_stores both;
     append_many(both.original, 10, 2);
-    both.sql_in(both.original, "select eventstore.append_event('last', -1, gen_random_uuid(), 'T', '', '', null, null, null, false)");
+    both.sql_in(both.original,
+        "select eventstore.append_event('last', -1, gen_random_uuid(), 'T', '', '', null, null, null, false)");
     delete_for_good(both.original, "last");
     const fresh_file file;
     both.export_to(file);

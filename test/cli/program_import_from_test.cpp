@@ -216,8 +216,8 @@ BOOST_AUTO_TEST_CASE(large_events_are_imported_in_transactions_of_their_bytes) {
     BOOST_TEST(done.out == "{\"stored\":40,\"last_position\":40}\n", done.err);
     both.compare();
     // 0.9 MB each: ten of them are more than 8 MB.
-    BOOST_TEST(both.value("select max(count) from (select count(*) from eventstore.events group by xmin::text) as t") ==
-        "10");
+    BOOST_TEST(
+        both.value("select max(count) from (select count(*) from eventstore.events group by xmin::text) as t") == "10");
 }
 
 BOOST_AUTO_TEST_CASE(payloads_of_jsonb_are_imported_as_text) {

@@ -13,6 +13,10 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <cstdio>
 #include <filesystem>
 
@@ -42,6 +46,28 @@ public:
 private:
     const std::string path_ =
         (std::filesystem::temp_directory_path() / ("events-" + es::to_string(es::make_uuid()))).string();
+};
+
+/// A named pipe into which nobody writes anything.
+class silent_pipe {
+public:
+    explicit silent_pipe(const std::string& path) : path_(path) { BOOST_REQUIRE(::mkfifo(path.c_str(), 0600) == 0); }
+    ~silent_pipe() {
+        if (writer_ >= 0) ::close(writer_);
+        ::unlink(path_.c_str());
+    }
+    silent_pipe(const silent_pipe&) = delete;
+    silent_pipe& operator=(const silent_pipe&) = delete;
+
+    /// Becomes the writer, if somebody reads it.
+    bool is_read() {
+        if (writer_ < 0) writer_ = ::open(path_.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+        return writer_ >= 0;
+    }
+
+private:
+    const std::string path_;
+    int writer_ = -1;
 };
 
 /// On the strand. The events come from the standby, and what is asked meanwhile is asked of the primary.
@@ -161,6 +187,45 @@ BOOST_FIXTURE_TEST_CASE(a_cancelled_import_ends_at_once, file_fixture) {
     BOOST_TEST(events_stored() == 30);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_silent_pipe_holds_up_no_connect_and_can_be_left, file_fixture) {
+    silent_pipe pipe(path());
+    asio::io_context context;
+    asio::cancellation_signal cancel;
+    std::exception_ptr thrown;
+    bool has_ended = false;
+    asio::co_spawn(context, es::import_events(options(), path()),
+        asio::bind_cancellation_slot(cancel.slot(), [&](std::exception_ptr e, const es::event_file_summary&) {
+            thrown = e;
+            has_ended = true;
+        }));
+    run(context, eventually([&] { return pipe.is_read(); }));
+    run(context, [&]() -> asio::awaitable<void> {
+        const es::store store = co_await es::open(options());
+        co_await store.append("a", es::no_stream, counted(1));
+        co_await store.close();
+    }());
+    BOOST_TEST(!has_ended);
+    cancel.emit(asio::cancellation_type::terminal);
+    run(context, eventually([&] { return has_ended; }));
+    patience(10s).run(context); // what reads ends, too
+    BOOST_REQUIRE(thrown);
+    BOOST_CHECK_EXCEPTION(std::rethrow_exception(thrown), es::error,
+        [](const es::error& e) { return e.why().code() == es::errc::cancelled; });
+}
+
+BOOST_FIXTURE_TEST_CASE(a_context_ends_that_waits_for_a_silent_pipe, file_fixture) {
+    for (const bool imports : {true, false}) {
+        silent_pipe pipe(path());
+        asio::io_context context;
+        const auto ignore = [](const std::exception_ptr&, const es::event_file_summary&) {};
+        if (imports)
+            asio::co_spawn(context, es::import_events(options(), path()), ignore);
+        else
+            asio::co_spawn(context, es::check_event_file(path()), ignore);
+        run(context, eventually([&] { return pipe.is_read(); }));
+    } // here
+}
+
 BOOST_FIXTURE_TEST_CASE(an_import_is_refused_that_was_overtaken_before_its_snapshots, file_fixture) {
     append_some();
     with_store([](es::store store) -> asio::awaitable<void> {
@@ -181,8 +246,8 @@ BOOST_FIXTURE_TEST_CASE(an_import_is_refused_that_was_overtaken_before_its_snaps
         es::import_options in_one;
         in_one.transaction_events(30).on_progress(append);
         const auto why = co_await expect_error(es::errc::import_refused, es::import_events(options(), path(), in_one));
-        BOOST_TEST(why.message().find("events were appended before the import had ended") != std::string::npos,
-            why.message());
+        BOOST_TEST(
+            why.message().find("events were appended before the import had ended") != std::string::npos, why.message());
         // What it would store now is old.
         const es::event_file_summary again = co_await es::import_events(options(), path());
         BOOST_TEST(again.new_events == 0);
@@ -207,8 +272,8 @@ BOOST_FIXTURE_TEST_CASE(no_link_is_imported_to_an_event_that_is_being_removed, f
     asio::io_context context;
     std::exception_ptr thrown;
     bool has_ended = false;
-    asio::co_spawn(context, es::import_events(options(), path()),
-        [&](std::exception_ptr e, const es::event_file_summary&) {
+    asio::co_spawn(
+        context, es::import_events(options(), path()), [&](std::exception_ptr e, const es::event_file_summary&) {
             thrown = e;
             has_ended = true;
         });
@@ -231,9 +296,7 @@ BOOST_FIXTURE_TEST_CASE(no_link_is_imported_to_an_event_that_is_being_removed, f
 BOOST_FIXTURE_TEST_CASE(an_export_from_two_servers_ends_where_the_one_behind_ends, file_fixture) {
     replicated_server servers;
     const auto body = [&]() -> asio::awaitable<void> {
-        co_await eventually([&] {
-            return servers.on_standby("select count(*) from eventstore.events") == "2";
-        });
+        co_await eventually([&] { return servers.on_standby("select count(*) from eventstore.events") == "2"; });
         servers.on_standby("select pg_wal_replay_pause()");
         co_await eventually([&] { return servers.on_standby("select pg_get_wal_replay_pause_state()") == "paused"; });
         co_await servers.append("more", 3);
@@ -259,9 +322,8 @@ BOOST_FIXTURE_TEST_CASE(message_db_is_not_imported_from_a_standby, file_fixture)
              "default (now() at time zone 'utc'), stream_name text not null, type text not null, data jsonb, metadata "
              "jsonb); insert into message_store.messages (stream_name, position, type) values ('a', 0, 'T')");
     const auto body = [&]() -> asio::awaitable<void> {
-        co_await eventually([&] {
-            return servers.on_standby("select to_regclass('message_store.messages') is not null") == "t";
-        });
+        co_await eventually(
+            [&] { return servers.on_standby("select to_regclass('message_store.messages') is not null") == "t"; });
         es::import_source standby(es::foreign_store::message_db, servers.standby.url());
         const auto why = co_await expect_error(es::errc::server_unusable, es::import_from(options(), standby));
         BOOST_TEST(why.message() ==
