@@ -139,8 +139,8 @@ private:
 ///
 /// Errors: those of open; `file_failed` (it cannot be opened or written, or another process is at it), `file_damaged` (it
 /// exists, and is none that this export can go on with), `log_truncated` (events that are in the file were hard-deleted or
-/// scavenged since: export to a new file, or the range that follows), `invalid_argument`. Has no time limit. Cancellation: at once; what is
-/// under way ends in the background, and the file can be gone on with.
+/// scavenged since: export to a new file, or the range that follows), `invalid_argument`. Has no time limit. Cancellation:
+/// at once; what is under way ends in the background, and the file can be gone on with.
 EVENTSTORE_EXPORT boost::asio::awaitable<event_file_summary> export_events(
     store_options from, std::string path, export_options options = export_options());
 
