@@ -42,6 +42,9 @@ struct event_file_summary {
     payload_format payload = payload_format::bytea;
     std::uint32_t checksum = 0;  ///< CRC-32C of all lines before the last one
     std::int64_t new_events = 0; ///< those that this call has written to the file, or into the store
+    /// Of an import into a store that went on behind the file already, and so has its own: lines of streams, snapshots,
+    /// subscriptions and parked events that were left out. Their numbers are 0 then.
+    std::int64_t left_out = 0;
 };
 
 /// What to export.
@@ -135,9 +138,9 @@ private:
 /// export goes on after its last event. What is damaged there is refused. On success the file is on disk.
 ///
 /// Errors: those of open; `file_failed` (it cannot be opened or written, or another process is at it), `file_damaged` (it
-/// exists, and is none that this export can go on with), `log_truncated` (events were hard-deleted that are in the file
-/// already: remove it, and export again), `invalid_argument`. Has no time limit. Cancellation: at once; what is
-/// under way ends in the background, and the file can be gone on with.
+/// exists, and is none that this export can go on with), `log_truncated` (events that are in the file were hard-deleted or
+/// scavenged since: export to a new file, or the range that follows), `invalid_argument`. Has no time limit. Cancellation:
+/// at once; what is under way ends in the background, and the file can be gone on with.
 EVENTSTORE_EXPORT boost::asio::awaitable<event_file_summary> export_events(
     store_options from, std::string path, export_options options = export_options());
 
@@ -147,7 +150,9 @@ EVENTSTORE_EXPORT boost::asio::awaitable<event_file_summary> export_events(
 /// else: an import that was ended goes on where it was when it is called again, and an archived range can be brought back.
 /// Events keep what export_events says. Each transaction is checked before it is stored: nothing of a damaged line, or
 /// after it, gets into the store. Subscriptions and snapshots come last; those that exist stay as they are, but for
-/// snapshots of an older version. Stores that are open follow what is imported; appends go on after its last position.
+/// snapshots of an older version. A store that went on behind the file already has its own, and gets none of them; one
+/// that was appended to before the import had come to them is refused. Stores that are open follow what is imported;
+/// appends go on after its last position.
 ///
 /// The role must own the schema, or be a member of the role that does. Memory: at most 64 MB, if no event is larger than
 /// 4 MB.

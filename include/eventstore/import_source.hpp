@@ -48,7 +48,8 @@ private:
 /// errors and requirements hold here, too. With `options.follow()` it goes on until it is cancelled.
 ///
 /// From Message DB: every message, with its id, its time, and its global position as the position; version 1 is its
-/// position 0. Its data and metadata are JSON.
+/// position 0. Its data and metadata are JSON. A standby is refused (`server_unusable`): it does not tell of transactions
+/// that are open on its primary, whose messages would be missed.
 ///
 /// From the Elixir library: events in the order of `$all`, at new positions from 1, with ids, times, versions, data and
 /// metadata; links, behind what was before them in their stream; which streams are soft-deleted; snapshots; subscriptions,

@@ -13,14 +13,16 @@ copy (
         e.event_type,
         e.metadata,
         e.data,
-        -- There is a link before it in its stream.
-        exists (
-            select
-            from eventstore.stream_events as l
-            where l.stream_id = a.original_stream_id
-              and l.stream_version = a.original_stream_version - 1
-              and l.original_stream_id <> l.stream_id
-        ) as is_after_link
+        -- What is before it in its stream is a link. Versions may be missing: links go with their originals.
+        coalesce(
+            (
+                select l.original_stream_id <> l.stream_id
+                from eventstore.stream_events as l
+                where l.stream_id = a.original_stream_id
+                  and l.stream_version < a.original_stream_version
+                order by l.stream_version desc
+                limit 1
+            ), false) as is_after_link
     from eventstore.stream_events as a
     join eventstore.events as e on e.event_id = a.event_id
     join eventstore.streams as s on s.stream_id = a.original_stream_id

@@ -1,4 +1,5 @@
--- Stores links, whose originals are stored already: with a copy of those that are small, as append_events does.
+-- Stores links, whose originals are stored already, and held: with a copy of those that are small, as append_events does.
+-- None to an event that is being deleted for good.
 --   $1 positions, $2 streams, $3 versions, $4 times, $5 ids, $6 correlation ids, $7 causation ids, $8 originals
 insert into eventstore.events
     (position, stream_id, stream_version, created_at, event_id, correlation_id, causation_id, type, data, metadata,
@@ -20,5 +21,6 @@ select
 from unnest($1, $2, $3, $4, $5, $6, $7, $8)
     as l (position, stream_id, version, created_at, id, correlation_id, causation_id, original)
 join eventstore.events as o on o.position = l.original and o.link_to is null
+join eventstore.streams as s on s.stream_id = o.stream_id and not starts_with(s.name, '$deleted ')
 cross join lateral (select eventstore.payload_size(o.data, o.metadata) <= 2000 as is_so) as small
 returning link_to

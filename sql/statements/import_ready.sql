@@ -6,7 +6,7 @@ select
     present.position,
     present.event_id,
     l.largest_event is null and not exists (select from eventstore.events) as is_empty,
-    greatest(l.floor, (select e.position from eventstore.events as e order by e.position desc limit 1)) as head,
+    coalesce((select e.position from eventstore.events as e order by e.position desc limit 1), 0) as newest_event,
     (
         select setval('eventstore.streams_stream_id_seq'::regclass, newest.stream_id)
         from (select s.stream_id from eventstore.streams as s order by s.stream_id desc limit 1) as newest

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <iostream>
 #include <memory>
 #include <string>
 
@@ -118,6 +119,12 @@ asio::awaitable<void> import_from_file(task work) {
     auto importing = import_events(std::move(into), path, std::move(options));
     const event_file_summary made = co_await std::move(importing);
     bar.clear();
+    if (made.left_out > 0)
+        std::cerr
+            << "eventstore: left out " << made.left_out
+            << " lines of streams, snapshots, subscriptions and parked events: the store went on behind the file, "
+               "and has its own"
+            << std::endl;
     print_summary(work, made, "stored");
 }
 

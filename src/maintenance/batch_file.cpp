@@ -17,8 +17,8 @@ std::optional<std::string> take_line(line_cursor cursor, file_rules& rules, impo
 
 } // namespace
 
-result<std::unique_ptr<batch_file>> batch_file::open(const std::string& path) {
-    auto lines = line_file::open(path);
+result<std::unique_ptr<batch_file>> batch_file::open(const std::string& path, detail::stop_question is_stopped) {
+    auto lines = line_file::open(path, std::move(is_stopped));
     if (!lines) return lines.error();
     std::unique_ptr<batch_file> opened(new batch_file(std::move(*lines)));
     const auto first = opened->lines_->next();

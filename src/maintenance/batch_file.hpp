@@ -13,11 +13,11 @@
 
 namespace eventstore::maintenance {
 
-/// All calls block.
+/// All calls block, until they are stopped: then they fail (cancelled).
 class batch_file {
 public:
     /// Opens the file and reads its first line.
-    static result<std::unique_ptr<batch_file>> open(const std::string& path);
+    static result<std::unique_ptr<batch_file>> open(const std::string& path, detail::stop_question is_stopped);
 
     const header_line& header() const noexcept { return header_; }
 

@@ -113,7 +113,12 @@ asio::awaitable<result<std::int64_t>> elixir_log::imported_version(std::string n
 asio::awaitable<result<void>> elixir_log::read_events(std::shared_ptr<import_batch> batch, std::int64_t most) {
     std::optional<failure> why;
     std::int64_t rows = 0;
+    bool is_full = false;
     const auto take = [&](copied_row& row) {
+        if (is_full || batch->bytes() >= bytes_of_foreign_batch) {
+            is_full = true;
+            return;
+        }
         ++rows;
         if (why || links_before_) return;
         event_line event;
@@ -143,14 +148,15 @@ asio::awaitable<result<void>> elixir_log::read_events(std::shared_ptr<import_bat
     std::int64_t count = 0;
     do {
         rows = 0;
-        count = std::min(events_of_foreign_copy, most - static_cast<std::int64_t>(batch->events()));
+        count = copy_count_.next(most - static_cast<std::int64_t>(batch->events()));
         auto copying = copy(sql::elixir_events, {last_number_, count}, take);
         const auto copied = co_await std::move(copying);
         if (!copied) co_return copied.error();
         if (why) co_return *why;
+        copy_count_.learn(rows, is_full);
     } while (!links_before_ && rows == count && static_cast<std::int64_t>(batch->events()) < most &&
         batch->bytes() < bytes_of_foreign_batch);
-    at_end_ = !links_before_ && rows < count;
+    at_end_ = !links_before_ && !is_full && rows < count;
     co_return result<void>();
 }
 
@@ -274,6 +280,7 @@ asio::awaitable<result<void>> elixir_log::fill_last_links(std::shared_ptr<import
             // There may be more of them; those that were added are not stored yet.
             const std::int64_t count = static_cast<std::int64_t>(batch->events() - before);
             one.imported = batch->links().back().version;
+            one.is_deleted = false; // what is imported into a stream brings it back
             if (count == links_of_question) continue;
         }
         if (one.deleted_at && !one.is_deleted && one.imported > 0)

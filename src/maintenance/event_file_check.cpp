@@ -93,8 +93,8 @@ file_rules::refusal read_any(std::string_view body, decoded_payloads& room, file
 
 } // namespace
 
-result<event_file_summary> check_file(const std::string& path) {
-    auto opened = line_file::open(path);
+result<event_file_summary> check_file(const std::string& path, detail::stop_question is_stopped) {
+    auto opened = line_file::open(path, std::move(is_stopped));
     if (!opened) return opened.error();
     line_file& file = **opened;
     decoded_payloads room;

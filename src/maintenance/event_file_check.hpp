@@ -1,6 +1,7 @@
 /// What must be true of the lines of a file of events together.
 #pragma once
 
+#include "async/stop_question.hpp"
 #include "maintenance/event_line.hpp"
 
 #include <eventstore/error.hpp>
@@ -38,7 +39,7 @@ private:
     event_file_summary summary_;
 };
 
-/// Reads a file to its end. Blocks.
-result<event_file_summary> check_file(const std::string& path);
+/// Reads a file to its end. Blocks, until it is stopped.
+result<event_file_summary> check_file(const std::string& path, detail::stop_question is_stopped = {});
 
 } // namespace eventstore::maintenance

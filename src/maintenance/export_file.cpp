@@ -3,11 +3,14 @@
 #include "base/text.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <filesystem>
 
 namespace eventstore::maintenance {
@@ -23,7 +26,7 @@ bool may_become_export(std::string_view begin) noexcept {
 
 } // namespace
 
-result<std::unique_ptr<export_file>> export_file::open(const std::string& path) {
+result<std::unique_ptr<export_file>> export_file::open(const std::string& path, detail::stop_question is_stopped) {
     const bool is_standard = path == "-";
     constexpr mode_t readable = 0666; // less what the user's mask takes away
     const int descriptor = is_standard ? STDOUT_FILENO : ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, readable);
@@ -32,7 +35,7 @@ result<std::unique_ptr<export_file>> export_file::open(const std::string& path) 
     struct stat known {};
     if (::fstat(descriptor, &known) != 0) return file_failure(path, "open", errno);
     const bool is_regular = !is_standard && S_ISREG(known.st_mode);
-    std::unique_ptr<export_file> opened(new export_file(path, file, is_regular));
+    std::unique_ptr<export_file> opened(new export_file(path, file, is_regular, std::move(is_stopped)));
     if (!is_regular) return opened;
     if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK) return file_failure(path, "lock", errno);
@@ -44,7 +47,7 @@ result<std::unique_ptr<export_file>> export_file::open(const std::string& path) 
 }
 
 result<void> export_file::read_kept() {
-    line_file lines(path_, file_);
+    line_file lines(path_, file_, is_stopped_);
     decoded_payloads room;
     file_rules rules;
     event_line event;
@@ -89,10 +92,26 @@ result<void> export_file::begin() {
     return {};
 }
 
+/// Nobody interrupts a call that writes: it begins when there is room.
+result<void> export_file::wait_for_room() const {
+    constexpr int before_next_look = 200; // ms
+    pollfd output{file_->get(), POLLOUT, 0};
+    for (;;) {
+        if (is_stopped_()) return failure(errc::cancelled, "the writing of the file was cancelled");
+        if (is_regular_) return {};
+        const int ready = ::poll(&output, 1, before_next_look);
+        if (ready > 0) return {};
+        if (ready < 0 && errno != EINTR) return file_failure(path_, "write", errno);
+    }
+}
+
 result<void> export_file::write(std::string_view text) {
     while (!text.empty()) {
-        const ssize_t written = ::write(file_->get(), text.data(), text.size());
-        if (written < 0 && errno == EINTR) continue;
+        if (const auto waited = wait_for_room(); !waited) return waited.error();
+        // A pipe that has room takes this much without waiting.
+        const std::size_t size = is_regular_ ? text.size() : std::min<std::size_t>(text.size(), PIPE_BUF);
+        const ssize_t written = ::write(file_->get(), text.data(), size);
+        if (written < 0 && (errno == EINTR || errno == EAGAIN)) continue;
         if (written < 0) return file_failure(path_, "write", errno);
         text.remove_prefix(static_cast<std::size_t>(written));
         size_ += static_cast<std::uint64_t>(written);

@@ -25,12 +25,12 @@ struct exported_part {
     std::uint32_t checksum = 0;
 };
 
-/// All calls block.
+/// All calls block, until they are stopped: then they fail (cancelled).
 class export_file {
 public:
     /// Opens the file, or makes it, and reads what is there. Nobody else writes to it while this object lives.
     /// \param path "-" is standard output
-    static result<std::unique_ptr<export_file>> open(const std::string& path);
+    static result<std::unique_ptr<export_file>> open(const std::string& path, detail::stop_question is_stopped = {});
 
     const exported_part& kept() const noexcept { return kept_; }
     const std::string& path() const noexcept { return path_; }
@@ -42,13 +42,15 @@ public:
     std::uint64_t size() const noexcept { return size_; }
 
 private:
-    export_file(std::string path, std::shared_ptr<open_file> file, bool is_regular)
-        : path_(std::move(path)), file_(std::move(file)), is_regular_(is_regular) {}
+    export_file(std::string path, std::shared_ptr<open_file> file, bool is_regular, detail::stop_question is_stopped)
+        : path_(std::move(path)), file_(std::move(file)), is_regular_(is_regular), is_stopped_(std::move(is_stopped)) {}
+    result<void> wait_for_room() const;
     result<void> read_kept();
 
     std::string path_;
     std::shared_ptr<open_file> file_;
     bool is_regular_;
+    detail::stop_question is_stopped_;
     exported_part kept_;
     std::uint64_t size_ = 0;
 };

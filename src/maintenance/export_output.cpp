@@ -18,8 +18,8 @@ asio::awaitable<result<void>> export_output::wait() {
 }
 
 asio::awaitable<result<void>> export_output::open() {
-    disk_.begin([out = out_, path = path_] {
-        auto opened = export_file::open(path);
+    disk_.begin([out = out_, path = path_, is_stopped = disk_.is_stopped()] {
+        auto opened = export_file::open(path, is_stopped);
         if (opened)
             out->file = std::move(*opened);
         else

@@ -21,8 +21,8 @@ namespace asio = boost::asio;
 /// Has lines written while others are made.
 class export_output {
 public:
-    export_output(std::string path, asio::any_io_executor strand)
-        : path_(std::move(path)), disk_(std::move(strand), "writing the file of an export") {}
+    export_output(std::string path, asio::any_io_executor strand, detail::stop_question::flag is_stopped)
+        : path_(std::move(path)), disk_(std::move(strand), "writing the file of an export", std::move(is_stopped)) {}
 
     /// Opens the file, and reads what is there.
     asio::awaitable<result<void>> open();

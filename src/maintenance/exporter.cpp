@@ -40,7 +40,7 @@ public:
           path_(std::move(path)),
           options_(std::move(options)),
           environment_(std::move(where)),
-          out_(path_, std::move(strand)),
+          out_(path_, std::move(strand), is_stopped),
           is_stopped_(std::move(is_stopped)) {}
 
     static asio::awaitable<result<event_file_summary>> run(std::shared_ptr<exporter> self);
@@ -55,6 +55,7 @@ private:
         return made;
     }
 
+    asio::awaitable<result<postgres::answer>> ask_state(std::shared_ptr<connection> of, std::int64_t position);
     asio::awaitable<result<void>> look();
     std::optional<failure> check_kept() const;
     asio::awaitable<result<void>> copy_events();
@@ -62,7 +63,7 @@ private:
     asio::awaitable<result<void>> write_window();
     asio::awaitable<result<void>> learn_names();
     void add_event(std::string_view bytes);
-    asio::awaitable<result<void>> check_count();
+    asio::awaitable<result<void>> check_count(std::int64_t through_position, std::int64_t events);
     asio::awaitable<result<void>> copy_state();
     asio::awaitable<result<void>> copy_rows(const state_part& part);
     asio::awaitable<result<void>> write_out(bool all);
@@ -100,19 +101,30 @@ private:
     std::vector<std::int64_t> unknown_;
 };
 
-asio::awaitable<result<void>> exporter::look() {
-    const exported_part& kept = out_.kept();
+/// The state of the log as one of the sessions sees it.
+asio::awaitable<result<postgres::answer>> exporter::ask_state(std::shared_ptr<connection> of, std::int64_t position) {
     postgres::parameters arguments;
-    arguments.add(kept.last_position);
+    arguments.add(position);
     const auto ask = statement(sql::export_state, {type_oid::int8});
-    auto asking = connection::run_statement(sessions_.questions, ask, std::move(arguments), deadline());
-    const auto state = co_await std::move(asking);
-    if (!state) co_return state.error();
-    if (state->rows() != 1)
+    auto asking = connection::run_statement(of, ask, std::move(arguments), deadline());
+    auto state = co_await std::move(asking);
+    if (state && state->rows() != 1)
         co_return failure(errc::schema_missing,
             message(
                 "schema ", detail::quoted_for_message(schema_), " has no row in log_state: it holds no event store"));
-    const std::int64_t head = state->int8(0, 0);
+    co_return state;
+}
+
+asio::awaitable<result<void>> exporter::look() {
+    const exported_part& kept = out_.kept();
+    auto asking = ask_state(sessions_.questions, kept.last_position);
+    const auto state = co_await std::move(asking);
+    if (!state) co_return state.error();
+    // The sessions may be on different standbys, of which one is ahead.
+    auto asking_other = ask_state(sessions_.rows, kept.last_position);
+    const auto other = co_await std::move(asking_other);
+    if (!other) co_return other.error();
+    const std::int64_t head = std::min(state->int8(0, 0), other->int8(0, 0));
     is_jsonb_ = state->boolean(0, 1);
     if (!state->is_null(0, 6)) event_there_ = state->id(0, 6);
     has_links_ = state->boolean(0, 7);
@@ -120,6 +132,10 @@ asio::awaitable<result<void>> exporter::look() {
     if (kept.has_header) {
         header_ = kept.header;
         if (const auto why = check_kept()) co_return *why;
+        // Before anything is cut off: a file that cannot be gone on with stays whole.
+        auto checking = check_count(kept.last_position, kept.events);
+        const auto checked = co_await std::move(checking);
+        if (!checked) co_return checked.error();
     } else {
         header_.payload = is_jsonb_ ? payload_format::jsonb : payload_format::bytea;
         header_.after_position = options_.from_position() - 1;
@@ -233,9 +249,9 @@ asio::awaitable<result<void>> exporter::write_window() {
 
 /// One COPY.
 asio::awaitable<result<void>> exporter::copy_some() {
-    const std::string text =
-        with_numbers(storage::for_schema(storage::for_links(sql::export_events, has_links_), schema_),
-            {position_of_copy_, through_, events_of_copy});
+    const std::string statement = // the numbers first: the name of a schema may look like a parameter
+        with_numbers(storage::for_links(sql::export_events, has_links_), {position_of_copy_, through_, events_of_copy});
+    const std::string text = storage::for_schema(statement, schema_);
     auto beginning = connection::begin_copy(sessions_.rows, text, deadline());
     const auto begun = co_await std::move(beginning);
     if (!begun) co_return begun.error();
@@ -292,33 +308,30 @@ asio::awaitable<result<void>> exporter::copy_events() {
     co_return result<void>();
 }
 
-/// That nothing of what is in the file has gone meanwhile: a stream that was deleted for good and made anew would be there
-/// twice. Nothing is ever added to the log below its end.
-asio::awaitable<result<void>> exporter::check_count() {
-    postgres::parameters none;
-    none.add(std::int64_t{0});
-    const auto ask = statement(sql::export_state, {type_oid::int8});
-    auto asking = connection::run_statement(sessions_.questions, ask, std::move(none), deadline());
+/// That nothing of what is in the file up to a position has gone meanwhile: a stream that was deleted for good and made anew
+/// would be there twice. Nothing is ever added to the log below its end.
+asio::awaitable<result<void>> exporter::check_count(std::int64_t through_position, std::int64_t events) {
+    auto asking = ask_state(sessions_.questions, 0);
     const auto state = co_await std::move(asking);
     if (!state) co_return state.error();
-    if (state->rows() == 1 && state->bytes(0, 5) == header_.log_state) co_return result<void>();
+    if (state->bytes(0, 5) == header_.log_state) co_return result<void>();
     postgres::parameters range;
     range.add(header_.after_position);
-    range.add(through_);
+    range.add(through_position);
     const auto count = statement(sql::export_count, {type_oid::int8, type_oid::int8});
     auto counting = connection::run_statement(sessions_.questions, count, std::move(range), deadline());
     const auto counted = co_await std::move(counting);
     if (!counted) co_return counted.error();
-    if (counted->int8(0, 0) == end_.events) co_return result<void>();
+    if (counted->int8(0, 0) == events) co_return result<void>();
     co_return failure(errc::log_truncated,
-        message("the file has ", std::to_string(end_.events), " events, and the log ",
-            std::to_string(counted->int8(0, 0)),
-            " in the same range: some were deleted for good since the export was begun; remove the file, and export "
-            "again"));
+        message("the file has ", std::to_string(events), " events, and the log ", std::to_string(counted->int8(0, 0)),
+            " in the same range: some were deleted for good or scavenged since the export was begun; export to a new "
+            "file, or, if this one is whole, the range that begins at position ",
+            std::to_string(through_position + 1)));
 }
 
 asio::awaitable<result<void>> exporter::copy_rows(const state_part& part) {
-    const std::string copy = with_numbers(storage::for_schema(part.text, schema_), {through_});
+    const std::string copy = storage::for_schema(with_numbers(std::string(part.text), {through_}), schema_);
     auto beginning = connection::begin_copy(sessions_.rows, copy, deadline());
     const auto begun = co_await std::move(beginning);
     if (!begun) co_return begun.error();
@@ -399,7 +412,7 @@ asio::awaitable<result<event_file_summary>> exporter::run(std::shared_ptr<export
     auto copying = self->copy_events();
     const auto copied = co_await std::move(copying);
     if (!copied) co_return copied.error();
-    auto checking = self->check_count();
+    auto checking = self->check_count(self->through_, self->end_.events);
     const auto checked = co_await std::move(checking);
     if (!checked) co_return checked.error();
     if (self->header_.after_position == 0 && !self->options_.is_events_only()) {

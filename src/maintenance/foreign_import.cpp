@@ -64,7 +64,8 @@ asio::awaitable<result<postgres::answer>> foreign_log::ask(
 
 asio::awaitable<result<void>> foreign_log::copy(
     std::string_view text, std::vector<std::int64_t> numbers, std::function<void(copied_row&)> take) {
-    std::string statement = with_numbers(storage::for_schema(text, parts_.schema), numbers);
+    // The numbers first: the name of a schema may look like a parameter.
+    std::string statement = storage::for_schema(with_numbers(std::string(text), numbers), parts_.schema);
     auto beginning = connection::begin_copy(parts_.source, std::move(statement), parts_.where.in(longest_silence));
     const auto begun = co_await std::move(beginning);
     if (!begun) co_return begun.error();

@@ -10,6 +10,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <initializer_list>
@@ -30,7 +31,21 @@ struct foreign_parts {
 };
 
 inline constexpr std::size_t bytes_of_foreign_batch = std::size_t{8} << 20;
-inline constexpr std::int64_t events_of_foreign_copy = 2'000; // no batch is much larger than it should be
+
+/// How many rows a COPY is asked for. Those behind a full batch are sent in vain, and come again: where events are large,
+/// it is asked for less.
+class copy_count {
+public:
+    std::int64_t next(std::int64_t most) const noexcept { return std::min(count_, most); }
+    /// \param taken rows that a COPY has brought before the batch was full, if it was
+    void learn(std::int64_t taken, bool is_full) noexcept {
+        count_ = std::clamp(is_full ? taken + 1 : 2 * count_, std::int64_t{1}, usual);
+    }
+
+private:
+    static constexpr std::int64_t usual = 2'000;
+    std::int64_t count_ = usual;
+};
 
 /// All calls on the strand of the sessions, one after the other.
 class foreign_log {
@@ -59,6 +74,7 @@ protected:
     static std::optional<failure> check(const event_line& event);
 
     const foreign_parts parts_;
+    copy_count copy_count_;
 };
 
 std::unique_ptr<foreign_log> make_message_db_log(foreign_parts parts);

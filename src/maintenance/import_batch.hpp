@@ -55,6 +55,9 @@ public:
     bool has_state() const noexcept {
         return !states_.empty() || !snapshots_.empty() || !subscriptions_.empty() || !parked_.empty();
     }
+    std::int64_t state_lines() const noexcept {
+        return static_cast<std::int64_t>(states_.size() + snapshots_.size() + subscriptions_.size() + parked_.size());
+    }
     std::size_t events() const noexcept { return events_.size(); }
     std::size_t bytes() const noexcept { return rows_.size() + bytes_; }
 

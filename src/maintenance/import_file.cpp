@@ -41,7 +41,7 @@ public:
           schema_(std::move(schema)),
           path_(std::move(path)),
           options_(std::move(options)),
-          disk_(std::move(strand), "reading the file of an import"),
+          disk_(std::move(strand), "reading the file of an import", is_stopped),
           is_stopped_(std::move(is_stopped)) {}
 
     static asio::awaitable<result<event_file_summary>> run(std::shared_ptr<file_import> self);
@@ -75,7 +75,9 @@ void file_import::tell_progress(std::uint64_t bytes) const {
 }
 
 asio::awaitable<result<void>> file_import::open() {
-    disk_.begin([ahead = ahead_, path = path_] { ahead->opened = batch_file::open(path); });
+    disk_.begin([ahead = ahead_, path = path_, is_stopped = disk_.is_stopped()] {
+        ahead->opened = batch_file::open(path, is_stopped);
+    });
     auto opening = disk_.wait();
     const auto waited = co_await std::move(opening);
     if (!waited) co_return waited.error();
@@ -127,6 +129,8 @@ asio::awaitable<result<event_file_summary>> file_import::run(std::shared_ptr<fil
     if (!ended) co_return ended.error();
     event_file_summary made = ahead.so_far;
     made.new_events = self->into_->stored_events();
+    made.left_out = self->into_->left_out();
+    if (made.left_out > 0) made.streams = made.snapshots = made.subscriptions = made.parked = 0;
     co_return made;
 }
 

@@ -110,7 +110,10 @@ asio::awaitable<result<void>> importer::compare(std::shared_ptr<import_batch> ba
     postgres::parameters range;
     range.add(last_position_);
     range.add(batch->last_position());
-    auto asking = ask(sql::import_known, {type_oid::int8, type_oid::int8}, std::move(range));
+    range.add(static_cast<std::int64_t>(batch->events() + 1)); // one more is another log already
+    auto asking = ask(sql::import_known,
+        std::vector<type_oid>(std::initializer_list<type_oid>{type_oid::int8, type_oid::int8, type_oid::int8}),
+        std::move(range));
     const auto known = co_await std::move(asking);
     if (!known) co_return known.error();
     const auto& events = batch->all_events();
@@ -230,9 +233,26 @@ asio::awaitable<result<void>> importer::copy_rows(std::shared_ptr<import_batch> 
     co_return result<void>();
 }
 
+/// That nobody removes them while they are linked to.
+asio::awaitable<result<void>> importer::hold_originals(std::shared_ptr<import_batch> batch) {
+    auto holding_log = ask(sql::import_hold_log, {}, {});
+    const auto log = co_await std::move(holding_log);
+    if (!log) co_return in_batch(log.error(), *batch);
+    postgres::parameters originals;
+    originals.begin_array(type_oid::int8, batch->links().size());
+    for (const auto& link : batch->links()) originals.add(link.original);
+    auto holding = ask(sql::import_hold_originals, {type_oid::int8_array}, std::move(originals));
+    const auto held = co_await std::move(holding);
+    if (!held) co_return in_batch(held.error(), *batch);
+    co_return result<void>();
+}
+
 asio::awaitable<result<void>> importer::store_links(std::shared_ptr<import_batch> batch) {
     const auto& links = batch->links();
     if (links.empty()) co_return result<void>();
+    auto holding = hold_originals(batch);
+    const auto held = co_await std::move(holding);
+    if (!held) co_return held.error();
     postgres::parameters arguments;
     const auto add_all = [&](type_oid element, const auto& value) {
         arguments.begin_array(element, links.size());
@@ -313,7 +333,14 @@ asio::awaitable<result<void>> importer::store_events(std::shared_ptr<import_batc
 }
 
 asio::awaitable<result<void>> importer::store_state(std::shared_ptr<import_batch> batch) {
-    if (is_behind_) co_return result<void>(); // the log has its own
+    if (is_behind_) {
+        if (stored_ > 0 && head_at_first_ <= last_position_)
+            co_return refused("events were appended before the import had ended, and streams, snapshots and "
+                              "subscriptions are still to "
+                              "come; import into an empty store");
+        left_out_ += batch->state_lines(); // the log has its own
+        co_return result<void>();
+    }
     for (state_statement& one : statements_of_state(*batch)) {
         auto storing = ask(one.text, std::move(one.types), std::move(one.arguments));
         const auto stored = co_await std::move(storing);

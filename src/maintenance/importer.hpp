@@ -46,6 +46,8 @@ public:
     static asio::awaitable<result<void>> end(std::shared_ptr<importer> self, std::int64_t through_position);
 
     std::int64_t stored_events() const noexcept { return stored_; }
+    /// Of what is not in the log, what was left out, since the log has its own.
+    std::int64_t left_out() const noexcept { return left_out_; }
     /// Of the last event that was stored, or found there.
     std::int64_t last_position() const noexcept { return last_position_; }
     std::optional<uuid> last_id() const noexcept { return has_last_ ? std::optional(last_id_) : std::nullopt; }
@@ -67,6 +69,7 @@ private:
     asio::awaitable<result<void>> find_streams(std::shared_ptr<import_batch> batch);
     asio::awaitable<result<void>> make_streams(std::shared_ptr<import_batch> batch);
     asio::awaitable<result<void>> copy_rows(std::shared_ptr<import_batch> batch);
+    asio::awaitable<result<void>> hold_originals(std::shared_ptr<import_batch> batch);
     asio::awaitable<result<void>> store_links(std::shared_ptr<import_batch> batch);
     asio::awaitable<result<void>> store_state(std::shared_ptr<import_batch> batch);
     asio::awaitable<result<void>> commit();
@@ -85,9 +88,10 @@ private:
     bool has_last_ = false;
     std::optional<uuid> last_original_;
     bool may_hold_more_ = false; // the log may hold what comes next
-    bool is_behind_ = false;     // the log goes on behind what is imported
+    bool is_behind_ = false;     // the log has events behind what is imported
     bool was_empty_ = false;
     std::int64_t stored_ = 0;
+    std::int64_t left_out_ = 0;
 };
 
 /// Stores what is not in the log: see import_state.cpp.

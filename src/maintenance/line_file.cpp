@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,21 +33,39 @@ failure file_failure(const std::string& path, std::string_view doing, int code) 
             ": ", std::generic_category().message(code)));
 }
 
-result<std::unique_ptr<line_file>> line_file::open(const std::string& path) {
-    const int descriptor = path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+result<std::unique_ptr<line_file>> line_file::open(const std::string& path, detail::stop_question is_stopped) {
+    // Without O_NONBLOCK a named pipe that nobody writes to would not even be opened.
+    const int descriptor = path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0) return file_failure(path, "open", errno);
-    return std::make_unique<line_file>(path, std::make_shared<open_file>(descriptor));
+    return std::make_unique<line_file>(path, std::make_shared<open_file>(descriptor), std::move(is_stopped));
 }
 
-line_file::line_file(std::string path, std::shared_ptr<open_file> file)
-    : path_(std::move(path)), file_(std::move(file)) {
+line_file::line_file(std::string path, std::shared_ptr<open_file> file, detail::stop_question is_stopped)
+    : path_(std::move(path)), file_(std::move(file)), is_stopped_(std::move(is_stopped)) {
     struct stat known {};
-    if (::fstat(file_->get(), &known) == 0 && S_ISREG(known.st_mode)) size_ = static_cast<std::uint64_t>(known.st_size);
+    if (::fstat(file_->get(), &known) != 0) return;
+    if (S_ISREG(known.st_mode))
+        size_ = static_cast<std::uint64_t>(known.st_size);
+    else
+        may_be_silent_ = true;
 }
 
 failure line_file::damaged_at(std::size_t number, std::string_view why) const {
     const std::string name = path_ == "-" ? std::string("the input") : detail::quoted_for_message(path_);
     return failure(errc::file_damaged, detail::message(name, ", line ", std::to_string(number), ": ", why));
+}
+
+/// Nobody interrupts a call that reads: it begins when there is something to read.
+result<void> line_file::wait_for_input() const {
+    constexpr int before_next_look = 200; // ms
+    pollfd input{file_->get(), POLLIN, 0};
+    for (;;) {
+        if (is_stopped_()) return failure(errc::cancelled, "the reading of the file was cancelled");
+        if (!may_be_silent_) return {};
+        const int ready = ::poll(&input, 1, before_next_look);
+        if (ready > 0) return {};
+        if (ready < 0 && errno != EINTR) return file_failure(path_, "read", errno);
+    }
 }
 
 /// False at the end of the file.
@@ -59,8 +78,9 @@ result<bool> line_file::fill() {
     // The longer the line, the larger the step.
     if (buffer_.size() < end_ + block) buffer_.resize(std::max(2 * block, 2 * end_));
     for (;;) {
+        if (const auto waited = wait_for_input(); !waited) return waited.error();
         const ssize_t size = ::read(file_->get(), buffer_.data() + end_, buffer_.size() - end_);
-        if (size < 0 && errno == EINTR) continue;
+        if (size < 0 && (errno == EINTR || errno == EAGAIN)) continue;
         if (size < 0) return file_failure(path_, "read", errno);
         end_ += static_cast<std::size_t>(size);
         return size > 0;

@@ -1,6 +1,7 @@
 /// Reading a file of events, line by line.
 #pragma once
 
+#include "async/stop_question.hpp"
 #include "maintenance/line_cursor.hpp"
 
 #include <eventstore/error.hpp>
@@ -30,13 +31,13 @@ private:
 
 failure file_failure(const std::string& path, std::string_view doing, int code);
 
-/// Reads lines, and checks each against its checksum. All calls block.
+/// Reads lines, and checks each against its checksum. All calls block, until they are stopped: then they fail (cancelled).
 class line_file {
 public:
     /// \param path "-" is standard input
-    static result<std::unique_ptr<line_file>> open(const std::string& path);
+    static result<std::unique_ptr<line_file>> open(const std::string& path, detail::stop_question is_stopped = {});
     /// Of a file that is open, from its beginning.
-    line_file(std::string path, std::shared_ptr<open_file> file);
+    line_file(std::string path, std::shared_ptr<open_file> file, detail::stop_question is_stopped = {});
 
     /// The next line without its checksum, which lives until the next call; nothing at the end of the file.
     result<std::optional<std::string_view>> next();
@@ -62,9 +63,12 @@ public:
 
 private:
     result<bool> fill();
+    result<void> wait_for_input() const;
 
     std::string path_;
     std::shared_ptr<open_file> file_;
+    detail::stop_question is_stopped_;
+    bool may_be_silent_ = false; // a pipe, for instance
     std::string buffer_;
     std::size_t begin_ = 0; // of the next line
     std::size_t end_ = 0;   // of what was read

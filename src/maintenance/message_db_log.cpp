@@ -24,6 +24,7 @@ public:
     asio::awaitable<result<void>> store_state() override { co_return result<void>(); } // it has none
 
 private:
+    asio::awaitable<result<postgres::answer>> ask_place(std::int64_t position);
     asio::awaitable<result<std::vector<std::string>>> writers();
     asio::awaitable<result<std::int64_t>> head();
 
@@ -32,11 +33,21 @@ private:
     std::int64_t end_ = 0;  // nothing new will come up to here
 };
 
+/// Where the end is, and what is at a position.
+asio::awaitable<result<postgres::answer>> message_db_log::ask_place(std::int64_t position) {
+    postgres::parameters place;
+    place.add(position);
+    auto asking = ask(sql::message_db_begin, {type_oid::int8}, std::move(place));
+    auto found = co_await std::move(asking);
+    if (found && found->boolean(0, 2))
+        co_return failure(errc::server_unusable,
+            "the log to import is on a standby, which does not tell of open transactions: name its primary");
+    co_return found;
+}
+
 asio::awaitable<result<void>> message_db_log::begin() {
     last_ = parts_.into->last_position();
-    postgres::parameters place;
-    place.add(last_);
-    auto asking = ask(sql::message_db_begin, {type_oid::int8}, std::move(place));
+    auto asking = ask_place(last_);
     const auto found = co_await std::move(asking);
     if (!found) co_return found.error();
     if (last_ == 0) co_return result<void>();
@@ -50,9 +61,7 @@ asio::awaitable<result<void>> message_db_log::begin() {
 }
 
 asio::awaitable<result<std::int64_t>> message_db_log::head() {
-    postgres::parameters nowhere;
-    nowhere.add(std::int64_t{0});
-    auto asking = ask(sql::message_db_begin, {type_oid::int8}, std::move(nowhere));
+    auto asking = ask_place(0);
     const auto found = co_await std::move(asking);
     if (!found) co_return found.error();
     co_return found->int8(0, 0);
@@ -93,7 +102,12 @@ asio::awaitable<result<void>> message_db_log::look() {
 asio::awaitable<result<void>> message_db_log::fill(std::shared_ptr<import_batch> batch, std::int64_t most) {
     std::optional<failure> why;
     std::int64_t rows = 0;
+    bool is_full = false;
     const auto take = [&](copied_row& row) {
+        if (is_full || batch->bytes() >= bytes_of_foreign_batch) {
+            is_full = true;
+            return;
+        }
         event_line event;
         event.position = row.number();
         event.stream = row.text();
@@ -112,11 +126,12 @@ asio::awaitable<result<void>> message_db_log::fill(std::shared_ptr<import_batch>
     std::int64_t count = 0;
     do {
         rows = 0;
-        count = std::min(events_of_foreign_copy, most - static_cast<std::int64_t>(batch->events()));
+        count = copy_count_.next(most - static_cast<std::int64_t>(batch->events()));
         auto copying = copy(sql::message_db_events, {last_, end_, count}, take);
         const auto copied = co_await std::move(copying);
         if (!copied) co_return copied.error();
         if (why) co_return *why;
+        copy_count_.learn(rows, is_full);
     } while (
         rows == count && static_cast<std::int64_t>(batch->events()) < most && batch->bytes() < bytes_of_foreign_batch);
     co_return result<void>();

@@ -114,6 +114,39 @@ BOOST_AUTO_TEST_CASE(contexts_do_not_wait_for_each_others_calls) {
     BOOST_TEST(first.done());
 }
 
+BOOST_AUTO_TEST_CASE(work_on_files_holds_up_no_other_call) {
+    asio::io_context context(1);
+    std::promise<void> release;
+    started<void> slow(context.get_executor(),
+        run_blocking<eventstore::detail::file_calls>([&, wait = release.get_future().share()] { wait.wait(); }));
+    context.poll();
+    started<void> quick(context.get_executor(), run_blocking([] {}));
+    while (!quick.done()) context.run_one();
+    BOOST_TEST(!slow.done());
+    release.set_value();
+    context.run();
+    BOOST_TEST(slow.done());
+}
+
+BOOST_AUTO_TEST_CASE(work_on_files_hears_that_the_context_ends) {
+    std::atomic<bool> has_begun = false;
+    bool was_told = false;
+    {
+        asio::io_context context(1);
+        const auto has_ended = asio::use_service<eventstore::detail::file_calls>(context).has_ended();
+        const std::function<void()> work = [&, has_ended] {
+            has_begun = true;
+            while (!*has_ended) std::this_thread::sleep_for(1ms); // as it would between two lines
+            was_told = true;
+        };
+        auto working = run_blocking<eventstore::detail::file_calls>(work);
+        asio::co_spawn(context, std::move(working), asio::detached);
+        context.poll();
+        while (!has_begun) std::this_thread::yield();
+    }
+    BOOST_TEST(was_told);
+}
+
 BOOST_AUTO_TEST_CASE(a_cancellation_does_not_interrupt_a_call) {
     asio::io_context context(1);
     std::promise<void> release;

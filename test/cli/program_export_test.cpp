@@ -92,6 +92,17 @@ void fill(const two_stores& both, bool is_jsonb = false) {
     delete_for_good(both.original, "last");
 }
 
+/// A schema that is gone in the end.
+struct named_schema {
+    explicit named_schema(const std::string& says)
+        : name(says + " " + eventstore::to_string(eventstore::make_uuid())) {}
+    ~named_schema() { sql("drop schema if exists " + quoted_name(name) + " cascade"); }
+    named_schema(const named_schema&) = delete;
+    named_schema& operator=(const named_schema&) = delete;
+
+    const std::string name;
+};
+
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(program_export_test)
@@ -153,6 +164,17 @@ BOOST_AUTO_TEST_CASE(the_copy_goes_on_where_the_original_ended) {
         both.into_copy({"read", "links"}).lines().size() == both.from_original({"read", "links"}).lines().size());
 }
 
+BOOST_AUTO_TEST_CASE(a_schema_may_have_the_name_of_a_parameter) {
+    const named_schema from("$1 from $2"), into("into $3");
+    BOOST_TEST(two_stores::run(from.name, {"init"}).exit_code == 0);
+    BOOST_TEST(two_stores::run(into.name, {"init"}).exit_code == 0);
+    BOOST_TEST(two_stores::run(from.name, {"append", "a"}, R"({"type":"T","data":1})").exit_code == 0);
+    const outcome exported = two_stores::run(from.name, {"export"});
+    BOOST_TEST(exported.exit_code == 0, exported.err);
+    const outcome imported = two_stores::run(into.name, {"import"}, exported.out);
+    BOOST_TEST(imported.out.starts_with("{\"stored\":1,"), imported.out + imported.err);
+}
+
 BOOST_AUTO_TEST_CASE(an_open_store_follows_an_import) {
     const two_stores both;
     append_many(both.original, 20, 3);
@@ -193,6 +215,76 @@ BOOST_AUTO_TEST_CASE(what_was_done_before_is_not_done_again) {
     const outcome imported = both.into_copy({"import", file.path()});
     BOOST_TEST(imported.out.starts_with("{\"stored\":0,\"events\":100,"), imported.out + imported.err);
     both.compare();
+}
+
+BOOST_AUTO_TEST_CASE(a_stream_that_was_restored_comes_back_in_a_copy) {
+    const two_stores both;
+    append_many(both.original, 10, 2);
+    both.sql_in(both.original, "select eventstore.delete_stream('stream-1', -1, false, gen_random_uuid())");
+    const fresh_file file;
+    both.export_to(file);
+    both.import_from(file);
+    both.compare();
+    both.sql_in(both.original, "select eventstore.restore_stream('stream-1')");
+    append_many(both.original, 2, 2);
+    both.export_to(file);
+    both.import_from(file);
+    both.compare();
+    // One that is deleted again, is so in the copy.
+    both.sql_in(both.original, "select eventstore.delete_stream('stream-1', -1, false, gen_random_uuid())");
+    append_many(both.original, 1, 1);
+    both.export_to(file);
+    both.import_from(file);
+    both.compare();
+}
+
+BOOST_AUTO_TEST_CASE(snapshots_reach_a_copy_whose_last_events_were_deleted_for_good) {
+    const two_stores both;
+    append_many(both.original, 10, 2);
+    both.sql_in(both.original,
+        "select eventstore.append_event('last', -1, gen_random_uuid(), 'T', '', '', null, null, null, false)");
+    delete_for_good(both.original, "last");
+    const fresh_file file;
+    both.export_to(file);
+    both.import_from(file);
+    both.sql_in(both.original, "select eventstore.record_snapshot('stream-1', 3, 'State', '1', '')");
+    both.export_to(file);
+    both.import_from(file);
+    both.compare();
+}
+
+BOOST_AUTO_TEST_CASE(what_a_store_has_that_went_on_stays_and_that_is_told) {
+    const two_stores both;
+    append_many(both.original, 10, 2);
+    both.sql_in(both.original, "select eventstore.record_snapshot('stream-1', 3, 'State', '1', '')");
+    const fresh_file file;
+    both.export_to(file);
+    both.import_from(file);
+    append_many(both.copy, 1, 1);
+    both.sql_in(both.copy, "select eventstore.delete_snapshot('stream-1')");
+    const outcome again = both.into_copy({"import", file.path()});
+    BOOST_TEST(again.exit_code == 0, again.err);
+    BOOST_TEST(says(again, "left out 1 lines of streams, snapshots"), again.err);
+    BOOST_TEST(again.out.find("\"snapshots\":0,") != std::string::npos, again.out);
+    BOOST_TEST(both.count(both.copy, "snapshots") == 0);
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_parked_again_in_a_subscription_that_is_in_use) {
+    const two_stores both;
+    append_many(both.original, 10, 2);
+    both.sql_in(both.original, R"sql(
+        select eventstore.claim_subscription('$all', 'mailer', gen_random_uuid(), 'me', 1, 10, null);
+        insert into eventstore.parked_events (subscription_id, position, reason, deliveries, replay)
+        select subscription_id, 7, 'it failed', 3, false from eventstore.subscriptions)sql");
+    const fresh_file file;
+    both.export_to(file);
+    both.import_from(file);
+    BOOST_TEST(both.count(both.copy, "parked_events") == 1);
+    both.sql_in(both.copy, R"sql(
+        select eventstore.claim_subscription('$all', 'mailer', gen_random_uuid(), 'me', 1, 10, null);
+        delete from eventstore.parked_events)sql");
+    both.import_from(file);
+    BOOST_TEST(both.count(both.copy, "parked_events") == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_range_is_exported_and_brought_back) {
@@ -317,6 +409,23 @@ BOOST_AUTO_TEST_CASE(a_file_that_is_not_whole_is_found) {
     }
     file.write(whole + whole);
     BOOST_TEST(run_program({"check", file.path()}).exit_code == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_gone_on_with_stays_whole) {
+    const two_stores both;
+    append_many(both.original, 30, 3);
+    const fresh_file file;
+    both.export_to(file);
+    const std::string whole = file.content();
+    delete_for_good(both.original, "stream-1"); // 10 of the events, and not the last one
+    append_many(both.original, 5, 3);
+    const outcome refused = both.from_original({"export", "--to", file.path()});
+    BOOST_TEST(refused.exit_code == 1);
+    BOOST_TEST(says(refused, "the file has 30 events, and the log 20 in the same range"), refused.err);
+    BOOST_TEST(says(refused, "deleted for good or scavenged"), refused.err);
+    BOOST_TEST(says(refused, "if this one is whole, the range that begins at position 31"), refused.err);
+    BOOST_TEST(file.content() == whole);
+    BOOST_TEST(run_program({"check", file.path()}).exit_code == 0);
 }
 
 BOOST_AUTO_TEST_CASE(nothing_of_a_damaged_line_is_stored_or_after_it) {

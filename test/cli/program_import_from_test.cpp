@@ -182,6 +182,44 @@ BOOST_AUTO_TEST_CASE(a_log_of_the_elixir_library_is_imported_with_all_that_belon
                    "s.position where s.name = 'mailer' and e.link_to is null") == "9");
 }
 
+BOOST_AUTO_TEST_CASE(links_before_a_version_that_is_missing_are_imported) {
+    const elixir_fixture both;
+    both.append("account-1");
+    both.append("account-2");
+    both.append("mixed");
+    both.link("mixed", 1);
+    both.link("mixed", 2);
+    both.append("mixed");
+    both.append("account-1");
+    // The event of account-2 is deleted for good, and the link to it, which is next to an event.
+    both.in_source(R"sql(
+        delete from eventstore.stream_events as l using eventstore.stream_events as o
+        where o.stream_id = 0 and o.stream_version = 2 and l.event_id = o.event_id)sql");
+    const outcome done = both.import_now();
+    BOOST_TEST(done.exit_code == 0, done.err);
+    BOOST_TEST(done.out == "{\"stored\":5,\"last_position\":5}\n");
+    both.compare();
+    BOOST_TEST(both.value("select e.stream_version from eventstore.events as e where e.link_to is not null") == "2");
+}
+
+BOOST_AUTO_TEST_CASE(large_events_are_imported_in_transactions_of_their_bytes) {
+    const elixir_fixture both;
+    both.in_source(R"sql(
+        insert into eventstore.streams (stream_uuid, stream_version) values ('large', 40);
+        update eventstore.streams set stream_version = 40 where stream_id = 0;
+        insert into eventstore.events (event_id, event_type, data)
+            select md5(n::text)::uuid, 'T', convert_to(repeat('large ', 150000), 'UTF8') from generate_series(1, 40) as n;
+        insert into eventstore.stream_events select md5(n::text)::uuid, 0, n, 1, n from generate_series(1, 40) as n;
+        insert into eventstore.stream_events select event_id, original_stream_id, original_stream_version,
+            original_stream_id, original_stream_version from eventstore.stream_events where stream_id = 0)sql");
+    const outcome done = both.import_now();
+    BOOST_TEST(done.out == "{\"stored\":40,\"last_position\":40}\n", done.err);
+    both.compare();
+    // 0.9 MB each: ten of them are more than 8 MB.
+    BOOST_TEST(
+        both.value("select max(count) from (select count(*) from eventstore.events group by xmin::text) as t") == "10");
+}
+
 BOOST_AUTO_TEST_CASE(payloads_of_jsonb_are_imported_as_text) {
     for (const char* const type : {"jsonb", "json"}) {
         const elixir_fixture both(type);

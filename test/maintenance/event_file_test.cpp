@@ -1,4 +1,9 @@
 // Files of events by the public interface.
+#include "async/run_apart.hpp"
+#include "maintenance/exporter.hpp"
+#include "runtime/open.hpp"
+
+#include "support/replicated_server.hpp"
 #include "support/store_fixture.hpp"
 
 #include <eventstore/event_file.hpp>
@@ -7,6 +12,10 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
@@ -38,6 +47,49 @@ private:
     const std::string path_ =
         (std::filesystem::temp_directory_path() / ("events-" + es::to_string(es::make_uuid()))).string();
 };
+
+/// A named pipe into which nobody writes anything.
+class silent_pipe {
+public:
+    explicit silent_pipe(const std::string& path) : path_(path) { BOOST_REQUIRE(::mkfifo(path.c_str(), 0600) == 0); }
+    ~silent_pipe() {
+        if (writer_ >= 0) ::close(writer_);
+        ::unlink(path_.c_str());
+    }
+    silent_pipe(const silent_pipe&) = delete;
+    silent_pipe& operator=(const silent_pipe&) = delete;
+
+    /// Becomes the writer, if somebody reads it.
+    bool is_read() {
+        if (writer_ < 0) writer_ = ::open(path_.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+        return writer_ >= 0;
+    }
+
+private:
+    const std::string path_;
+    int writer_ = -1;
+};
+
+/// On the strand. The events come from the standby, and what is asked meanwhile is asked of the primary.
+asio::awaitable<es::result<es::event_file_summary>> export_from(
+    const replicated_server& servers, es::postgres::connection::strand strand, std::string path) {
+    const auto where = es::detail::environment::make(strand.get_inner_executor(), {});
+    es::maintenance::export_sessions sessions;
+    const auto by_standby = es::detail::administrator(es::store_options(servers.standby.url()), where);
+    auto connecting = es::postgres::connector::connect(by_standby, strand, nullptr);
+    const auto rows = co_await std::move(connecting);
+    const auto by_primary = es::detail::administrator(es::store_options(servers.primary.url()), where);
+    auto connecting_other = es::postgres::connector::connect(by_primary, strand, nullptr);
+    const auto questions = co_await std::move(connecting_other);
+    if (!rows) co_return rows.error();
+    if (!questions) co_return questions.error();
+    sessions.rows = *rows;
+    sessions.questions = *questions;
+    const auto is_stopped = std::make_shared<const std::atomic<bool>>(false);
+    auto exporting = es::maintenance::export_log(
+        std::move(sessions), "eventstore", std::move(path), es::export_options(), where, strand, is_stopped);
+    co_return co_await std::move(exporting);
+}
 
 } // namespace
 
@@ -133,6 +185,154 @@ BOOST_FIXTURE_TEST_CASE(a_cancelled_import_ends_at_once, file_fixture) {
     const es::event_file_summary back = run(es::import_events(options(), path()));
     BOOST_TEST(back.events == 30);
     BOOST_TEST(events_stored() == 30);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_silent_pipe_holds_up_no_connect_and_can_be_left, file_fixture) {
+    silent_pipe pipe(path());
+    asio::io_context context;
+    asio::cancellation_signal cancel;
+    std::exception_ptr thrown;
+    bool has_ended = false;
+    asio::co_spawn(context, es::import_events(options(), path()),
+        asio::bind_cancellation_slot(cancel.slot(), [&](std::exception_ptr e, const es::event_file_summary&) {
+            thrown = e;
+            has_ended = true;
+        }));
+    run(context, eventually([&] { return pipe.is_read(); }));
+    run(context, [&]() -> asio::awaitable<void> {
+        const es::store store = co_await es::open(options());
+        co_await store.append("a", es::no_stream, counted(1));
+        co_await store.close();
+    }());
+    BOOST_TEST(!has_ended);
+    cancel.emit(asio::cancellation_type::terminal);
+    run(context, eventually([&] { return has_ended; }));
+    patience(10s).run(context); // what reads ends, too
+    BOOST_REQUIRE(thrown);
+    BOOST_CHECK_EXCEPTION(std::rethrow_exception(thrown), es::error,
+        [](const es::error& e) { return e.why().code() == es::errc::cancelled; });
+}
+
+BOOST_FIXTURE_TEST_CASE(a_context_ends_that_waits_for_a_silent_pipe, file_fixture) {
+    for (const bool imports : {true, false}) {
+        silent_pipe pipe(path());
+        asio::io_context context;
+        const auto ignore = [](const std::exception_ptr&, const es::event_file_summary&) {};
+        if (imports)
+            asio::co_spawn(context, es::import_events(options(), path()), ignore);
+        else
+            asio::co_spawn(context, es::check_event_file(path()), ignore);
+        run(context, eventually([&] { return pipe.is_read(); }));
+    } // here
+}
+
+BOOST_FIXTURE_TEST_CASE(an_import_is_refused_that_was_overtaken_before_its_snapshots, file_fixture) {
+    append_some();
+    with_store([](es::store store) -> asio::awaitable<void> {
+        es::snapshot state("a", 10, "State", "1");
+        co_await store.record_snapshot(std::move(state));
+    });
+    run(es::export_events(options(), path()));
+    expect_holes();
+    delete_events("position > 15");
+    bool has_appended = false;
+    const auto append = [&](const es::transfer_progress&) {
+        if (has_appended) return;
+        has_appended = true;
+        session().run(here("select eventstore.append_event('a', -1, gen_random_uuid(), 'T', '', '', null, null, null, "
+                           "false)"));
+    };
+    run([&]() -> asio::awaitable<void> {
+        es::import_options in_one;
+        in_one.transaction_events(30).on_progress(append);
+        const auto why = co_await expect_error(es::errc::import_refused, es::import_events(options(), path(), in_one));
+        BOOST_TEST(
+            why.message().find("events were appended before the import had ended") != std::string::npos, why.message());
+        // What it would store now is old.
+        const es::event_file_summary again = co_await es::import_events(options(), path());
+        BOOST_TEST(again.new_events == 0);
+        BOOST_TEST(again.left_out == 1);
+        BOOST_TEST(again.snapshots == 0);
+    }());
+    BOOST_TEST(events_stored() == 31);
+}
+
+BOOST_FIXTURE_TEST_CASE(no_link_is_imported_to_an_event_that_is_being_removed, file_fixture) {
+    append_some();
+    with_store([](es::store store) -> asio::awaitable<void> {
+        const es::event_page page = co_await store.read("a");
+        std::vector<es::uuid> first;
+        first.push_back(page[0].id());
+        co_await store.link("links", es::no_stream, std::move(first));
+    });
+    run(es::export_events(options(), path()));
+    expect_holes();
+    delete_events("position = 31");
+    blocker remover(here("select eventstore.remove_events(array[1::bigint])"));
+    asio::io_context context;
+    std::exception_ptr thrown;
+    bool has_ended = false;
+    asio::co_spawn(
+        context, es::import_events(options(), path()), [&](std::exception_ptr e, const es::event_file_summary&) {
+            thrown = e;
+            has_ended = true;
+        });
+    run(context, eventually([&] { return remover.blocks() || has_ended; }));
+    BOOST_TEST(!has_ended);
+    remover.commit();
+    run(context, eventually([&] { return has_ended; }));
+    patience(10s).run(context);
+    BOOST_REQUIRE(thrown);
+    BOOST_CHECK_EXCEPTION(std::rethrow_exception(thrown), es::error, [](const es::error& e) {
+        BOOST_TEST(e.why().message().find("the link at position 31 is to the event at 1, which is neither there") !=
+                std::string::npos,
+            e.why().message());
+        return e.why().code() == es::errc::import_refused;
+    });
+    BOOST_TEST(events_stored() == 29);
+}
+
+// As it may be behind an address that stands for several standbys.
+BOOST_FIXTURE_TEST_CASE(an_export_from_two_servers_ends_where_the_one_behind_ends, file_fixture) {
+    replicated_server servers;
+    const auto body = [&]() -> asio::awaitable<void> {
+        co_await eventually([&] { return servers.on_standby("select count(*) from eventstore.events") == "2"; });
+        servers.on_standby("select pg_wal_replay_pause()");
+        co_await eventually([&] { return servers.on_standby("select pg_get_wal_replay_pause_state()") == "paused"; });
+        co_await servers.append("more", 3);
+        const es::postgres::connection::strand strand(co_await asio::this_coro::executor);
+        auto work = export_from(servers, strand, path());
+        auto working = es::detail::run_apart(strand, std::move(work), "exporting");
+        const auto made = co_await std::move(working);
+        BOOST_REQUIRE(made.has_value());
+        BOOST_TEST(made->events == 2);
+        BOOST_TEST(made->through_position == 2);
+        const es::event_file_summary found = co_await es::check_event_file(path());
+        BOOST_TEST(found.through_position == 2);
+    };
+    run(body(), 120s);
+}
+
+// Its locks do not show who writes on the primary: what commits late would be left out.
+BOOST_FIXTURE_TEST_CASE(message_db_is_not_imported_from_a_standby, file_fixture) {
+    replicated_server servers;
+    session(servers.primary.url())
+        .run("create schema message_store; create table message_store.messages (global_position bigserial primary key, "
+             "position bigint not null, id uuid not null default gen_random_uuid() unique, time timestamp not null "
+             "default (now() at time zone 'utc'), stream_name text not null, type text not null, data jsonb, metadata "
+             "jsonb); insert into message_store.messages (stream_name, position, type) values ('a', 0, 'T')");
+    const auto body = [&]() -> asio::awaitable<void> {
+        co_await eventually(
+            [&] { return servers.on_standby("select to_regclass('message_store.messages') is not null") == "t"; });
+        es::import_source standby(es::foreign_store::message_db, servers.standby.url());
+        const auto why = co_await expect_error(es::errc::server_unusable, es::import_from(options(), standby));
+        BOOST_TEST(why.message() ==
+            "the log to import is on a standby, which does not tell of open transactions: name its primary");
+        es::import_source primary(es::foreign_store::message_db, servers.primary.url());
+        const es::event_file_summary made = co_await es::import_from(options(), primary);
+        BOOST_TEST(made.new_events == 1);
+    };
+    run(body(), 120s);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
