@@ -30,8 +30,7 @@ $function$;
 
 -- Makes a version of a projection, if it is not there. The first one of a name is in use from the start; later ones replay
 -- first. Returns 0 = done, 1 = it is older than the one in use, and was dropped, 2 = it has another number of consumers,
--- which the second result tells, 3 = there are subscriptions of its names, whose checkpoints are not of this read model:
--- such as those of an imported store.
+-- which the second result tells, 3 = there are subscriptions of its names, whose checkpoints are not of this read model.
 create or replace function eventstore.open_projection(
     projection    text,
     new_version   integer,

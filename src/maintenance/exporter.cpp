@@ -301,6 +301,7 @@ asio::awaitable<result<void>> exporter::check_count() {
     auto asking = connection::run_statement(sessions_.questions, ask, std::move(none), deadline());
     const auto state = co_await std::move(asking);
     if (!state) co_return state.error();
+    if (state->rows() == 1) end_.floor = std::min(state->int8(0, 8), through_);
     if (state->rows() == 1 && state->bytes(0, 5) == header_.log_state) co_return result<void>();
     postgres::parameters range;
     range.add(header_.after_position);
@@ -423,6 +424,8 @@ asio::awaitable<result<event_file_summary>> exporter::run(std::shared_ptr<export
     made.snapshots = self->end_.snapshots;
     made.subscriptions = self->end_.subscriptions;
     made.parked = self->end_.parked;
+    made.retentions = self->end_.retentions;
+    made.projections = self->end_.projections;
     made.bytes = self->out_.size();
     made.payload = self->header_.payload;
     made.checksum = self->lines_.checksum_of_line();

@@ -75,7 +75,9 @@ void file_import::tell_progress(std::uint64_t bytes) const {
 }
 
 asio::awaitable<result<void>> file_import::open() {
-    disk_.begin([ahead = ahead_, path = path_] { ahead->opened = batch_file::open(path); });
+    disk_.begin([ahead = ahead_, path = path_, keeps_projections = options_.keeps_projections()] {
+        ahead->opened = batch_file::open(path, keeps_projections);
+    });
     auto opening = disk_.wait();
     const auto waited = co_await std::move(opening);
     if (!waited) co_return waited.error();
@@ -122,7 +124,7 @@ asio::awaitable<result<event_file_summary>> file_import::run(std::shared_ptr<fil
         }
         self->tell_progress(bytes);
     }
-    auto ending = importer::end(self->into_, ahead.so_far.through_position);
+    auto ending = importer::end(self->into_, ahead.so_far.through_position, ahead.file->floor());
     const auto ended = co_await std::move(ending);
     if (!ended) co_return ended.error();
     event_file_summary made = ahead.so_far;
