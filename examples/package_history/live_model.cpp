@@ -53,11 +53,13 @@ asio::awaitable<void> write_changes(std::string sql, es::transaction& tx, const 
 
 } // namespace
 
-live_model::live_model(es::store store, const std::string& schema)
-    : store_(std::move(store)), table_(quoted_identifier(schema) + ".installed_packages") {}
+live_model::live_model(es::store store, const std::string& schema, es::milliseconds lease)
+    : store_(std::move(store)), table_(quoted_identifier(schema) + ".installed_packages"), lease_(lease) {}
 
 asio::awaitable<void> live_model::keep() const {
     es::transaction tx = co_await store_.begin();
+    // Two processes that make it at once would both find it missing, and one would fail.
+    co_await tx.execute("select pg_advisory_xact_lock(hashtextextended($1, 0))", table_);
     co_await tx.execute("create table if not exists " + table_ +
         " (package text collate \"C\" primary key, status text not null, version text not null, events bigint not "
         "null)");
@@ -74,7 +76,7 @@ asio::awaitable<void> live_model::keep() const {
     };
     es::event_query of_packages;
     of_packages.stream_prefix(std::string(package_prefix));
-    co_await es::run_projection(store_, name, handler, es::projection_options().query(of_packages));
+    co_await es::run_projection(store_, name, handler, es::projection_options().query(of_packages).lease(lease_));
 }
 
 asio::awaitable<void> live_model::wait_for(std::int64_t position) const {

@@ -21,7 +21,8 @@ public:
     static constexpr const char* name = "installed";
 
     /// \param schema of the store, which the table is in
-    live_model(es::store store, const std::string& schema);
+    /// \param lease how long the model stays with a process that was killed
+    live_model(es::store store, const std::string& schema, es::milliseconds lease = es::projection_options().lease());
 
     /// Makes the table if it is not there, and keeps it until the store is closed. In another process, it waits until this
     /// one is gone.
@@ -39,6 +40,7 @@ public:
 private:
     es::store store_;
     std::string table_;
+    es::milliseconds lease_;
 };
 
 } // namespace package_history

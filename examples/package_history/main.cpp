@@ -76,10 +76,10 @@ bool tell(const comparison& result) {
     return result.different.empty();
 }
 
-asio::awaitable<void> run(es::store_options options, const dpkg_log& logs, bool& all_agree) {
+asio::awaitable<void> run(es::store_options options, es::milliseconds lease, const dpkg_log& logs, bool& all_agree) {
     const std::string schema = options.schema();
     const es::store store = co_await es::open(std::move(options));
-    const live_model live(store, schema);
+    const live_model live(store, schema, lease);
     auto rethrow = [](std::exception_ptr failed) {
         if (failed) std::rethrow_exception(failed); // out of io_context::run()
     };
@@ -111,6 +111,8 @@ std::optional<po::variables_map> parse_arguments(int count, char* words[]) {
     add("url", po::value<std::string>(), "the PostgreSQL to use; by default one of its own, gone at the end");
     add("embedded", po::value<std::string>(), "the folder of a PostgreSQL of its own that stays");
     add("schema", po::value<std::string>()->default_value("eventstore"), "the schema of the store");
+    add("lease", po::value<int>()->default_value(10'000),
+        "milliseconds after which another process takes over from one that was killed");
     add("logs", po::value<std::vector<std::string>>(), "files or folders, with the option's name or without");
     add("help", "print this");
     po::variables_map values;
@@ -149,12 +151,13 @@ int main(int count, char* words[]) try {
     es::store_options options(server ? server->url() : (*given)["url"].as<std::string>());
     options.create().schema((*given)["schema"].as<std::string>());
 
+    const es::milliseconds lease((*given)["lease"].as<int>());
     bool all_agree = false;
     asio::io_context context;
     auto rethrow = [](std::exception_ptr failed) {
         if (failed) std::rethrow_exception(failed);
     };
-    asio::co_spawn(asio::make_strand(context), run(std::move(options), logs, all_agree), rethrow);
+    asio::co_spawn(asio::make_strand(context), run(std::move(options), lease, logs, all_agree), rethrow);
     context.run();
     return all_agree ? 0 : 1;
 } catch (const std::exception& e) {

@@ -38,6 +38,8 @@ struct event_file_summary {
     std::int64_t snapshots = 0;
     std::int64_t subscriptions = 0;
     std::int64_t parked = 0;
+    std::int64_t retentions = 0;
+    std::int64_t projections = 0; ///< versions of projections
     std::uint64_t bytes = 0;
     payload_format payload = payload_format::bytea;
     std::uint32_t checksum = 0;  ///< CRC-32C of all lines before the last one
@@ -52,8 +54,8 @@ class export_options {
 public:
     export_options() noexcept {} // user-declared: a temporary aggregate inside co_await is freed twice by g++ 12
 
-    /// The first position; 1 by default. A file that begins later has only events: no streams, snapshots or
-    /// subscriptions.
+    /// The first position; 1 by default. A file that begins later has only events: no streams, retentions, snapshots,
+    /// projections or subscriptions.
     export_options& from_position(std::int64_t value) & { return from_ = value, *this; }
     export_options&& from_position(std::int64_t value) && { return std::move(from_position(value)); }
 
@@ -61,7 +63,7 @@ public:
     export_options& through_position(std::int64_t value) & { return through_ = value, *this; }
     export_options&& through_position(std::int64_t value) && { return std::move(through_position(value)); }
 
-    /// Only events: no streams, snapshots or subscriptions.
+    /// Only events: no streams, retentions, snapshots, projections or subscriptions.
     export_options& events_only(bool value = true) & { return events_only_ = value, *this; }
     export_options&& events_only(bool value = true) && { return std::move(events_only(value)); }
 
@@ -103,6 +105,12 @@ public:
     import_options& follow(bool value = true) & { return follow_ = value, *this; }
     import_options&& follow(bool value = true) && { return std::move(follow(value)); }
 
+    /// For import_events: goes on with all versions of projections that are in the file, at their checkpoints. For read
+    /// models whose tables are brought along by other means (pg_dump), as they were when the file was exported. Off by
+    /// default: `run_projection` then makes each read model anew from the first event.
+    import_options& keep_projections(bool value = true) & { return keep_projections_ = value, *this; }
+    import_options&& keep_projections(bool value = true) && { return std::move(keep_projections(value)); }
+
     /// The function that hears after each transaction how far it is. Called on the store's executor, and perhaps once more
     /// after a cancellation; it must not throw.
     template <handler_for<void(const transfer_progress&)> Handler>
@@ -117,11 +125,13 @@ public:
 
     std::size_t transaction_events() const noexcept { return events_; }
     bool follows() const noexcept { return follow_; }
+    bool keeps_projections() const noexcept { return keep_projections_; }
     const std::function<void(const transfer_progress&)>& on_progress() const noexcept { return progress_; }
 
 private:
     std::size_t events_ = 20'000;
     bool follow_ = false;
+    bool keep_projections_ = false;
     std::function<void(const transfer_progress&)> progress_;
 };
 
@@ -129,8 +139,8 @@ private:
 /// sql/README.md.
 ///
 /// Events keep their ids, positions, versions, times, types and bytes; gaps of hard deletes stay. With them, unless the
-/// options leave them out: which streams are deleted, the snapshots, the subscriptions with their checkpoints and parked
-/// events, as of the end of the export. A checkpoint beyond the last exported event is brought back to it, and a snapshot
+/// options leave them out: which streams are deleted, the retentions, the snapshots, the versions of projections, and the
+/// subscriptions with their checkpoints and parked events, as of the end of the export. A checkpoint beyond the last exported event is brought back to it, and a snapshot
 /// of a later version of its stream is left out. Reads in transactions of seconds, and locks nothing. Memory: at most
 /// 64 MB, however long the log is, if no event is larger than 4 MB.
 ///
@@ -149,10 +159,12 @@ EVENTSTORE_EXPORT boost::asio::awaitable<event_file_summary> export_events(
 /// The store must be empty, or hold the events of the file up to some position and, in the range of the file, nothing
 /// else: an import that was ended goes on where it was when it is called again, and an archived range can be brought back.
 /// Events keep what export_events says. Each transaction is checked before it is stored: nothing of a damaged line, or
-/// after it, gets into the store. Subscriptions and snapshots come last; those that exist stay as they are, but for
-/// snapshots of an older version. A store that went on behind the file already has its own, and gets none of them; one
-/// that was appended to before the import had come to them is refused. Stores that are open follow what is imported;
-/// appends go on after its last position.
+/// after it, gets into the store. Subscriptions, snapshots and retentions come last; those that exist stay as they are, but
+/// for snapshots of an older version, and retentions that were set earlier. A store that went on behind the file already
+/// has its own, and gets none of them; one that was appended to before the import had come to them is refused. Read models
+/// are not in the file: unless the options keep projections, each begins anew when it is run, without side effects for the
+/// events that have had them (`projection_batch::is_live`); `on_switch` is called when it holds those events. Stores that
+/// are open follow what is imported; appends go on after its last position.
 ///
 /// The role must own the schema, or be a member of the role that does. Memory: at most 64 MB, if no event is larger than
 /// 4 MB.

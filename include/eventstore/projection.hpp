@@ -73,7 +73,7 @@ boost::asio::awaitable<void> run_projection(
 /// What a version of a projection is doing.
 enum class projection_state {
     replaying,   ///< written beside the one in use
-    taking_over, ///< has the side effects, and readers follow at once
+    taking_over, ///< has the side effects, and readers follow at once; in an imported store, when it has replayed
     in_use,      ///< readers are sent to it
     superseded,  ///< written on, until it is dropped
 };
@@ -85,10 +85,11 @@ struct projection_info {
     projection_state state = projection_state::in_use;
     std::int64_t position = 0; ///< everything up to this position of the log is in the read model
     std::int64_t head = 0;     ///< the last position of the log
-    /// How long a version that replays will take, at its average rate; nothing if it has not begun.
+    /// How long a version that readers do not use yet will take, at its average rate; nothing if it has not begun.
     std::optional<std::chrono::seconds> time_left;
     timestamp started_at{};
     std::optional<timestamp> switched_at;
+    std::int64_t parked = 0;                ///< the number of parked events
     std::vector<std::string> subscriptions; ///< their names, for `store::subscription_to_all`
 };
 

@@ -28,10 +28,25 @@ begin
 end
 $function$;
 
+-- Locks all versions of a projection: before the rows of subscriptions, as every transaction of a version takes them. Returns
+-- one of them; null if there is none.
+create or replace function eventstore.lock_projection(projection text, of_version integer)
+returns eventstore.projections
+language plpgsql
+set search_path = eventstore, pg_temp
+as $function$
+declare
+    locked projections;
+begin
+    perform from projections as p where p.name = projection order by p.version for update;
+    select p.* into locked from projections as p where p.name = projection and p.version = of_version;
+    return locked;
+end
+$function$;
+
 -- Makes a version of a projection, if it is not there. The first one of a name is in use from the start; later ones replay
 -- first. Returns 0 = done, 1 = it is older than the one in use, and was dropped, 2 = it has another number of consumers,
--- which the second result tells, 3 = there are subscriptions of its names, whose checkpoints are not of this read model:
--- such as those of an imported store.
+-- which the second result tells, 3 = there are subscriptions of its names, whose checkpoints are not of this read model.
 create or replace function eventstore.open_projection(
     projection    text,
     new_version   integer,
@@ -124,15 +139,12 @@ set search_path = eventstore, pg_temp
 as $function$
 #variable_conflict use_column
 declare
-    mine   projections;
+    mine   projections := lock_projection(projection, to_version);
     in_use projections;
     at     bigint;
 begin
-    -- All rows of the name, and then those of the subscriptions, as every transaction of a version takes them.
-    perform from projections as p where p.name = projection order by p.version for update;
-    select p.* into mine from projections as p where p.name = projection and p.version = to_version;
-    if not found or mine.live_after is not null then
-        return found;
+    if mine.version is null or mine.live_after is not null then
+        return mine.version is not null;
     end if;
     select p.* into in_use
     from projections as p
@@ -176,7 +188,7 @@ set search_path = eventstore, pg_temp
 as $function$
 #variable_conflict use_column
 begin
-    perform from projections as p where p.name = projection order by p.version for update;
+    perform lock_projection(projection, to_version);
     update projections as p
     set switched_at = clock_timestamp()
     where p.name = projection and p.version = to_version and p.switched_at is null and p.live_after is not null
@@ -195,12 +207,10 @@ set search_path = eventstore, pg_temp
 as $function$
 #variable_conflict use_column
 declare
-    mine       projections;
+    mine       projections := lock_projection(projection, of_version);
     subscriber text;
 begin
-    perform from projections as p where p.name = projection order by p.version for update;
-    select p.* into mine from projections as p where p.name = projection and p.version = of_version;
-    if not found then
+    if mine.version is null then
         return 1;
     end if;
     if mine.live_after is not null and mine.live_until is null
@@ -217,7 +227,7 @@ end
 $function$;
 
 revoke execute on function
-    eventstore.projection_subscriptions, eventstore.projection_position, eventstore.open_projection,
-    eventstore.enter_projection, eventstore.hand_over_projection, eventstore.switch_projection,
+    eventstore.projection_subscriptions, eventstore.projection_position, eventstore.lock_projection,
+    eventstore.open_projection, eventstore.enter_projection, eventstore.hand_over_projection, eventstore.switch_projection,
     eventstore.drop_projection
 from public;

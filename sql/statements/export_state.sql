@@ -9,5 +9,6 @@ select
     clock_timestamp() as begun_at,
     l.xmin::text as log_state,
     (select e.event_id from eventstore.events as e where e.position = $1) as event_id,
-    exists (select from eventstore.events as e where e.link_to is not null) as has_links
+    exists (select from eventstore.events as e where e.link_to is not null) as has_links,
+    l.floor
 from eventstore.log_state as l

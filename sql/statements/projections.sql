@@ -15,7 +15,14 @@ select
         when p.live_after is not null then 1
         else 0
     end::bigint as state,
-    (extract(epoch from clock_timestamp() - p.started_at) * 1000000)::bigint as age
+    (extract(epoch from clock_timestamp() - p.started_at) * 1000000)::bigint as age,
+    (
+        select count(*)
+        from eventstore.subscriptions as s
+        join eventstore.parked_events as k on k.subscription_id = s.subscription_id
+        where s.stream = '$all'
+          and s.name = any (eventstore.projection_subscriptions(p.name, p.version, p.consumers))
+    ) as parked
 from eventstore.projections as p
 cross join eventstore.log_state as l
 where $1 is null or p.name = $1

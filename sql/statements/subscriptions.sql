@@ -1,4 +1,5 @@
--- All subscriptions, and how far each is behind.
+-- All subscriptions, how far each is behind, and who has or had it. One that was released in order has no time of that:
+-- `unrenewed` is -1.
 select
     s.stream,
     s.name,
@@ -14,12 +15,15 @@ select
         else greatest((extract(epoch from clock_timestamp() - next.created_at) * 1e6)::bigint, 0)
     end as lag_microseconds,
     (select count(*) from eventstore.parked_events as p where p.subscription_id = s.subscription_id) as parked,
-    case
-        when s.owner is not null and clock_timestamp() between s.renewed_at and s.renewed_at + s.lease then s.owner_text
-        else ''
-    end as owner,
-    s.created_at
+    case when lease.is_held then s.owner_text else '' end as owner,
+    s.created_at,
+    lease.is_held,
+    coalesce(s.owner_text, '') as last_owner,
+    coalesce(extract(epoch from clock_timestamp() - s.renewed_at)::bigint, -1) as unrenewed
 from eventstore.subscriptions as s
+cross join lateral (
+    select s.owner is not null and clock_timestamp() between s.renewed_at and s.renewed_at + s.lease as is_held
+) as lease
 cross join (
     select greatest(l.floor, (select e.position from eventstore.events as e order by e.position desc limit 1)) as head
     from eventstore.log_state as l

@@ -33,9 +33,9 @@ const command* const commands[] = {&init_command, &migrate_command, &append_comm
     &restore_command, &read_command, &tail_command, &streams_command, &info_command, &snapshot_command,
     &retention_command, &list_retentions_command, &set_retention_command, &show_retention_command,
     &remove_retention_command, &scavenge_command, &subscriptions_command, &delete_subscription_command,
-    &reset_subscription_command, &parked_command, &replay_command, &discard_command, &verify_command, &validate_command,
-    &doctor_command, &drop_command, &completion_command, &man_command, &export_command, &import_command,
-    &check_command};
+    &reset_subscription_command, &parked_command, &replay_command, &discard_command, &projections_command,
+    &drop_projection_command, &verify_command, &validate_command, &doctor_command, &drop_command, &completion_command,
+    &man_command, &export_command, &import_command, &check_command};
 
 constexpr std::string_view list_of_exit_codes = R"(
 Exit codes:
@@ -43,7 +43,7 @@ Exit codes:
   1  the store failed: no connection, no schema, no space ...
   2  the command line or the input is wrong
   3  the stream is not as expected: another version, missing, deleted, or an event id that is already stored; or
-     the subscription or snapshot does not exist; or `verify`, `validate` or `doctor` has found a problem; or
+     the subscription, projection or snapshot does not exist; or `verify`, `validate` or `doctor` has found a problem; or
      nothing was dropped, because another name was typed
   4  `doctor` has found warnings, but no problem
 )";

@@ -103,6 +103,8 @@ extern const command reset_subscription_command;
 extern const command parked_command;
 extern const command replay_command;
 extern const command discard_command;
+extern const command projections_command;
+extern const command drop_projection_command;
 extern const command export_command;
 extern const command import_command;
 extern const command check_command;

@@ -1,5 +1,6 @@
 // `drop`: the end of a store.
 #include "cli/arguments.hpp"
+#include "cli/confirmation.hpp"
 #include "cli/findings.hpp"
 #include "cli/json_text.hpp"
 #include "cli/usage_error.hpp"
@@ -7,8 +8,6 @@
 #include <eventstore/drop.hpp>
 
 #include <boost/program_options/value_semantic.hpp>
-
-#include <unistd.h>
 
 #include <iostream>
 #include <stdexcept>
@@ -19,8 +18,6 @@ namespace eventstore::cli {
 namespace po = boost::program_options;
 
 namespace {
-
-constexpr int nothing_dropped = 3;
 
 std::string contents(const drop_preview& found) {
     return count_text(std::size_t(found.events), "event") + " in " + count_text(std::size_t(found.streams), "stream") +
@@ -53,7 +50,7 @@ std::string in_the_way(const drop_preview& found) {
     return text;
 }
 
-/// Asks on the terminal for the name. The prompt is on the standard error: the output may be read by a program.
+/// Tells on the terminal what it is, and asks for the name.
 void ask_for_name(const task& work, const drop_preview& found) {
     std::cerr << "The schema " << printable(work.given.schema) << " holds " << contents(found)
               << ".\nAll of it will be lost, and cannot be brought back.\n";
@@ -64,19 +61,14 @@ void ask_for_name(const task& work, const drop_preview& found) {
     tell("Subscriptions with an owner: ", found.owners);
     tell("What is not the store's, and would be lost, too: ", found.others);
     tell("What depends on it, and would be lost, too: ", found.dependents);
-    std::cerr << "Type the name of the schema to drop it: " << std::flush;
-    std::string typed;
-    std::getline(std::cin, typed);
-    if (typed != work.given.schema) throw unsound(nothing_dropped, "another name was typed: nothing is dropped");
+    ask_to_type(work.given.schema, "Type the name of the schema to drop it: ");
 }
 
 asio::awaitable<void> run_drop(task work) {
-    const bool is_sure = work.given.has("yes");
     const bool only_counts = work.given.has("dry-run");
-    if (is_sure && only_counts) throw usage_error("--yes and --dry-run exclude each other");
-    if (!is_sure && !only_counts && isatty(STDIN_FILENO) != 1)
-        throw usage_error(
-            "there is no terminal to ask on: say --yes to drop the store, or --dry-run to see what is in it");
+    if (work.given.has("yes") && only_counts) throw usage_error("--yes and --dry-run exclude each other");
+    const bool asks =
+        !only_counts && has_to_ask(work.given, "say --yes to drop the store, or --dry-run to see what is in it");
     const bool is_forced = work.given.has("force");
     auto looking = preview_drop(work.given.options(work.background));
     const drop_preview found = co_await std::move(looking);
@@ -85,10 +77,10 @@ asio::awaitable<void> run_drop(task work) {
         co_return;
     }
     // Nobody is asked in vain; and what is free by the next moment is not dropped without a question.
-    if (!is_sure && !is_forced && !found.is_unused())
+    if (asks && !is_forced && !found.is_unused())
         throw std::runtime_error(
             "the store is not dropped: " + in_the_way(found) + "; end or move them first, or say --force");
-    if (!is_sure) ask_for_name(work, found);
+    if (asks) ask_for_name(work, found);
     auto dropping = drop_store(work.given.options(work.background), is_forced);
     co_await std::move(dropping);
     if (work.given.format == style::json)
@@ -98,8 +90,8 @@ asio::awaitable<void> run_drop(task work) {
 }
 
 void add_drop_options(po::options_description& options) {
+    add_confirmation_option(options);
     auto add = options.add_options();
-    add("yes", "ask nothing");
     add("force", "even if sessions use the store, or what is not the store's would be lost, too");
     add("dry-run", "only tell what would be lost");
 }

@@ -44,6 +44,8 @@ void print_summary(const task& work, const event_file_summary& made, std::string
         add_member(line, "snapshots", made.snapshots);
         add_member(line, "subscriptions", made.subscriptions);
         add_member(line, "parked", made.parked);
+        add_member(line, "retentions", made.retentions);
+        add_member(line, "projections", made.projections);
         add_member(line, "bytes", static_cast<std::int64_t>(made.bytes));
         line += "}\n";
     } else {
@@ -87,7 +89,7 @@ void add_export_options(po::options_description& options) {
         "the first position to export; the file has only events then");
     add("through-position", po::value<std::int64_t>()->value_name("N"),
         "the last position to export; by default the end of the log");
-    add("events-only", "leave out deleted streams, snapshots and subscriptions");
+    add("events-only", "leave out deleted streams, retentions, snapshots, projections and subscriptions");
 }
 
 import_options options_of_import(const task& work) {
@@ -97,6 +99,7 @@ import_options options_of_import(const task& work) {
         if (count < 1) throw usage_error("--transaction-events takes a number from 1");
         options.transaction_events(static_cast<std::size_t>(count));
     }
+    options.keep_projections(work.given.has("keep-projections"));
     return options;
 }
 
@@ -171,6 +174,8 @@ asio::awaitable<void> import_from_store(task work, import_source from, bool foll
 
 asio::awaitable<void> import_any(task work) {
     const bool follows = work.given.has("follow");
+    if (work.given.has("from") && work.given.has("keep-projections"))
+        throw usage_error("--keep-projections goes with a file: other stores have none");
     if (!work.given.has("from")) {
         if (follows || work.given.has("source-schema"))
             throw usage_error("--follow and --source-schema go with --from");
@@ -191,6 +196,9 @@ void add_import_options(po::options_description& options) {
     auto add = options.add_options();
     add("transaction-events", po::value<std::int64_t>()->value_name("N"),
         "store at most so many events in a transaction, for which appends wait; 20000 by default");
+    add("keep-projections",
+        "go on with the projections of the file at their checkpoints, because the tables of their read models are "
+        "brought along; by default they begin anew");
     add("from", po::value<std::string>()->value_name("KIND"),
         "import from another event store, whose connection string is given in place of FILE: elixir-eventstore or "
         "message-db");
@@ -214,8 +222,9 @@ const command export_command = {
     .argument = "",
     .help = "Writes the log, as lines of JSON, to a file or to standard output: events with their ids, positions, "
             "versions,\n"
-            "times and bytes; then which streams are deleted, the snapshots, and the subscriptions with their "
-            "checkpoints.\n"
+            "times and bytes; then which streams are deleted, the retentions, the snapshots, the versions of "
+            "projections,\n"
+            "and the subscriptions with their checkpoints.\n"
             "If FILE exists, the export goes on after the last event in it: one that was interrupted is repeated as it "
             "is,\n"
             "and an older file is brought up to date. Each line ends with a checksum (CRC-32C).\n",
@@ -230,7 +239,8 @@ const command import_command = {
     .help =
         "Stores what `export` has written, unchanged, from FILE or from standard input (-). The schema must exist, be\n"
         "empty or hold the beginning of the same log, and belong to the user. An import that was interrupted is\n"
-        "repeated as it is, and goes on where it was. Nothing of a damaged line is stored, or after it.\n\n"
+        "repeated as it is, and goes on where it was. Nothing of a damaged line is stored, or after it.\n"
+        "The read models of projections are not in the file: projections begin anew when they are run.\n\n"
         "With --from it imports from a live store of the Elixir library EventStore, or of Message DB:\n"
         "  eventstore import --from message-db postgresql://host/other --url postgresql:///shop\n"
         "With --follow it prints a line whenever it has caught up.\n",

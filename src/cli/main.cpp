@@ -32,7 +32,8 @@ exit_code exit_code_of(const boost::system::error_code& code) {
     case errc::duplicate_event:
     case errc::event_not_found:
     case errc::snapshot_not_found:
-    case errc::subscription_not_found: return not_as_expected;
+    case errc::subscription_not_found:
+    case errc::projection_not_found: return not_as_expected;
     case errc::invalid_argument:
     case errc::reserved_stream: return wrong_usage;
     default: return failed;

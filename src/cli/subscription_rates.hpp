@@ -1,43 +1,32 @@
-// How fast subscriptions go, from what is seen of them now and then.
+// What is watched of subscriptions.
 #pragma once
+
+#include "cli/progress_rates.hpp"
 
 #include <eventstore/subscription_info.hpp>
 
-#include <chrono>
 #include <cstdint>
-#include <map>
-#include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
 namespace eventstore::cli {
 
-/// No I/O: the caller says how much time has passed.
-class subscription_rates {
-public:
-    using seconds = std::chrono::duration<double>;
+/// Of the log a position, of a stream a version.
+inline std::int64_t checkpoint_of(const subscription_info& info) {
+    return info.stream == "$all" ? info.position : info.version;
+}
 
-    struct watched {
-        subscription_info info;
-        double rate = 0;             ///< checkpoints a second
-        std::optional<seconds> left; ///< until it has caught up, at this pace; nothing if it falls behind, or stands
-        bool is_changed = true;      ///< since the last look
-        bool is_gone = false;        ///< it was there at the last look
-    };
-
-    /// \param passed since the last look
-    std::vector<watched> look(const std::vector<subscription_info>& list, seconds passed);
-
-private:
-    struct known {
-        subscription_info info;
-        double rate = 0;
-        double gain = 0; // by which its lag shrinks a second
-        bool is_new = true;
-        bool is_seen = true;
-    };
-    std::map<std::pair<std::string, std::string>, known> known_; // by stream and name
+template <>
+struct progress_of<subscription_info> {
+    static std::pair<std::string, std::string> key(const subscription_info& info) { return {info.stream, info.name}; }
+    static std::int64_t done(const subscription_info& info) { return checkpoint_of(info); }
+    static std::int64_t lag(const subscription_info& info) { return info.lag_events; }
+    static bool is_same(const subscription_info& a, const subscription_info& b) {
+        return a.position == b.position && a.version == b.version && a.lag_events == b.lag_events &&
+            a.parked == b.parked && a.owner == b.owner;
+    }
 };
+
+using subscription_rates = progress_rates<subscription_info>;
 
 } // namespace eventstore::cli

@@ -1,7 +1,7 @@
 // `subscriptions` and what can be done with one.
 #include "cli/arguments.hpp"
 #include "cli/json_text.hpp"
-#include "cli/subscription_rows.hpp"
+#include "cli/subscription_rates.hpp"
 #include "cli/table.hpp"
 #include "cli/time_text.hpp"
 #include "cli/usage_error.hpp"
@@ -11,6 +11,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -18,16 +21,18 @@ namespace eventstore::cli {
 
 namespace po = boost::program_options;
 
-std::int64_t checkpoint_of(const subscription_info& info) {
-    return info.stream == "$all" ? info.position : info.version;
-}
+namespace {
 
+using watched_subscription = subscription_rates::watched;
+
+/// What is below that many digits after the point is left out.
 std::string seconds_text(std::chrono::microseconds time, std::size_t digits) {
     std::string fraction = std::to_string(time.count() % 1'000'000);
     fraction.insert(0, 6 - fraction.size(), '0');
     return std::to_string(time.count() / 1'000'000) + '.' + fraction.substr(0, digits);
 }
 
+/// A JSON object without its last brace.
 std::string json_members_of(const subscription_info& info) {
     std::string line = "{\"stream\":" + json_string(info.stream) + ",\"name\":" + json_string(info.name) +
         ",\"checkpoint\":" + std::to_string(checkpoint_of(info)) +
@@ -37,7 +42,7 @@ std::string json_members_of(const subscription_info& info) {
     return line + ",\"created_at\":" + json_string(to_text(info.created_at));
 }
 
-std::vector<std::string> subscription_cells(const subscription_info& info) {
+std::vector<std::string> cells_of(const subscription_info& info) {
     std::vector<std::string> cells;
     cells.push_back(info.name);
     cells.push_back(info.stream);
@@ -48,8 +53,6 @@ std::vector<std::string> subscription_cells(const subscription_info& info) {
     cells.push_back(info.owner);
     return cells;
 }
-
-namespace {
 
 /// Which subscription a command is about.
 struct subject {
@@ -65,7 +68,6 @@ struct subject {
 };
 
 std::string to_json(const subscription_info& info) { return json_members_of(info) + "}\n"; }
-std::vector<std::string> cells_of(const subscription_info& info) { return subscription_cells(info); }
 
 /// An event that is not stored any more has a position only.
 std::string to_json(const parked_event& event) {
@@ -108,21 +110,41 @@ asio::awaitable<void> list_subscriptions(task work) {
         {{"NAME"}, {"STREAM"}, {"CHECKPOINT", true}, {"LAG", true}, {"SECONDS", true}, {"PARKED", true}, {"OWNER"}});
 }
 
-asio::awaitable<void> list_or_watch(task work) {
-    double seconds = 1;
-    if (work.given.has("every")) seconds = work.given.get<double>("every");
-    if (!(seconds >= 0.1 && seconds <= 3600)) throw usage_error("--every takes a number of seconds, from 0.1 to 3600");
-    if (!work.given.has("watch")) {
-        if (work.given.has("every")) throw usage_error("--every goes with --watch");
-        return list_subscriptions(std::move(work));
-    }
-    return watch_subscriptions(std::move(work), std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000)));
+asio::awaitable<std::vector<subscription_info>> look_for_subscriptions(store from) { return from.subscriptions(); }
+
+std::vector<table::column> watched_columns() {
+    return {{"NAME"}, {"STREAM"}, {"CHECKPOINT", true}, {"LAG", true}, {"SECONDS", true}, {"PARKED", true},
+        {"RATE/s", true}, {"LEFT", true}, {"OWNER"}};
 }
 
-void add_list_options(po::options_description& options) {
-    auto add = options.add_options();
-    add("watch", "show them again and again, with their rate and the time until they have caught up");
-    add("every", po::value<double>()->value_name("SECONDS"), "with --watch: look this often; by default every second");
+std::vector<std::string> watched_cells_of(const watched_subscription& one) {
+    std::vector<std::string> cells = cells_of(one.info);
+    const std::string owner = one.is_gone ? "(deleted)" : cells.back();
+    cells.pop_back();
+    cells.push_back(decimal_text(one.rate));
+    if (one.info.lag_events == 0)
+        cells.emplace_back();
+    else
+        cells.push_back(one.left ? time_left_text(*one.left) : "-");
+    cells.push_back(owner);
+    return cells;
+}
+
+std::string watched_line_of(const watched_subscription& one) {
+    if (one.is_gone)
+        return "{\"stream\":" + json_string(one.info.stream) + ",\"name\":" + json_string(one.info.name) +
+            ",\"gone\":true}\n";
+    std::string line = json_members_of(one.info) + ",\"events_per_second\":" + decimal_text(one.rate);
+    if (one.left) line += ",\"seconds_left\":" + decimal_text(one.left->count());
+    return line + "}\n";
+}
+
+constexpr watched_list<subscription_info> watched_subscriptions{
+    look_for_subscriptions, watched_columns, watched_cells_of, watched_line_of};
+
+asio::awaitable<void> list_or_watch(task work) {
+    const auto every = watch_period(work.given);
+    return every ? watch_until_stopped(work, *every, watched_subscriptions) : list_subscriptions(work);
 }
 
 asio::awaitable<void> delete_subscription(task work) {
@@ -225,7 +247,7 @@ the owner. The most recent acknowledgements may be missing.
 With --watch it goes on until it is interrupted: a terminal shows the list in place, anything else gets a line for each
 subscription that has changed. The rate is that of the checkpoint, smoothed; the time left is by how fast the lag shrinks.
 )",
-    .add_options = add_list_options,
+    .add_options = add_watch_options,
     .run = list_or_watch,
 };
 

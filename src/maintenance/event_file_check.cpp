@@ -37,9 +37,19 @@ file_rules::refusal file_rules::take(const stream_line&) {
     return go_to(step::streams);
 }
 
+file_rules::refusal file_rules::take(const retention_line&) {
+    ++summary_.retentions;
+    return go_to(step::retentions);
+}
+
 file_rules::refusal file_rules::take(const snapshot_line&) {
     ++summary_.snapshots;
     return go_to(step::snapshots);
+}
+
+file_rules::refusal file_rules::take(const projection_line&) {
+    ++summary_.projections;
+    return go_to(step::projections);
 }
 
 file_rules::refusal file_rules::take(const subscription_line&) {
@@ -57,7 +67,9 @@ file_rules::refusal file_rules::take(const end_line& line) {
     if (auto why = go_to(step::end)) return why;
     if (line.events != summary_.events || line.links != summary_.links || line.streams != summary_.streams ||
         line.snapshots != summary_.snapshots || line.subscriptions != summary_.subscriptions ||
-        line.parked != summary_.parked || line.through_position < summary_.last_position)
+        line.parked != summary_.parked || line.retentions != summary_.retentions ||
+        line.projections != summary_.projections || line.floor > line.through_position ||
+        line.through_position < summary_.last_position)
         return "the counts of the last line are not those of the file";
     return std::nullopt;
 }
@@ -82,7 +94,9 @@ file_rules::refusal read_any(std::string_view body, decoded_payloads& room, file
     case line_kind::header: return read_as<header_line>(cursor, rules);
     case line_kind::event: return read_as<event_line>(cursor, rules);
     case line_kind::stream: return read_as<stream_line>(cursor, rules);
+    case line_kind::retention: return read_as<retention_line>(cursor, rules);
     case line_kind::snapshot: return read_as<snapshot_line>(cursor, rules);
+    case line_kind::projection: return read_as<projection_line>(cursor, rules);
     case line_kind::subscription: return read_as<subscription_line>(cursor, rules);
     case line_kind::parked: return read_as<parked_line>(cursor, rules);
     case line_kind::end: return read_as<end_line>(cursor, rules);

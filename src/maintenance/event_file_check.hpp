@@ -21,7 +21,9 @@ public:
     refusal take(const header_line& line);
     refusal take(const event_line& line);
     refusal take(const stream_line&);
+    refusal take(const retention_line&);
     refusal take(const snapshot_line&);
+    refusal take(const projection_line&);
     refusal take(const subscription_line&);
     refusal take(const parked_line&);
     refusal take(const end_line& line);
@@ -32,7 +34,18 @@ public:
     event_file_summary& summary() noexcept { return summary_; }
 
 private:
-    enum class step { nothing, header, events, streams, snapshots, subscriptions, parked, end };
+    enum class step {
+        nothing,
+        header,
+        events,
+        streams,
+        retentions,
+        snapshots,
+        projections,
+        subscriptions,
+        parked,
+        end
+    };
     refusal go_to(step next);
 
     step step_ = step::nothing;

@@ -6,23 +6,36 @@
 
 namespace eventstore::maintenance {
 
+void line_writer::begin_line(std::string_view name, std::string_view text) {
+    ((text_ += "{\"") += name) += "\":";
+    add_string(text_, text);
+}
+
+void line_writer::begin_line(std::string_view name, std::int64_t value) {
+    ((text_ += "{\"") += name) += "\":";
+    add_number(text_, value);
+}
+
+void line_writer::begin_member(std::string_view name) { ((text_ += ",\"") += name) += "\":"; }
+
 void line_writer::add_member(std::string_view name, std::string_view text) {
-    ((text_ += ",\"") += name) += "\":";
+    begin_member(name);
     add_string(text_, text);
 }
 
 void line_writer::add_member(std::string_view name, std::int64_t value) {
-    ((text_ += ",\"") += name) += "\":";
+    begin_member(name);
     add_number(text_, value);
 }
 
 void line_writer::add_time_member(std::string_view name, microseconds_of_postgres time) {
-    ((text_ += ",\"") += name) += "\":";
+    begin_member(name);
     add_time(text_, time);
 }
 
 void line_writer::add_id(std::string_view name, const uuid& id) {
-    ((text_ += ",\"") += name) += "\":\"";
+    begin_member(name);
+    text_ += '"';
     add_uuid(text_, id.data);
     text_ += '"';
 }
@@ -56,7 +69,7 @@ void line_writer::end_of_line() {
 }
 
 void line_writer::add(const header_line& line) {
-    text_ += "{\"eventstore\":\"events\"";
+    begin_line("eventstore", "events");
     add_member("format", file_format);
     add_member("payload", line.payload == payload_format::jsonb ? "jsonb" : "bytea");
     add_member("after_position", line.after_position);
@@ -70,9 +83,8 @@ void line_writer::add(const header_line& line) {
 }
 
 void line_writer::add(const event_line& line, std::string_view stream) {
-    text_ += "{\"position\":";
-    add_number(text_, line.position);
-    text_ += ",\"stream\":";
+    begin_line("position", line.position);
+    begin_member("stream");
     if (stream.empty())
         add_string(text_, line.stream);
     else
@@ -93,17 +105,25 @@ void line_writer::add(const event_line& line, std::string_view stream) {
 }
 
 void line_writer::add(const stream_line& line) {
-    text_ += "{\"stream\":";
-    add_string(text_, line.stream);
+    begin_line("stream", line.stream);
     add_member("version", line.version);
     add_time_member("created_at", line.created_at);
     if (line.deleted_at) add_time_member("deleted_at", *line.deleted_at);
     end_of_line();
 }
 
+void line_writer::add(const retention_line& line) {
+    begin_line("retention", line.name);
+    add_member("is_prefix", std::int64_t{line.is_prefix});
+    add_member("truncate_before", line.truncate_before);
+    add_member("max_count", line.max_count);
+    add_member("max_age", line.max_age);
+    add_time_member("changed_at", line.changed_at);
+    end_of_line();
+}
+
 void line_writer::add(const snapshot_line& line) {
-    text_ += "{\"snapshot\":";
-    add_string(text_, line.source);
+    begin_line("snapshot", line.source);
     add_member("version", line.version);
     add_member("type", line.type);
     add_time_member("recorded_at", line.recorded_at);
@@ -112,9 +132,20 @@ void line_writer::add(const snapshot_line& line) {
     end_of_line();
 }
 
+void line_writer::add(const projection_line& line) {
+    begin_line("projection", line.name);
+    add_member("version", line.version);
+    add_member("consumers", line.consumers);
+    add_time_member("started_at", line.started_at.value_or(0));
+    add_member("position", line.position);
+    add_member("live_after", line.live_after);
+    add_member("live_until", line.live_until);
+    if (line.switched_at) add_time_member("switched_at", *line.switched_at);
+    end_of_line();
+}
+
 void line_writer::add(const subscription_line& line) {
-    text_ += "{\"subscription\":";
-    add_string(text_, line.name);
+    begin_line("subscription", line.name);
     add_member("stream", line.stream);
     add_time_member("created_at", line.created_at);
     add_member("checkpoint", line.position);
@@ -127,26 +158,27 @@ void line_writer::add(const subscription_line& line) {
 }
 
 void line_writer::add(const parked_line& line) {
-    text_ += "{\"parked\":";
-    add_number(text_, line.position);
+    begin_line("parked", line.position);
     add_member("subscription", line.subscription);
     add_member("stream", line.stream);
     add_member("reason", line.reason);
     add_member("deliveries", line.deliveries);
     add_time_member("parked_at", line.parked_at);
-    add_member("replay", line.replay ? 1 : 0);
+    add_member("replay", std::int64_t{line.replay});
     end_of_line();
 }
 
 void line_writer::add(const end_line& line) {
-    text_ += "{\"end\":";
-    add_number(text_, line.events);
+    begin_line("end", line.events);
     add_member("links", line.links);
     add_member("through_position", line.through_position);
     add_member("streams", line.streams);
     add_member("snapshots", line.snapshots);
     add_member("subscriptions", line.subscriptions);
     add_member("parked", line.parked);
+    add_member("retentions", line.retentions);
+    add_member("projections", line.projections);
+    add_member("floor", line.floor);
     end_of_line();
 }
 

@@ -50,12 +50,31 @@ struct stream_line {
     std::optional<microseconds_of_postgres> deleted_at;
 };
 
+/// How long the events of a stream, or of all with a prefix, are kept.
+struct retention_line {
+    std::string name;
+    bool is_prefix = false;
+    std::optional<std::int64_t> truncate_before, max_count;
+    std::optional<std::int64_t> max_age; ///< microseconds
+    microseconds_of_postgres changed_at = 0;
+};
+
 struct snapshot_line {
     std::string source;
     std::int64_t version = 0;
     std::string type;
     microseconds_of_postgres recorded_at = 0;
     std::string metadata, data;
+};
+
+/// A version of a projection: the subscriptions of its names belong to it.
+struct projection_line {
+    std::string name;
+    std::int64_t version = 0, consumers = 0;
+    std::optional<microseconds_of_postgres> started_at; ///< nothing: of an import, in which it begins anew
+    std::int64_t position = 0;
+    std::optional<std::int64_t> live_after, live_until;
+    std::optional<microseconds_of_postgres> switched_at;
 };
 
 struct subscription_line {
@@ -81,6 +100,8 @@ struct end_line {
     std::int64_t events = 0, links = 0;
     std::int64_t through_position = 0;
     std::int64_t streams = 0, snapshots = 0, subscriptions = 0, parked = 0;
+    std::int64_t retentions = 0, projections = 0; ///< not in older files
+    std::int64_t floor = 0;                       ///< positions may be missing up to here; not in older files
 };
 
 /// Collects lines. Each ends with the checksum of the whole file before that checksum.
@@ -92,7 +113,9 @@ public:
     /// \param stream the name as a JSON string, which saves writing it for each event; else that of the line
     void add(const event_line& line, std::string_view stream = {});
     void add(const stream_line& line);
+    void add(const retention_line& line);
     void add(const snapshot_line& line);
+    void add(const projection_line& line);
     void add(const subscription_line& line);
     void add(const parked_line& line);
     void add(const end_line& line);
@@ -111,9 +134,15 @@ public:
     std::uint32_t checksum_of_line() const noexcept { return checksum_of_line_; }
 
 private:
+    void begin_line(std::string_view name, std::string_view text);
+    void begin_line(std::string_view name, std::int64_t value);
+    void begin_member(std::string_view name);
     void add_payload(std::string_view name, std::string_view bytes);
     void add_member(std::string_view name, std::string_view text);
     void add_member(std::string_view name, std::int64_t value);
+    void add_member(std::string_view name, const std::optional<std::int64_t>& value) {
+        if (value) add_member(name, *value);
+    }
     void add_time_member(std::string_view name, microseconds_of_postgres time);
     void add_id(std::string_view name, const uuid& id);
     void end_of_line();

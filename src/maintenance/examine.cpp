@@ -45,8 +45,9 @@ table_row table_in(const postgres::answer& from, int i) {
 }
 
 lagging_row lagging_in(const postgres::answer& from, int i) {
-    return {text_in(from, i, 0), text_in(from, i, 1), flag_in(from, i, 2), text_in(from, i, 3), number_in(from, i, 4),
-        number_in(from, i, 5), number_in(from, i, 6), number_in(from, i, 7)};
+    constexpr std::int64_t microseconds = 1'000'000;
+    return {text_in(from, i, 0), text_in(from, i, 1), flag_in(from, i, 9), text_in(from, i, 10), number_in(from, i, 11),
+        number_in(from, i, 5) / microseconds, number_in(from, i, 4), number_in(from, i, 6)};
 }
 
 session_row session_in(const postgres::answer& from, int i) {
@@ -176,7 +177,7 @@ asio::awaitable<result<doctor_report>> examine(std::shared_ptr<session> over, do
             found.take(
                 sequence_row{text_in(from, i, 0), text_in(from, i, 1), number_in(from, i, 2), number_in(from, i, 3)});
         });
-        add(over->statement(sql::doctor_subscriptions), "subscriptions",
+        add(over->statement(sql::subscriptions), "subscriptions",
             [&](const postgres::answer& from, int i) { found.take(lagging_in(from, i)); });
         add(over->statement(sql::tombstones), "streams that are being hard-deleted",
             [&](const postgres::answer& from, int i) {

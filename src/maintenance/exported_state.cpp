@@ -18,6 +18,18 @@ void add_stream(line_writer& lines, end_line& end, copied_row& row) {
     ++end.streams;
 }
 
+void add_retention(line_writer& lines, end_line& end, copied_row& row) {
+    retention_line line;
+    line.name = row.text();
+    line.is_prefix = row.boolean();
+    line.truncate_before = row.next_number();
+    line.max_count = row.next_number();
+    line.max_age = row.next_number();
+    line.changed_at = row.number();
+    lines.add(line);
+    ++end.retentions;
+}
+
 void add_snapshot(line_writer& lines, end_line& end, copied_row& row) {
     snapshot_line line;
     line.source = row.text();
@@ -28,6 +40,20 @@ void add_snapshot(line_writer& lines, end_line& end, copied_row& row) {
     line.data = row.text();
     lines.add(line);
     ++end.snapshots;
+}
+
+void add_projection(line_writer& lines, end_line& end, copied_row& row) {
+    projection_line line;
+    line.name = row.text();
+    line.version = row.number();
+    line.consumers = row.number();
+    line.started_at = row.number();
+    line.position = row.number();
+    line.live_after = row.next_number();
+    line.live_until = row.next_number();
+    line.switched_at = row.next_number();
+    lines.add(line);
+    ++end.projections;
 }
 
 void add_subscription(line_writer& lines, end_line& end, copied_row& row) {
@@ -58,7 +84,8 @@ void add_parked(line_writer& lines, end_line& end, copied_row& row) {
     ++end.parked;
 }
 
-const state_part all_parts[] = {{sql::export_streams, add_stream}, {sql::export_snapshots, add_snapshot},
+const state_part all_parts[] = {{sql::export_streams, add_stream}, {sql::export_retentions, add_retention},
+    {sql::export_snapshots, add_snapshot}, {sql::export_projections, add_projection},
     {sql::export_subscriptions, add_subscription}, {sql::export_parked, add_parked}};
 
 } // namespace

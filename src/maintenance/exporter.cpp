@@ -1,19 +1,17 @@
 #include "maintenance/exporter.hpp"
 
 #include "base/text.hpp"
-#include "maintenance/export_output.hpp"
+#include "maintenance/exported_events.hpp"
+#include "maintenance/exported_lines.hpp"
 #include "maintenance/exported_rows.hpp"
 #include "maintenance/exported_state.hpp"
-#include "maintenance/line_text.hpp"
 #include "storage/sql.hpp"
 #include "storage/statements.hpp"
 
 #include <eventstore/version.hpp>
 
-#include <chrono>
-#include <unordered_map>
+#include <algorithm>
 #include <utility>
-#include <vector>
 
 namespace eventstore::maintenance {
 
@@ -25,88 +23,49 @@ using postgres::connection;
 namespace sql = storage::sql;
 using postgres::type_oid;
 
-constexpr std::int64_t events_of_copy = 100'000;              // so that no snapshot is held for long
-constexpr std::size_t bytes_of_window = std::size_t{1} << 20; // of rows, before their streams are looked for
-constexpr std::size_t bytes_of_write = std::size_t{1} << 20;
-constexpr std::size_t bytes_of_names = std::size_t{8} << 20;
-constexpr std::chrono::milliseconds longest_wait = std::chrono::hours(24); // what limits it is the connection
-
 class exporter {
 public:
-    exporter(export_sessions sessions, std::string schema, std::string path, export_options options,
-        detail::environment where, asio::any_io_executor strand, std::shared_ptr<const std::atomic<bool>> is_stopped)
+    exporter(
+        export_sessions sessions, std::string schema, detail::environment where, std::shared_ptr<exported_lines> lines)
         : sessions_(std::move(sessions)),
           schema_(std::move(schema)),
-          path_(std::move(path)),
-          options_(std::move(options)),
           environment_(std::move(where)),
-          out_(path_, std::move(strand), is_stopped),
-          is_stopped_(std::move(is_stopped)) {}
+          lines_(std::move(lines)) {}
 
     static asio::awaitable<result<event_file_summary>> run(std::shared_ptr<exporter> self);
 
 private:
-    steady_time deadline() const { return environment_.in(longest_wait); }
-    postgres::statement statement(std::string_view text, std::vector<postgres::type_oid> types) const {
-        postgres::statement made;
-        made.text = storage::for_schema(text, schema_);
-        made.types = std::move(types);
-        made.doing = "exporting the log";
-        return made;
+    steady_time deadline() const { return environment_.in(export_sessions::longest_wait); }
+    asio::awaitable<result<postgres::answer>> ask(
+        std::string_view text, std::vector<type_oid> types, postgres::parameters arguments) const {
+        return export_sessions::ask(sessions_.questions, storage::for_schema(text, schema_), std::move(types),
+            std::move(arguments), deadline());
     }
 
     asio::awaitable<result<postgres::answer>> ask_state(std::shared_ptr<connection> of, std::int64_t position);
     asio::awaitable<result<void>> look();
     std::optional<failure> check_kept() const;
-    asio::awaitable<result<void>> copy_events();
-    asio::awaitable<result<void>> copy_some();
-    asio::awaitable<result<void>> write_window();
-    asio::awaitable<result<void>> learn_names();
-    void add_event(std::string_view bytes);
     asio::awaitable<result<void>> check_count(std::int64_t through_position, std::int64_t events);
     asio::awaitable<result<void>> copy_state();
     asio::awaitable<result<void>> copy_rows(const state_part& part);
-    asio::awaitable<result<void>> write_out(bool all);
-    asio::awaitable<result<void>> finish();
-    void tell_progress();
 
     const export_sessions sessions_;
     const std::string schema_;
-    const std::string path_;
-    const export_options options_;
     const detail::environment environment_;
-    export_output out_;
-    const std::shared_ptr<const std::atomic<bool>> is_stopped_;
+    const std::shared_ptr<exported_lines> lines_;
 
-    bool is_jsonb_ = false;
-    bool has_links_ = false; // the log, before its end
+    exported_events::kind log_;
     header_line header_;
     std::optional<uuid> event_there_; // at the last position of the file
-    std::int64_t begin_ = 0;          // events after this position are written by this run
     std::int64_t through_ = 0;
-    line_writer lines_;
-    end_line end_;
-    std::int64_t last_position_ = 0;
-    std::int64_t new_events_ = 0;
-
-    std::string window_; // rows, each after its length
-    std::int64_t rows_of_copy_ = 0;
-    std::int64_t position_of_copy_ = 0;
-    struct known_stream {
-        std::string name; // as a JSON string; empty: there is no such stream any more
-        microseconds_of_postgres created_at = 0;
-    };
-    std::unordered_map<std::int64_t, known_stream> names_;
-    std::size_t bytes_of_known_names_ = 0;
-    std::vector<std::int64_t> unknown_;
 };
 
 /// The state of the log as one of the sessions sees it.
 asio::awaitable<result<postgres::answer>> exporter::ask_state(std::shared_ptr<connection> of, std::int64_t position) {
     postgres::parameters arguments;
     arguments.add(position);
-    const auto ask = statement(sql::export_state, {type_oid::int8});
-    auto asking = connection::run_statement(of, ask, std::move(arguments), deadline());
+    auto asking = export_sessions::ask(std::move(of), storage::for_schema(sql::export_state, schema_), {type_oid::int8},
+        std::move(arguments), deadline());
     auto state = co_await std::move(asking);
     if (state && state->rows() != 1)
         co_return failure(errc::schema_missing,
@@ -116,7 +75,7 @@ asio::awaitable<result<postgres::answer>> exporter::ask_state(std::shared_ptr<co
 }
 
 asio::awaitable<result<void>> exporter::look() {
-    const exported_part& kept = out_.kept();
+    const exported_part& kept = lines_->file().kept();
     auto asking = ask_state(sessions_.questions, kept.last_position);
     const auto state = co_await std::move(asking);
     if (!state) co_return state.error();
@@ -125,10 +84,11 @@ asio::awaitable<result<void>> exporter::look() {
     const auto other = co_await std::move(asking_other);
     if (!other) co_return other.error();
     const std::int64_t head = std::min(state->int8(0, 0), other->int8(0, 0));
-    is_jsonb_ = state->boolean(0, 1);
+    log_.is_jsonb = state->boolean(0, 1);
     if (!state->is_null(0, 6)) event_there_ = state->id(0, 6);
-    has_links_ = state->boolean(0, 7);
-    through_ = options_.through_position() == 0 ? head : std::min(head, options_.through_position());
+    log_.has_links = state->boolean(0, 7);
+    const std::int64_t last = lines_->options().through_position();
+    through_ = last == 0 ? head : std::min(head, last);
     if (kept.has_header) {
         header_ = kept.header;
         if (const auto why = check_kept()) co_return *why;
@@ -137,8 +97,8 @@ asio::awaitable<result<void>> exporter::look() {
         const auto checked = co_await std::move(checking);
         if (!checked) co_return checked.error();
     } else {
-        header_.payload = is_jsonb_ ? payload_format::jsonb : payload_format::bytea;
-        header_.after_position = options_.from_position() - 1;
+        header_.payload = log_.is_jsonb ? payload_format::jsonb : payload_format::bytea;
+        header_.after_position = lines_->options().from_position() - 1;
         header_.schema = schema_;
         header_.schema_version = state->int8(0, 2);
         header_.database = state->bytes(0, 3);
@@ -147,28 +107,26 @@ asio::awaitable<result<void>> exporter::look() {
         header_.library = version_string;
         if (header_.after_position > through_)
             co_return failure(errc::invalid_argument,
-                message("the export should begin at position ", std::to_string(options_.from_position()),
+                message("the export should begin at position ", std::to_string(lines_->options().from_position()),
                     ", and the log, or the range, ends at ", std::to_string(through_)));
     }
-    begin_ = last_position_ = std::max(kept.last_position, header_.after_position);
-    end_.events = kept.events;
-    end_.links = kept.links;
-    lines_ = line_writer(kept.checksum);
-    if (!kept.has_header) lines_.add(header_);
-    auto beginning = out_.begin();
+    lines_->begin(std::max(kept.last_position, header_.after_position), through_);
+    if (!kept.has_header) lines_->writer().add(header_);
+    auto beginning = lines_->file().begin();
     co_return co_await std::move(beginning);
 }
 
 /// Whether the file can be gone on with.
 std::optional<failure> exporter::check_kept() const {
-    const exported_part& kept = out_.kept();
+    const exported_part& kept = lines_->file().kept();
     const auto refuse = [&](std::string_view why) {
         return failure(errc::file_damaged,
-            message(detail::quoted_for_message(path_), " exists, and ", why, "; remove it, or name another file"));
+            message(detail::quoted_for_message(lines_->file().path()), " exists, and ", why,
+                "; remove it, or name another file"));
     };
-    if ((kept.header.payload == payload_format::jsonb) != is_jsonb_)
+    if ((kept.header.payload == payload_format::jsonb) != log_.is_jsonb)
         return refuse("is the export of a log with another payload format");
-    if (kept.header.after_position != options_.from_position() - 1)
+    if (kept.header.after_position != lines_->options().from_position() - 1)
         return refuse(message("is an export that begins at position ", std::to_string(kept.header.after_position + 1)));
     if (kept.last_position > through_)
         return refuse(message("goes to position ", std::to_string(kept.last_position),
@@ -180,146 +138,18 @@ std::optional<failure> exporter::check_kept() const {
     return std::nullopt;
 }
 
-/// Asks for streams that were met and are not known.
-asio::awaitable<result<void>> exporter::learn_names() {
-    postgres::parameters arguments;
-    arguments.begin_array(type_oid::int8, unknown_.size());
-    for (const std::int64_t id : unknown_) arguments.add(id);
-    const auto ask = statement(sql::export_stream_names, {type_oid::int8_array});
-    auto asking = connection::run_statement(sessions_.questions, ask, std::move(arguments), deadline());
-    const auto found = co_await std::move(asking);
-    if (!found) co_return found.error();
-    for (int row = 0; row < found->rows(); ++row) {
-        const std::string_view name = found->bytes(row, 1);
-        known_stream& known = names_[found->int8(row, 0)];
-        if (!name.starts_with('$')) add_string(known.name, name); // else it is being deleted for good
-        known.created_at = found->int8(row, 2);
-        bytes_of_known_names_ += known.name.size() + 100;
-    }
-    unknown_.clear();
-    co_return result<void>();
-}
-
-void exporter::add_event(std::string_view bytes) {
-    copied_row row(bytes);
-    row.begin();
-    event_line event;
-    event.position = row.number();
-    const std::int64_t stream = row.number();
-    event.version = row.number();
-    event.created_at = row.number();
-    event.id = row.next_id().value_or(uuid());
-    event.correlation_id = row.next_id();
-    event.causation_id = row.next_id();
-    event.link_to = row.number();
-    const auto original = has_links_ ? row.next_number() : std::nullopt;
-    event.type = row.text();
-    event.metadata = row.payload(is_jsonb_);
-    event.data = row.payload(is_jsonb_);
-    const known_stream& known = names_.find(stream)->second;
-    if (known.name.empty()) return;
-    if (event.version == 1 && known.created_at != event.created_at) event.stream_created_at = known.created_at;
-    if (event.link_to != 0) {
-        if (!original || names_.find(*original)->second.name.empty()) return;
-        ++end_.links;
-    }
-    ++end_.events;
-    ++new_events_;
-    last_position_ = event.position;
-    lines_.add(event, known.name);
-}
-
-/// Writes the rows that have come.
-asio::awaitable<result<void>> exporter::write_window() {
-    if (!unknown_.empty()) {
-        auto learning = learn_names();
-        const auto learnt = co_await std::move(learning);
-        if (!learnt) co_return learnt.error();
-    }
-    for (std::string_view rest = window_; !rest.empty();) {
-        const std::uint32_t size = boost::endian::load_big_u32(reinterpret_cast<const unsigned char*>(rest.data()));
-        add_event(rest.substr(4, size));
-        rest.remove_prefix(4 + size);
-    }
-    window_.clear();
-    if (window_.capacity() > 4 * bytes_of_window) window_.shrink_to_fit();
-    auto writing = write_out(false);
-    co_return co_await std::move(writing);
-}
-
-/// One COPY.
-asio::awaitable<result<void>> exporter::copy_some() {
-    const std::string statement = // the numbers first: the name of a schema may look like a parameter
-        with_numbers(storage::for_links(sql::export_events, has_links_), {position_of_copy_, through_, events_of_copy});
-    const std::string text = storage::for_schema(statement, schema_);
-    auto beginning = connection::begin_copy(sessions_.rows, text, deadline());
-    const auto begun = co_await std::move(beginning);
-    if (!begun) co_return begun.error();
-    rows_of_copy_ = 0;
-    // What is known may be of streams that are gone by now.
-    names_.clear();
-    bytes_of_known_names_ = 0;
-    copied_pieces pieces;
-    const auto know = [this](std::int64_t stream) {
-        if (names_.try_emplace(stream).second) unknown_.push_back(stream);
-    };
-    const connection::copy_sink sink = [this, &pieces, &know](std::string_view piece) {
-        const std::string_view bytes = pieces.row_of(piece);
-        if (bytes.empty()) return true;
-        copied_row row(bytes);
-        row.begin();
-        position_of_copy_ = row.number();
-        know(row.number());
-        if (has_links_) {
-            for (int i = 0; i < 6; ++i) row.next();
-            if (const auto original = row.next_number()) know(*original);
-        }
-        ++rows_of_copy_;
-        char length[4];
-        boost::endian::store_big_u32(
-            reinterpret_cast<unsigned char*>(length), static_cast<std::uint32_t>(bytes.size()));
-        window_.append(length, sizeof length);
-        window_ += bytes;
-        return window_.size() < bytes_of_window;
-    };
-    for (auto state = connection::copy_state::going_on; state != connection::copy_state::ended;) {
-        auto receiving = connection::receive_copied(sessions_.rows, sink, deadline());
-        const auto received = co_await std::move(receiving);
-        if (!received) co_return received.error();
-        state = *received;
-        auto writing = write_window();
-        const auto written = co_await std::move(writing);
-        if (!written) co_return written.error();
-        if (bytes_of_known_names_ > bytes_of_names) {
-            names_.clear();
-            bytes_of_known_names_ = 0;
-        }
-    }
-    co_return result<void>();
-}
-
-asio::awaitable<result<void>> exporter::copy_events() {
-    position_of_copy_ = last_position_;
-    do {
-        auto copying = copy_some();
-        const auto copied = co_await std::move(copying);
-        if (!copied) co_return copied.error();
-    } while (rows_of_copy_ == events_of_copy);
-    co_return result<void>();
-}
-
 /// That nothing of what is in the file up to a position has gone meanwhile: a stream that was deleted for good and made anew
 /// would be there twice. Nothing is ever added to the log below its end.
 asio::awaitable<result<void>> exporter::check_count(std::int64_t through_position, std::int64_t events) {
     auto asking = ask_state(sessions_.questions, 0);
     const auto state = co_await std::move(asking);
     if (!state) co_return state.error();
+    lines_->counts().floor = std::min(state->int8(0, 8), through_);
     if (state->bytes(0, 5) == header_.log_state) co_return result<void>();
     postgres::parameters range;
     range.add(header_.after_position);
     range.add(through_position);
-    const auto count = statement(sql::export_count, {type_oid::int8, type_oid::int8});
-    auto counting = connection::run_statement(sessions_.questions, count, std::move(range), deadline());
+    auto counting = ask(sql::export_count, {type_oid::int8, type_oid::int8}, std::move(range));
     const auto counted = co_await std::move(counting);
     if (!counted) co_return counted.error();
     if (counted->int8(0, 0) == events) co_return result<void>();
@@ -331,6 +161,7 @@ asio::awaitable<result<void>> exporter::check_count(std::int64_t through_positio
 }
 
 asio::awaitable<result<void>> exporter::copy_rows(const state_part& part) {
+    // The numbers first: the name of a schema may look like a parameter.
     const std::string copy = storage::for_schema(with_numbers(std::string(part.text), {through_}), schema_);
     auto beginning = connection::begin_copy(sessions_.rows, copy, deadline());
     const auto begun = co_await std::move(beginning);
@@ -338,15 +169,15 @@ asio::awaitable<result<void>> exporter::copy_rows(const state_part& part) {
     copied_pieces pieces;
     const connection::copy_sink sink = [this, &pieces, add = part.add](std::string_view piece) {
         copied_row row(pieces.row_of(piece));
-        if (row.begin() >= 0) add(lines_, end_, row);
-        return lines_.size() < bytes_of_write;
+        if (row.begin() >= 0) add(lines_->writer(), lines_->counts(), row);
+        return !lines_->is_full();
     };
     for (auto state = connection::copy_state::going_on; state != connection::copy_state::ended;) {
         auto receiving = connection::receive_copied(sessions_.rows, sink, deadline());
         const auto received = co_await std::move(receiving);
         if (!received) co_return received.error();
         state = *received;
-        auto writing = write_out(false);
+        auto writing = lines_->write_some();
         const auto written = co_await std::move(writing);
         if (!written) co_return written.error();
     }
@@ -371,85 +202,53 @@ asio::awaitable<result<void>> exporter::copy_state() {
     co_return result<void>();
 }
 
-void exporter::tell_progress() {
-    if (!options_.on_progress()) return;
-    transfer_progress now;
-    now.events = new_events_;
-    now.position = last_position_;
-    now.begin = begin_;
-    now.end = through_;
-    now.bytes = out_.size();
-    options_.on_progress()(now);
-}
-
-/// Has the lines written while others are made.
-asio::awaitable<result<void>> exporter::write_out(bool all) {
-    if (*is_stopped_) co_return failure(errc::cancelled, "the export was cancelled");
-    if (lines_.size() < (all ? 1 : bytes_of_write)) co_return result<void>();
-    auto writing = out_.write(lines_);
-    const auto done = co_await std::move(writing);
-    if (!done) co_return done.error();
-    tell_progress();
-    co_return result<void>();
-}
-
-asio::awaitable<result<void>> exporter::finish() {
-    auto writing = write_out(true);
-    const auto written = co_await std::move(writing);
-    if (!written) co_return written.error();
-    auto finishing = out_.finish();
-    co_return co_await std::move(finishing);
-}
-
 asio::awaitable<result<event_file_summary>> exporter::run(std::shared_ptr<exporter> self) {
-    auto opening = self->out_.open();
+    const std::shared_ptr<exported_lines> lines = self->lines_;
+    auto opening = lines->file().open();
     const auto opened = co_await std::move(opening);
     if (!opened) co_return opened.error();
     auto looking = self->look();
     const auto looked = co_await std::move(looking);
     if (!looked) co_return looked.error();
-    self->tell_progress();
-    auto copying = self->copy_events();
+    lines->tell_progress();
+    const auto events =
+        std::make_shared<exported_events>(self->sessions_, self->schema_, self->environment_, lines, self->log_);
+    auto copying = exported_events::copy(events);
     const auto copied = co_await std::move(copying);
     if (!copied) co_return copied.error();
-    auto checking = self->check_count(self->through_, self->end_.events);
+    auto checking = self->check_count(self->through_, lines->counts().events);
     const auto checked = co_await std::move(checking);
     if (!checked) co_return checked.error();
-    if (self->header_.after_position == 0 && !self->options_.is_events_only()) {
+    if (self->header_.after_position == 0 && !lines->options().is_events_only()) {
         auto copying_state = self->copy_state();
         const auto state = co_await std::move(copying_state);
         if (!state) co_return state.error();
     }
-    event_file_summary made;
-    self->end_.through_position = self->through_;
-    self->lines_.add(self->end_);
-    auto finishing = self->finish();
+    auto finishing = lines->finish();
     const auto finished = co_await std::move(finishing);
     if (!finished) co_return finished.error();
-    self->tell_progress();
-    made.events = self->end_.events;
-    made.links = self->end_.links;
-    made.after_position = self->header_.after_position;
-    made.through_position = self->through_;
-    made.last_position = self->end_.events > 0 ? self->last_position_ : 0;
-    made.streams = self->end_.streams;
-    made.snapshots = self->end_.snapshots;
-    made.subscriptions = self->end_.subscriptions;
-    made.parked = self->end_.parked;
-    made.bytes = self->out_.size();
-    made.payload = self->header_.payload;
-    made.checksum = self->lines_.checksum_of_line();
-    made.new_events = self->new_events_;
-    co_return made;
+    co_return lines->summary(self->header_);
 }
 
 } // namespace
 
+asio::awaitable<result<postgres::answer>> export_sessions::ask(std::shared_ptr<connection> of, std::string text,
+    std::vector<type_oid> types, postgres::parameters arguments, steady_time deadline) {
+    postgres::statement made;
+    made.text = std::move(text);
+    made.types = std::move(types);
+    made.doing = "exporting the log";
+    auto asking = connection::run_statement(std::move(of), made, std::move(arguments), deadline);
+    co_return co_await std::move(asking);
+}
+
 asio::awaitable<result<event_file_summary>> export_log(export_sessions sessions, std::string schema, std::string path,
     export_options options, detail::environment where, asio::any_io_executor strand,
     std::shared_ptr<const std::atomic<bool>> is_stopped) {
-    const auto work = std::make_shared<exporter>(std::move(sessions), std::move(schema), std::move(path),
-        std::move(options), std::move(where), std::move(strand), std::move(is_stopped));
+    auto lines =
+        std::make_shared<exported_lines>(std::move(path), std::move(options), std::move(strand), std::move(is_stopped));
+    const auto work =
+        std::make_shared<exporter>(std::move(sessions), std::move(schema), std::move(where), std::move(lines));
     auto running = exporter::run(work);
     co_return co_await std::move(running);
 }

@@ -11,8 +11,10 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace eventstore::maintenance {
 
@@ -20,7 +22,14 @@ namespace asio = boost::asio;
 
 /// Two sessions, of which nothing else makes use: one sends the events, the other one answers what comes up meanwhile.
 struct export_sessions {
+    static constexpr std::chrono::milliseconds longest_wait =
+        std::chrono::hours(24); // what limits it is the connection
+
     std::shared_ptr<postgres::connection> rows, questions;
+
+    /// Asks one of them. \param text for the schema
+    static asio::awaitable<result<postgres::answer>> ask(std::shared_ptr<postgres::connection> of, std::string text,
+        std::vector<postgres::type_oid> types, postgres::parameters arguments, detail::steady_time deadline);
 };
 
 /// On the strand of the sessions.

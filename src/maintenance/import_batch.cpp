@@ -139,6 +139,8 @@ void import_batch::clear() {
     streams_.clear();
     names_.clear();
     states_.clear();
+    retentions_.clear();
+    projections_.clear();
     snapshots_.clear();
     subscriptions_.clear();
     parked_.clear();

@@ -44,6 +44,8 @@ public:
 
     void add(const event_line& line);
     void add(const stream_line& line) { states_.push_back(line), bytes_ += line.stream.size() + 100; }
+    void add(const retention_line& line) { retentions_.push_back(line), bytes_ += line.name.size() + 100; }
+    void add(const projection_line& line) { projections_.push_back(line), bytes_ += line.name.size() + 100; }
     void add(const snapshot_line& line) {
         bytes_ += line.source.size() + line.data.size() + line.metadata.size() + 100;
         snapshots_.push_back(line);
@@ -53,7 +55,8 @@ public:
 
     bool has_events() const noexcept { return !events_.empty(); }
     bool has_state() const noexcept {
-        return !states_.empty() || !snapshots_.empty() || !subscriptions_.empty() || !parked_.empty();
+        return !states_.empty() || !retentions_.empty() || !snapshots_.empty() || !projections_.empty() ||
+            !subscriptions_.empty() || !parked_.empty();
     }
     std::int64_t state_lines() const noexcept {
         return static_cast<std::int64_t>(states_.size() + snapshots_.size() + subscriptions_.size() + parked_.size());
@@ -70,6 +73,8 @@ public:
     std::vector<owner>& streams() noexcept { return streams_; }
     const std::vector<link>& links() const noexcept { return links_; }
     const std::vector<stream_line>& states() const noexcept { return states_; }
+    const std::vector<retention_line>& retentions() const noexcept { return retentions_; }
+    const std::vector<projection_line>& projections() const noexcept { return projections_; }
     const std::vector<snapshot_line>& snapshots() const noexcept { return snapshots_; }
     const std::vector<subscription_line>& subscriptions() const noexcept { return subscriptions_; }
     const std::vector<parked_line>& parked() const noexcept { return parked_; }
@@ -104,6 +109,8 @@ private:
     std::int64_t largest_ = 0;
     std::size_t bytes_ = 0; // of what is not in the rows
     std::vector<stream_line> states_;
+    std::vector<retention_line> retentions_;
+    std::vector<projection_line> projections_;
     std::vector<snapshot_line> snapshots_;
     std::vector<subscription_line> subscriptions_;
     std::vector<parked_line> parked_;

@@ -75,8 +75,9 @@ void file_import::tell_progress(std::uint64_t bytes) const {
 }
 
 asio::awaitable<result<void>> file_import::open() {
-    disk_.begin([ahead = ahead_, path = path_, is_stopped = disk_.is_stopped()] {
-        ahead->opened = batch_file::open(path, is_stopped);
+    disk_.begin([ahead = ahead_, path = path_, keeps_projections = options_.keeps_projections(),
+                    is_stopped = disk_.is_stopped()] {
+        ahead->opened = batch_file::open(path, keeps_projections, is_stopped);
     });
     auto opening = disk_.wait();
     const auto waited = co_await std::move(opening);
@@ -124,7 +125,7 @@ asio::awaitable<result<event_file_summary>> file_import::run(std::shared_ptr<fil
         }
         self->tell_progress(bytes);
     }
-    auto ending = importer::end(self->into_, ahead.so_far.through_position);
+    auto ending = importer::end(self->into_, ahead.so_far.through_position, ahead.file->floor());
     const auto ended = co_await std::move(ending);
     if (!ended) co_return ended.error();
     event_file_summary made = ahead.so_far;

@@ -58,6 +58,29 @@ state_statement of_streams(const std::vector<stream_line>& lines) {
         .take();
 }
 
+state_statement of_retentions(const std::vector<retention_line>& lines) {
+    return columns<retention_line>(sql::import_retentions, lines)
+        .add(of_text, [](const retention_line& line) { return std::string_view(line.name); })
+        .add(of_truth, [](const retention_line& line) { return line.is_prefix; })
+        .add(of_number, [](const retention_line& line) { return line.truncate_before; })
+        .add(of_number, [](const retention_line& line) { return line.max_count; })
+        .add(of_number, [](const retention_line& line) { return line.max_age; })
+        .add(of_time, [](const retention_line& line) { return line.changed_at; })
+        .take();
+}
+
+state_statement of_projections(const std::vector<projection_line>& lines) {
+    return columns<projection_line>(sql::import_projections, lines)
+        .add(of_text, [](const projection_line& line) { return std::string_view(line.name); })
+        .add(of_count, [](const projection_line& line) { return static_cast<std::int32_t>(line.version); })
+        .add(of_count, [](const projection_line& line) { return static_cast<std::int32_t>(line.consumers); })
+        .add(of_time, [](const projection_line& line) { return line.started_at; })
+        .add(of_number, [](const projection_line& line) { return line.live_after; })
+        .add(of_number, [](const projection_line& line) { return line.live_until; })
+        .add(of_time, [](const projection_line& line) { return line.switched_at; })
+        .take();
+}
+
 state_statement of_snapshots(const std::vector<snapshot_line>& lines) {
     return columns<snapshot_line>(sql::import_snapshots, lines)
         .add(of_text, [](const snapshot_line& line) { return std::string_view(line.source); })
@@ -100,9 +123,15 @@ state_statement of_parked(const std::vector<parked_line>& lines) {
 std::vector<state_statement> statements_of_state(const import_batch& batch) {
     std::vector<state_statement> all;
     if (!batch.states().empty()) all.push_back(of_streams(batch.states()));
+    if (!batch.retentions().empty()) {
+        all.push_back(of_retentions(batch.retentions()));
+        for (const std::string_view text : {sql::import_retained_streams, sql::import_retained_names})
+            all.emplace_back().text = text;
+    }
     if (!batch.snapshots().empty()) all.push_back(of_snapshots(batch.snapshots()));
     if (!batch.subscriptions().empty()) all.push_back(of_subscriptions(batch.subscriptions()));
     if (!batch.parked().empty()) all.push_back(of_parked(batch.parked()));
+    if (!batch.projections().empty()) all.push_back(of_projections(batch.projections()));
     return all;
 }
 

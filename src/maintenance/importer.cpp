@@ -390,14 +390,17 @@ asio::awaitable<result<void>> importer::store(std::shared_ptr<importer> self, st
     co_return result<void>();
 }
 
-asio::awaitable<result<void>> importer::end(std::shared_ptr<importer> self, std::int64_t through_position) {
-    if (self->head_at_first_ > through_position || self->last_position_ >= through_position) co_return result<void>();
+asio::awaitable<result<void>> importer::end(
+    std::shared_ptr<importer> self, std::int64_t through_position, std::int64_t floor) {
+    const bool goes_on = self->head_at_first_ > through_position || self->last_position_ >= through_position;
+    if (goes_on && floor == 0) co_return result<void>();
     auto locking = self->lock();
     const auto locked = co_await std::move(locking);
     if (!locked) co_return locked.error();
-    postgres::parameters position;
-    position.add(through_position);
-    auto ending = self->ask(sql::import_end, {type_oid::int8}, std::move(position));
+    postgres::parameters positions;
+    positions.add(through_position);
+    positions.add(floor);
+    auto ending = self->ask(sql::import_end, {type_oid::int8, type_oid::int8}, std::move(positions));
     const auto ended = co_await std::move(ending);
     if (!ended) co_return ended.error();
     auto committing = self->commit();

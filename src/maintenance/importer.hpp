@@ -42,8 +42,10 @@ public:
 
     static asio::awaitable<result<void>> store(std::shared_ptr<importer> self, std::shared_ptr<import_batch> batch);
 
-    /// After the last batch: the log ends at this position, even if nothing is there any more.
-    static asio::awaitable<result<void>> end(std::shared_ptr<importer> self, std::int64_t through_position);
+    /// After the last batch: the log ends at this position, even if nothing is there any more; and up to the floor,
+    /// positions may be missing.
+    static asio::awaitable<result<void>> end(
+        std::shared_ptr<importer> self, std::int64_t through_position, std::int64_t floor);
 
     std::int64_t stored_events() const noexcept { return stored_; }
     /// Of what is not in the log, what was left out, since the log has its own.

@@ -5,6 +5,8 @@
 #include "maintenance/line_time.hpp"
 
 #include <charconv>
+#include <cstdint>
+#include <limits>
 
 namespace eventstore::maintenance {
 
@@ -24,7 +26,9 @@ line_kind kind_of_line(std::string_view body) noexcept {
     if (body.starts_with("{\"position\":")) return line_kind::event;
     if (body.starts_with("{\"eventstore\":")) return line_kind::header;
     if (body.starts_with("{\"stream\":")) return line_kind::stream;
+    if (body.starts_with("{\"retention\":")) return line_kind::retention;
     if (body.starts_with("{\"snapshot\":")) return line_kind::snapshot;
+    if (body.starts_with("{\"projection\":")) return line_kind::projection;
     if (body.starts_with("{\"subscription\":")) return line_kind::subscription;
     if (body.starts_with("{\"parked\":")) return line_kind::parked;
     if (body.starts_with("{\"end\":")) return line_kind::end;
@@ -73,6 +77,11 @@ bool line_cursor::number_value(std::int64_t& value, std::int64_t least) {
 
 bool line_cursor::number(std::string_view name, std::int64_t& value, std::int64_t least) {
     return member(name) && number_value(value, least);
+}
+
+bool line_cursor::optional_number(std::string_view name, std::optional<std::int64_t>& value, std::int64_t least) {
+    value.reset();
+    return !optional_member(name) || number_value(value.emplace(), least);
 }
 
 bool line_cursor::text_value(std::string& room, std::string_view& value) {
@@ -130,6 +139,11 @@ bool line_cursor::time_value(std::int64_t& value) {
 }
 
 bool line_cursor::time(std::string_view name, std::int64_t& value) { return member(name) && time_value(value); }
+
+bool line_cursor::optional_time(std::string_view name, std::optional<std::int64_t>& value) {
+    value.reset();
+    return !optional_member(name) || time_value(value.emplace());
+}
 
 bool line_cursor::id_value(uuid& value) {
     constexpr std::size_t length = 36;
@@ -215,9 +229,8 @@ bool line_cursor::read(event_line& line) {
         if (line.type.empty() || line.type.size() > longest) return fail("has not 1 to 512 bytes");
     }
     if (!time("created_at", line.created_at)) return false;
-    line.stream_created_at.reset();
-    if (optional_member("stream_created_at") && !time_value(line.stream_created_at.emplace())) return false;
-    if (!optional_id("correlation_id", line.correlation_id) || !optional_id("causation_id", line.causation_id))
+    if (!optional_time("stream_created_at", line.stream_created_at) ||
+        !optional_id("correlation_id", line.correlation_id) || !optional_id("causation_id", line.causation_id))
         return false;
     line.metadata = line.data = {};
     return (line.link_to != 0 ||
@@ -226,10 +239,22 @@ bool line_cursor::read(event_line& line) {
 }
 
 bool line_cursor::read(stream_line& line) {
-    if (!own_text("stream", line.stream) || !number("version", line.version, 0) || !time("created_at", line.created_at))
+    return own_text("stream", line.stream) && number("version", line.version, 0) &&
+        time("created_at", line.created_at) && optional_time("deleted_at", line.deleted_at) && end();
+}
+
+bool line_cursor::read(retention_line& line) {
+    std::int64_t is_prefix = 0;
+    if (!own_text("retention", line.name) || !number("is_prefix", is_prefix, 0)) return false;
+    line.is_prefix = is_prefix != 0;
+    if (!optional_number("truncate_before", line.truncate_before, 1) ||
+        !optional_number("max_count", line.max_count, 1) || !optional_number("max_age", line.max_age, 1))
         return false;
-    line.deleted_at.reset();
-    return (!optional_member("deleted_at") || time_value(line.deleted_at.emplace())) && end();
+    if (!line.truncate_before && !line.max_count && !line.max_age) {
+        member_ = "retention";
+        return fail("has no setting");
+    }
+    return time("changed_at", line.changed_at) && end();
 }
 
 bool line_cursor::read(snapshot_line& line) {
@@ -241,6 +266,18 @@ bool line_cursor::read(snapshot_line& line) {
     line.metadata = metadata;
     line.data = data;
     return end();
+}
+
+bool line_cursor::read(projection_line& line) {
+    constexpr std::int64_t highest_version = std::numeric_limits<std::int32_t>::max(); // as the table has it
+    constexpr std::int64_t most_consumers = 1'000;                                     // more than any has
+    if (!own_text("projection", line.name) || !number("version", line.version, 1)) return false;
+    if (line.version > highest_version) return fail("is no number, or out of bounds");
+    if (!number("consumers", line.consumers, 1)) return false;
+    if (line.consumers > most_consumers) return fail("is no number, or out of bounds");
+    return time("started_at", line.started_at.emplace()) && number("position", line.position, 0) &&
+        optional_number("live_after", line.live_after, 0) && optional_number("live_until", line.live_until, 0) &&
+        optional_time("switched_at", line.switched_at) && end();
 }
 
 bool line_cursor::read(subscription_line& line) {
@@ -262,10 +299,16 @@ bool line_cursor::read(parked_line& line) {
 }
 
 bool line_cursor::read(end_line& line) {
-    return number("end", line.events, 0) && number("links", line.links, 0) &&
+    std::optional<std::int64_t> retentions, projections, floor;
+    const bool is_good = number("end", line.events, 0) && number("links", line.links, 0) &&
         number("through_position", line.through_position, 0) && number("streams", line.streams, 0) &&
         number("snapshots", line.snapshots, 0) && number("subscriptions", line.subscriptions, 0) &&
-        number("parked", line.parked, 0) && end();
+        number("parked", line.parked, 0) && optional_number("retentions", retentions, 0) &&
+        optional_number("projections", projections, 0) && optional_number("floor", floor, 0) && end();
+    line.retentions = retentions.value_or(0);
+    line.projections = projections.value_or(0);
+    line.floor = floor.value_or(0);
+    return is_good;
 }
 
 } // namespace eventstore::maintenance

@@ -24,7 +24,7 @@ struct checked_line {
 /// Nothing if the line does not end with a checksum.
 std::optional<checked_line> split_checksum(std::string_view line) noexcept;
 
-enum class line_kind { header, event, stream, snapshot, subscription, parked, end, unknown };
+enum class line_kind { header, event, stream, retention, snapshot, projection, subscription, parked, end, unknown };
 /// By its beginning.
 line_kind kind_of_line(std::string_view body) noexcept;
 
@@ -37,7 +37,9 @@ public:
     bool read(header_line& line);
     bool read(event_line& line);
     bool read(stream_line& line);
+    bool read(retention_line& line);
     bool read(snapshot_line& line);
+    bool read(projection_line& line);
     bool read(subscription_line& line);
     bool read(parked_line& line);
     bool read(end_line& line);
@@ -52,11 +54,13 @@ private:
     bool optional_member(std::string_view name) noexcept;
     bool number(std::string_view name, std::int64_t& value, std::int64_t least);
     bool number_value(std::int64_t& value, std::int64_t least);
+    bool optional_number(std::string_view name, std::optional<std::int64_t>& value, std::int64_t least);
     bool text(std::string_view name, std::string& room, std::string_view& value);
     bool text_value(std::string& room, std::string_view& value);
     bool own_text(std::string_view name, std::string& value);
     bool time(std::string_view name, std::int64_t& value);
     bool time_value(std::int64_t& value);
+    bool optional_time(std::string_view name, std::optional<std::int64_t>& value);
     bool id_value(uuid& value);
     bool optional_id(std::string_view name, std::optional<uuid>& value);
     bool payload(std::string_view name, std::string& room, std::string_view& value);

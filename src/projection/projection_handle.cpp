@@ -31,7 +31,8 @@ failure version_not_found(const std::string& name, int version) {
 }
 
 std::optional<std::chrono::seconds> time_left(const projection_info& info, std::chrono::microseconds age) {
-    if (info.state != projection_state::replaying || info.position <= 0) return std::nullopt;
+    const bool is_behind = info.state == projection_state::replaying || info.state == projection_state::taking_over;
+    if (!is_behind || info.position <= 0) return std::nullopt;
     const double behind = static_cast<double>(std::max<std::int64_t>(info.head - info.position, 0));
     const double seconds = std::chrono::duration<double>(age).count();
     return std::chrono::seconds(static_cast<std::int64_t>(behind * seconds / static_cast<double>(info.position)));
@@ -51,6 +52,7 @@ projection_info info_of(const postgres::answer& row, int i) {
     info.started_at = row.time(i, 5);
     if (!row.is_null(i, 6)) info.switched_at = row.time(i, 6);
     info.state = static_cast<projection_state>(row.int8(i, 7));
+    info.parked = row.int8(i, 9);
     info.time_left = time_left(info, std::chrono::microseconds(row.int8(i, 8)));
     return info;
 }

@@ -54,7 +54,7 @@ asio::awaitable<result<void>> begin_opening(
             message(version, ": there is a subscription of its name (", quoted_for_message(name), " and @",
                 std::to_string(options.version()),
                 "), whose checkpoint is not of this read model, so that events would be left out: remove the "
-                "subscription, as after an import"));
+                "subscription"));
     default:
         co_return failure(errc::invalid_argument,
             message(version, " has ", std::to_string(change->answer.int8(0, 1)),

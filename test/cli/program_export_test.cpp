@@ -85,6 +85,11 @@ void fill(const two_stores& both, bool is_jsonb = false) {
         insert into eventstore.parked_events (subscription_id, position, reason, deliveries, replay)
         select subscription_id, 7, 'it "failed"' || chr(10) || 'twice', 3, true from eventstore.subscriptions
         where name = 'mailer')sql");
+    both.sql_in(both.original, R"sql(
+        select eventstore.set_retention('links', false, null, 3, interval '36 hours 5 milliseconds');
+        select eventstore.set_retention('stream-', true, 2, null, null);
+        select eventstore.set_retention('', true, null, null, interval '365250 days');
+        select eventstore.set_retention('not there yet', false, 2, 4611686018427387904, null))sql");
     // The last event is deleted for good: its position is not given out again.
     both.sql_in(both.original,
         "select eventstore.append_event('last', -1, gen_random_uuid(), 'T', convert_to('1', 'UTF8'), "
@@ -114,7 +119,9 @@ BOOST_AUTO_TEST_CASE(a_copy_is_the_same_in_everything) {
     both.export_to(file);
     const outcome checked = run_program({"check", file.path()});
     BOOST_TEST(checked.exit_code == 0);
-    BOOST_TEST(checked.out.find(R"("snapshots":2,"subscriptions":4,"parked":1,)") != std::string::npos, checked.out);
+    BOOST_TEST(checked.out.find(R"("snapshots":2,"subscriptions":4,"parked":1,"retentions":4,"projections":0,)") !=
+            std::string::npos,
+        checked.out);
     both.import_from(file);
     both.compare();
 
@@ -173,6 +180,66 @@ BOOST_AUTO_TEST_CASE(a_schema_may_have_the_name_of_a_parameter) {
     BOOST_TEST(exported.exit_code == 0, exported.err);
     const outcome imported = two_stores::run(into.name, {"import"}, exported.out);
     BOOST_TEST(imported.out.starts_with("{\"stored\":1,"), imported.out + imported.err);
+}
+
+BOOST_AUTO_TEST_CASE(retentions_count_in_the_copy_at_once) {
+    const two_stores both;
+    append_many(both.original, 30, 3);
+    both.sql_in(both.original, R"sql(
+        select eventstore.set_retention('stream-1', false, null, 3, null);
+        select eventstore.set_retention('stream-', true, 9, null, null);
+        select eventstore.set_retention('later', false, null, 1, null))sql");
+    const fresh_file file;
+    both.export_to(file);
+    both.import_from(file);
+    both.compare();
+    const auto count = [&](const std::string& stream) { return both.into_copy({"read", stream}).lines().size(); };
+    BOOST_TEST(count("stream-1") == 2U); // of 10 events, 3 are kept by its own setting, 2 by that of the prefix
+    BOOST_TEST(count("stream-2") == 2U);
+    // One that was set later in the copy stays; one that was set later in the original comes with the next import.
+    BOOST_TEST(both.into_copy({"retention", "set", "stream-1", "--max-count", "1"}).exit_code == 0);
+    BOOST_TEST(both.from_original({"retention", "set", "--prefix", "stream-", "--max-count", "5"}).exit_code == 0);
+    const fresh_file next;
+    both.export_to(next);
+    both.import_from(next);
+    BOOST_TEST(count("stream-1") == 1U);
+    BOOST_TEST(count("stream-2") == 5U);
+    const std::string two_events = "{\"type\":\"T\"}\n{\"type\":\"T\"}\n";
+    BOOST_TEST(both.into_copy({"append", "later"}, two_events).exit_code == 0);
+    BOOST_TEST(count("later") == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(what_was_scavenged_is_no_damage_in_the_copy) {
+    const two_stores both;
+    append_many(both.original, 30, 3);
+    BOOST_TEST(both.from_original({"retention", "set", "stream-1", "--max-count", "2"}).exit_code == 0);
+    BOOST_TEST(both.from_original({"scavenge", "--rate", "0"}).exit_code == 0);
+    const fresh_file file;
+    both.export_to(file);
+    both.import_from(file);
+    both.compare();
+    const outcome sound = both.into_copy({"verify"});
+    BOOST_TEST(sound.exit_code == 0, sound.out);
+    both.sql_in(both.copy,
+        "begin; set local eventstore.hard_delete = 'on'; delete from eventstore.events where position = "
+        "29; commit"); // above the last one that was scavenged
+    BOOST_TEST(both.into_copy({"verify"}).exit_code == 3);
+}
+
+BOOST_AUTO_TEST_CASE(the_retention_of_a_stream_that_comes_after_the_range_is_left_out) {
+    const two_stores both;
+    append_many(both.original, 30, 3);
+    both.sql_in(both.original, R"sql(
+        select eventstore.append_event('new', -1, gen_random_uuid(), 'T', '', '', null, null, null, false);
+        select eventstore.set_retention('new', false, null, 1, null);
+        select eventstore.set_retention('stream-0', false, null, 1, null);
+        select eventstore.set_retention('later', false, null, 1, null))sql");
+    const outcome part = both.from_original({"export", "--through-position", "30"});
+    BOOST_TEST(part.out.find(R"({"retention":"later",)") != std::string::npos);
+    BOOST_TEST(part.out.find(R"({"retention":"stream-0",)") != std::string::npos);
+    BOOST_TEST(part.out.find(R"({"retention":"new",)") == std::string::npos);
+    for (const words& none : {words{"export", "--events-only"}, words{"export", "--from-position", "2"}})
+        BOOST_TEST(both.from_original(none).out.find("{\"retention\"") == std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(an_open_store_follows_an_import) {
@@ -472,7 +539,8 @@ BOOST_AUTO_TEST_CASE(wrong_arguments_are_refused) {
     for (const words& wrong : {words{"export", "--from-position", "0"}, words{"export", "--through-position", "-1"},
              words{"export", "--from-position", "5", "--through-position", "4"}, words{"export", "--to", ""},
              words{"import", file.path(), "--transaction-events", "0"},
-             words{"import", file.path(), "--transaction-events", "1000001"}, words{"import", "a", "b"}}) {
+             words{"import", file.path(), "--transaction-events", "1000001"}, words{"import", "a", "b"},
+             words{"import", "--from", "message-db", "postgresql:///x", "--keep-projections"}}) {
         const outcome refused = both.into_copy(wrong);
         BOOST_TEST(refused.exit_code == 2, refused.err);
         BOOST_TEST(refused.out == "");

@@ -82,6 +82,13 @@ inline rows everything_in(const std::string& schema) {
         select 'parked', p.position::text, u.name, row(u.stream, p.reason, p.deliveries, p.parked_at, p.replay)::text
         from eventstore.parked_events as p join eventstore.subscriptions as u using (subscription_id)
         union all
+        select 'retention', r.name, row(r.is_prefix, r.truncate_before, r.max_count, extract(epoch from r.max_age), r.changed_at,
+            r.is_awaited)::text, coalesce((select s.begins_late from eventstore.streams as s
+            where s.name = r.name and not r.is_prefix), false)::text
+        from eventstore.retentions as r
+        union all
+        select 'log names', l.retained_names::text, '', '' from eventstore.log_state as l
+        union all
         select 'log', l.payload, l.largest_event::text,
             greatest(l.floor, (select max(position) from eventstore.events))::text
         from eventstore.log_state as l

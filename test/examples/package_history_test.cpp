@@ -132,4 +132,22 @@ BOOST_FIXTURE_TEST_CASE(a_model_that_is_kept_is_the_one_that_is_rebuilt, store_f
     }
 }
 
+BOOST_FIXTURE_TEST_CASE(several_begin_to_keep_the_model_at_once, store_fixture) {
+    const std::vector<entry> one = entries_of({"status installed a:all 1"});
+    with_store([&](es::store store) -> asio::awaitable<void> {
+        const live_model live(store, schema());
+        auto first = co_await start(live.keep());
+        auto second = co_await start(live.keep());
+        const import_counts counts = co_await import_entries(store, one);
+        co_await live.wait_for(counts.last_position);
+        BOOST_TEST(number("select sum(events) from eventstore.installed_packages") == 1);
+        BOOST_TEST(!first.done());
+        BOOST_TEST(!second.done());
+        co_await store.close();
+        co_await eventually([&] { return first.done() && second.done(); });
+        first.value();
+        second.value();
+    });
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -112,6 +112,48 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_with_a_line_is_told) {
     BOOST_TEST(why("\"version\":3", "\"version\":3,\"link_to\":12") == "the member \"link_to\" is not before the link");
 }
 
+BOOST_AUTO_TEST_CASE(a_retention_and_a_projection_come_back) {
+    decoded_payloads room;
+    retention_line kept;
+    kept.name = "account-\"1\"";
+    kept.max_count = 5;
+    kept.max_age = 1;
+    const std::string body = body_of(kept);
+    BOOST_TEST(body ==
+        R"({"retention":"account-\"1\"","is_prefix":0,"max_count":5,"max_age":1,"changed_at":"2000-01-01T00:00:00.000000Z")");
+    retention_line back;
+    back.truncate_before = 7; // of another line
+    BOOST_TEST(line_cursor(body, room).read(back));
+    BOOST_TEST(back.name == kept.name);
+    BOOST_TEST(!back.is_prefix);
+    BOOST_TEST((back.max_count == 5 && back.max_age == 1 && !back.truncate_before));
+    retention_line empty;
+    const std::string nothing = body_of(empty);
+    line_cursor cursor(nothing, room);
+    BOOST_TEST(!cursor.read(back));
+    BOOST_TEST(cursor.why() == "the member \"retention\" has no setting");
+
+    projection_line projection;
+    projection.name = "balances";
+    projection.version = 2;
+    projection.consumers = 3;
+    projection.position = 15;
+    projection.live_after = 12;
+    projection_line same;
+    const std::string line = body_of(projection);
+    BOOST_TEST(line ==
+        R"({"projection":"balances","version":2,"consumers":3,"started_at":"2000-01-01T00:00:00.000000Z","position":15,"live_after":12)");
+    BOOST_TEST(line_cursor(line, room).read(same));
+    BOOST_TEST((same.version == 2 && same.consumers == 3 && same.position == 15 && same.live_after == 12));
+    BOOST_TEST((!same.live_until && !same.switched_at));
+    for (const auto& [version, consumers] : {std::pair(0, 1), std::pair(1, 0), std::pair(1, 1001)}) {
+        projection.version = version;
+        projection.consumers = consumers;
+        const std::string bad = body_of(projection);
+        BOOST_TEST(!line_cursor(bad, room).read(same));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(the_checksum_of_a_line_covers_all_lines_before_it) {
     line_writer writer;
     writer.add(some_event());

@@ -1,4 +1,5 @@
 // A file of events is read; and whatever happens to it is found.
+#include "base/crc32c.hpp"
 #include "maintenance/event_file_check.hpp"
 #include "maintenance/line_file.hpp"
 
@@ -62,11 +63,21 @@ std::string small_file() {
     stream.stream = "gone";
     stream.deleted_at = 1;
     lines.add(stream);
+    retention_line retention;
+    retention.name = "account-";
+    retention.is_prefix = true;
+    retention.max_age = 1'000'000;
+    lines.add(retention);
     snapshot_line snapshot;
     snapshot.source = "account-1";
     snapshot.version = 1;
     snapshot.data = "1";
     lines.add(snapshot);
+    projection_line projection;
+    projection.name = "balances";
+    projection.version = projection.consumers = 1;
+    projection.live_after = 0;
+    lines.add(projection);
     subscription_line subscription;
     subscription.stream = "$all";
     subscription.event_id = es::make_uuid();
@@ -77,6 +88,8 @@ std::string small_file() {
     end_line end;
     end.events = 5;
     end.links = end.streams = end.snapshots = end.subscriptions = end.parked = 1;
+    end.retentions = end.projections = 1;
+    end.floor = 6;
     end.through_position = 9;
     lines.add(end);
     return lines.text();
@@ -96,6 +109,27 @@ BOOST_FIXTURE_TEST_CASE(a_whole_file_is_good, file_fixture) {
     BOOST_TEST(found->last_position == 7);
     BOOST_TEST(found->through_position == 9);
     BOOST_TEST(found->parked == 1);
+    BOOST_TEST(found->retentions == 1);
+    BOOST_TEST(found->projections == 1);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_file_from_before_there_were_retentions_and_projections_is_good, file_fixture) {
+    line_writer lines;
+    lines.add(header_line());
+    lines.add(event_at(1));
+    const std::string last =
+        R"({"end":1,"links":0,"through_position":1,"streams":0,"snapshots":0,"subscriptions":0,"parked":0)";
+    const auto with_last = [&](const std::string& body) {
+        char checksum[9];
+        std::snprintf(checksum, sizeof checksum, "%08x", es::detail::crc32c(lines.checksum(), body));
+        return lines.text() + body + ",\"crc\":\"" + checksum + "\"}\n";
+    };
+    const auto found = check(with_last(last));
+    BOOST_REQUIRE_MESSAGE(found, found.error().message());
+    BOOST_TEST(found->events == 1);
+    const auto counted = check(with_last(last + ",\"retentions\":1"));
+    BOOST_REQUIRE(!counted);
+    BOOST_TEST(counted.error().message().find("the counts of the last line") != std::string::npos);
 }
 
 BOOST_FIXTURE_TEST_CASE(each_byte_that_is_another_one_is_found_in_its_line, file_fixture) {
