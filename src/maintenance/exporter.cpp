@@ -249,9 +249,10 @@ asio::awaitable<result<void>> exporter::write_window() {
 
 /// One COPY.
 asio::awaitable<result<void>> exporter::copy_some() {
-    const std::string statement = // the numbers first: the name of a schema may look like a parameter
+    // The numbers first: the name of a schema may look like a parameter.
+    const std::string numbered =
         with_numbers(storage::for_links(sql::export_events, has_links_), {position_of_copy_, through_, events_of_copy});
-    const std::string text = storage::for_schema(statement, schema_);
+    const std::string text = storage::for_schema(numbered, schema_);
     auto beginning = connection::begin_copy(sessions_.rows, text, deadline());
     const auto begun = co_await std::move(beginning);
     if (!begun) co_return begun.error();
