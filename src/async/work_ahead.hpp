@@ -23,7 +23,7 @@ class work_ahead {
 public:
     /// \param doing as messages say it: "writing a file"
     /// \param is_stopped nobody waits for it any more
-    work_ahead(asio::any_io_executor executor, std::string doing, stop_question::flag is_stopped)
+    work_ahead(asio::any_io_executor executor, std::string doing, stop_question::flag is_stopped = nullptr)
         : executor_(std::move(executor)),
           doing_(std::move(doing)),
           is_stopped_(std::move(is_stopped),

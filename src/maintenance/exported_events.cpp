@@ -112,9 +112,9 @@ bool exported_events::take_row(std::string_view bytes) {
 /// One COPY.
 asio::awaitable<result<void>> exported_events::copy_some() {
     // The numbers first: the name of a schema may look like a parameter.
-    const std::string statement = with_numbers(
+    const std::string numbered = with_numbers(
         storage::for_links(sql::export_events, log_.has_links), {position_of_copy_, lines_->through(), events_of_copy});
-    const std::string text = storage::for_schema(statement, schema_);
+    const std::string text = storage::for_schema(numbered, schema_);
     auto beginning = connection::begin_copy(sessions_.rows, text, deadline());
     const auto begun = co_await std::move(beginning);
     if (!begun) co_return begun.error();

@@ -335,9 +335,8 @@ asio::awaitable<result<void>> importer::store_events(std::shared_ptr<import_batc
 asio::awaitable<result<void>> importer::store_state(std::shared_ptr<import_batch> batch) {
     if (is_behind_) {
         if (stored_ > 0 && head_at_first_ <= last_position_)
-            co_return refused("events were appended before the import had ended, and streams, snapshots and "
-                              "subscriptions are still to "
-                              "come; import into an empty store");
+            co_return refused("events were appended before the import had ended, in front of its snapshots and "
+                              "subscriptions; import into an empty store");
         left_out_ += batch->state_lines(); // the log has its own
         co_return result<void>();
     }
