@@ -24,6 +24,7 @@ struct known_state {
     std::int64_t position = 0;      ///< of the last event
     std::optional<uuid> last_event; ///< the row's id; nothing if it is not known, or is a link's
     std::int64_t snapshot = 0;      ///< the version of the last snapshot; 0 = there is none
+    bool replaces_snapshot = false; ///< the one that is stored is of another history
 };
 
 /// No I/O. Thread safe.

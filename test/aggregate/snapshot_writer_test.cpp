@@ -213,6 +213,34 @@ BOOST_FIXTURE_TEST_CASE(a_snapshot_of_a_stream_deleted_for_good_is_not_used_for_
     });
 }
 
+// The state that was read knows that the stored snapshot is of another history, and so do those that are made from it.
+BOOST_FIXTURE_TEST_CASE(a_snapshot_of_another_history_is_replaced_after_a_conflict_and_from_the_cache, store_fixture) {
+    with_store([&](es::store store) -> asio::awaitable<void> {
+        for (const std::size_t cache_bytes : {std::size_t{0}, megabyte}) {
+            const std::string id = "wallet-" + std::to_string(cache_bytes);
+            const es::snapshot other(id, 100, "Other", "of another history");
+            co_await store.record_snapshot(other);
+            const wallets all(store, es::aggregate_options().snapshot_every(3).cache_bytes(cache_bytes));
+            if (cache_bytes > 0) {
+                for (int i = 0; i < 2; ++i) co_await all.execute(id, put(1));
+            } else {
+                co_await store.append(id, es::no_stream, taken_out(1));
+            }
+            bool is_late = cache_bytes == 0;
+            const auto decide = [&](const wallet&) -> asio::awaitable<taken_out> {
+                if (is_late) co_await store.append(id, es::any_version, taken_out(1));
+                is_late = false;
+                co_return taken_out{1};
+            };
+            const auto done = co_await all.execute(id, decide);
+            BOOST_TEST(done.version() == 3);
+            co_await eventually([&] { return all.stats().snapshots_written == 1; });
+            const es::snapshot last = co_await store.read_snapshot(id);
+            BOOST_TEST(last.version() == 3);
+        }
+    });
+}
+
 // A state whose append failed, or was refused, is in no snapshot.
 BOOST_FIXTURE_TEST_CASE(a_snapshot_holds_only_what_was_appended, store_fixture) {
     with_store([&](es::store store) -> asio::awaitable<void> {
