@@ -32,6 +32,13 @@ backoff delays_of(const aggregate_options& options) noexcept {
     return backoff(policy);
 }
 
+failure with_unknown_outcome(const failure& why, std::string_view note) {
+    failure::details all = why.all();
+    all.message = message(all.message, "; ", note);
+    all.outcome_unknown = true;
+    return failure(why.code(), std::move(all));
+}
+
 bool is_same_place(const known_state& left, const known_state& right) noexcept {
     return left.version == right.version && left.last_event == right.last_event;
 }
@@ -87,17 +94,28 @@ result<known_state> aggregate_core::with_events(const known_state& known, const 
 asio::awaitable<result<append_result>> aggregate_core::append(
     self_ptr self, std::string stream, expected_version expected, std::vector<event_data> events) {
     backoff delays = delays_of(self->options_);
-    for (;;) {
-        auto appending = self->store_.try_append(stream, expected, events);
-        auto appended = co_await std::move(appending);
-        if (appended || !appended.error().outcome_unknown()) co_return appended;
-        const errc code = appended.error().code();
-        const bool is_over = code == errc::cancelled || code == errc::store_closed;
-        if (is_over || delays.failures() == most_repeats) co_return appended;
-        auto waiting = wait(delays.failed(random_number()), stream);
-        const auto waited = co_await std::move(waiting);
-        if (!waited) co_return appended;
+    std::optional<failure> unknown; // of an attempt that may have stored them
+    try {
+        for (;;) {
+            auto appending = self->store_.try_append(stream, expected, events);
+            auto appended = co_await std::move(appending);
+            // A conflict is certain: what is stored would have been found by its ids, and what is not never will be.
+            if (appended || is_conflict(appended.error())) co_return appended;
+            if (!appended.error().outcome_unknown()) {
+                if (!unknown) co_return appended;
+                co_return with_unknown_outcome(appended.error(), "an earlier attempt may have stored the events");
+            }
+            unknown = appended.error();
+            const bool is_over = unknown->code() == errc::cancelled || unknown->code() == errc::store_closed;
+            if (is_over || delays.failures() == most_repeats) co_return appended;
+            auto waiting = wait(delays.failed(random_number()), stream);
+            const auto waited = co_await std::move(waiting);
+            if (!waited) co_return appended;
+        }
+    } catch (const boost::system::system_error& thrown) { // a cancellation between two attempts
+        if (!unknown || thrown.code() != asio::error::operation_aborted) throw;
     }
+    co_return *unknown;
 }
 
 /// The state to begin with.
