@@ -179,7 +179,8 @@ public:
     ///
     /// \param decide a decision, see above. One that owns memory is named first, and passed by its name: it is copied.
     /// Errors: those of load and append; `wrong_expected_version` or `stream_exists` when `max_retries` is exceeded;
-    /// what the decision returned or threw. With `outcome_unknown()`, the events may be stored.
+    /// what the decision returned or threw. With `outcome_unknown()`, the events may be stored; so it is, too, if they
+    /// are stored and the state after them could not be read or applied (`handler_failed`: apply has thrown).
     /// Cancellation: before the append is sent, nothing is stored; after that, as for append. Thread safety: several
     /// calls on one id exclude each other only by conflicts.
     template <class Decision>

@@ -39,6 +39,26 @@ failure with_unknown_outcome(const failure& why, std::string_view note) {
     return failure(why.code(), std::move(all));
 }
 
+/// What is thrown when the events are stored already: it must say so, whatever it is.
+failure after_append(const std::string& stream, const std::exception_ptr& thrown) {
+    errc code = errc::handler_failed;
+    std::string text;
+    try {
+        std::rethrow_exception(thrown);
+    } catch (const error& why) {
+        return why.why();
+    } catch (const boost::system::system_error& why) {
+        if (why.code() == asio::error::operation_aborted) code = errc::cancelled;
+        text = why.what();
+    } catch (const std::exception& why) {
+        text = why.what();
+    } catch (...) {
+        text = "apply has thrown something that is no std::exception";
+    }
+    return failure(
+        code, {.message = message("a command for ", quoted_for_message(stream), ": ", text), .stream = stream});
+}
+
 bool is_same_place(const known_state& left, const known_state& right) noexcept {
     return left.version == right.version && left.last_event == right.last_event;
 }
@@ -206,17 +226,24 @@ asio::awaitable<result<aggregate_data>> aggregate_core::execute(
         }
         if (!appended) co_return end_with(appended.error());
 
-        // An earlier call with the same ids has stored them, and others may have come after.
-        if (appended->first_version != from->version + 1) {
-            auto reading = catch_up(self, stream, *from);
-            auto read = co_await std::move(reading);
-            if (!read) co_return end_with(read.error());
-            next = std::move(read);
-        } else {
-            if (self->functions_.sees_recorded_event) next = self->with_events(*from, stream, what.events, &*appended);
-            if (!*next) co_return next->error();
-            (*next)->position = appended->last_position;
+        // An earlier call with the same ids has stored them, perhaps with other data, and others may have come after.
+        const bool must_read = appended->already_appended || appended->first_version != from->version + 1;
+        try {
+            if (must_read) {
+                auto reading = catch_up(self, stream, *from);
+                auto read = co_await std::move(reading);
+                next = std::move(read);
+            } else if (self->functions_.sees_recorded_event) {
+                next = self->with_events(*from, stream, what.events, &*appended);
+            }
+        } catch (...) {
+            thrown = std::current_exception();
         }
+        if (thrown) next = after_append(stream, thrown);
+        if (!*next)
+            co_return end_with(with_unknown_outcome(
+                next->error(), "the events of the command are stored, but the state after them is not known"));
+        if (!must_read) (*next)->position = appended->last_position;
         self->note_snapshot(stream, **next);
         self->keep(stream, cached->since, **next);
         aggregate_data data = to_data(**next);
