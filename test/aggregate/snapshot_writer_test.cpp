@@ -6,6 +6,8 @@
 
 #include <optional>
 #include <string>
+#include <tuple>
+#include <variant>
 #include <vector>
 
 namespace es = eventstore;
@@ -81,6 +83,30 @@ struct tree {
 };
 BOOST_DESCRIBE_STRUCT(tree, (), (branches))
 
+// The same names and types, one after the other; where an object ends is not the same.
+struct one_number {
+    std::int64_t x = 0;
+};
+BOOST_DESCRIBE_STRUCT(one_number, (), (x))
+struct two_numbers {
+    std::int64_t x = 0;
+    std::optional<std::int64_t> y;
+};
+BOOST_DESCRIBE_STRUCT(two_numbers, (), (x, y))
+struct with_one_number {
+    one_number a;
+    std::optional<std::int64_t> y;
+};
+BOOST_DESCRIBE_STRUCT(with_one_number, (), (a, y))
+struct with_two_numbers {
+    two_numbers a;
+};
+BOOST_DESCRIBE_STRUCT(with_two_numbers, (), (a))
+using short_tuple = std::tuple<std::tuple<int>, int>;
+using long_tuple = std::tuple<std::tuple<int, int>>;
+using short_variant = std::tuple<std::variant<one_number>, one_number>;
+using long_variant = std::tuple<std::variant<one_number, one_number>>;
+
 template <class T>
 constexpr auto layout = es::detail::json_layout_of<T>();
 
@@ -94,6 +120,9 @@ BOOST_AUTO_TEST_CASE(the_layout_of_a_json_form_changes_with_its_members) {
     BOOST_TEST(layout<first_form> != layout<other_name>);
     BOOST_TEST(layout<first_form> != layout<other_elements>);
     BOOST_TEST(layout<other_elements> != layout<other_elements_again>);
+    BOOST_TEST(layout<with_one_number> != layout<with_two_numbers>);
+    BOOST_TEST(layout<short_tuple> != layout<long_tuple>);
+    BOOST_TEST(layout<short_variant> != layout<long_variant>);
     BOOST_TEST(layout<tree> != 0u); // of a type that has itself as a member, it ends
 }
 
