@@ -29,8 +29,9 @@ class bank {
 public:
     explicit bank(eventstore::store opened);
 
-    /// Moves the money, or nothing; false if the sender has not got that much. Another transfer may change one of the two
-    /// accounts meanwhile: then both are read again, and it is decided anew.
+    /// Moves the money, or nothing; false if the sender has not got that much. True, too, if this order was carried out
+    /// before. Another transfer may change one of the two accounts meanwhile: then both are read again, and it is
+    /// decided anew.
     boost::asio::awaitable<bool> move(order wanted) const;
     boost::asio::awaitable<void> deposit(std::string to, std::int64_t cents) const;
     boost::asio::awaitable<std::int64_t> balance(std::string of) const;
@@ -38,6 +39,8 @@ public:
     int conflicts() const noexcept { return conflicts_; }
 
 private:
+    boost::asio::awaitable<bool> is_carried_out(order wanted) const;
+
     eventstore::store store_;
     accounts accounts_;
     mutable int conflicts_ = 0;

@@ -40,6 +40,12 @@
 /// `stats()` and otherwise ignored. store::close() ends the writing; the end of the last aggregate_store lets what
 /// waits be written, for a second at most.
 ///
+/// **Retention** (store::set_retention, scavenge, remove_before) of such a stream needs snapshots: a state is made of the
+/// snapshot and the events that are shown after it. A snapshot counts although the event that it was made at has expired;
+/// what expired after it is not in the state. So let nothing expire that is newer than the snapshot
+/// (store::read_snapshot). With another `format` of the codec, what has expired is lost to the state. Without snapshots a
+/// state is of the events that are shown; one in the cache may still have those that have expired.
+///
 /// **The cache** (`aggregate_options::cache_bytes`) keeps states in memory; a command on such a state costs the append
 /// alone. A listener to the log brings in what others append. That state may be old is harmless: the append expects
 /// the version and the id of the last event (`expected_version::after`), so that a decision from a state that is not
@@ -173,7 +179,8 @@ public:
     ///
     /// \param decide a decision, see above. One that owns memory is named first, and passed by its name: it is copied.
     /// Errors: those of load and append; `wrong_expected_version` or `stream_exists` when `max_retries` is exceeded;
-    /// what the decision returned or threw. With `outcome_unknown()`, the events may be stored.
+    /// what the decision returned or threw. With `outcome_unknown()`, the events may be stored; so it is, too, if they
+    /// are stored and the state after them could not be read or applied (`handler_failed`: apply has thrown).
     /// Cancellation: before the append is sent, nothing is stored; after that, as for append. Thread safety: several
     /// calls on one id exclude each other only by conflicts.
     template <class Decision>

@@ -246,7 +246,12 @@ void add_events(std::vector<event_data>& to, Value&& value) {
                              value.size();
                          }) {
         to.reserve(to.size() + value.size());
-        for (auto&& one : value) add_events(to, std::move(one));
+        for (auto&& one : value) {
+            if constexpr (std::is_lvalue_reference_v<Value>)
+                add_events(to, one); // it stays the caller's
+            else
+                add_events(to, std::move(one));
+        }
     } else {
         static_assert(always_false<type>,
             "a decision returns a typed event (with a codec), an event_data, or an optional, a variant or a vector of "

@@ -6,6 +6,7 @@
 #include <eventstore/json_kind.hpp>
 
 #include <boost/mp11/algorithm.hpp>
+#include <boost/mp11/list.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -53,16 +54,19 @@ constexpr void add_json_layout(layout_hash& to) {
             add_json_layout<std::remove_cv_t<typename T::key_type>, Depth - 1>(to);
             add_json_layout<std::remove_cv_t<typename T::mapped_type>, Depth - 1>(to);
         } else if constexpr (kind == json_kind::variant) {
+            to.add(std::variant_size_v<T>);
             [&]<std::size_t... Index>(std::index_sequence<Index...>) {
                 (add_json_layout<std::variant_alternative_t<Index, T>, Depth - 1>(to), ...);
             }
             (std::make_index_sequence<std::variant_size_v<T>>());
         } else if constexpr (kind == json_kind::tuple) {
+            to.add(std::tuple_size_v<T>);
             [&]<std::size_t... Index>(std::index_sequence<Index...>) {
                 (add_json_layout<std::remove_cv_t<std::tuple_element_t<Index, T>>, Depth - 1>(to), ...);
             }
             (std::make_index_sequence<std::tuple_size_v<T>>());
         } else if constexpr (kind == json_kind::object) {
+            to.add(boost::mp11::mp_size<json_members<T>>::value);
             boost::mp11::mp_for_each<json_members<T>>([&](auto member) {
                 to.add(std::string_view(member.name));
                 using type = std::remove_cvref_t<decltype(std::declval<T&>().*member.pointer)>;

@@ -21,6 +21,19 @@ void aggregate_cache::drop_news(slot& of) noexcept {
     bytes_ -= of.news_bytes;
     of.news_bytes = 0;
     of.news.clear();
+    of.bytes_of_news.clear();
+}
+
+void aggregate_cache::drop_first_news(slot& of, std::size_t count) {
+    const auto end = static_cast<std::ptrdiff_t>(count);
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < count; ++i) bytes += of.bytes_of_news[i];
+    std::vector<recorded_event> rest(
+        std::make_move_iterator(of.news.begin() + end), std::make_move_iterator(of.news.end()));
+    of.news = std::move(rest);
+    of.bytes_of_news.erase(of.bytes_of_news.begin(), of.bytes_of_news.begin() + end);
+    of.news_bytes -= bytes;
+    bytes_ -= bytes;
 }
 
 void aggregate_cache::erase(slots::iterator which) {
@@ -83,10 +96,7 @@ void aggregate_cache::put(const std::string& stream, const watch& since, known_s
     if (!is_watched || (old < of.news.size() && of.news[old].version() != known.version + 1)) {
         drop_news(of);
     } else if (old > 0) {
-        std::vector<recorded_event> rest(std::make_move_iterator(of.news.begin() + static_cast<std::ptrdiff_t>(old)),
-            std::make_move_iterator(of.news.end()));
-        if (rest.empty()) drop_news(of);
-        of.news = std::move(rest);
+        drop_first_news(of, old);
     }
     const std::int64_t reached = of.news.empty() ? known.position : of.news.back().position();
     of.is_behind = of.told > reached;
@@ -157,6 +167,7 @@ void aggregate_cache::news(const recorded_event& event, const uuid& row, std::si
         return;
     }
     of.news.push_back(event.detached());
+    of.bytes_of_news.push_back(bytes);
     of.news_bytes += bytes;
     bytes_ += bytes;
     evict();

@@ -24,6 +24,7 @@ struct known_state {
     std::int64_t position = 0;      ///< of the last event
     std::optional<uuid> last_event; ///< the row's id; nothing if it is not known, or is a link's
     std::int64_t snapshot = 0;      ///< the version of the last snapshot; 0 = there is none
+    bool replaces_snapshot = false; ///< the one that is stored is of another history
 };
 
 /// No I/O. Thread safe.
@@ -82,7 +83,7 @@ private:
         std::uint64_t coverage = 0; // of the state; 0 = it was not watched
         std::optional<known_state> known;
         std::vector<recorded_event> news;
-        uuid last_news{};      // the id of the last one of them
+        std::vector<std::size_t> bytes_of_news; // of each
         std::int64_t told = 0; // the last position of the stream that came by news, since the slot was made
         bool is_behind = false;
         std::size_t state_bytes = 0;
@@ -98,6 +99,7 @@ private:
     static std::size_t bytes_of(const slot& of) noexcept;
     static bool is_same_as_known(const slot& of, const recorded_event& event, const uuid& row) noexcept;
     void drop_news(slot& of) noexcept;
+    void drop_first_news(slot& of, std::size_t count);
     void evict();
     void erase(slots::iterator which);
 

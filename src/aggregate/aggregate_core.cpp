@@ -60,10 +60,12 @@ void aggregate_core::keep(const std::string& stream, const aggregate_cache::watc
     cache_->put(stream, since, known, functions_.bytes(known.state.get()));
 }
 
-void aggregate_core::note_snapshot(const std::string& stream, known_state& known, bool replaces) {
+void aggregate_core::note_snapshot(const std::string& stream, known_state& known) {
     const auto every = static_cast<std::int64_t>(options_.snapshot_every());
     if (every == 0 || known.version - known.snapshot < every || !known.last_event) return;
-    if (snapshots_->add(store_, stream, known, replaces)) known.snapshot = known.version;
+    if (!snapshots_->add(store_, stream, known, known.replaces_snapshot)) return;
+    known.snapshot = known.version;
+    known.replaces_snapshot = false;
 }
 
 aggregate_data aggregate_core::to_data(const known_state& known) {

@@ -37,20 +37,21 @@ public:
     aggregate_stats count() const;
 
 private:
-    /// A state that was found in the cache, or read.
-    struct basis {
-        known_state known;
-        bool replaces_snapshot = false; ///< the one that is stored is of another history
-    };
     /// What the stream's events make of a state.
     struct tail {
         known_state known;
         bool is_another_history = false; ///< the state is not one of this stream's
+        bool begins_late = false;        ///< events that should follow the state may have expired
     };
     // Reading; see load_aggregate.cpp.
-    static asio::awaitable<result<basis>> read(self_ptr self, std::string stream);
-    static asio::awaitable<result<basis>> catch_up(self_ptr self, std::string stream, known_state known);
-    static asio::awaitable<result<tail>> read_after(self_ptr self, std::string stream, known_state known);
+    static asio::awaitable<result<known_state>> read(self_ptr self, std::string stream);
+    static asio::awaitable<result<known_state>> catch_up(self_ptr self, std::string stream, known_state known);
+    /// \param recorded_at of the snapshot that the state is; nothing: it is none
+    static asio::awaitable<result<tail>> read_after(
+        self_ptr self, std::string stream, known_state known, std::optional<timestamp> recorded_at);
+    /// The same, if the event that the state ends with is not shown. \param shows_any whether later ones are
+    static asio::awaitable<result<tail>> go_on_without_event(
+        self_ptr self, std::string stream, known_state known, std::optional<timestamp> recorded_at, bool shows_any);
     static asio::awaitable<result<std::optional<snapshot>>> read_snapshot(self_ptr self, std::string stream);
     std::optional<failure> refuse(const std::string& stream) const;
     std::optional<failure> apply(void* state, const recorded_event& event) const;
@@ -58,7 +59,7 @@ private:
     result<known_state> with_news(const known_state& known, const std::vector<recorded_event>& news) const;
 
     // Executing; see execute_decision.cpp.
-    static asio::awaitable<result<basis>> find(
+    static asio::awaitable<result<known_state>> find(
         self_ptr self, std::string stream, std::shared_ptr<const aggregate_cache::found> found);
     static asio::awaitable<result<append_result>> append(
         self_ptr self, std::string stream, expected_version expected, std::vector<event_data> events);
@@ -70,7 +71,7 @@ private:
 
     void keep(const std::string& stream, const aggregate_cache::watch& since, const known_state& known);
     /// Notes the snapshot, if one is due, in what is passed.
-    void note_snapshot(const std::string& stream, known_state& known, bool replaces);
+    void note_snapshot(const std::string& stream, known_state& known);
     static aggregate_data to_data(const known_state& known);
     static expected_version expected_of(const known_state& known);
 

@@ -32,6 +32,33 @@ backoff delays_of(const aggregate_options& options) noexcept {
     return backoff(policy);
 }
 
+failure with_unknown_outcome(const failure& why, std::string_view note) {
+    failure::details all = why.all();
+    all.message = message(all.message, "; ", note);
+    all.outcome_unknown = true;
+    return failure(why.code(), std::move(all));
+}
+
+/// What is thrown when the events are stored already: it must say so, whatever it is.
+failure after_append(const std::string& stream, const std::exception_ptr& thrown) {
+    errc code = errc::handler_failed;
+    std::string text;
+    try {
+        std::rethrow_exception(thrown);
+    } catch (const error& why) {
+        return why.why();
+    } catch (const boost::system::system_error& why) {
+        if (why.code() == asio::error::operation_aborted) code = errc::cancelled;
+        text = why.what();
+    } catch (const std::exception& why) {
+        text = why.what();
+    } catch (...) {
+        text = "apply has thrown something that is no std::exception";
+    }
+    return failure(
+        code, {.message = message("a command for ", quoted_for_message(stream), ": ", text), .stream = stream});
+}
+
 bool is_same_place(const known_state& left, const known_state& right) noexcept {
     return left.version == right.version && left.last_event == right.last_event;
 }
@@ -87,21 +114,32 @@ result<known_state> aggregate_core::with_events(const known_state& known, const 
 asio::awaitable<result<append_result>> aggregate_core::append(
     self_ptr self, std::string stream, expected_version expected, std::vector<event_data> events) {
     backoff delays = delays_of(self->options_);
-    for (;;) {
-        auto appending = self->store_.try_append(stream, expected, events);
-        auto appended = co_await std::move(appending);
-        if (appended || !appended.error().outcome_unknown()) co_return appended;
-        const errc code = appended.error().code();
-        const bool is_over = code == errc::cancelled || code == errc::store_closed;
-        if (is_over || delays.failures() == most_repeats) co_return appended;
-        auto waiting = wait(delays.failed(random_number()), stream);
-        const auto waited = co_await std::move(waiting);
-        if (!waited) co_return appended;
+    std::optional<failure> unknown; // of an attempt that may have stored them
+    try {
+        for (;;) {
+            auto appending = self->store_.try_append(stream, expected, events);
+            auto appended = co_await std::move(appending);
+            // A conflict is certain: what is stored would have been found by its ids, and what is not never will be.
+            if (appended || is_conflict(appended.error())) co_return appended;
+            if (!appended.error().outcome_unknown()) {
+                if (!unknown) co_return appended;
+                co_return with_unknown_outcome(appended.error(), "an earlier attempt may have stored the events");
+            }
+            unknown = appended.error();
+            const bool is_over = unknown->code() == errc::cancelled || unknown->code() == errc::store_closed;
+            if (is_over || delays.failures() == most_repeats) co_return appended;
+            auto waiting = wait(delays.failed(random_number()), stream);
+            const auto waited = co_await std::move(waiting);
+            if (!waited) co_return appended;
+        }
+    } catch (const boost::system::system_error& thrown) { // a cancellation between two attempts
+        if (!unknown || thrown.code() != asio::error::operation_aborted) throw;
     }
+    co_return *unknown;
 }
 
 /// The state to begin with.
-asio::awaitable<result<aggregate_core::basis>> aggregate_core::find(
+asio::awaitable<result<known_state>> aggregate_core::find(
     self_ptr self, std::string stream, std::shared_ptr<const aggregate_cache::found> found) {
     if (!found->known) {
         auto reading = read(self, stream);
@@ -112,14 +150,8 @@ asio::awaitable<result<aggregate_core::basis>> aggregate_core::find(
         co_return co_await std::move(reading);
     }
     self->hits_.fetch_add(1, std::memory_order_relaxed);
-    basis from;
-    from.known = *found->known;
-    if (!found->news.empty()) {
-        auto next = self->with_news(*found->known, found->news);
-        if (!next) co_return next.error();
-        from.known = *std::move(next);
-    }
-    co_return from;
+    if (!found->news.empty()) co_return self->with_news(*found->known, found->news);
+    co_return *found->known;
 }
 
 asio::awaitable<result<aggregate_data>> aggregate_core::execute(
@@ -141,37 +173,37 @@ asio::awaitable<result<aggregate_data>> aggregate_core::execute(
         std::optional<result<known_state>> next; // what cannot be applied is not stored
         std::exception_ptr thrown;
         try {
-            auto deciding = wanted->decide(from->known.state);
+            auto deciding = wanted->decide(from->state);
             what = co_await std::move(deciding);
             if (const auto why = what.events.empty() ? std::nullopt : self->check_times(stream, what.events))
                 next = *why;
             else if (!what.events.empty())
-                next = self->with_events(from->known, stream, what.events, nullptr);
+                next = self->with_events(*from, stream, what.events, nullptr);
         } catch (...) {
             thrown = std::current_exception();
         }
         if (thrown || !next || !*next) {
             // No append tells whether the state was that of the stream.
             if (!is_read) {
-                auto checking = catch_up(self, stream, from->known);
+                auto checking = catch_up(self, stream, *from);
                 auto checked = co_await std::move(checking);
                 if (!checked) co_return end_with(checked.error());
-                const bool is_confirmed = is_same_place(checked->known, from->known);
+                const bool is_confirmed = is_same_place(*checked, *from);
                 from = std::move(checked);
                 is_read = true;
                 if (!is_confirmed) continue;
             }
-            self->note_snapshot(stream, from->known, from->replaces_snapshot);
-            self->keep(stream, cached->since, from->known);
+            self->note_snapshot(stream, *from);
+            self->keep(stream, cached->since, *from);
             if (thrown) std::rethrow_exception(thrown);
             if (next) co_return next->error();
-            aggregate_data data = to_data(from->known);
+            aggregate_data data = to_data(*from);
             data.is_refused = what.is_refused;
             data.conflicts = delays.failures();
             co_return data;
         }
 
-        auto appending = append(self, stream, expected_of(from->known), what.events);
+        auto appending = append(self, stream, expected_of(*from), what.events);
         const auto appended = co_await std::move(appending);
         if (!appended && is_conflict(appended.error())) {
             self->conflicts_.fetch_add(1, std::memory_order_relaxed);
@@ -179,27 +211,40 @@ asio::awaitable<result<aggregate_data>> aggregate_core::execute(
             auto waiting = wait(delays.failed(random_number()), stream);
             const auto waited = co_await std::move(waiting);
             if (!waited) co_return waited.error();
-            auto reading = catch_up(self, stream, from->known);
+            const known_state before = *from;
+            auto reading = catch_up(self, stream, before);
             from = co_await std::move(reading);
             if (!from) co_return end_with(from.error());
             is_read = true;
+            // The last rows are gone: links, with the events that they were to. Nothing but the number can be expected.
+            const auto actual = appended.error().actual();
+            if (from->version > 0 && actual && *actual > from->version && is_same_place(*from, before)) {
+                from->version = *actual;
+                from->last_event.reset();
+            }
             continue;
         }
         if (!appended) co_return end_with(appended.error());
 
-        // An earlier call with the same ids has stored them, and others may have come after.
-        if (appended->first_version != from->known.version + 1) {
-            auto reading = catch_up(self, stream, from->known);
-            auto read = co_await std::move(reading);
-            if (!read) co_return end_with(read.error());
-            next = std::move(read->known);
-        } else {
-            if (self->functions_.sees_recorded_event)
-                next = self->with_events(from->known, stream, what.events, &*appended);
-            if (!*next) co_return next->error();
-            (*next)->position = appended->last_position;
+        // An earlier call with the same ids has stored them, perhaps with other data, and others may have come after.
+        const bool must_read = appended->already_appended || appended->first_version != from->version + 1;
+        try {
+            if (must_read) {
+                auto reading = catch_up(self, stream, *from);
+                auto read = co_await std::move(reading);
+                next = std::move(read);
+            } else if (self->functions_.sees_recorded_event) {
+                next = self->with_events(*from, stream, what.events, &*appended);
+            }
+        } catch (...) {
+            thrown = std::current_exception();
         }
-        self->note_snapshot(stream, **next, from->replaces_snapshot);
+        if (thrown) next = after_append(stream, thrown);
+        if (!*next)
+            co_return end_with(with_unknown_outcome(
+                next->error(), "the events of the command are stored, but the state after them is not known"));
+        if (!must_read) (*next)->position = appended->last_position;
+        self->note_snapshot(stream, **next);
         self->keep(stream, cached->since, **next);
         aggregate_data data = to_data(**next);
         data.appended = *appended;

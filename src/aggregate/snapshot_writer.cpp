@@ -77,8 +77,10 @@ bool snapshot_writer::add(const store& into, const std::string& stream, const kn
         next.replaces |= replaces;
         if (std::exchange(is_running_, true)) return true;
     }
-    spawn_from_coroutine(executor, run(shared_from_this(), into),
-        [self = shared_from_this()](const std::exception_ptr&) { self->stop(); });
+    spawn_from_coroutine(
+        executor, run(shared_from_this(), into), [self = shared_from_this()](const std::exception_ptr& thrown) {
+            if (thrown) self->stop(); // else it has stopped itself, and another one may run
+        });
     return true;
 }
 
@@ -124,7 +126,10 @@ asio::awaitable<void> snapshot_writer::run(std::shared_ptr<snapshot_writer> self
         } catch (const std::exception&) { // of the codec
             self->failed_.fetch_add(1, std::memory_order_relaxed);
         }
-        if (is_closed) co_return;
+        if (is_closed) {
+            self->stop();
+            co_return;
+        }
     }
 }
 

@@ -326,6 +326,24 @@ BOOST_AUTO_TEST_CASE(events_that_wait_count_and_are_bounded) {
     BOOST_TEST(cache.count().bytes == before);
 }
 
+BOOST_AUTO_TEST_CASE(events_that_a_state_has_in_it_count_no_longer) {
+    aggregate_cache cache(1'000'000);
+    cache.covered();
+    const auto since = cache.begin("s").since;
+    cache.put("s", since, state_at(1, 1, make_uuid()), 100);
+    const std::size_t before = cache.count().bytes;
+    for (int i = 2; i <= 11; ++i) tell(cache, i, i);
+    cache.put("s", since, state_at(6, 6, make_uuid()), 100);
+    BOOST_TEST(cache.begin("s").news.size() == 5u);
+    BOOST_TEST(cache.count().bytes == before + 500);
+    cache.put("s", since, state_at(11, 11, make_uuid()), 100);
+    BOOST_TEST(cache.count().bytes == before);
+    tell(cache, 12, 12);
+    BOOST_TEST(cache.count().bytes == before + 100);
+    cache.forget("s");
+    BOOST_TEST(cache.count().bytes == 0u);
+}
+
 // Whatever happens in whatever order: a state that the server takes for that of the stream is that of the stream.
 BOOST_AUTO_TEST_CASE(no_schedule_makes_a_wrong_state_look_right) {
     int accepted = 0;

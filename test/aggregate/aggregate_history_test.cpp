@@ -130,4 +130,29 @@ BOOST_FIXTURE_TEST_CASE(a_stream_that_ends_with_a_link_is_appended_to, store_fix
     });
 }
 
+// Only the number can be expected: no event is stored at the version of the stream.
+BOOST_FIXTURE_TEST_CASE(a_stream_that_has_lost_its_last_link_is_appended_to, store_fixture) {
+    expect_holes();
+    with_store(options().allow_hard_delete(), [&](es::store store) -> asio::awaitable<void> {
+        for (const auto& options : {es::aggregate_options(), cached().snapshot_every(2)}) {
+            const std::string id = "wallet-" + std::to_string(options.cache_bytes());
+            const put_in gift{50, "Ada"};
+            const es::event_data linked = es::to_event_data(gift);
+            co_await store.append("gifts", es::no_stream, linked);
+            const wallets all(store, options);
+            co_await all.execute(id, put(1));
+            co_await store.link(id, 1, linked.id());
+            co_await store.delete_stream("gifts", 1, es::deletion::hard);
+            const auto done = co_await all.execute(id, put(1));
+            BOOST_TEST(done.version() == 3);
+            BOOST_TEST(done.state().coins == 2);
+            BOOST_TEST(done.conflicts() == 1);
+            const auto next = co_await all.execute(id, put(1));
+            BOOST_TEST(next.version() == 4);
+            BOOST_TEST(next.state().coins == 3);
+            BOOST_TEST(next.conflicts() == 0);
+        }
+    });
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -6,6 +6,8 @@
 
 #include <optional>
 #include <string>
+#include <tuple>
+#include <variant>
 #include <vector>
 
 namespace es = eventstore;
@@ -81,6 +83,30 @@ struct tree {
 };
 BOOST_DESCRIBE_STRUCT(tree, (), (branches))
 
+// The same names and types, one after the other; where an object ends is not the same.
+struct one_number {
+    std::int64_t x = 0;
+};
+BOOST_DESCRIBE_STRUCT(one_number, (), (x))
+struct two_numbers {
+    std::int64_t x = 0;
+    std::optional<std::int64_t> y;
+};
+BOOST_DESCRIBE_STRUCT(two_numbers, (), (x, y))
+struct with_one_number {
+    one_number a;
+    std::optional<std::int64_t> y;
+};
+BOOST_DESCRIBE_STRUCT(with_one_number, (), (a, y))
+struct with_two_numbers {
+    two_numbers a;
+};
+BOOST_DESCRIBE_STRUCT(with_two_numbers, (), (a))
+using short_tuple = std::tuple<std::tuple<int>, int>;
+using long_tuple = std::tuple<std::tuple<int, int>>;
+using short_variant = std::tuple<std::variant<one_number>, one_number>;
+using long_variant = std::tuple<std::variant<one_number, one_number>>;
+
 template <class T>
 constexpr auto layout = es::detail::json_layout_of<T>();
 
@@ -94,6 +120,9 @@ BOOST_AUTO_TEST_CASE(the_layout_of_a_json_form_changes_with_its_members) {
     BOOST_TEST(layout<first_form> != layout<other_name>);
     BOOST_TEST(layout<first_form> != layout<other_elements>);
     BOOST_TEST(layout<other_elements> != layout<other_elements_again>);
+    BOOST_TEST(layout<with_one_number> != layout<with_two_numbers>);
+    BOOST_TEST(layout<short_tuple> != layout<long_tuple>);
+    BOOST_TEST(layout<short_variant> != layout<long_variant>);
     BOOST_TEST(layout<tree> != 0u); // of a type that has itself as a member, it ends
 }
 
@@ -210,6 +239,34 @@ BOOST_FIXTURE_TEST_CASE(a_snapshot_of_a_stream_deleted_for_good_is_not_used_for_
                          " from eventstore.snapshots");
         };
         co_await eventually([&] { return coins_of_snapshot() == "7 of 7" || coins_of_snapshot() == "8 of 8"; });
+    });
+}
+
+// The state that was read knows that the stored snapshot is of another history, and so do those that are made from it.
+BOOST_FIXTURE_TEST_CASE(a_snapshot_of_another_history_is_replaced_after_a_conflict_and_from_the_cache, store_fixture) {
+    with_store([&](es::store store) -> asio::awaitable<void> {
+        for (const std::size_t cache_bytes : {std::size_t{0}, megabyte}) {
+            const std::string id = "wallet-" + std::to_string(cache_bytes);
+            const es::snapshot other(id, 100, "Other", "of another history");
+            co_await store.record_snapshot(other);
+            const wallets all(store, es::aggregate_options().snapshot_every(3).cache_bytes(cache_bytes));
+            if (cache_bytes > 0) {
+                for (int i = 0; i < 2; ++i) co_await all.execute(id, put(1));
+            } else {
+                co_await store.append(id, es::no_stream, taken_out(1));
+            }
+            bool is_late = cache_bytes == 0;
+            const auto decide = [&](const wallet&) -> asio::awaitable<taken_out> {
+                if (is_late) co_await store.append(id, es::any_version, taken_out(1));
+                is_late = false;
+                co_return taken_out{1};
+            };
+            const auto done = co_await all.execute(id, decide);
+            BOOST_TEST(done.version() == 3);
+            co_await eventually([&] { return all.stats().snapshots_written == 1; });
+            const es::snapshot last = co_await store.read_snapshot(id);
+            BOOST_TEST(last.version() == 3);
+        }
     });
 }
 

@@ -133,6 +133,18 @@ BOOST_AUTO_TEST_CASE(events_that_the_state_does_not_take_are_found) {
     BOOST_CHECK_THROW(es::given<wallet>(put_in{13, ""}), std::runtime_error);
 }
 
+BOOST_AUTO_TEST_CASE(lists_with_a_name_stay_as_they_are) {
+    const auto data = [](const std::string& coins) { return R"({"coins":)" + coins + R"(,"from":""})"; };
+    std::vector<es::event_data> history{es::event_data("PutIn", data("5")), es::event_data("PutIn", data("2"))};
+    std::vector<es::event_data> expected{es::event_data("TakenOut", R"({"coins":7})")};
+    for (int i = 0; i < 2; ++i) es::given<wallet>(history).when(take(7)).then(expected);
+    const std::vector<es::event_data> constant = history;
+    for (int i = 0; i < 2; ++i) es::given<wallet>(constant).when(take(7)).then(expected);
+    std::vector<wallet::event> typed{put_in{7, std::string(100, 'x')}};
+    for (int i = 0; i < 2; ++i)
+        BOOST_TEST(es::given<wallet>(typed).when(take(7)).then(expected).state().last_giver == std::string(100, 'x'));
+}
+
 BOOST_AUTO_TEST_CASE(a_decision_that_waits_for_the_world_is_found) {
     asio::io_context elsewhere;
     const auto outside = [&](const wallet&) -> asio::awaitable<put_in> {
