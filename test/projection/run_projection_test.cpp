@@ -131,6 +131,76 @@ BOOST_FIXTURE_TEST_CASE(a_parked_event_that_is_replayed_has_its_effect_once, eff
     });
 }
 
+namespace {
+
+/// An event is parked, and its owner dies before the checkpoint that passes it is written.
+struct parked_before_a_death : effects {
+    bool is_mended = false;
+
+    asio::awaitable<void> write_unless_bad(es::transaction& tx, const es::projection_batch& batch) {
+        const std::string sql = here("insert into eventstore.effects values ($1, $2, $3, $4)");
+        for (const es::recorded_event& event : batch) {
+            if (event.data() == "bad" && !is_mended) throw std::runtime_error("not yet");
+            co_await tx.execute(sql, batch.version(), event.position(), batch.is_live(), event.data());
+        }
+    }
+    es::projection_handler handler() {
+        return [this](es::transaction& tx, const es::projection_batch& batch) { return write_unless_bad(tx, batch); };
+    }
+    asio::awaitable<void> park_and_die(es::store store) {
+        ask("create function eventstore.refuse() returns trigger language plpgsql as $$ begin raise exception 'no'; "
+            "end $$;"
+            "create trigger refuse before update on eventstore.subscriptions for each row when (new.position > 1) "
+            "execute function eventstore.refuse()");
+        co_await store.append("a", es::any_version, counted_one("1"));
+        co_await store.append("a", es::any_version, counted_one("bad"));
+        const es::store owner = co_await es::open(options().close_timeout(200ms));
+        const auto work = handler();
+        auto running = co_await start(es::run_projection(owner, "effects", work, quick().max_retries(0)));
+        co_await eventually([&] { return number("select count(*) from eventstore.parked_events") == 1; });
+        co_await owner.close();
+        co_await eventually([&] { return running.done(); });
+        ask("drop trigger refuse on eventstore.subscriptions; update eventstore.subscriptions set owner = null");
+        BOOST_TEST(checkpoint() == "1");
+        BOOST_TEST(written() == "1");
+        is_mended = true;
+    }
+    /// The next owner.
+    asio::awaitable<void> expect_each_effect_once(es::store store) {
+        const auto work = handler();
+        auto running = co_await start(es::run_projection(store, "effects", work, quick()));
+        co_await es::projection_handle(store, "effects").wait_for(2);
+        BOOST_TEST(written() == "1 bad");
+        BOOST_TEST(number("select count(*) from eventstore.parked_events") == 0);
+        const std::int64_t released = co_await store.subscription_to_all("effects@1").replay();
+        BOOST_TEST(released == 0);
+        const auto more = co_await store.append("a", es::any_version, counted_one("3"));
+        co_await es::projection_handle(store, "effects").wait_for(more.last_position);
+        co_await let_pass(200ms);
+        BOOST_TEST(written() == "1 bad 3");
+        co_await store.close();
+        co_await eventually([&] { return running.done(); });
+    }
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_CASE(what_was_parked_by_an_owner_that_died_and_is_handled_is_not_parked, parked_before_a_death) {
+    with_effects([&](es::store store) -> asio::awaitable<void> {
+        co_await park_and_die(store);
+        co_await expect_each_effect_once(store);
+    });
+}
+
+BOOST_FIXTURE_TEST_CASE(what_is_delivered_anyway_is_not_replayed, parked_before_a_death) {
+    with_effects([&](es::store store) -> asio::awaitable<void> {
+        co_await park_and_die(store);
+        const std::int64_t released = co_await store.subscription_to_all("effects@1").replay();
+        BOOST_TEST(released == 1);
+        co_await expect_each_effect_once(store);
+    });
+}
+
 BOOST_FIXTURE_TEST_CASE(an_event_that_fails_is_skipped_or_ends_the_projection_if_so_asked, effects) {
     with_effects([&](es::store store) -> asio::awaitable<void> {
         co_await store.append("a", es::any_version, counted_one("1"));
