@@ -99,7 +99,9 @@ begin
     end if;
     live_after := mine.live_after;
     live_until := mine.live_until;
-    is_settled := mine.switched_at is not null;
+    is_settled := mine.switched_at is not null or exists (
+        select from projections as p
+        where p.name = projection and p.version > of_version and p.switched_at is not null);
     if live_after is null then
         select p.* into in_use
         from projections as p
@@ -166,8 +168,8 @@ begin
 end
 $function$;
 
--- Sends readers to a version that has got the side effects and is past that position; true if this call has done so. To the
--- commit nobody else can.
+-- Sends readers to a version that has got the side effects and is past that position, unless they were sent to a later one;
+-- true if this call has done so. To the commit nobody else can.
 create or replace function eventstore.switch_projection(projection text, to_version integer)
 returns boolean
 language plpgsql
@@ -176,12 +178,27 @@ set search_path = eventstore, pg_temp
 as $function$
 #variable_conflict use_column
 begin
-    perform from projections as p where p.name = projection order by p.version for update;
-    update projections as p
-    set switched_at = clock_timestamp()
-    where p.name = projection and p.version = to_version and p.switched_at is null and p.live_after is not null
-        and projection_position(projection, to_version, p.consumers) >= p.live_after;
-    return found;
+    -- First without a lock, as hand_over_projection.
+    for is_locked in 0 .. 1 loop
+        if is_locked = 1 then
+            perform from projections as p where p.name = projection order by p.version for update;
+        end if;
+        if not exists (
+            select from projections as p
+            where p.name = projection and p.version = to_version and p.switched_at is null
+                and p.live_after is not null
+                and projection_position(projection, to_version, p.consumers) >= p.live_after
+                and not exists (
+                    select from projections as later
+                    where later.name = projection and later.version > to_version
+                        and later.switched_at is not null))
+        then
+            return false;
+        end if;
+    end loop;
+    update projections as p set switched_at = clock_timestamp()
+    where p.name = projection and p.version = to_version;
+    return true;
 end
 $function$;
 

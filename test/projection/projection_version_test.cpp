@@ -199,6 +199,31 @@ BOOST_FIXTURE_TEST_CASE(a_third_version_gets_the_side_effects_no_earlier_than_th
     });
 }
 
+BOOST_FIXTURE_TEST_CASE(a_version_that_was_overtaken_does_not_send_the_readers_back, versions) {
+    with_effects([&](es::store store) -> asio::awaitable<void> {
+        const auto all = co_await store.append("a", es::any_version, counted(10));
+        for (const char* version : {"1", "2", "3"})
+            ask("select eventstore.open_projection('effects', " + std::string(version) + ", 1)");
+        ask("insert into eventstore.subscriptions (stream, name, position) values ('$all', 'effects@1', 10), ('$all', "
+            "'effects@2', 4), ('$all', 'effects@3', 4)");
+        BOOST_TEST(value("select eventstore.hand_over_projection('effects', 2, 100)") == "t");
+        BOOST_TEST(value("select eventstore.hand_over_projection('effects', 3, 100)") == "t");
+        ask("update eventstore.subscriptions set position = 10 where name = 'effects@3'");
+        BOOST_TEST(value("select eventstore.switch_projection('effects', 3)") == "t");
+        ask("insert into eventstore.effects values (3, 10, false, 'x');"
+            "create view eventstore.readers as select * from eventstore.effects where version = 3");
+        auto overtaken = co_await start(es::run_projection(store, "effects", writer(), switching(2)));
+        co_await eventually([&] { return checkpoint("effects@2") == std::to_string(all.last_position); });
+        const auto more = co_await store.append("a", es::any_version, counted(1)); // it looks once more
+        co_await eventually([&] { return checkpoint("effects@2") == std::to_string(more.last_position); });
+        BOOST_TEST(readers() == "3");
+        BOOST_TEST(value("select eventstore.switch_projection('effects', 2)") == "f");
+        BOOST_TEST(value("select is_settled from eventstore.enter_projection('effects', 2)") == "t");
+        co_await store.close();
+        co_await eventually([&] { return overtaken.done(); });
+    });
+}
+
 BOOST_FIXTURE_TEST_CASE(a_switch_that_fails_is_tried_again, versions) {
     with_effects([&](es::store store) -> asio::awaitable<void> {
         int calls = 0;
