@@ -130,31 +130,38 @@ declare
     in_use projections;
     at     bigint;
 begin
-    -- All rows of the name, and then those of the subscriptions, as every transaction of a version takes them.
-    perform from projections as p where p.name = projection order by p.version for update;
-    select p.* into mine from projections as p where p.name = projection and p.version = to_version;
-    if not found or mine.live_after is not null then
-        return found;
-    end if;
-    select p.* into in_use
-    from projections as p
-    where p.name = projection and p.live_after is not null and p.live_until is null;
-    if found and in_use.version > to_version then
-        return false;
-    end if;
-    perform from subscriptions as s
-    where s.stream = '$all'
-        and s.name = any (pg_catalog.array_cat(
-            projection_subscriptions(projection, to_version, mine.consumers),
-            projection_subscriptions(projection, in_use.version, in_use.consumers)))
-    order by s.subscription_id
-    for update;
-    if in_use.version is not null
-        and projection_position(projection, to_version, mine.consumers) + most_behind
-            < projection_position(projection, in_use.version, in_use.consumers)
-    then
-        return false;
-    end if;
+    -- First without locks, for which the versions would wait: a version that replays looks before each of its batches.
+    for is_locked in 0 .. 1 loop
+        if is_locked = 1 then
+            -- All rows of the name, and then those of the subscriptions, as every transaction of a version takes them.
+            perform from projections as p where p.name = projection order by p.version for update;
+        end if;
+        select p.* into mine from projections as p where p.name = projection and p.version = to_version;
+        if not found or mine.live_after is not null then
+            return found;
+        end if;
+        select p.* into in_use
+        from projections as p
+        where p.name = projection and p.live_after is not null and p.live_until is null;
+        if found and in_use.version > to_version then
+            return false;
+        end if;
+        if is_locked = 1 then
+            perform from subscriptions as s
+            where s.stream = '$all'
+                and s.name = any (pg_catalog.array_cat(
+                    projection_subscriptions(projection, to_version, mine.consumers),
+                    projection_subscriptions(projection, in_use.version, in_use.consumers)))
+            order by s.subscription_id
+            for update;
+        end if;
+        if in_use.version is not null
+            and projection_position(projection, to_version, mine.consumers) + most_behind
+                < projection_position(projection, in_use.version, in_use.consumers)
+        then
+            return false;
+        end if;
+    end loop;
     -- Not before the position at which the one in use got them itself: it may not have come so far yet.
     select greatest(pg_catalog.max(s.position), in_use.live_after, 0) into at
     from subscriptions as s

@@ -224,6 +224,23 @@ BOOST_FIXTURE_TEST_CASE(a_version_that_was_overtaken_does_not_send_the_readers_b
     });
 }
 
+BOOST_FIXTURE_TEST_CASE(a_version_that_is_not_as_far_waits_for_no_lock, versions) {
+    with_effects([&](es::store store) -> asio::awaitable<void> {
+        co_await store.append("a", es::any_version, counted(10));
+        ask("select eventstore.open_projection('effects', 1, 1); select eventstore.open_projection('effects', 2, 1)");
+        ask("insert into eventstore.subscriptions (stream, name, position) values ('$all', 'effects@1', 10), ('$all', "
+            "'effects@2', 4)");
+        blocker in_use(here("select from eventstore.projections for share"));
+        ask("set lock_timeout = '1s'");
+        BOOST_TEST(value("select eventstore.hand_over_projection('effects', 2, 1)") == "f");
+        BOOST_TEST(value("select eventstore.switch_projection('effects', 2)") == "f");
+        BOOST_CHECK_THROW(ask("select eventstore.hand_over_projection('effects', 2, 100)"), std::exception); // it is
+        in_use.release();
+        BOOST_TEST(value("select eventstore.hand_over_projection('effects', 2, 100)") == "t");
+        co_await store.close();
+    });
+}
+
 BOOST_FIXTURE_TEST_CASE(a_switch_that_fails_is_tried_again, versions) {
     with_effects([&](es::store store) -> asio::awaitable<void> {
         int calls = 0;
