@@ -2,7 +2,6 @@
 
 #include "api/call.hpp"
 #include "async/asio_calls.hpp"
-#include "async/completion.hpp"
 #include "async/latch.hpp"
 #include "base/text.hpp"
 #include "projection/projection.hpp"
@@ -81,7 +80,8 @@ public:
     EVENTSTORE_NOT_INTO_COROUTINES void cancel() {
         for (asio::cancellation_signal& signal : signals_) signal.emit(asio::cancellation_type::all);
     }
-    const std::shared_ptr<completion<void>>& ended() const noexcept { return ended_; }
+    /// All of them have.
+    const std::shared_ptr<latch>& ended() const noexcept { return ended_; }
     const std::exception_ptr& thrown() const noexcept { return thrown_; }
 
 private:
@@ -90,13 +90,13 @@ private:
             thrown_ = thrown;
             cancel();
         }
-        if (--left_ == 0) ended_->complete();
+        if (--left_ == 0) ended_->open();
     }
 
     std::size_t left_;
     std::deque<asio::cancellation_signal> signals_; // each keeps its place
     std::exception_ptr thrown_;                     // the first
-    const std::shared_ptr<completion<void>> ended_ = std::make_shared<completion<void>>("keeping a projection");
+    const std::shared_ptr<latch> ended_ = std::make_shared<latch>();
 };
 
 // The consumers share the caller's executor, a strand if there are several threads, and with it this group.
@@ -104,10 +104,18 @@ asio::awaitable<void> keep_all(std::shared_ptr<const projection> of) {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     const auto group = std::make_shared<consumer_group>(of->options.consumers());
     group->spawn(executor, of);
-    auto waiting = completion<void>::wait(group->ended());
+    auto waiting = latch::wait(group->ended(), "keeping a projection");
     const auto ended = co_await std::move(waiting);
     if (!ended) {
-        group->cancel(); // by its caller, or its context: they end behind it
+        group->cancel(); // by its caller, whose handlers may refer to what goes with the caller
+        const bool throws = co_await asio::this_coro::throw_if_cancelled();
+        co_await asio::this_coro::throw_if_cancelled(false);
+        while (!group->ended()->is_open()) {
+            auto ending = latch::wait(group->ended(), "ending a projection");
+            const auto outcome = co_await std::move(ending); // it may be cancelled once more
+            if (!outcome && outcome.error().code() != errc::cancelled) break;
+        }
+        co_await asio::this_coro::throw_if_cancelled(throws);
         throw error(ended.error());
     }
     if (group->thrown()) std::rethrow_exception(group->thrown());

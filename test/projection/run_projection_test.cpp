@@ -365,6 +365,42 @@ BOOST_FIXTURE_TEST_CASE(cancelled_it_ends_and_rolls_back, effects) {
     });
 }
 
+BOOST_FIXTURE_TEST_CASE(cancelled_it_ends_behind_its_handlers, effects) {
+    with_effects([&](es::store store) -> asio::awaitable<void> {
+        int calls = 0;
+        int alive = 0;
+        int alive_at_end = -1;
+        const es::projection_handler handler = [&](es::transaction& tx,
+                                                   const es::projection_batch&) -> asio::awaitable<void> {
+            const std::shared_ptr<void> guard(nullptr, [&alive](void*) { --alive; });
+            ++alive;
+            ++calls;
+            co_await tx.execute("select pg_sleep(20)");
+        };
+        const auto run = [&]() -> asio::awaitable<void> {
+            std::exception_ptr thrown;
+            try {
+                co_await es::run_projection(store, "effects", handler, quick().consumers(3));
+            } catch (...) {
+                thrown = std::current_exception();
+            }
+            alive_at_end = alive; // what the handlers refer to goes now
+            if (thrown) std::rethrow_exception(thrown);
+        };
+        for (int i = 0; i < 20; ++i) co_await store.append("s-" + std::to_string(i), es::any_version, counted(1));
+        asio::cancellation_signal signal;
+        const auto executor = co_await asio::this_coro::executor;
+        started<void> running(executor, run(), signal.slot());
+        co_await eventually([&] { return calls == 3; });
+        signal.emit(asio::cancellation_type::terminal);
+        signal.emit(asio::cancellation_type::terminal); // once more
+        co_await eventually([&] { return running.done(); });
+        BOOST_CHECK_THROW(running.value(), es::error);
+        BOOST_TEST(alive_at_end == 0);
+        co_await store.close();
+    });
+}
+
 BOOST_FIXTURE_TEST_CASE(bad_arguments_are_refused, effects) {
     with_effects([&](es::store store) -> asio::awaitable<void> {
         const auto refused = es::errc::invalid_argument;
