@@ -52,6 +52,7 @@ private:
     asio::awaitable<std::size_t> commit(const event_batch& batch, batch_attempts::range range);
     asio::awaitable<live_span> enter(transaction& tx);
     asio::awaitable<void> take_over();
+    asio::awaitable<bool> hand_over();
     asio::awaitable<void> switch_readers();
     asio::awaitable<void> recover(failure why);
 
@@ -214,16 +215,14 @@ asio::awaitable<void> consumer::take_over() {
 }
 
 asio::awaitable<void> consumer::switch_readers() {
-    const auto& statements = *of_->core->statements;
-    const int version = of_->options.version();
+    if (!span_.live_after) {
+        auto handing = hand_over();
+        const bool is_done = co_await std::move(handing);
+        if (!is_done) co_return;
+    }
     auto beginning = of_->in.begin();
     transaction tx = co_await std::move(beginning);
-    if (!span_.live_after) {
-        const auto most_behind = static_cast<std::int64_t>(std::max(of_->options.max_batch(), close_enough));
-        auto asking = tx.execute(statements.hand_over_projection.text, of_->name, version, most_behind);
-        co_await std::move(asking);
-    }
-    auto switching = tx.execute(statements.switch_projection.text, of_->name, version);
+    auto switching = tx.execute(of_->core->statements->switch_projection.text, of_->name, of_->options.version());
     const query_result switched = co_await std::move(switching);
     if (switched.value<bool>() && of_->options.on_switch()) {
         auto sending = of_->options.on_switch()(tx);
@@ -234,6 +233,25 @@ asio::awaitable<void> consumer::switch_readers() {
     auto committing = tx.commit();
     co_await std::move(committing);
     span_ = span;
+}
+
+// A transaction of its own: it locks the subscriptions, whose leases are renewed with those of others, and on_switch may
+// take its time. Returns false if the version has no side effects yet, or never will.
+asio::awaitable<bool> consumer::hand_over() {
+    const auto most_behind = static_cast<std::int64_t>(std::max(of_->options.max_batch(), close_enough));
+    auto beginning = of_->in.begin();
+    transaction tx = co_await std::move(beginning);
+    auto asking =
+        tx.execute(of_->core->statements->hand_over_projection.text, of_->name, of_->options.version(), most_behind);
+    const query_result answer = co_await std::move(asking);
+    const bool is_done = answer.value<bool>();
+    if (!is_done) {
+        auto entering = enter(tx);
+        span_ = co_await std::move(entering);
+    }
+    auto committing = tx.commit();
+    co_await std::move(committing);
+    co_return is_done;
 }
 
 } // namespace

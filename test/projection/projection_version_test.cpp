@@ -241,6 +241,27 @@ BOOST_FIXTURE_TEST_CASE(a_version_that_is_not_as_far_waits_for_no_lock, versions
     });
 }
 
+BOOST_FIXTURE_TEST_CASE(readers_are_switched_without_a_lock_on_the_subscriptions, versions) {
+    with_effects([&](es::store store) -> asio::awaitable<void> {
+        bool was_free = false;
+        auto look = [&](es::transaction&) -> asio::awaitable<void> {
+            co_await eventually([&] { // but for their renewals
+                return number("select count(*) from (select from eventstore.subscriptions where name like 'effects@%' "
+                              "for update skip locked) as free") == 2;
+            });
+            was_free = true;
+        };
+        co_await store.append("a", es::any_version, counted(10));
+        auto old = co_await start(es::run_projection(store, "effects", writer(), version(1)));
+        co_await eventually([&] { return rows_of(1) == 10; });
+        auto replacing = co_await start(es::run_projection(store, "effects", writer(), version(2).on_switch(look)));
+        co_await eventually([&] { return state(2) == "in use"; });
+        BOOST_TEST(was_free);
+        co_await store.close();
+        co_await eventually([&] { return old.done() && replacing.done(); });
+    });
+}
+
 BOOST_FIXTURE_TEST_CASE(a_switch_that_fails_is_tried_again, versions) {
     with_effects([&](es::store store) -> asio::awaitable<void> {
         int calls = 0;
