@@ -209,39 +209,81 @@ begin
 end
 $function$;
 
+-- Deletes the subscriptions of a version, in the order in which settle_subscriptions takes them.
+create or replace function eventstore.delete_projection_subscriptions(
+    projection text,
+    of_version integer,
+    consumers  integer
+)
+returns void
+language plpgsql
+set search_path = eventstore, pg_temp
+as $function$
+declare
+    names constant text[] := projection_subscriptions(projection, of_version, consumers);
+    subscriber     text;
+begin
+    perform from subscriptions as s
+    where s.stream = '$all' and s.name = any (names)
+    order by s.subscription_id
+    for update;
+    foreach subscriber in array names loop
+        perform delete_subscription('$all', subscriber);
+    end loop;
+end
+$function$;
+
 -- Removes a version and its subscriptions. Returns 0 = done, 1 = there is none, 2 = it is the one that readers use, and
--- there are others.
-create or replace function eventstore.drop_projection(projection text, of_version integer)
-returns integer
+-- there are others, 3 = it still owes side effects, through the position that the second result tells.
+create or replace function eventstore.drop_projection(
+    projection         text,
+    of_version         integer,
+    consumers_left     integer, -- null = drops it; else it was dropped: a process that waited for one of its subscriptions,
+                                -- of so many, has made that anew, and the version could not be opened again
+    out outcome        integer,
+    out owed_until     bigint
+)
 language plpgsql
 security definer
 set search_path = eventstore, pg_temp
 as $function$
 #variable_conflict use_column
 declare
-    mine       projections;
-    subscriber text;
+    mine projections;
 begin
+    if consumers_left is not null then
+        lock table projections in share row exclusive mode; -- it may be opened at this very moment
+        outcome := 1;
+        if not exists (select from projections as p where p.name = projection and p.version = of_version) then
+            perform delete_projection_subscriptions(projection, of_version, consumers_left);
+        end if;
+        return;
+    end if;
     perform from projections as p where p.name = projection order by p.version for update;
     select p.* into mine from projections as p where p.name = projection and p.version = of_version;
     if not found then
-        return 1;
+        outcome := 1;
+        return;
     end if;
     if mine.live_after is not null and mine.live_until is null
         and exists (select from projections as p where p.name = projection and p.version <> of_version)
     then
-        return 2;
+        outcome := 2;
+        return;
     end if;
-    foreach subscriber in array projection_subscriptions(projection, of_version, mine.consumers) loop
-        perform delete_subscription('$all', subscriber);
-    end loop;
+    if greatest(projection_position(projection, of_version, mine.consumers), mine.live_after) < mine.live_until then
+        outcome := 3;
+        owed_until := mine.live_until;
+        return;
+    end if;
+    perform delete_projection_subscriptions(projection, of_version, mine.consumers);
     delete from projections as p where p.name = projection and p.version = of_version;
-    return 0;
+    outcome := 0;
 end
 $function$;
 
 revoke execute on function
-    eventstore.projection_subscriptions, eventstore.projection_position, eventstore.open_projection,
-    eventstore.enter_projection, eventstore.hand_over_projection, eventstore.switch_projection,
-    eventstore.drop_projection
+    eventstore.projection_subscriptions, eventstore.projection_position, eventstore.delete_projection_subscriptions,
+    eventstore.open_projection, eventstore.enter_projection, eventstore.hand_over_projection,
+    eventstore.switch_projection, eventstore.drop_projection
 from public;

@@ -45,6 +45,7 @@ public:
           again_(detail::asking_again, "keeping a projection", of_->core->environment.logger) {}
 
     asio::awaitable<void> run();
+    asio::awaitable<void> forget();
 
 private:
     asio::awaitable<bool> follow(subscription& events);
@@ -54,6 +55,7 @@ private:
     asio::awaitable<void> take_over();
     asio::awaitable<bool> hand_over();
     asio::awaitable<void> switch_readers();
+    asio::awaitable<void> forget_once();
     asio::awaitable<void> recover(failure why);
 
     failure superseded(std::string text) const {
@@ -71,6 +73,7 @@ private:
 asio::awaitable<void> consumer::run() {
     for (;;) {
         std::exception_ptr thrown;
+        span_ = live_span(); // while it waited, the version may have been dropped
         try {
             auto subscribing = of_->in.subscribe_to_all(of_->subscription_name(number_), of_->subscribing(number_));
             subscription events = co_await std::move(subscribing);
@@ -254,12 +257,48 @@ asio::awaitable<bool> consumer::hand_over() {
     co_return is_done;
 }
 
+asio::awaitable<void> consumer::forget() {
+    for (;;) {
+        std::exception_ptr thrown;
+        try {
+            auto forgetting = forget_once();
+            co_await std::move(forgetting);
+        } catch (...) {
+            thrown = std::current_exception();
+        }
+        if (!thrown) co_return;
+        const auto cancellation = co_await asio::this_coro::cancellation_state;
+        if (is_cancelled(cancellation)) std::rethrow_exception(thrown);
+        const failure why = failure_of(thrown);
+        const blame at_fault = blame_for(why);
+        if (at_fault != blame::nobody && at_fault != blame::size && !why.outcome_unknown()) co_return;
+        auto recovering = recover(why);
+        co_await std::move(recovering);
+    }
+}
+
+asio::awaitable<void> consumer::forget_once() {
+    auto beginning = of_->in.begin();
+    transaction tx = co_await std::move(beginning);
+    auto asking = tx.execute(of_->core->statements->drop_projection.text, of_->name, of_->options.version(),
+        static_cast<std::int32_t>(of_->options.consumers()));
+    co_await std::move(asking);
+    auto committing = tx.commit();
+    co_await std::move(committing);
+}
+
 } // namespace
 
 asio::awaitable<void> keep(std::shared_ptr<const projection> of, std::size_t number) {
     consumer one(std::move(of), number);
     auto running = one.run();
     co_await std::move(running);
+}
+
+asio::awaitable<void> forget(std::shared_ptr<const projection> of) {
+    consumer any(std::move(of), 0);
+    auto forgetting = any.forget();
+    co_await std::move(forgetting);
 }
 
 } // namespace eventstore::projection

@@ -119,14 +119,20 @@ asio::awaitable<void> drop_version(
     const std::string sql = impl->core->statements->drop_projection.text;
     auto beginning = in.begin();
     transaction tx = co_await std::move(beginning);
-    auto dropping = tx.execute(sql, name, version);
+    auto dropping = tx.execute(sql, name, version, std::optional<std::int32_t>());
     const query_result dropped = co_await std::move(dropping);
-    switch (dropped.value<std::int64_t>()) {
+    const sql_row answer = dropped[0];
+    switch (answer.get<std::int64_t>(0)) {
     case 1: throw error(version_not_found(name, version));
     case 2:
         throw error(failure(errc::invalid_argument,
             message("projection ", quoted_for_message(name), ": version ", std::to_string(version),
                 " is in use, and there are others: drop those first, or let a later one take over")));
+    case 3:
+        throw error(failure(errc::invalid_argument,
+            message("projection ", quoted_for_message(name), ": version ", std::to_string(version),
+                " still has side effects to do, through position ", std::to_string(answer.get<std::int64_t>(1)),
+                ": keep it running until it is there")));
     default: break;
     }
     if (handler) {

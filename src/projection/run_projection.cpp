@@ -4,6 +4,7 @@
 #include "async/asio_calls.hpp"
 #include "async/latch.hpp"
 #include "base/text.hpp"
+#include "projection/handler_failure.hpp"
 #include "projection/projection.hpp"
 #include "projection/validation.hpp"
 
@@ -130,13 +131,25 @@ asio::awaitable<void> run_projection(
     co_await std::move(opening);
     const auto of = std::make_shared<const projection>(in, std::move(name), std::move(handler), std::move(options));
     in = store(); // what it runs on is kept by `of`
-    if (of->options.consumers() == 1) {
-        auto keeping = eventstore::projection::keep(of, 0);
-        co_await std::move(keeping);
-    } else {
-        auto keeping = keep_all(of);
-        co_await std::move(keeping);
+    std::exception_ptr thrown;
+    try {
+        if (of->options.consumers() == 1) {
+            auto keeping = eventstore::projection::keep(of, 0);
+            co_await std::move(keeping);
+        } else {
+            auto keeping = keep_all(of);
+            co_await std::move(keeping);
+        }
+    } catch (...) {
+        thrown = std::current_exception();
     }
+    if (!thrown) co_return;
+    const failure why = eventstore::projection::failure_of(thrown);
+    if (why.code() == errc::projection_superseded) {
+        auto forgetting = eventstore::projection::forget(of);
+        co_await std::move(forgetting);
+    }
+    std::rethrow_exception(thrown);
 }
 
 } // namespace eventstore::detail

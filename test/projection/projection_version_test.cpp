@@ -262,6 +262,66 @@ BOOST_FIXTURE_TEST_CASE(readers_are_switched_without_a_lock_on_the_subscriptions
     });
 }
 
+BOOST_FIXTURE_TEST_CASE(a_superseded_version_is_not_dropped_before_its_last_side_effect, versions) {
+    with_effects([&](es::store store) -> asio::awaitable<void> {
+        const es::projection_handle projection(store, "effects");
+        co_await store.append("a", es::any_version, counted(10));
+        ask("select eventstore.open_projection('effects', 1, 1); select eventstore.open_projection('effects', 2, 1)");
+        ask("insert into eventstore.subscriptions (stream, name, position) values ('$all', 'effects@1', 4), ('$all', "
+            "'effects@2', 10)");
+        BOOST_TEST(value("select eventstore.hand_over_projection('effects', 2, 100)") == "t");
+        const auto why = co_await expect_error(es::errc::invalid_argument, projection.drop(1));
+        BOOST_TEST(why.message().find("through position 10") != std::string::npos);
+        auto old = co_await start(es::run_projection(store, "effects", writer(), version(1)));
+        co_await eventually([&] { return checkpoint() == "10"; });
+        co_await projection.drop(1);
+        co_await eventually([&] { return old.done(); });
+        BOOST_TEST(number("select count(*) from eventstore.projections") == 1);
+        co_await store.close();
+    });
+}
+
+BOOST_FIXTURE_TEST_CASE(a_process_that_waits_leaves_nothing_of_a_version_that_is_dropped, versions) {
+    with_effects([&](es::store store) -> asio::awaitable<void> {
+        for (const std::size_t consumers : {1, 3}) {
+            const auto how = version(1).consumers(consumers);
+            const es::store other = co_await es::open(options());
+            const auto all = co_await store.append("a", es::any_version, counted(10));
+            auto first = co_await start(es::run_projection(store, "effects", writer(), how));
+            co_await es::projection_handle(store, "effects").wait_for(all.last_position);
+            auto waiting = co_await start(es::run_projection(other, "effects", writer(), how));
+            co_await let_pass(100ms);
+            co_await es::projection_handle(store, "effects").drop(1);
+            co_await eventually([&] { return first.done() && waiting.done(); });
+            BOOST_CHECK_THROW(first.value(), es::error);
+            BOOST_CHECK_THROW(waiting.value(), es::error);
+            BOOST_TEST(number("select count(*) from eventstore.subscriptions") == 0);
+            co_await other.close();
+        }
+        const auto all = co_await store.append("a", es::any_version, counted(1));
+        auto again = co_await start(es::run_projection(store, "effects", writer(), version(1)));
+        co_await es::projection_handle(store, "effects").wait_for(all.last_position);
+        co_await store.close();
+        co_await eventually([&] { return again.done(); });
+    });
+}
+
+BOOST_FIXTURE_TEST_CASE(a_drop_locks_the_subscriptions_in_the_order_of_their_checkpoints, versions) {
+    with_effects([&](es::store store) -> asio::awaitable<void> {
+        ask("select eventstore.open_projection('effects', 1, 2)");
+        ask("insert into eventstore.subscriptions (stream, name) values ('$all', 'effects@1/2')");
+        ask("insert into eventstore.subscriptions (stream, name) values ('$all', 'effects@1/1')");
+        blocker checkpoint(here("select from eventstore.subscriptions where name = 'effects@1/2' for update"));
+        auto dropping = co_await start(es::projection_handle(store, "effects").drop(1));
+        co_await eventually([&] { return checkpoint.blocks(); });
+        ask("select from eventstore.subscriptions where name = 'effects@1/1' for update nowait"); // throws otherwise
+        checkpoint.release();
+        co_await eventually([&] { return dropping.done(); });
+        dropping.value();
+        co_await store.close();
+    });
+}
+
 BOOST_FIXTURE_TEST_CASE(a_switch_that_fails_is_tried_again, versions) {
     with_effects([&](es::store store) -> asio::awaitable<void> {
         int calls = 0;
