@@ -201,6 +201,30 @@ BOOST_FIXTURE_TEST_CASE(what_is_delivered_anyway_is_not_replayed, parked_before_
     });
 }
 
+BOOST_FIXTURE_TEST_CASE(a_handler_that_goes_on_after_an_error_of_its_sql_has_the_event_parked, effects) {
+    with_effects([&](es::store store) -> asio::awaitable<void> {
+        const std::string sql = here("insert into eventstore.effects values ($1, $2, $3, $4)");
+        const es::projection_handler handler = [&](es::transaction& tx,
+                                                   const es::projection_batch& batch) -> asio::awaitable<void> {
+            for (const es::recorded_event& event : batch) {
+                try {
+                    const std::string number = event.data() == "2" ? "none" : "1";
+                    co_await tx.execute("select $1::text::integer", number);
+                } catch (const es::error&) { // swallowed
+                }
+                co_await tx.execute(sql, batch.version(), event.position(), batch.is_live(), event.data());
+            }
+        };
+        const auto all = co_await store.append("a", es::any_version, counted(3));
+        auto running = co_await start(es::run_projection(store, "effects", handler, quick().max_retries(0)));
+        co_await es::projection_handle(store, "effects").wait_for(all.last_position);
+        BOOST_TEST(written() == "1 3");
+        BOOST_TEST(number("select count(*) from eventstore.parked_events") == 1);
+        co_await store.close();
+        co_await eventually([&] { return running.done(); });
+    });
+}
+
 BOOST_FIXTURE_TEST_CASE(an_event_that_fails_is_skipped_or_ends_the_projection_if_so_asked, effects) {
     with_effects([&](es::store store) -> asio::awaitable<void> {
         co_await store.append("a", es::any_version, counted_one("1"));
