@@ -148,6 +148,9 @@ BOOST_FIXTURE_TEST_CASE(progress_and_state_are_told, versions) {
         BOOST_TEST((co_await es::projections(store)).empty());
         co_await store.append("a", es::any_version, counted(10));
         ask("select eventstore.open_projection('effects', 1, 1)");
+        const auto not_begun =
+            co_await expect_error(es::errc::timeout, es::projection_handle(store.within(100ms), "effects").wait_for(1));
+        BOOST_TEST(not_begun.message().find("has not begun") != std::string::npos);
         ask("select eventstore.open_projection('effects', 2, 1)");
         ask("insert into eventstore.subscriptions (stream, name, position) values ('$all', 'effects@1', 10), ('$all', "
             "'effects@2', 4)");
