@@ -57,8 +57,8 @@ EVENTSTORE_EXPORT boost::asio::awaitable<void> run_projection(
 /// \param name 1 to 480 bytes of UTF-8
 ///
 /// Errors: those of every operation of a store; `subscription_stopped` (an event failed too often, with
-/// `when_exhausted::stop`), `subscription_deleted` (this version was dropped), `projection_superseded` (a later version is
-/// in use, and this one was dropped before), `handler_failed` (the key function threw), `log_truncated`. While the
+/// `when_exhausted::stop`), `subscription_deleted` or `projection_superseded` (this version was dropped, while it ran or
+/// before; which of them depends on the moment), `handler_failed` (the key function threw), `log_truncated`. While the
 /// database is unreachable, it waits.
 /// Cancellation: ends it; what is not committed is rolled back, and handled by the next owner.
 /// Lifetime: keeps the store open while it runs. Handlers are called on the caller's executor, those of several consumers
@@ -114,9 +114,10 @@ public:
     /// exist. Cancellation: only the wait ends.
     boost::asio::awaitable<void> wait_for(std::int64_t position) const;
 
-    /// Removes a version: its checkpoints and parked events; its run ends with `subscription_deleted`. Its tables are yours
-    /// to drop, which `drop_tables` may do in the same transaction. Errors: `invalid_argument` if it is in use, and there are
-    /// others. Cancellation: after sending, it may be removed.
+    /// Removes a version: its checkpoints and parked events; its run ends with `subscription_deleted`, or with
+    /// `projection_superseded` where it waited to begin a transaction. Its tables are yours to drop, which `drop_tables` may
+    /// do in the same transaction. Errors: `invalid_argument` if it is in use, and there are others; or if it was superseded,
+    /// and still has side effects to do: keep it running until then. Cancellation: after sending, it may be removed.
     boost::asio::awaitable<void> drop(int version) const;
     template <handler_for<boost::asio::awaitable<void>(transaction&)> Handler>
     boost::asio::awaitable<void> drop(int version, Handler&& drop_tables) const {

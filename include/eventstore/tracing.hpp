@@ -25,7 +25,7 @@ namespace eventstore {
 /// | `eventstore.event.count`, `.event.id` | the number of events, appended, read or delivered; an id that is looked for |
 /// | `eventstore.version.first`, `.version.last`, `.position.first`, `.position.last` | of these events |
 /// | `eventstore.already_appended` | true: an earlier attempt has stored the events |
-/// | `eventstore.batch.delivery`, `.batch.outcome` | how often it was delivered; `ack`, `nack`, `none` |
+/// | `eventstore.batch.delivery`, `.batch.outcome` | how often it was delivered; `ack`, `nack`, `transaction` (one has taken its ack), `none` |
 struct span_attribute {
     std::string_view key;
     std::variant<std::int64_t, bool, std::string_view> value;
@@ -33,7 +33,7 @@ struct span_attribute {
 
 enum class span_kind {
     client,   ///< a call of the store
-    consumer, ///< a batch of a subscription, from its delivery to ack, nack or its destruction
+    consumer, ///< a batch of a subscription, from its delivery to ack or nack, or else to its destruction
 };
 
 /// What a span begins with. The views are valid during the call of `tracer::begin`.

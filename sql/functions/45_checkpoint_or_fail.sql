@@ -47,6 +47,10 @@ begin
             raise exception 'the log does not hold what was seen of it' using errcode = 'ES002';
         else null;
     end case;
+    -- What the owner itself has parked lies before the first one. These were parked by one that died before the checkpoint
+    -- passed them: so they were delivered again, and are done with this transaction.
+    delete from parked_events as p
+    where p.subscription_id = id and p.position between first_position and new_position;
 end
 $function$;
 

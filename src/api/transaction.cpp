@@ -141,11 +141,13 @@ void transaction::link(std::string_view stream, expected_version expected, uuid 
 void transaction::ack(const event_batch& batch) {
     const auto held = batch.state_ ? batch.state_->to_acknowledge() : std::nullopt;
     if (const auto why = transaction_impl::acknowledge(impl_, held)) throw error(*why);
+    if (held) batch.state_->went_with_transaction();
 }
 
 void transaction::ack(const event_batch& batch, const recorded_event& last) {
     const auto held = batch.state_ ? batch.state_->to_acknowledge(last) : std::nullopt;
     if (const auto why = transaction_impl::acknowledge(impl_, held)) throw error(*why);
+    if (held) batch.state_->went_with_transaction();
 }
 
 asio::awaitable<std::vector<append_result>> transaction::commit() { return commit_throwing(impl_); }

@@ -45,6 +45,7 @@ public:
           again_(detail::asking_again, "keeping a projection", of_->core->environment.logger) {}
 
     asio::awaitable<void> run();
+    asio::awaitable<void> forget();
 
 private:
     asio::awaitable<bool> follow(subscription& events);
@@ -52,7 +53,9 @@ private:
     asio::awaitable<std::size_t> commit(const event_batch& batch, batch_attempts::range range);
     asio::awaitable<live_span> enter(transaction& tx);
     asio::awaitable<void> take_over();
+    asio::awaitable<bool> hand_over();
     asio::awaitable<void> switch_readers();
+    asio::awaitable<void> forget_once();
     asio::awaitable<void> recover(failure why);
 
     failure superseded(std::string text) const {
@@ -70,6 +73,7 @@ private:
 asio::awaitable<void> consumer::run() {
     for (;;) {
         std::exception_ptr thrown;
+        span_ = live_span(); // while it waited, the version may have been dropped
         try {
             auto subscribing = of_->in.subscribe_to_all(of_->subscription_name(number_), of_->subscribing(number_));
             subscription events = co_await std::move(subscribing);
@@ -214,16 +218,14 @@ asio::awaitable<void> consumer::take_over() {
 }
 
 asio::awaitable<void> consumer::switch_readers() {
-    const auto& statements = *of_->core->statements;
-    const int version = of_->options.version();
+    if (!span_.live_after) {
+        auto handing = hand_over();
+        const bool is_done = co_await std::move(handing);
+        if (!is_done) co_return;
+    }
     auto beginning = of_->in.begin();
     transaction tx = co_await std::move(beginning);
-    if (!span_.live_after) {
-        const auto most_behind = static_cast<std::int64_t>(std::max(of_->options.max_batch(), close_enough));
-        auto asking = tx.execute(statements.hand_over_projection.text, of_->name, version, most_behind);
-        co_await std::move(asking);
-    }
-    auto switching = tx.execute(statements.switch_projection.text, of_->name, version);
+    auto switching = tx.execute(of_->core->statements->switch_projection.text, of_->name, of_->options.version());
     const query_result switched = co_await std::move(switching);
     if (switched.value<bool>() && of_->options.on_switch()) {
         auto sending = of_->options.on_switch()(tx);
@@ -236,12 +238,67 @@ asio::awaitable<void> consumer::switch_readers() {
     span_ = span;
 }
 
+// A transaction of its own: it locks the subscriptions, whose leases are renewed with those of others, and on_switch may
+// take its time. Returns false if the version has no side effects yet, or never will.
+asio::awaitable<bool> consumer::hand_over() {
+    const auto most_behind = static_cast<std::int64_t>(std::max(of_->options.max_batch(), close_enough));
+    auto beginning = of_->in.begin();
+    transaction tx = co_await std::move(beginning);
+    auto asking =
+        tx.execute(of_->core->statements->hand_over_projection.text, of_->name, of_->options.version(), most_behind);
+    const query_result answer = co_await std::move(asking);
+    const bool is_done = answer.value<bool>();
+    if (!is_done) {
+        auto entering = enter(tx);
+        span_ = co_await std::move(entering);
+    }
+    auto committing = tx.commit();
+    co_await std::move(committing);
+    co_return is_done;
+}
+
+asio::awaitable<void> consumer::forget() {
+    for (;;) {
+        std::exception_ptr thrown;
+        try {
+            auto forgetting = forget_once();
+            co_await std::move(forgetting);
+        } catch (...) {
+            thrown = std::current_exception();
+        }
+        if (!thrown) co_return;
+        const auto cancellation = co_await asio::this_coro::cancellation_state;
+        if (is_cancelled(cancellation)) std::rethrow_exception(thrown);
+        const failure why = failure_of(thrown);
+        const blame at_fault = blame_for(why);
+        if (at_fault != blame::nobody && at_fault != blame::size && !why.outcome_unknown()) co_return;
+        auto recovering = recover(why);
+        co_await std::move(recovering);
+    }
+}
+
+asio::awaitable<void> consumer::forget_once() {
+    auto beginning = of_->in.begin();
+    transaction tx = co_await std::move(beginning);
+    auto asking = tx.execute(of_->core->statements->drop_projection.text, of_->name, of_->options.version(),
+        static_cast<std::int32_t>(of_->options.consumers()));
+    co_await std::move(asking);
+    auto committing = tx.commit();
+    co_await std::move(committing);
+}
+
 } // namespace
 
 asio::awaitable<void> keep(std::shared_ptr<const projection> of, std::size_t number) {
     consumer one(std::move(of), number);
     auto running = one.run();
     co_await std::move(running);
+}
+
+asio::awaitable<void> forget(std::shared_ptr<const projection> of) {
+    consumer any(std::move(of), 0);
+    auto forgetting = any.forget();
+    co_await std::move(forgetting);
 }
 
 } // namespace eventstore::projection

@@ -21,6 +21,7 @@ constexpr std::string_view too_long[] = {
     "53200", // out of memory
     "54000", // a limit of the program
 };
+constexpr std::string_view after_an_error = "25P02"; // the handler went on after a statement that had failed
 constexpr std::string_view passing[] = {
     "08", "53", "57", "58", // the connection, resources, an operator, the system
     "40",                   // a serialization failure, a deadlock
@@ -55,6 +56,7 @@ blame blame_for(const failure& why) {
     default: break;
     }
     if (is_in(too_long, why.sqlstate())) return blame::size;
+    if (why.sqlstate() == after_an_error) return blame::event;
     return is_in(passing, why.sqlstate()) ? blame::nobody : blame::event;
 }
 

@@ -41,4 +41,8 @@ struct projection {
 /// The coroutine runs on the caller's executor, so that the handler does.
 asio::awaitable<void> keep(std::shared_ptr<const projection> of, std::size_t consumer);
 
+/// Its version was dropped while consumers of this process waited for their subscriptions, and made them anew: they are
+/// removed again. Once no consumer is left.
+asio::awaitable<void> forget(std::shared_ptr<const projection> of);
+
 } // namespace eventstore::projection

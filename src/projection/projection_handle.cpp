@@ -25,6 +25,10 @@ failure not_found(const std::string& name) {
     return failure(errc::projection_not_found, message("there is no projection ", quoted_for_message(name)));
 }
 
+failure not_begun(const std::string& name) {
+    return failure(errc::timeout, message("projection ", quoted_for_message(name), " has not begun: is it running?"));
+}
+
 failure version_not_found(const std::string& name, int version) {
     return failure(errc::projection_not_found,
         message("projection ", quoted_for_message(name), " has no version ", std::to_string(version)));
@@ -74,15 +78,16 @@ asio::awaitable<result<std::vector<projection_info>>> begin_list(
     co_return list;
 }
 
-/// Returns false if what is waited for does not exist, or not yet.
-asio::awaitable<bool> has_reached(store in, std::string name, std::int64_t position) {
+enum class progress { missing, not_begun, reached };
+
+asio::awaitable<progress> progress_of(store in, std::string name, std::int64_t position) {
     std::optional<failure> why;
     try {
         auto listing = detail::call(listing_projections, detail::inside::of(in), detail::inside::limit_of(in),
             projection::check_name, begin_list, name);
         const std::vector<projection_info> versions = co_await std::move(listing);
         const auto in_use = std::ranges::find(versions, projection_state::in_use, &projection_info::state);
-        if (in_use == versions.end()) co_return false;
+        if (in_use == versions.end()) co_return progress::not_begun;
         for (const std::string& subscription : in_use->subscriptions) {
             auto waiting = in.subscription_to_all(subscription).wait_for(position);
             co_await std::move(waiting);
@@ -90,9 +95,10 @@ asio::awaitable<bool> has_reached(store in, std::string name, std::int64_t posit
     } catch (const error& thrown) {
         why = thrown.why();
     }
-    if (!why) co_return true;
-    if (why->code() != errc::projection_not_found && why->code() != errc::subscription_not_found) throw error(*why);
-    co_return false;
+    if (!why) co_return progress::reached;
+    if (why->code() == errc::projection_not_found) co_return progress::missing;
+    if (why->code() == errc::subscription_not_found) co_return progress::not_begun;
+    throw error(*why);
 }
 
 asio::awaitable<void> wait_for_projection(store in, std::string name, std::int64_t position) {
@@ -102,10 +108,10 @@ asio::awaitable<void> wait_for_projection(store in, std::string name, std::int64
     const auto& environment = impl->core->environment;
     const steady_time deadline = impl->core->deadline(detail::inside::limit_of(in));
     for (std::chrono::milliseconds pause = 1ms;; pause = std::min<std::chrono::milliseconds>(pause * 2, 50ms)) {
-        auto asking = has_reached(in, name, position);
-        const bool is_reached = co_await std::move(asking);
-        if (is_reached) co_return;
-        if (environment.now() >= deadline) throw error(not_found(name));
+        auto asking = progress_of(in, name, position);
+        const progress so_far = co_await std::move(asking);
+        if (so_far == progress::reached) co_return;
+        if (environment.now() >= deadline) throw error(so_far == progress::missing ? not_found(name) : not_begun(name));
         const auto nothing = std::make_shared<detail::completion<void>>("waiting for a projection");
         auto waiting = detail::completion<void>::wait(nothing, environment.timers.get(), environment.in(pause));
         const auto ended = co_await std::move(waiting);
@@ -121,14 +127,20 @@ asio::awaitable<void> drop_version(
     const std::string sql = impl->core->statements->drop_projection.text;
     auto beginning = in.begin();
     transaction tx = co_await std::move(beginning);
-    auto dropping = tx.execute(sql, name, version);
+    auto dropping = tx.execute(sql, name, version, std::optional<std::int32_t>());
     const query_result dropped = co_await std::move(dropping);
-    switch (dropped.value<std::int64_t>()) {
+    const sql_row answer = dropped[0];
+    switch (answer.get<std::int64_t>(0)) {
     case 1: throw error(version_not_found(name, version));
     case 2:
         throw error(failure(errc::invalid_argument,
             message("projection ", quoted_for_message(name), ": version ", std::to_string(version),
                 " is in use, and there are others: drop those first, or let a later one take over")));
+    case 3:
+        throw error(failure(errc::invalid_argument,
+            message("projection ", quoted_for_message(name), ": version ", std::to_string(version),
+                " still has side effects to do, through position ", std::to_string(answer.get<std::int64_t>(1)),
+                ": keep it running until it is there")));
     default: break;
     }
     if (handler) {

@@ -2,9 +2,9 @@
 
 #include "api/call.hpp"
 #include "async/asio_calls.hpp"
-#include "async/completion.hpp"
 #include "async/latch.hpp"
 #include "base/text.hpp"
+#include "projection/handler_failure.hpp"
 #include "projection/projection.hpp"
 #include "projection/validation.hpp"
 
@@ -81,7 +81,8 @@ public:
     EVENTSTORE_NOT_INTO_COROUTINES void cancel() {
         for (asio::cancellation_signal& signal : signals_) signal.emit(asio::cancellation_type::all);
     }
-    const std::shared_ptr<completion<void>>& ended() const noexcept { return ended_; }
+    /// All of them have.
+    const std::shared_ptr<latch>& ended() const noexcept { return ended_; }
     const std::exception_ptr& thrown() const noexcept { return thrown_; }
 
 private:
@@ -90,13 +91,13 @@ private:
             thrown_ = thrown;
             cancel();
         }
-        if (--left_ == 0) ended_->complete();
+        if (--left_ == 0) ended_->open();
     }
 
     std::size_t left_;
     std::deque<asio::cancellation_signal> signals_; // each keeps its place
     std::exception_ptr thrown_;                     // the first
-    const std::shared_ptr<completion<void>> ended_ = std::make_shared<completion<void>>("keeping a projection");
+    const std::shared_ptr<latch> ended_ = std::make_shared<latch>();
 };
 
 // The consumers share the caller's executor, a strand if there are several threads, and with it this group.
@@ -104,10 +105,18 @@ asio::awaitable<void> keep_all(std::shared_ptr<const projection> of) {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     const auto group = std::make_shared<consumer_group>(of->options.consumers());
     group->spawn(executor, of);
-    auto waiting = completion<void>::wait(group->ended());
+    auto waiting = latch::wait(group->ended(), "keeping a projection");
     const auto ended = co_await std::move(waiting);
     if (!ended) {
-        group->cancel(); // by its caller, or its context: they end behind it
+        group->cancel(); // by its caller, whose handlers may refer to what goes with the caller
+        const bool throws = co_await asio::this_coro::throw_if_cancelled();
+        co_await asio::this_coro::throw_if_cancelled(false);
+        while (!group->ended()->is_open()) {
+            auto ending = latch::wait(group->ended(), "ending a projection");
+            const auto outcome = co_await std::move(ending); // it may be cancelled once more
+            if (!outcome && outcome.error().code() != errc::cancelled) break;
+        }
+        co_await asio::this_coro::throw_if_cancelled(throws);
         throw error(ended.error());
     }
     if (group->thrown()) std::rethrow_exception(group->thrown());
@@ -122,13 +131,25 @@ asio::awaitable<void> run_projection(
     co_await std::move(opening);
     const auto of = std::make_shared<const projection>(in, std::move(name), std::move(handler), std::move(options));
     in = store(); // what it runs on is kept by `of`
-    if (of->options.consumers() == 1) {
-        auto keeping = eventstore::projection::keep(of, 0);
-        co_await std::move(keeping);
-    } else {
-        auto keeping = keep_all(of);
-        co_await std::move(keeping);
+    std::exception_ptr thrown;
+    try {
+        if (of->options.consumers() == 1) {
+            auto keeping = eventstore::projection::keep(of, 0);
+            co_await std::move(keeping);
+        } else {
+            auto keeping = keep_all(of);
+            co_await std::move(keeping);
+        }
+    } catch (...) {
+        thrown = std::current_exception();
     }
+    if (!thrown) co_return;
+    const failure why = eventstore::projection::failure_of(thrown);
+    if (why.code() == errc::projection_superseded) {
+        auto forgetting = eventstore::projection::forget(of);
+        co_await std::move(forgetting);
+    }
+    std::rethrow_exception(thrown);
 }
 
 } // namespace eventstore::detail

@@ -217,7 +217,8 @@ statements::statements(std::string_view schema, std::size_t first_index) : next_
         schema, "hand_over_projection", sql::hand_over_projection, {text, int4, int8}, "handing over a projection");
     switch_projection =
         make(schema, "switch_projection", sql::switch_projection, {text, int4}, "switching a projection");
-    drop_projection = make(schema, "drop_projection", sql::drop_projection, {text, int4}, "dropping a projection");
+    drop_projection =
+        make(schema, "drop_projection", sql::drop_projection, {text, int4, int4}, "dropping a projection");
     projections = make(schema, "projections", sql::projections, {text}, "listing projections");
     set_retention =
         make(schema, "set_retention", sql::set_retention, {text, boolean, int8, int8, int8}, "setting a retention");

@@ -22,7 +22,7 @@ public:
         delivery::subscription_state::hand_out batch, std::unique_ptr<trace_span> span)
         : owner_(std::move(owner)), consumer_(consumer), batch_(std::move(batch)), span_(std::move(span)) {}
     ~batch_state() {
-        if (span_) end_span("none", result<void>());
+        if (span_) end_span(is_with_transaction_ ? "transaction" : "none", result<void>());
         if (owner_ && !seen_ && !settled_) owner_->give_back(consumer_, batch_.first, batch_.count);
     }
     batch_state(const batch_state&) = delete;
@@ -37,6 +37,8 @@ public:
     std::optional<delivery::batch_of> to_acknowledge(const recorded_event& last) {
         return to_acknowledge(index_of(last) + 1);
     }
+    /// A transaction has it, or a part of it.
+    void went_with_transaction() noexcept { is_with_transaction_ = true; }
     void acknowledge();
     void refuse(std::string_view reason);
     void refuse(const recorded_event& failed, std::string_view reason);
@@ -55,6 +57,7 @@ private:
     const delivery::subscription_state::hand_out batch_;
     bool seen_ = false;
     bool settled_ = false;
+    bool is_with_transaction_ = false;
     std::unique_ptr<trace_span> span_;
 };
 

@@ -378,6 +378,7 @@ std::vector<std::int64_t> subscription_state::replayed_in(
     if (first < first_ || first + count > end()) return positions;
     for (auto number = first; number < first + count; ++number) {
         const queue_entry& entry = at(number);
+        if (entry.is_replay && entry.now == status::done) continue; // by an earlier transaction
         if (entry.now != status::in_flight || entry.holder != consumer || !entry.is_replay)
             return std::vector<std::int64_t>();
         positions.push_back(entry.event().link_position());

@@ -272,6 +272,23 @@ BOOST_FIXTURE_TEST_CASE(a_batch_ends_with_its_refusal_or_its_destruction, tracin
     });
 }
 
+BOOST_FIXTURE_TEST_CASE(a_batch_that_is_acknowledged_by_a_transaction_says_so, tracing_fixture) {
+    with_store(traced(), [&](es::store store) -> asio::awaitable<void> {
+        co_await store.append("a", es::no_stream, counted(1));
+        es::subscription all = co_await store.subscribe_to_all("mailer");
+        {
+            auto batch = co_await all.next(5s);
+            BOOST_REQUIRE((batch && batch->size() == 1u));
+            es::transaction tx = co_await store.begin();
+            tx.ack(*batch);
+            co_await tx.commit();
+        }
+        const auto span = tracer->of("next").back();
+        BOOST_TEST(span->end.at("eventstore.batch.outcome") == "transaction");
+        BOOST_TEST((span->failed == es::errc{}));
+    });
+}
+
 BOOST_FIXTURE_TEST_CASE(without_a_traceparent_nothing_is_stored, tracing_fixture) {
     tracer->propagates = false;
     with_store(traced(), [&](es::store store) -> asio::awaitable<void> {

@@ -38,6 +38,11 @@ BOOST_AUTO_TEST_CASE(data_that_does_not_fit_the_tables_is_the_events_fault) {
         BOOST_TEST((blame_for(by_server(state)) == blame::event), state);
 }
 
+BOOST_AUTO_TEST_CASE(a_handler_that_goes_on_after_an_error_of_its_sql_is_the_events_fault) {
+    BOOST_TEST((blame_for(by_server("25P02")) == blame::event));
+    BOOST_TEST((blame_for(by_server("25P01")) == blame::nobody));
+}
+
 BOOST_AUTO_TEST_CASE(what_every_event_would_fail_with_is_nobodys) {
     for (const char* state : {"42P01", "42501", "40001", "40P01", "53300", "57P01", "25006", "3F000"})
         BOOST_TEST((blame_for(by_server(state)) == blame::nobody), state);

@@ -148,6 +148,9 @@ BOOST_FIXTURE_TEST_CASE(progress_and_state_are_told, versions) {
         BOOST_TEST((co_await es::projections(store)).empty());
         co_await store.append("a", es::any_version, counted(10));
         ask("select eventstore.open_projection('effects', 1, 1)");
+        const auto not_begun =
+            co_await expect_error(es::errc::timeout, es::projection_handle(store.within(100ms), "effects").wait_for(1));
+        BOOST_TEST(not_begun.message().find("has not begun") != std::string::npos);
         ask("select eventstore.open_projection('effects', 2, 1)");
         ask("insert into eventstore.subscriptions (stream, name, position) values ('$all', 'effects@1', 10), ('$all', "
             "'effects@2', 4)");
@@ -195,6 +198,129 @@ BOOST_FIXTURE_TEST_CASE(a_third_version_gets_the_side_effects_no_earlier_than_th
         BOOST_TEST(number("select live_until from eventstore.projections where version = 1") == 10);
         BOOST_TEST(number("select live_until from eventstore.projections where version = 2") == 10); // for no event
         BOOST_TEST(number("select live_after from eventstore.projections where version = 3") == 10);
+        co_await store.close();
+    });
+}
+
+BOOST_FIXTURE_TEST_CASE(a_version_that_was_overtaken_does_not_send_the_readers_back, versions) {
+    with_effects([&](es::store store) -> asio::awaitable<void> {
+        const auto all = co_await store.append("a", es::any_version, counted(10));
+        for (const char* version : {"1", "2", "3"})
+            ask("select eventstore.open_projection('effects', " + std::string(version) + ", 1)");
+        ask("insert into eventstore.subscriptions (stream, name, position) values ('$all', 'effects@1', 10), ('$all', "
+            "'effects@2', 4), ('$all', 'effects@3', 4)");
+        BOOST_TEST(value("select eventstore.hand_over_projection('effects', 2, 100)") == "t");
+        BOOST_TEST(value("select eventstore.hand_over_projection('effects', 3, 100)") == "t");
+        ask("update eventstore.subscriptions set position = 10 where name = 'effects@3'");
+        BOOST_TEST(value("select eventstore.switch_projection('effects', 3)") == "t");
+        ask("insert into eventstore.effects values (3, 10, false, 'x');"
+            "create view eventstore.readers as select * from eventstore.effects where version = 3");
+        auto overtaken = co_await start(es::run_projection(store, "effects", writer(), switching(2)));
+        co_await eventually([&] { return checkpoint("effects@2") == std::to_string(all.last_position); });
+        const auto more = co_await store.append("a", es::any_version, counted(1)); // it looks once more
+        co_await eventually([&] { return checkpoint("effects@2") == std::to_string(more.last_position); });
+        BOOST_TEST(readers() == "3");
+        BOOST_TEST(value("select eventstore.switch_projection('effects', 2)") == "f");
+        BOOST_TEST(value("select is_settled from eventstore.enter_projection('effects', 2)") == "t");
+        co_await store.close();
+        co_await eventually([&] { return overtaken.done(); });
+    });
+}
+
+BOOST_FIXTURE_TEST_CASE(a_version_that_is_not_as_far_waits_for_no_lock, versions) {
+    with_effects([&](es::store store) -> asio::awaitable<void> {
+        co_await store.append("a", es::any_version, counted(10));
+        ask("select eventstore.open_projection('effects', 1, 1); select eventstore.open_projection('effects', 2, 1)");
+        ask("insert into eventstore.subscriptions (stream, name, position) values ('$all', 'effects@1', 10), ('$all', "
+            "'effects@2', 4)");
+        blocker in_use(here("select from eventstore.projections for share"));
+        ask("set lock_timeout = '1s'");
+        BOOST_TEST(value("select eventstore.hand_over_projection('effects', 2, 1)") == "f");
+        BOOST_TEST(value("select eventstore.switch_projection('effects', 2)") == "f");
+        BOOST_CHECK_THROW(ask("select eventstore.hand_over_projection('effects', 2, 100)"), std::exception); // it is
+        in_use.release();
+        BOOST_TEST(value("select eventstore.hand_over_projection('effects', 2, 100)") == "t");
+        co_await store.close();
+    });
+}
+
+BOOST_FIXTURE_TEST_CASE(readers_are_switched_without_a_lock_on_the_subscriptions, versions) {
+    with_effects([&](es::store store) -> asio::awaitable<void> {
+        bool was_free = false;
+        auto look = [&](es::transaction&) -> asio::awaitable<void> {
+            co_await eventually([&] { // but for their renewals
+                return number("select count(*) from (select from eventstore.subscriptions where name like 'effects@%' "
+                              "for update skip locked) as free") == 2;
+            });
+            was_free = true;
+        };
+        co_await store.append("a", es::any_version, counted(10));
+        auto old = co_await start(es::run_projection(store, "effects", writer(), version(1)));
+        co_await eventually([&] { return rows_of(1) == 10; });
+        auto replacing = co_await start(es::run_projection(store, "effects", writer(), version(2).on_switch(look)));
+        co_await eventually([&] { return state(2) == "in use"; });
+        BOOST_TEST(was_free);
+        co_await store.close();
+        co_await eventually([&] { return old.done() && replacing.done(); });
+    });
+}
+
+BOOST_FIXTURE_TEST_CASE(a_superseded_version_is_not_dropped_before_its_last_side_effect, versions) {
+    with_effects([&](es::store store) -> asio::awaitable<void> {
+        const es::projection_handle projection(store, "effects");
+        co_await store.append("a", es::any_version, counted(10));
+        ask("select eventstore.open_projection('effects', 1, 1); select eventstore.open_projection('effects', 2, 1)");
+        ask("insert into eventstore.subscriptions (stream, name, position) values ('$all', 'effects@1', 4), ('$all', "
+            "'effects@2', 10)");
+        BOOST_TEST(value("select eventstore.hand_over_projection('effects', 2, 100)") == "t");
+        const auto why = co_await expect_error(es::errc::invalid_argument, projection.drop(1));
+        BOOST_TEST(why.message().find("through position 10") != std::string::npos);
+        auto old = co_await start(es::run_projection(store, "effects", writer(), version(1)));
+        co_await eventually([&] { return checkpoint() == "10"; });
+        co_await projection.drop(1);
+        co_await eventually([&] { return old.done(); });
+        BOOST_TEST(number("select count(*) from eventstore.projections") == 1);
+        co_await store.close();
+    });
+}
+
+BOOST_FIXTURE_TEST_CASE(a_process_that_waits_leaves_nothing_of_a_version_that_is_dropped, versions) {
+    with_effects([&](es::store store) -> asio::awaitable<void> {
+        for (const std::size_t consumers : {1, 3}) {
+            const auto how = version(1).consumers(consumers);
+            const es::store other = co_await es::open(options());
+            const auto all = co_await store.append("a", es::any_version, counted(10));
+            auto first = co_await start(es::run_projection(store, "effects", writer(), how));
+            co_await es::projection_handle(store, "effects").wait_for(all.last_position);
+            auto waiting = co_await start(es::run_projection(other, "effects", writer(), how));
+            co_await let_pass(100ms);
+            co_await es::projection_handle(store, "effects").drop(1);
+            co_await eventually([&] { return first.done() && waiting.done(); });
+            BOOST_CHECK_THROW(first.value(), es::error);
+            BOOST_CHECK_THROW(waiting.value(), es::error);
+            BOOST_TEST(number("select count(*) from eventstore.subscriptions") == 0);
+            co_await other.close();
+        }
+        const auto all = co_await store.append("a", es::any_version, counted(1));
+        auto again = co_await start(es::run_projection(store, "effects", writer(), version(1)));
+        co_await es::projection_handle(store, "effects").wait_for(all.last_position);
+        co_await store.close();
+        co_await eventually([&] { return again.done(); });
+    });
+}
+
+BOOST_FIXTURE_TEST_CASE(a_drop_locks_the_subscriptions_in_the_order_of_their_checkpoints, versions) {
+    with_effects([&](es::store store) -> asio::awaitable<void> {
+        ask("select eventstore.open_projection('effects', 1, 2)");
+        ask("insert into eventstore.subscriptions (stream, name) values ('$all', 'effects@1/2')");
+        ask("insert into eventstore.subscriptions (stream, name) values ('$all', 'effects@1/1')");
+        blocker checkpoint(here("select from eventstore.subscriptions where name = 'effects@1/2' for update"));
+        auto dropping = co_await start(es::projection_handle(store, "effects").drop(1));
+        co_await eventually([&] { return checkpoint.blocks(); });
+        ask("select from eventstore.subscriptions where name = 'effects@1/1' for update nowait"); // throws otherwise
+        checkpoint.release();
+        co_await eventually([&] { return dropping.done(); });
+        dropping.value();
         co_await store.close();
     });
 }

@@ -131,6 +131,100 @@ BOOST_FIXTURE_TEST_CASE(a_parked_event_that_is_replayed_has_its_effect_once, eff
     });
 }
 
+namespace {
+
+/// An event is parked, and its owner dies before the checkpoint that passes it is written.
+struct parked_before_a_death : effects {
+    bool is_mended = false;
+
+    asio::awaitable<void> write_unless_bad(es::transaction& tx, const es::projection_batch& batch) {
+        const std::string sql = here("insert into eventstore.effects values ($1, $2, $3, $4)");
+        for (const es::recorded_event& event : batch) {
+            if (event.data() == "bad" && !is_mended) throw std::runtime_error("not yet");
+            co_await tx.execute(sql, batch.version(), event.position(), batch.is_live(), event.data());
+        }
+    }
+    es::projection_handler handler() {
+        return [this](es::transaction& tx, const es::projection_batch& batch) { return write_unless_bad(tx, batch); };
+    }
+    asio::awaitable<void> park_and_die(es::store store) {
+        ask("create function eventstore.refuse() returns trigger language plpgsql as $$ begin raise exception 'no'; "
+            "end $$;"
+            "create trigger refuse before update on eventstore.subscriptions for each row when (new.position > 1) "
+            "execute function eventstore.refuse()");
+        co_await store.append("a", es::any_version, counted_one("1"));
+        co_await store.append("a", es::any_version, counted_one("bad"));
+        const es::store owner = co_await es::open(options().close_timeout(200ms));
+        const auto work = handler();
+        auto running = co_await start(es::run_projection(owner, "effects", work, quick().max_retries(0)));
+        co_await eventually([&] { return number("select count(*) from eventstore.parked_events") == 1; });
+        co_await owner.close();
+        co_await eventually([&] { return running.done(); });
+        ask("drop trigger refuse on eventstore.subscriptions; update eventstore.subscriptions set owner = null");
+        BOOST_TEST(checkpoint() == "1");
+        BOOST_TEST(written() == "1");
+        is_mended = true;
+    }
+    /// The next owner.
+    asio::awaitable<void> expect_each_effect_once(es::store store) {
+        const auto work = handler();
+        auto running = co_await start(es::run_projection(store, "effects", work, quick()));
+        co_await es::projection_handle(store, "effects").wait_for(2);
+        BOOST_TEST(written() == "1 bad");
+        BOOST_TEST(number("select count(*) from eventstore.parked_events") == 0);
+        const std::int64_t released = co_await store.subscription_to_all("effects@1").replay();
+        BOOST_TEST(released == 0);
+        const auto more = co_await store.append("a", es::any_version, counted_one("3"));
+        co_await es::projection_handle(store, "effects").wait_for(more.last_position);
+        co_await let_pass(200ms);
+        BOOST_TEST(written() == "1 bad 3");
+        co_await store.close();
+        co_await eventually([&] { return running.done(); });
+    }
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_CASE(what_was_parked_by_an_owner_that_died_and_is_handled_is_not_parked, parked_before_a_death) {
+    with_effects([&](es::store store) -> asio::awaitable<void> {
+        co_await park_and_die(store);
+        co_await expect_each_effect_once(store);
+    });
+}
+
+BOOST_FIXTURE_TEST_CASE(what_is_delivered_anyway_is_not_replayed, parked_before_a_death) {
+    with_effects([&](es::store store) -> asio::awaitable<void> {
+        co_await park_and_die(store);
+        const std::int64_t released = co_await store.subscription_to_all("effects@1").replay();
+        BOOST_TEST(released == 1);
+        co_await expect_each_effect_once(store);
+    });
+}
+
+BOOST_FIXTURE_TEST_CASE(a_handler_that_goes_on_after_an_error_of_its_sql_has_the_event_parked, effects) {
+    with_effects([&](es::store store) -> asio::awaitable<void> {
+        const std::string sql = here("insert into eventstore.effects values ($1, $2, $3, $4)");
+        const es::projection_handler handler = [&](es::transaction& tx,
+                                                   const es::projection_batch& batch) -> asio::awaitable<void> {
+            for (const es::recorded_event& event : batch) {
+                try {
+                    const std::string number = event.data() == "2" ? "none" : "1";
+                    co_await tx.execute("select $1::text::integer", number);
+                } catch (const es::error&) { // swallowed
+                }
+                co_await tx.execute(sql, batch.version(), event.position(), batch.is_live(), event.data());
+            }
+        };
+        const auto all = co_await store.append("a", es::any_version, counted(3));
+        auto running = co_await start(es::run_projection(store, "effects", handler, quick().max_retries(0)));
+        co_await es::projection_handle(store, "effects").wait_for(all.last_position);
+        BOOST_TEST(written() == "1 3");
+        BOOST_TEST(number("select count(*) from eventstore.parked_events") == 1);
+        co_await store.close();
+        co_await eventually([&] { return running.done(); });
+    });
+}
+
 BOOST_FIXTURE_TEST_CASE(an_event_that_fails_is_skipped_or_ends_the_projection_if_so_asked, effects) {
     with_effects([&](es::store store) -> asio::awaitable<void> {
         co_await store.append("a", es::any_version, counted_one("1"));
@@ -291,6 +385,42 @@ BOOST_FIXTURE_TEST_CASE(cancelled_it_ends_and_rolls_back, effects) {
                 [&] { return number("select count(*) from eventstore.subscriptions where owner is not null") == 0; });
             BOOST_TEST(rows_of() == 0);
         }
+        co_await store.close();
+    });
+}
+
+BOOST_FIXTURE_TEST_CASE(cancelled_it_ends_behind_its_handlers, effects) {
+    with_effects([&](es::store store) -> asio::awaitable<void> {
+        int calls = 0;
+        int alive = 0;
+        int alive_at_end = -1;
+        const es::projection_handler handler = [&](es::transaction& tx,
+                                                   const es::projection_batch&) -> asio::awaitable<void> {
+            const std::shared_ptr<void> guard(nullptr, [&alive](void*) { --alive; });
+            ++alive;
+            ++calls;
+            co_await tx.execute("select pg_sleep(20)");
+        };
+        const auto run = [&]() -> asio::awaitable<void> {
+            std::exception_ptr thrown;
+            try {
+                co_await es::run_projection(store, "effects", handler, quick().consumers(3));
+            } catch (...) {
+                thrown = std::current_exception();
+            }
+            alive_at_end = alive; // what the handlers refer to goes now
+            if (thrown) std::rethrow_exception(thrown);
+        };
+        for (int i = 0; i < 20; ++i) co_await store.append("s-" + std::to_string(i), es::any_version, counted(1));
+        asio::cancellation_signal signal;
+        const auto executor = co_await asio::this_coro::executor;
+        started<void> running(executor, run(), signal.slot());
+        co_await eventually([&] { return calls == 3; });
+        signal.emit(asio::cancellation_type::terminal);
+        signal.emit(asio::cancellation_type::terminal); // once more
+        co_await eventually([&] { return running.done(); });
+        BOOST_CHECK_THROW(running.value(), es::error);
+        BOOST_TEST(alive_at_end == 0);
         co_await store.close();
     });
 }

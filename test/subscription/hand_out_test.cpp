@@ -167,6 +167,24 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_with_a_batch_needs_all_before_it_done) {
     BOOST_TEST(mine.state.done().where.position == 1); // it was only asked
 }
 
+BOOST_AUTO_TEST_CASE(a_batch_of_parked_events_is_acknowledged_in_parts) {
+    queue_of mine(3, {}, queue_of::of_batches(10));
+    std::optional<subscription_state::hand_out> normal;
+    std::optional<subscription_state::hand_out> parked;
+    mine.take(normal);
+    BOOST_TEST(normal->count == 3u);
+    mine.state.acknowledge(mine.me, normal->first, 2);
+    mine.state.replay(mine.log.page(0, 1), 1);
+    mine.state.replay(mine.log.page(1, 2), 1);
+    parked = mine.state.take(mine.me, now);
+    BOOST_TEST_REQUIRE(parked.has_value());
+    BOOST_TEST_REQUIRE(parked->count == 2u);
+    BOOST_TEST((mine.state.replayed_in(mine.me, parked->first, 1) == std::vector<std::int64_t>{1}));
+    mine.state.acknowledge(mine.me, parked->first, 1);
+    BOOST_TEST((mine.state.replayed_in(mine.me, parked->first, 2) == std::vector<std::int64_t>{2}));
+    BOOST_TEST(mine.state.replayed_in(mine.me + 1, parked->first, 2).empty()); // another's
+}
+
 BOOST_AUTO_TEST_CASE(what_a_lower_report_would_take_back_is_not_handed_out) {
     subscription_state::settings how = queue_of::one();
     how.order = ordering::by_key;
