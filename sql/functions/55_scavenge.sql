@@ -233,6 +233,40 @@ begin
 end
 $function$;
 
+-- A subscription that needs an event below a position, or a link to one: it has not acknowledged it, or has parked it. Null =
+-- there is none.
+create or replace function eventstore.subscription_in_need(before bigint, out stream text, out name text)
+language plpgsql
+stable
+security definer
+set search_path = eventstore, pg_temp
+set enable_seqscan = off
+set jit = off
+as $function$
+#variable_conflict use_column
+begin
+    select s.stream, s.name into stream, name
+    from subscriptions as s
+    where case
+        when s.stream = '$all' then exists (
+            select from events as e
+            where e.position > s.position and e.position < before and e.link_to is null)
+        else exists (
+            select from streams as st
+            join events as e on e.stream_id = st.stream_id
+            where st.name = s.stream
+              and e.stream_version > case when st.stream_id <> s.stream_id then 0 else s.version end
+              and (e.position < before or e.link_to < before))
+    end
+    or exists (
+        select from parked_events as p
+        join events as e on e.position = p.position
+        where p.subscription_id = s.subscription_id and (e.position < before or e.link_to < before))
+    order by s.stream, s.name
+    limit 1;
+end
+$function$;
+
 -- Removes events below a position, of whatever stream, oldest first, and the links to them. The streams keep their
 -- versions. Refused, with nothing removed, while a subscription needs one of them.
 create or replace function eventstore.remove_before(
@@ -279,26 +313,8 @@ begin
         return;
     end if;
     if not ignore_subscriptions then
-        select s.stream, s.name into stream, name
-        from subscriptions as s
-        where case
-            when s.stream = '$all' then exists (
-                select from events as e
-                where e.position > s.position and e.position < before and e.link_to is null)
-            else exists (
-                select from streams as st
-                join events as e on e.stream_id = st.stream_id
-                where st.name = s.stream
-                  and e.stream_version > case when st.stream_id <> s.stream_id then 0 else s.version end
-                  and (e.position < before or e.link_to < before))
-        end
-        or exists (
-            select from parked_events as p
-            join events as e on e.position = p.position
-            where p.subscription_id = s.subscription_id and (e.position < before or e.link_to < before))
-        order by s.stream, s.name
-        limit 1;
-        if found then
+        select s.stream, s.name into stream, name from subscription_in_need(before) as s;
+        if name is not null then
             outcome := 1;
             return;
         end if;
@@ -314,5 +330,5 @@ $function$;
 revoke execute on function
     eventstore.raise_floor, eventstore.remove_events, eventstore.version_seen, eventstore.is_link_needed,
     eventstore.scavenge, eventstore.prepare_scavenging,
-    eventstore.remove_before
+    eventstore.subscription_in_need, eventstore.remove_before
 from public;

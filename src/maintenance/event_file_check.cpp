@@ -76,6 +76,8 @@ file_rules::refusal read_as(line_cursor cursor, file_rules& rules) {
     return rules.take(line);
 }
 
+} // namespace
+
 file_rules::refusal read_any(std::string_view body, decoded_payloads& room, file_rules& rules) {
     const line_cursor cursor(body, room);
     switch (kind_of_line(body)) {
@@ -90,8 +92,6 @@ file_rules::refusal read_any(std::string_view body, decoded_payloads& room, file
     }
     return "no export of this version writes such a line";
 }
-
-} // namespace
 
 result<event_file_summary> check_file(const std::string& path) {
     auto opened = line_file::open(path);
