@@ -63,6 +63,7 @@ enum class errc {
     file_failed = 40,                 ///< a file could not be opened, read or written
     file_damaged = 41,                ///< a file of events is damaged, incomplete, or none; the message names the line
     import_refused = 42,              ///< the store is not empty, and holds other events than those to be imported
+    archive_refused = 43,             ///< events were not removed: the archive does not hold all that would go
 };
 
 /// The category of `errc`. Its codes compare equal to the matching generic conditions: `cancelled` to

@@ -157,7 +157,8 @@ EVENTSTORE_EXPORT boost::asio::awaitable<event_file_summary> export_events(
 /// Stores the events of a file; "-" is standard input. The schema must exist, with the payload format of the file.
 ///
 /// The store must be empty, or hold the events of the file up to some position and, in the range of the file, nothing
-/// else: an import that was ended goes on where it was when it is called again, and an archived range can be brought back.
+/// else: an import that was ended goes on where it was when it is called again, and an archived range can be brought back,
+/// into the store that it comes from, too, which goes on as if it had never been away; see archive_events.
 /// Events keep what export_events says. Each transaction is checked before it is stored: nothing of a damaged line, or
 /// after it, gets into the store. Subscriptions, snapshots and retentions come last; those that exist stay as they are, but
 /// for snapshots of an older version, and retentions that were set earlier. A store that went on behind the file already

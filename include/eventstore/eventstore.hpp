@@ -6,6 +6,7 @@
 #include <eventstore/aggregate.hpp>
 #include <eventstore/aggregate_options.hpp>
 #include <eventstore/append_result.hpp>
+#include <eventstore/archive.hpp>
 #include <eventstore/asio_settings.hpp>
 #include <eventstore/decode.hpp>
 #include <eventstore/deletion.hpp>

@@ -261,6 +261,56 @@ begin
 end
 $function$;
 
+-- A subscription that needs an event below a position, or a link to one: it has not acknowledged it, or has parked it. Null =
+-- there is none.
+create or replace function eventstore.subscription_in_need(before bigint, out stream text, out name text)
+language plpgsql
+stable
+security definer
+set search_path = eventstore, pg_temp
+set enable_seqscan = off
+set jit = off
+as $function$
+#variable_conflict use_column
+declare
+    has_links boolean; -- to events that would go
+begin
+    has_links := exists (select from events as l where l.link_to < before);
+    -- The next event for a subscription decides by its position. A link to an event that would go may come later.
+    select s.stream, s.name into stream, name
+    from subscriptions as s
+    where case
+        when s.stream = '$all' then exists (
+            select from events as e
+            where e.position > s.position and e.position < before and e.link_to is null)
+        else exists (
+            select from streams as st
+            cross join lateral (
+                select e.position
+                from events as e
+                where e.stream_id = st.stream_id
+                  and e.stream_version > case when st.stream_id <> s.stream_id then 0 else s.version end
+                order by e.stream_version
+                limit 1
+            ) as next
+            where st.name = s.stream
+              and next.position < before)
+        or (has_links and exists (
+            select from streams as st
+            join events as e on e.stream_id = st.stream_id
+            where st.name = s.stream
+              and e.stream_version > case when st.stream_id <> s.stream_id then 0 else s.version end
+              and e.link_to < before))
+    end
+    or exists ( -- no join, which might collect all the events that would go
+        select from parked_events as p
+        where p.subscription_id = s.subscription_id
+          and (select least(e.position, e.link_to) from events as e where e.position = p.position) < before)
+    order by s.stream, s.name
+    limit 1;
+end
+$function$;
+
 -- Removes events below a position, of whatever stream, oldest first, and the links to them. The streams keep their
 -- versions. Refused, with nothing removed, while a subscription needs one of them.
 create or replace function eventstore.remove_before(
@@ -285,7 +335,6 @@ as $function$
 #variable_conflict use_column
 declare
     positions bigint[];
-    has_links boolean; -- to events that would go
 begin
     if own::oid <> 'log_state'::regclass::oid then
         perform refuse_schema(own);
@@ -308,40 +357,8 @@ begin
         return;
     end if;
     if not ignore_subscriptions then
-        has_links := exists (select from events as l where l.link_to < before);
-        -- The next event for a subscription decides by its position. A link to an event that would go may come later.
-        select s.stream, s.name into stream, name
-        from subscriptions as s
-        where case
-            when s.stream = '$all' then exists (
-                select from events as e
-                where e.position > s.position and e.position < before and e.link_to is null)
-            else exists (
-                select from streams as st
-                cross join lateral (
-                    select e.position
-                    from events as e
-                    where e.stream_id = st.stream_id
-                      and e.stream_version > case when st.stream_id <> s.stream_id then 0 else s.version end
-                    order by e.stream_version
-                    limit 1
-                ) as next
-                where st.name = s.stream
-                  and next.position < before)
-            or (has_links and exists (
-                select from streams as st
-                join events as e on e.stream_id = st.stream_id
-                where st.name = s.stream
-                  and e.stream_version > case when st.stream_id <> s.stream_id then 0 else s.version end
-                  and e.link_to < before))
-        end
-        or exists ( -- no join, which might collect all the events that would go
-            select from parked_events as p
-            where p.subscription_id = s.subscription_id
-              and (select least(e.position, e.link_to) from events as e where e.position = p.position) < before)
-        order by s.stream, s.name
-        limit 1;
-        if found then
+        select s.stream, s.name into stream, name from subscription_in_need(before) as s;
+        if name is not null then
             outcome := 1;
             return;
         end if;
@@ -357,5 +374,5 @@ $function$;
 revoke execute on function
     eventstore.raise_floor, eventstore.remove_events, eventstore.version_seen, eventstore.is_link_needed,
     eventstore.scavenge, eventstore.prepare_scavenging,
-    eventstore.remove_before
+    eventstore.subscription_in_need, eventstore.remove_before
 from public;

@@ -1,11 +1,12 @@
 #include <eventstore/event_file.hpp>
 #include <eventstore/import_source.hpp>
 
+#include "api/export_sessions.hpp"
 #include "async/run_apart.hpp"
+#include "async/stop_at_end.hpp"
 #include "async/work_ahead.hpp"
 #include "base/text.hpp"
 #include "maintenance/event_file_check.hpp"
-#include "maintenance/exporter.hpp"
 #include "maintenance/foreign_log.hpp"
 #include "maintenance/importer.hpp"
 #include "runtime/open.hpp"
@@ -14,8 +15,6 @@
 
 #include <boost/asio/strand.hpp>
 #include <boost/asio/this_coro.hpp>
-
-#include <atomic>
 
 namespace eventstore {
 
@@ -48,32 +47,13 @@ std::optional<failure> check_import(const std::string& path, const import_option
     return std::nullopt;
 }
 
-/// Tells the work of a call that nobody waits for it any more.
-class stop_at_end {
-public:
-    stop_at_end() = default;
-    stop_at_end(const stop_at_end&) = delete;
-    stop_at_end& operator=(const stop_at_end&) = delete;
-    ~stop_at_end() { *is_stopped_ = true; }
-
-    std::shared_ptr<const std::atomic<bool>> flag() const noexcept { return is_stopped_; }
-
-private:
-    std::shared_ptr<std::atomic<bool>> is_stopped_ = std::make_shared<std::atomic<bool>>(false);
-};
-
 asio::awaitable<result<event_file_summary>> export_once(store_options from, std::string path, export_options options,
     connection::strand strand, detail::environment where, std::shared_ptr<const std::atomic<bool>> is_stopped) {
-    const auto by = detail::administrator(from, where);
-    maintenance::export_sessions sessions;
-    for (auto* const session : {&sessions.rows, &sessions.questions}) {
-        auto connecting = detail::connect_and_inspect(by, strand, from, storage::purpose::opening);
-        const auto found = co_await std::move(connecting);
-        if (!found) co_return found.error();
-        *session = found->connection;
-    }
+    auto connecting = detail::connect_to_export(from, strand, where);
+    auto sessions = co_await std::move(connecting);
+    if (!sessions) co_return sessions.error();
     auto exporting = maintenance::export_log(
-        std::move(sessions), from.schema(), std::move(path), std::move(options), where, strand, std::move(is_stopped));
+        std::move(*sessions), from.schema(), std::move(path), std::move(options), where, strand, std::move(is_stopped));
     co_return co_await std::move(exporting);
 }
 
@@ -107,7 +87,7 @@ asio::awaitable<result<event_file_summary>> import_once(store_options into, std:
 asio::awaitable<event_file_summary> export_throwing(store_options from, std::string path, export_options options) {
     if (const auto why = storage::check_options(from)) throw error(*why);
     if (const auto why = check_export(path, options)) throw error(*why);
-    const stop_at_end stop;
+    const detail::stop_at_end stop;
     connection::strand strand(detail::executor_for(from, co_await asio::this_coro::executor));
     const auto where = detail::environment::make(from.executor(), from.on_log());
     auto work = export_once(std::move(from), std::move(path), std::move(options), strand, where, stop.flag());
@@ -119,7 +99,7 @@ asio::awaitable<event_file_summary> export_throwing(store_options from, std::str
 asio::awaitable<event_file_summary> import_throwing(store_options into, std::string path, import_options options) {
     if (const auto why = storage::check_options(into)) throw error(*why);
     if (const auto why = check_import(path, options)) throw error(*why);
-    const stop_at_end stop;
+    const detail::stop_at_end stop;
     connection::strand strand(detail::executor_for(into, co_await asio::this_coro::executor));
     const auto where = detail::environment::make(into.executor(), into.on_log());
     auto work = import_once(std::move(into), std::move(path), std::move(options), strand, where, stop.flag());
@@ -154,7 +134,7 @@ asio::awaitable<event_file_summary> import_from_throwing(
     if (const auto why = storage::check_options(into)) throw error(*why);
     if (const auto why = check_import("-", options)) throw error(*why);
     if (const auto why = storage::check_schema_name(from.schema())) throw error(*why);
-    const stop_at_end stop;
+    const detail::stop_at_end stop;
     connection::strand strand(detail::executor_for(into, co_await asio::this_coro::executor));
     const auto where = detail::environment::make(into.executor(), into.on_log());
     auto work = import_from_once(std::move(into), std::move(from), std::move(options), strand, where, stop.flag());

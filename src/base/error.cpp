@@ -48,6 +48,7 @@ const char* text_of(errc code) noexcept {
     case errc::file_failed: return "a file could not be opened, read or written";
     case errc::file_damaged: return "a file of events is damaged, incomplete, or none";
     case errc::import_refused: return "the store holds other events than those to be imported";
+    case errc::archive_refused: return "the archive does not hold all events that would be removed";
     }
     return "success";
 }

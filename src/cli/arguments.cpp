@@ -32,10 +32,10 @@ constexpr std::size_t summary_column = 22;
 const command* const commands[] = {&init_command, &migrate_command, &append_command, &link_command, &delete_command,
     &restore_command, &read_command, &tail_command, &streams_command, &info_command, &snapshot_command,
     &retention_command, &list_retentions_command, &set_retention_command, &show_retention_command,
-    &remove_retention_command, &scavenge_command, &subscriptions_command, &delete_subscription_command,
-    &reset_subscription_command, &parked_command, &replay_command, &discard_command, &projections_command,
-    &drop_projection_command, &verify_command, &validate_command, &doctor_command, &drop_command, &completion_command,
-    &man_command, &export_command, &import_command, &check_command};
+    &remove_retention_command, &scavenge_command, &archive_command, &subscriptions_command,
+    &delete_subscription_command, &reset_subscription_command, &parked_command, &replay_command, &discard_command,
+    &projections_command, &drop_projection_command, &verify_command, &validate_command, &doctor_command, &drop_command,
+    &completion_command, &man_command, &export_command, &import_command, &check_command};
 
 constexpr std::string_view list_of_exit_codes = R"(
 Exit codes:

@@ -91,6 +91,7 @@ extern const command set_retention_command;
 extern const command show_retention_command;
 extern const command remove_retention_command;
 extern const command scavenge_command;
+extern const command archive_command;
 extern const command verify_command;
 extern const command validate_command;
 extern const command doctor_command;

@@ -1,7 +1,8 @@
 // `export`, `import` and `check`: files of events.
 #include "cli/arguments.hpp"
+#include "cli/file_summary.hpp"
+#include "cli/progress_bar.hpp"
 #include "cli/stop_watch.hpp"
-#include "cli/transfer_bar.hpp"
 #include "cli/usage_error.hpp"
 
 #include <eventstore/event_file.hpp>
@@ -25,40 +26,6 @@ namespace {
 
 const std::string standard_stream = "-";
 
-void add_member(std::string& line, std::string_view name, std::int64_t value) {
-    line += line.empty() ? "{\"" : ",\"";
-    line += name;
-    line += "\":" + std::to_string(value);
-}
-
-/// \param new_events its name where there is such a count: "stored"
-void print_summary(const task& work, const event_file_summary& made, std::string_view new_events) {
-    std::string line;
-    if (work.given.format == style::json) {
-        if (!new_events.empty()) add_member(line, new_events, made.new_events);
-        add_member(line, "events", made.events);
-        add_member(line, "links", made.links);
-        add_member(line, "after_position", made.after_position);
-        add_member(line, "through_position", made.through_position);
-        add_member(line, "streams", made.streams);
-        add_member(line, "snapshots", made.snapshots);
-        add_member(line, "subscriptions", made.subscriptions);
-        add_member(line, "parked", made.parked);
-        add_member(line, "retentions", made.retentions);
-        add_member(line, "projections", made.projections);
-        add_member(line, "bytes", static_cast<std::int64_t>(made.bytes));
-        line += "}\n";
-    } else {
-        line = std::to_string(made.events) + " events, positions " + std::to_string(made.after_position + 1) + " to " +
-            std::to_string(made.through_position);
-        if (!new_events.empty())
-            line += ", of which " + std::to_string(made.new_events) + " were " + std::string(new_events) + " now";
-        line += "; " + std::to_string(made.snapshots) + " snapshots, " + std::to_string(made.subscriptions) +
-            " subscriptions\n";
-    }
-    work.out.put(line);
-}
-
 std::int64_t position(const task& work, const char* name) {
     const auto value = work.given.get<std::int64_t>(name);
     if (value < 1) throw usage_error(std::string("--") + name + " takes a position, from 1");
@@ -72,9 +39,9 @@ asio::awaitable<void> export_to_file(task work) {
     if (work.given.has("from-position")) options.from_position(position(work, "from-position"));
     if (work.given.has("through-position")) options.through_position(position(work, "through-position"));
     options.events_only(work.given.has("events-only"));
-    transfer_bar bar("exporting");
+    progress_bar bar;
     const bool is_in_the_way = path == standard_stream && work.out.is_terminal();
-    const auto show = [&bar](const transfer_progress& now) { bar.show(now); };
+    const auto show = [&bar](const transfer_progress& now) { bar.show(progress::of("exporting", now)); };
     if (bar.is_shown() && !is_in_the_way) options.on_progress(show);
     auto exporting = export_events(work.given.options(work.background), path, std::move(options));
     const event_file_summary made = co_await std::move(exporting);
@@ -115,8 +82,8 @@ asio::awaitable<void> import_from_file(task work) {
     if (path == standard_stream && isatty(STDIN_FILENO) == 1)
         throw usage_error("which file? Say eventstore import FILE, or let standard input be one");
     import_options options = options_of_import(work);
-    transfer_bar bar("importing");
-    const auto show = [&bar](const transfer_progress& now) { bar.show(now); };
+    progress_bar bar;
+    const auto show = [&bar](const transfer_progress& now) { bar.show(progress::of("importing", now)); };
     if (bar.is_shown()) options.on_progress(show);
     store_options into = co_await target_of(work);
     auto importing = import_events(std::move(into), path, std::move(options));
@@ -137,7 +104,7 @@ public:
     follow_printer(output& out, bool follows) : out_(out), follows_(follows) {}
 
     void show(const transfer_progress& now) {
-        bar_.show(now);
+        bar_.show(progress::of("importing", now));
         if (!follows_ || !now.is_caught_up || now.position == told_) return;
         told_ = now.position;
         bar_.clear();
@@ -152,7 +119,7 @@ public:
 private:
     output& out_;
     const bool follows_;
-    transfer_bar bar_{"importing"};
+    progress_bar bar_;
     std::int64_t told_ = -1;
 };
 

@@ -2,15 +2,13 @@
 #include "cli/age_text.hpp"
 #include "cli/arguments.hpp"
 #include "cli/json_text.hpp"
+#include "cli/progress_bar.hpp"
 #include "cli/table.hpp"
 #include "cli/time_text.hpp"
 #include "cli/usage_error.hpp"
 
 #include <boost/program_options/value_semantic.hpp>
 
-#include <unistd.h>
-
-#include <iostream>
 #include <string>
 #include <vector>
 
@@ -132,19 +130,20 @@ scavenge_options scavenge_options_in(const arguments& given) {
     if (given.has("rate")) options.events_per_second(given.get<std::int64_t>("rate"));
     if (given.has("portion")) options.portion(given.get<std::int32_t>("portion"));
     options.ignore_subscriptions(given.has("ignore-subscriptions"));
-    // What is expired is not counted in advance, which would take longer than to remove it: the line has no end to reach.
-    if (given.format == style::table && isatty(STDERR_FILENO) != 0)
-        options.on_progress(
-            [](const scavenge_progress& progress) { std::cerr << "\r\x1b[K" << described(progress) << std::flush; });
     return options;
 }
 
 asio::awaitable<void> scavenge(task work) {
     scavenge_options options = scavenge_options_in(work.given);
-    const bool shows_progress = static_cast<bool>(options.on_progress());
+    progress_bar bar;
+    // What has expired is not counted in advance, which would take longer than to remove it: no share of it is known.
+    if (bar.is_shown())
+        options.on_progress([&bar](const scavenge_progress& now) {
+            bar.show(progress{"scavenging", now.events + now.links, "events", -1});
+        });
     const store in = co_await open(work.given.options(work.background));
     const scavenge_progress done = co_await in.scavenge(std::move(options));
-    if (shows_progress) std::cerr << "\r\x1b[K" << std::flush;
+    bar.clear();
     if (work.given.format == style::json)
         work.out.put("{\"events\":" + std::to_string(done.events) + ",\"links\":" + std::to_string(done.links) +
             ",\"streams\":" + std::to_string(done.streams) + ",\"held_streams\":" + std::to_string(done.held_streams) +

@@ -9,6 +9,7 @@
 
 #include <boost/program_options/value_semantic.hpp>
 
+#include <algorithm>
 #include <string>
 
 namespace eventstore::cli {
@@ -56,7 +57,11 @@ std::size_t size_of(const arguments& given, const char* name, std::size_t usual)
 
 asio::awaitable<void> run_verify(task work) {
     progress_bar bar;
-    const auto show = [&bar](const verify_progress& now) { bar.show(now.part, now.done, now.total); };
+    const auto show = [&bar](const verify_progress& now) {
+        const double share =
+            now.total > 0 ? double(std::clamp(now.done, std::int64_t{0}, now.total)) / double(now.total) : 0;
+        bar.show(progress{now.part, now.done, {}, share});
+    };
     verify_options how;
     how.page_size(size_of(work.given, "page", how.page_size()));
     how.max_findings(size_of(work.given, "findings", how.max_findings()));

@@ -88,6 +88,8 @@ file_rules::refusal read_as(line_cursor cursor, file_rules& rules) {
     return rules.take(line);
 }
 
+} // namespace
+
 file_rules::refusal read_any(std::string_view body, decoded_payloads& room, file_rules& rules) {
     const line_cursor cursor(body, room);
     switch (kind_of_line(body)) {
@@ -104,8 +106,6 @@ file_rules::refusal read_any(std::string_view body, decoded_payloads& room, file
     }
     return "no export of this version writes such a line";
 }
-
-} // namespace
 
 result<event_file_summary> check_file(const std::string& path, detail::stop_question is_stopped) {
     auto opened = line_file::open(path, std::move(is_stopped));

@@ -3,6 +3,7 @@
 
 #include "async/stop_question.hpp"
 #include "maintenance/event_line.hpp"
+#include "maintenance/line_cursor.hpp"
 
 #include <eventstore/error.hpp>
 #include <eventstore/event_file.hpp>
@@ -10,6 +11,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace eventstore::maintenance {
 
@@ -51,6 +53,9 @@ private:
     step step_ = step::nothing;
     event_file_summary summary_;
 };
+
+/// Reads a line, without its checksum, and lets the rules take it. Returns what is wrong, if anything is.
+file_rules::refusal read_any(std::string_view body, decoded_payloads& room, file_rules& rules);
 
 /// Reads a file to its end. Blocks, until it is stopped.
 result<event_file_summary> check_file(const std::string& path, detail::stop_question is_stopped = {});

@@ -71,6 +71,10 @@ failure importer::in_batch(const failure& why, const import_batch& batch) const 
     if (why.sqlstate() == "42501") // insufficient_privilege
         details.message += "; connect as the role that owns the schema, or as a member of it";
     const bool is_duplicate = why.sqlstate() == "23505";
+    if (is_duplicate)
+        details.message +=
+            "; one of them is there, or a stream was deleted for good and begun anew: import into a store of "
+            "its own";
     return failure(is_duplicate ? errc::duplicate_event : why.code(), std::move(details));
 }
 
@@ -307,6 +311,24 @@ asio::awaitable<result<void>> importer::commit() {
     co_return result<void>();
 }
 
+/// What is missing between the events has been removed from the log that they come from: a verification knows that by the
+/// floor.
+asio::awaitable<result<void>> importer::raise_floor(std::shared_ptr<import_batch> batch) {
+    std::int64_t before = head_at_first_ == 0 && !has_last_ ? 0 : last_position_;
+    std::int64_t last_missing = 0;
+    for (const auto& event : batch->all_events()) {
+        if (event.position > before + 1) last_missing = event.position - 1;
+        before = event.position;
+    }
+    if (last_missing == 0) co_return result<void>();
+    postgres::parameters position;
+    position.add(last_missing);
+    auto raising = ask(sql::import_floor, {type_oid::int8}, std::move(position));
+    const auto raised = co_await std::move(raising);
+    if (!raised) co_return in_batch(raised.error(), *batch);
+    co_return result<void>();
+}
+
 asio::awaitable<result<void>> importer::store_events(std::shared_ptr<import_batch> batch) {
     const std::int64_t first = batch->all_events().front().position;
     auto finding = find_streams(batch);
@@ -329,7 +351,8 @@ asio::awaitable<result<void>> importer::store_events(std::shared_ptr<import_batc
         std::move(sizes));
     const auto measured = co_await std::move(measuring);
     if (!measured) co_return in_batch(measured.error(), *batch);
-    co_return result<void>();
+    auto raising = raise_floor(batch);
+    co_return co_await std::move(raising);
 }
 
 asio::awaitable<result<void>> importer::store_state(std::shared_ptr<import_batch> batch) {

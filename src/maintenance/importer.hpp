@@ -67,6 +67,7 @@ private:
     asio::awaitable<result<void>> compare(std::shared_ptr<import_batch> batch);
     asio::awaitable<result<void>> lock();
     asio::awaitable<result<void>> store_events(std::shared_ptr<import_batch> batch);
+    asio::awaitable<result<void>> raise_floor(std::shared_ptr<import_batch> batch);
     asio::awaitable<result<void>> look_whether_free(std::shared_ptr<import_batch> batch);
     asio::awaitable<result<void>> find_streams(std::shared_ptr<import_batch> batch);
     asio::awaitable<result<void>> make_streams(std::shared_ptr<import_batch> batch);

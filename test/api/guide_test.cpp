@@ -1,6 +1,9 @@
 // What sql/README.md tells operators to run: it runs, and has the effect that is promised there.
 #include "support/receive.hpp"
 
+#include <eventstore/archive.hpp>
+
+#include <filesystem>
 #include <fstream>
 #include <regex>
 #include <stdexcept>
@@ -239,6 +242,12 @@ BOOST_FIXTURE_TEST_CASE(who_sets_a_retention_who_scavenges_and_who_archives_are_
         const es::scavenge_progress done = co_await store.remove_before(6);
         BOOST_TEST(done.events == 1);
         co_await expect_refusal(store.scavenge());
+        const std::string path =
+            (std::filesystem::temp_directory_path() / ("archive-" + es::to_string(es::make_uuid()))).string();
+        auto archiving = es::archive_events(options_as("_archivist").allow_hard_delete(), path, es::archive_options(7));
+        const es::archive_summary made = co_await std::move(archiving);
+        BOOST_TEST(made.removed == 1);
+        std::filesystem::remove(path);
     });
 }
 

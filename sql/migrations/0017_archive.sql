@@ -1,0 +1,2 @@
+-- The archive is functions only, which are made anew after the migrations: see functions/56_archive.sql. An older schema has
+-- none of them, and this number says so.
