@@ -145,7 +145,7 @@ asio::awaitable<event_file_summary> import_from_throwing(
 
 asio::awaitable<event_file_summary> check_throwing(std::string path) {
     const auto found = std::make_shared<result<event_file_summary>>(failure());
-    const stop_at_end stop;
+    const detail::stop_at_end stop;
     detail::work_ahead disk(co_await asio::this_coro::executor, "checking a file of events", stop.flag());
     const detail::stop_question is_stopped = disk.is_stopped();
     disk.begin([found, path, is_stopped] { *found = maintenance::check_file(path, is_stopped); });

@@ -204,7 +204,7 @@ BOOST_AUTO_TEST_CASE(retentions_count_in_the_copy_at_once) {
     both.import_from(next);
     BOOST_TEST(count("stream-1") == 1U);
     BOOST_TEST(count("stream-2") == 5U);
-    const std::string two_events = "{\"type\":\"T\"}\n{\"type\":\"T\"}\n";
+    const std::string two_events = "{\"type\":\"T\",\"data\":1}\n{\"type\":\"T\",\"data\":2}\n";
     BOOST_TEST(both.into_copy({"append", "later"}, two_events).exit_code == 0);
     BOOST_TEST(count("later") == 1U);
 }
