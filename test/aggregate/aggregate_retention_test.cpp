@@ -55,7 +55,8 @@ BOOST_FIXTURE_TEST_CASE(a_snapshot_counts_when_its_event_has_expired, scavenged_
                     for (const wallets& all : {held, fresh}) {
                         const auto done = co_await all.execute(id, put(1));
                         BOOST_TEST(done.state().coins == done.version());
-                        BOOST_TEST(done.conflicts() == 0);
+                        // In its cache the second one may not have heard of the first one's event yet.
+                        if (cache_bytes == 0) BOOST_TEST(done.conflicts() == 0);
                     }
                     BOOST_TEST(fresh.stats().snapshots_unfit == 0u);
                     BOOST_TEST(fresh.stats().snapshots_written == 0u); // none is due, and none is to be replaced

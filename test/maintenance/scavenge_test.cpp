@@ -24,8 +24,8 @@ class looking_store : public scavenged_store {
 public:
     /// Aged events of one stream, without their writers.
     void store_aged(const std::string& stream, int count, const std::string& age) {
-        ask("with s as (insert into eventstore.streams (name, version) values (" + quoted_text(stream) + ", " +
-            std::to_string(count) +
+        ask("with s as (insert into eventstore.streams (name, created_at, version) values (" + quoted_text(stream) +
+            ", now(), " + std::to_string(count) +
             ") returning stream_id)"
             " insert into eventstore.events (position, stream_id, stream_version, created_at, event_id, type, data, "
             "metadata)"

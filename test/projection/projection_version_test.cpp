@@ -312,8 +312,8 @@ BOOST_FIXTURE_TEST_CASE(a_process_that_waits_leaves_nothing_of_a_version_that_is
 BOOST_FIXTURE_TEST_CASE(a_drop_locks_the_subscriptions_in_the_order_of_their_checkpoints, versions) {
     with_effects([&](es::store store) -> asio::awaitable<void> {
         ask("select eventstore.open_projection('effects', 1, 2)");
-        ask("insert into eventstore.subscriptions (stream, name) values ('$all', 'effects@1/2')");
-        ask("insert into eventstore.subscriptions (stream, name) values ('$all', 'effects@1/1')");
+        ask("insert into eventstore.subscriptions (stream, name, position) values ('$all', 'effects@1/2', 0)");
+        ask("insert into eventstore.subscriptions (stream, name, position) values ('$all', 'effects@1/1', 0)");
         blocker checkpoint(here("select from eventstore.subscriptions where name = 'effects@1/2' for update"));
         auto dropping = co_await start(es::projection_handle(store, "effects").drop(1));
         co_await eventually([&] { return checkpoint.blocks(); });
