@@ -31,8 +31,7 @@ with stream as materialized (
             eventstore.first_version(s.stream_id, ( -- backward
                 select b.stream_version from eventstore.events as b -- backward
                 where b.stream_id = s.stream_id and b.stream_version <= $2 -- backward
-                order by b.stream_version desc -- backward
-                offset least($3, greatest(1, $4 / l.largest_event)) limit 1)) -- backward
+                order by b.stream_version desc offset least($3, greatest(1, $4 / l.largest_event)) limit 1)) -- backward
         end as first
     from eventstore.streams as s
     left join eventstore.log_state as l on true

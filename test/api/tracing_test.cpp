@@ -160,7 +160,7 @@ BOOST_FIXTURE_TEST_CASE(other_operations_are_spans_too, tracing_fixture) {
         BOOST_TEST(reading->begin.at("eventstore.stream") == "a");
         BOOST_TEST(reading->end.at("eventstore.event.count") == "2");
         BOOST_TEST(reading->end.at("eventstore.position.last") == "2");
-        es::event_scan scan = store.scan("a", es::read_options().max_count(1));
+        es::event_scan scan = store.scan("a", es::read_options().count(1));
         for (int i = 0; i < 3; ++i) (void)co_await scan.next();
         BOOST_TEST(tracer->of("scan").size() == 2u); // one for each page
         es::event_scan nothing = store.scan("b");

@@ -205,7 +205,8 @@ BOOST_AUTO_TEST_CASE(a_direction_orders_and_bounds_every_page) {
         const std::string backward = bare((*pair)[1].text);
         BOOST_TEST(!holds(forward, " desc\n"), forward);
         BOOST_TEST(!holds(backward, " asc"), backward);
-        BOOST_TEST(count_of(forward, " asc") == count_of(backward, " desc") - count_of(backward, " desc limit 1"));
+        const auto looks = count_of(backward, " desc limit 1") + count_of(backward, " desc offset"); // for one row
+        BOOST_TEST(count_of(forward, " asc") == count_of(backward, " desc") - looks);
         BOOST_TEST((*pair)[1].name == (*pair)[0].name + "_backward");
     }
 }
