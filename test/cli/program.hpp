@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace eventstore::test {
@@ -82,5 +83,7 @@ public:
 private:
     fresh_schema schema_;
 };
+
+inline bool has_part(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
 
 } // namespace eventstore::test

@@ -55,8 +55,6 @@ struct projections_fixture : program_fixture {
     }
 };
 
-bool has_part(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(program_projections_test)

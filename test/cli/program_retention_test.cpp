@@ -27,8 +27,6 @@ struct retained_streams : program_fixture {
     }
 };
 
-bool has_part(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(program_retention_test)
