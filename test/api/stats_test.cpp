@@ -390,7 +390,7 @@ BOOST_FIXTURE_TEST_CASE(
 
 // Nothing tells it that others have appended: it does not lag, as far as it knows.
 BOOST_FIXTURE_TEST_CASE(a_feed_that_cannot_look_at_the_log_is_stalled, store_fixture, *own_sessions()) {
-    const auto how = options().stalled_after(200ms).operation_timeout(200ms).pooled(); // it looks often
+    const auto how = options().stalled_after(200ms).operation_timeout(3s).pooled(); // it looks often
     with_store(how, [&](es::store store) -> asio::awaitable<void> {
         es::subscription all = co_await store.subscribe_to_all("mailer", single());
         co_await store.append("a", es::no_stream, counted(1));

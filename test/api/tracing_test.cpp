@@ -162,7 +162,7 @@ BOOST_FIXTURE_TEST_CASE(other_operations_are_spans_too, tracing_fixture) {
         BOOST_TEST(reading->end.at("eventstore.position.last") == "2");
         es::event_scan scan = store.scan("a", es::read_options().count(1));
         for (int i = 0; i < 3; ++i) (void)co_await scan.next();
-        BOOST_TEST(tracer->of("scan").size() == 2u); // one for each page
+        BOOST_TEST(tracer->of("scan").size() == 3u); // two pages, and the end
         es::event_scan nothing = store.scan("b");
         co_await expect_error(es::errc::stream_not_found, nothing.next());
         BOOST_TEST((tracer->of("scan").back()->failed == es::errc::stream_not_found));
