@@ -8,7 +8,9 @@
 
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <utility>
+#include <vector>
 
 namespace eventstore {
 
@@ -53,6 +55,14 @@ bool is_expected(const std::vector<event_data>& found, const std::vector<event_d
     return true;
 }
 
+/// Not destroyed at the end of the program either, but known then: checkers of leaks do not report it.
+void keep_for_ever(std::unique_ptr<asio::io_context> context) {
+    static std::mutex mutex;
+    static auto& kept = *new std::vector<std::unique_ptr<asio::io_context>>();
+    const std::lock_guard lock(mutex);
+    kept.push_back(std::move(context));
+}
+
 } // namespace
 
 decided run_decision(asio::awaitable<decided> deciding) {
@@ -66,7 +76,7 @@ decided run_decision(asio::awaitable<decided> deciding) {
     });
     context->run_for(1s);
     if (!outcome) {
-        context.release(); // what the decision waits for may still have it
+        keep_for_ever(std::move(context)); // what the decision waits for may still have it
         fail_specification("the decision did not end within a second: it waits for something outside of the test");
     }
     if (failed) std::rethrow_exception(failed);
