@@ -390,10 +390,11 @@ BOOST_FIXTURE_TEST_CASE(
 
 // Nothing tells it that others have appended: it does not lag, as far as it knows.
 BOOST_FIXTURE_TEST_CASE(a_feed_that_cannot_look_at_the_log_is_stalled, store_fixture, *own_sessions()) {
-    const auto how = options().stalled_after(200ms).operation_timeout(3s).pooled(); // it looks often
-    with_store(how, [&](es::store store) -> asio::awaitable<void> {
-        es::subscription all = co_await store.subscribe_to_all("mailer", single());
-        co_await store.append("a", es::no_stream, counted(1));
+    with_store([&](es::store other) -> asio::awaitable<void> {
+        co_await other.append("a", es::no_stream, counted(1));
+        auto hasty = options().create(false).stalled_after(200ms).operation_timeout(1s).pooled(); // it looks often
+        const es::store store = co_await es::open(std::move(hasty));
+        es::subscription all = co_await store.within(20s).subscribe_to_all("mailer", single());
         const texts first = co_await receive(all, 1);
         BOOST_TEST(first.size() == 1u);
         blocker tables = hold_tables();
@@ -401,6 +402,7 @@ BOOST_FIXTURE_TEST_CASE(a_feed_that_cannot_look_at_the_log_is_stalled, store_fix
         BOOST_TEST(store.stats().feed_lag_events == 0);
         tables.release();
         co_await eventually([&] { return !store.stats().feed_stalled; });
+        co_await store.close();
     });
 }
 
