@@ -189,7 +189,8 @@ BOOST_FIXTURE_TEST_CASE(lost_connections_and_those_made_in_their_place_are_count
         BOOST_TEST(now.connections_lost >= 2u); // an idle one is found out when it is used
         BOOST_TEST(now.reconnects >= 2u);
         BOOST_TEST(now.reconnects <= now.connections_lost);
-        BOOST_TEST(now.connect_failures == 0u);
+        // One that is lost is no attempt that failed. The announcement of the append may have been about to connect.
+        BOOST_TEST(now.connect_failures <= 1u);
     });
 }
 
