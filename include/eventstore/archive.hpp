@@ -30,7 +30,7 @@ struct archive_summary {
     std::int64_t dropped_links = 0; ///< of these: links behind the position, which are not in the file
 };
 
-/// What to archive, and how fast.
+/// What to archive, and how fast. archive_events checks the limits before it does anything (`invalid_argument`).
 class archive_options {
 public:
     /// All events before this position; 1 or more, and at most one more than the last position of the log.

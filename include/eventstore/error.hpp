@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace eventstore {
@@ -48,7 +49,7 @@ enum class errc {
     subscription_deleted = 25,        ///< the subscription was deleted
     subscription_stopped = 26,        ///< an event was refused too often, with `when_exhausted::stop`
     unexpected_ack = 27,              ///< an event was acknowledged that had not been delivered
-    handler_failed = 28,              ///< a selector or partition function threw an exception
+    handler_failed = 28,              ///< a function of the caller (a selector, a partition, `apply`) threw an exception
     log_truncated = 29,               ///< the log has lost events that were seen: a fail-over, a restored backup
     snapshot_not_found = 30,          ///< the source has no snapshot
     hard_delete_disabled = 31,        ///< `store_options::allow_hard_delete` is not set
@@ -70,6 +71,9 @@ enum class errc {
 /// `operation_canceled`, `timeout` to `timed_out`, `invalid_argument` to `invalid_argument`,
 /// `connection_lost` to `connection_reset`.
 EVENTSTORE_EXPORT const boost::system::error_category& category() noexcept;
+
+/// Returns the name of a code as it is written above, such as `"stream_not_found"`; `"unknown"` if it has none. Valid for ever.
+EVENTSTORE_EXPORT std::string_view name_of(errc code) noexcept;
 
 inline boost::system::error_code make_error_code(errc code) noexcept { return {static_cast<int>(code), category()}; }
 

@@ -27,7 +27,7 @@ std::unique_ptr<trace_span> trace_source::begin(
 void trace_source::end(std::unique_ptr<trace_span>& span, attribute_list attributes, const failure* why) noexcept {
     if (!span) return;
     try {
-        if (why) attributes.add_own("error.type", category().message(static_cast<int>(why->code())));
+        if (why) attributes.add_text("error.type", name_of(why->code()));
         if (why && !why->sqlstate().empty()) attributes.add_text("db.response.status_code", why->sqlstate());
     } catch (...) { // without them
     }

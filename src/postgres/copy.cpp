@@ -58,8 +58,8 @@ asio::awaitable<result<answer>> connection::last_answer(std::string_view doing, 
         if (!*next) break;
         if (!last || !last.is_error()) last = *next;
     }
-    if (last.is_error()) co_return last.to_failure(doing);
-    co_return last;
+    if (last && last.is_error()) co_return last.to_failure(doing);
+    co_return last; // none, if nothing was left to come
 }
 
 asio::awaitable<result<answer>> connection::run_statement(

@@ -31,6 +31,17 @@ BOOST_AUTO_TEST_CASE(every_code_has_words_of_its_own) {
     BOOST_TEST(std::string(category().name()) == "eventstore");
 }
 
+BOOST_AUTO_TEST_CASE(every_code_has_a_name_of_its_own) {
+    std::set<std::string_view> names;
+    int code = 1;
+    for (; category().message(code) != "success"; ++code)
+        BOOST_TEST(names.insert(name_of(static_cast<errc>(code))).second, name_of(static_cast<errc>(code)));
+    BOOST_TEST(names.size() == static_cast<std::size_t>(code - 1));
+    BOOST_TEST(name_of(errc::stream_not_found) == "stream_not_found");
+    BOOST_TEST(name_of(static_cast<errc>(code)) == "unknown");
+    BOOST_TEST(name_of(errc()) == "unknown");
+}
+
 BOOST_AUTO_TEST_CASE(codes_equal_the_generic_conditions_they_match) {
     BOOST_TEST((make_error_code(errc::cancelled) == generic::operation_canceled));
     BOOST_TEST((make_error_code(errc::timeout) == generic::timed_out));
