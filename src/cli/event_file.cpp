@@ -162,7 +162,7 @@ asio::awaitable<void> import_any(task work) {
 void add_import_options(po::options_description& options) {
     auto add = options.add_options();
     add("transaction-events", po::value<std::int64_t>()->value_name("N"),
-        "store at most so many events in a transaction, for which appends wait; 20000 by default");
+        "store at most so many events in a transaction, for which appends wait; 100000 by default");
     add("keep-projections",
         "go on with the projections of the file at their checkpoints, because the tables of their read models are "
         "brought along; by default they begin anew");

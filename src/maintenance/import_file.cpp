@@ -4,6 +4,7 @@
 #include "maintenance/batch_file.hpp"
 #include "maintenance/importer.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace eventstore::maintenance {
@@ -12,7 +13,10 @@ namespace {
 
 using detail::message;
 
-constexpr std::size_t bytes_of_transaction = std::size_t{8} << 20;
+constexpr std::size_t bytes_of_transaction = std::size_t{16} << 20;
+// The server has something to do while the first lines of a large transaction are read.
+constexpr std::size_t first_events = 2'000;
+constexpr std::size_t growth = 4; // reading is that much faster than storing
 
 /// What is read on another thread.
 struct reading {
@@ -49,7 +53,9 @@ public:
 private:
     asio::awaitable<result<void>> open();
     void begin_reading() {
-        disk_.begin([ahead = ahead_, most = options_.transaction_events()] { read_next(*ahead, most); });
+        const std::size_t most = options_.transaction_events();
+        disk_.begin([ahead = ahead_, events = std::min(next_events_, most)] { read_next(*ahead, events); });
+        next_events_ = std::min(next_events_, most) * growth;
     }
     void tell_progress(std::uint64_t bytes) const;
 
@@ -60,6 +66,7 @@ private:
     detail::work_ahead disk_;
     const std::shared_ptr<const std::atomic<bool>> is_stopped_;
     const std::shared_ptr<reading> ahead_ = std::make_shared<reading>();
+    std::size_t next_events_ = first_events;
     std::int64_t after_position_ = 0;
 };
 
