@@ -37,6 +37,9 @@ public:
         asio::co_spawn(executor_, carry_out(std::move(call), ended_), asio::detached);
     }
 
+    /// The call that was begun last has not ended.
+    bool is_busy() const { return ended_ && !ended_->is_open(); }
+
     /// Waits for the call that was begun last, if one was.
     asio::awaitable<result<void>> wait() {
         if (!ended_) co_return result<void>();

@@ -17,6 +17,9 @@ namespace eventstore::maintenance {
 
 namespace {
 
+// While lines are made; else the end of a large export waits for all of the file.
+constexpr std::uint64_t bytes_between_syncs = std::uint64_t{8} << 20;
+
 /// What every export begins with.
 constexpr std::string_view first_bytes = "{\"eventstore\":\"events\"";
 
@@ -24,7 +27,7 @@ bool may_become_export(std::string_view begin) noexcept {
     return begin.starts_with(first_bytes) || first_bytes.starts_with(begin);
 }
 
-/// Has the disk write what was written now, so that little is left when finish() waits for it.
+/// Has the system hand what was written now to the disk.
 void begin_write_back([[maybe_unused]] int file, [[maybe_unused]] std::uint64_t offset,
     [[maybe_unused]] std::uint64_t size) noexcept {
 #ifdef SYNC_FILE_RANGE_WRITE // Linux; a hint, whose failure is no error
@@ -93,7 +96,7 @@ result<void> export_file::read_kept() {
 }
 
 result<void> export_file::begin() {
-    size_ = kept_.offset;
+    size_ = size_on_disk_ = kept_.offset;
     if (!is_regular_) return {};
     if (::ftruncate(file_->get(), static_cast<off_t>(size_)) != 0) return file_failure(path_, "write", errno);
     if (::lseek(file_->get(), static_cast<off_t>(size_), SEEK_SET) < 0) return file_failure(path_, "write", errno);
@@ -125,7 +128,15 @@ result<void> export_file::write(std::string_view text) {
         text.remove_prefix(static_cast<std::size_t>(written));
         size_ += static_cast<std::uint64_t>(written);
     }
-    if (is_regular_) begin_write_back(file_->get(), begin, size_ - begin);
+    if (!is_regular_) return {};
+    begin_write_back(file_->get(), begin, size_ - begin);
+    if (size_ - size_on_disk_ < bytes_between_syncs) return {};
+    return sync();
+}
+
+result<void> export_file::sync() {
+    if (::fdatasync(file_->get()) != 0) return file_failure(path_, "write", errno);
+    size_on_disk_ = size_;
     return {};
 }
 

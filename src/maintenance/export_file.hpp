@@ -45,6 +45,7 @@ private:
     export_file(std::string path, std::shared_ptr<open_file> file, bool is_regular, detail::stop_question is_stopped)
         : path_(std::move(path)), file_(std::move(file)), is_regular_(is_regular), is_stopped_(std::move(is_stopped)) {}
     result<void> wait_for_room() const;
+    result<void> sync();
     result<void> read_kept();
 
     std::string path_;
@@ -53,6 +54,7 @@ private:
     detail::stop_question is_stopped_;
     exported_part kept_;
     std::uint64_t size_ = 0;
+    std::uint64_t size_on_disk_ = 0; // or more
 };
 
 } // namespace eventstore::maintenance

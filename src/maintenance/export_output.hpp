@@ -30,6 +30,8 @@ public:
     const exported_part& kept() const noexcept { return out_->file->kept(); }
     asio::awaitable<result<void>> begin();
 
+    /// A text is being written: write() would wait for that first.
+    bool is_busy() const { return disk_.is_busy(); }
     /// Takes the text of the lines, and returns when it can take more.
     asio::awaitable<result<void>> write(line_writer& lines);
     /// Returns when everything is on disk.

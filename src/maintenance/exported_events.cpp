@@ -50,26 +50,33 @@ asio::awaitable<result<void>> exported_events::learn_names() {
     co_return result<void>();
 }
 
-void exported_events::add_event(std::string_view bytes) {
+exported_events::event_row exported_events::read(std::string_view bytes) const {
+    event_row read;
+    event_line& event = read.event;
     copied_row row(bytes);
     row.begin();
-    event_line event;
     event.position = row.number();
-    const std::int64_t stream = row.number();
+    read.stream = row.number();
     event.version = row.number();
     event.created_at = row.number();
     event.id = row.next_id().value_or(uuid());
     event.correlation_id = row.next_id();
     event.causation_id = row.next_id();
     event.link_to = row.number();
-    const auto original = log_.has_links ? row.next_number() : std::nullopt;
+    if (log_.has_links) read.original = row.next_number();
     event.type = row.text();
     event.metadata = row.payload(log_.is_jsonb);
     event.data = row.payload(log_.is_jsonb);
-    const known_stream& known = names_.find(stream)->second;
+    return read;
+}
+
+/// The streams of the row are known.
+void exported_events::add(event_row& row) {
+    const known_stream& known = names_.find(row.stream)->second;
     if (known.name.empty()) return;
+    event_line& event = row.event;
     if (event.version == 1 && known.created_at != event.created_at) event.stream_created_at = known.created_at;
-    if (event.link_to != 0 && (!original || names_.find(*original)->second.name.empty())) return;
+    if (event.link_to != 0 && (!row.original || names_.find(*row.original)->second.name.empty())) return;
     lines_->add(event, known.name);
 }
 
@@ -82,7 +89,8 @@ asio::awaitable<result<void>> exported_events::write_window() {
     }
     for (std::string_view rest = window_; !rest.empty();) {
         const std::uint32_t size = boost::endian::load_big_u32(reinterpret_cast<const unsigned char*>(rest.data()));
-        add_event(rest.substr(4, size));
+        event_row row = read(rest.substr(4, size));
+        add(row);
         rest.remove_prefix(4 + size);
     }
     window_.clear();
@@ -91,17 +99,18 @@ asio::awaitable<result<void>> exported_events::write_window() {
     co_return co_await std::move(writing);
 }
 
-/// Keeps a row until the names of its streams are known. Returns false if enough have come.
+/// Makes a line of a row at once, so that the server goes on meanwhile; or keeps it until the names of its streams are
+/// known. Returns false if enough have come.
 bool exported_events::take_row(std::string_view bytes) {
-    copied_row row(bytes);
-    row.begin();
-    position_of_copy_ = row.number();
-    know(row.number());
-    if (log_.has_links) {
-        for (int i = 0; i < 6; ++i) row.next();
-        if (const auto original = row.next_number()) know(*original);
-    }
+    event_row row = read(bytes);
+    position_of_copy_ = row.event.position;
     ++rows_of_copy_;
+    know(row.stream);
+    if (row.original) know(*row.original);
+    if (unknown_.empty()) {
+        add(row);
+        return !lines_->is_full();
+    }
     char length[4];
     boost::endian::store_big_u32(reinterpret_cast<unsigned char*>(length), static_cast<std::uint32_t>(bytes.size()));
     window_.append(length, sizeof length);

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -47,8 +48,14 @@ private:
     void know(std::int64_t stream) {
         if (names_.try_emplace(stream).second) unknown_.push_back(stream);
     }
+    struct event_row {
+        event_line event;
+        std::int64_t stream = 0;
+        std::optional<std::int64_t> original; // of a link: the stream of its original
+    };
+    event_row read(std::string_view bytes) const;
+    void add(event_row& row);
     bool take_row(std::string_view bytes);
-    void add_event(std::string_view bytes);
     detail::steady_time deadline() const;
 
     const export_sessions sessions_;
@@ -57,7 +64,7 @@ private:
     const std::shared_ptr<exported_lines> lines_;
     const kind log_;
 
-    std::string window_; // rows, each after its length
+    std::string window_; // rows whose streams may be unknown, each after its length
     std::int64_t rows_of_copy_ = 0;
     std::int64_t position_of_copy_ = 0;
     struct known_stream {

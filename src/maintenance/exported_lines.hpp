@@ -23,6 +23,7 @@ namespace asio = boost::asio;
 class exported_lines {
 public:
     static constexpr std::size_t bytes_of_write = std::size_t{1} << 20;
+    static constexpr std::size_t most_bytes = std::size_t{4} << 20; // while the file is busy
 
     /// \param is_stopped nobody waits for the export any more
     exported_lines(std::string path, export_options options, asio::any_io_executor strand,
@@ -46,7 +47,9 @@ public:
     std::int64_t through() const noexcept { return through_; }
 
     /// It is time to write.
-    bool is_full() const noexcept { return lines_.size() >= bytes_of_write; }
+    bool is_full() const {
+        return lines_.size() >= bytes_of_write && (!out_.is_busy() || lines_.size() >= most_bytes);
+    }
     /// Writes the lines if it is time.
     asio::awaitable<result<void>> write_some();
     /// Adds the last line, and returns when everything is on disk.

@@ -20,14 +20,17 @@ BOOST_AUTO_TEST_CASE(its_owner_goes_on_while_a_call_blocks_and_waits_for_its_end
         work_ahead work(co_await asio::this_coro::executor, "working");
         std::promise<void> release;
         std::thread::id ran_on;
+        BOOST_TEST(!work.is_busy());
         work.begin([&, wait = release.get_future().share()] {
             wait.wait();
             ran_on = std::this_thread::get_id();
         });
+        BOOST_TEST(work.is_busy());
         release.set_value(); // which this thread would not come to, if the call were carried out on it
         auto waiting = work.wait();
         const auto waited = co_await std::move(waiting);
         BOOST_TEST(waited.has_value());
+        BOOST_TEST(!work.is_busy());
         BOOST_TEST((ran_on != std::thread::id() && ran_on != std::this_thread::get_id()));
         // It stays so.
         auto again = work.wait();
