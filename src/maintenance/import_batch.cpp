@@ -129,9 +129,11 @@ std::string_view import_batch::rows() {
 }
 
 void import_batch::clear() {
-    constexpr std::size_t usual = std::size_t{16} << 20;
     rows_.clear();
-    if (rows_.capacity() > usual) rows_.shrink_to_fit();
+    if (rows_.capacity() > 2 * usual_bytes_) {
+        rows_.shrink_to_fit();
+        rows_.reserve(usual_bytes_);
+    }
     row_streams_.clear();
     events_.clear();
     links_.clear();

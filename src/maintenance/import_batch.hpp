@@ -40,7 +40,11 @@ public:
         bool is_link;
     };
 
-    explicit import_batch(payload_format payload) : is_jsonb_(payload == payload_format::jsonb) {}
+    /// \param usual_bytes of rows; memory for them is kept
+    explicit import_batch(payload_format payload, std::size_t usual_bytes = 0)
+        : is_jsonb_(payload == payload_format::jsonb), usual_bytes_(usual_bytes) {
+        rows_.reserve(usual_bytes_);
+    }
 
     void add(const event_line& line);
     void add(const stream_line& line) { states_.push_back(line), bytes_ += line.stream.size() + 100; }
@@ -96,6 +100,7 @@ private:
     std::size_t stream_of(const event_line& line);
 
     const bool is_jsonb_;
+    const std::size_t usual_bytes_;
     std::string rows_;
     struct row_stream {
         std::size_t at, stream; // where its id belongs

@@ -13,10 +13,10 @@ namespace {
 
 using detail::message;
 
-constexpr std::size_t bytes_of_transaction = std::size_t{16} << 20;
+constexpr std::size_t bytes_of_transaction = std::size_t{12} << 20;
 // The server has something to do while the first lines of a large transaction are read.
-constexpr std::size_t first_events = 2'000;
-constexpr std::size_t growth = 4; // reading is that much faster than storing
+constexpr std::size_t first_events = 8'000;
+constexpr std::size_t growth = 8; // reading is about that much faster than storing
 
 /// What is read on another thread.
 struct reading {
@@ -110,8 +110,9 @@ asio::awaitable<result<event_file_summary>> file_import::run(std::shared_ptr<fil
     const auto opened = co_await std::move(opening);
     if (!opened) co_return opened.error();
     reading& ahead = *self->ahead_;
-    ahead.batch = std::make_shared<import_batch>(ahead.file->header().payload);
-    auto batch = std::make_shared<import_batch>(ahead.file->header().payload);
+    constexpr std::size_t usual_bytes = bytes_of_transaction + bytes_of_transaction / 8; // with the last row
+    ahead.batch = std::make_shared<import_batch>(ahead.file->header().payload, usual_bytes);
+    auto batch = std::make_shared<import_batch>(ahead.file->header().payload, usual_bytes);
     self->begin_reading();
     for (bool goes_on = true; goes_on;) {
         auto waiting = self->disk_.wait();

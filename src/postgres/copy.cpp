@@ -121,7 +121,8 @@ asio::awaitable<result<connection::copy_state>> connection::receive_copied(
 
 asio::awaitable<result<void>> connection::send_copied(
     std::shared_ptr<connection> self, std::string_view bytes, steady_time deadline) {
-    constexpr std::size_t most = std::size_t{64} << 10; // libpq copies what it is given
+    // libpq copies what it is given, and sends whole blocks of 8 kB at once, with the five bytes before each message.
+    constexpr std::size_t most = (std::size_t{64} << 10) - 5;
     while (!bytes.empty()) {
         const std::string_view piece = bytes.substr(0, most);
         const int put = PQputCopyData(self->handle_, piece.data(), static_cast<int>(piece.size()));
