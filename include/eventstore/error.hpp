@@ -49,7 +49,7 @@ enum class errc {
     subscription_deleted = 25,        ///< the subscription was deleted
     subscription_stopped = 26,        ///< an event was refused too often, with `when_exhausted::stop`
     unexpected_ack = 27,              ///< an event was acknowledged that had not been delivered
-    handler_failed = 28,              ///< a function of the caller (a selector, a partition, `apply`) threw an exception
+    handler_failed = 28,              ///< a selector, partition or `apply` function threw an exception
     log_truncated = 29,               ///< the log has lost events that were seen: a fail-over, a restored backup
     snapshot_not_found = 30,          ///< the source has no snapshot
     hard_delete_disabled = 31,        ///< `store_options::allow_hard_delete` is not set

@@ -28,8 +28,8 @@ bool may_become_export(std::string_view begin) noexcept {
 }
 
 /// Has the system hand what was written now to the disk.
-void begin_write_back([[maybe_unused]] int file, [[maybe_unused]] std::uint64_t offset,
-    [[maybe_unused]] std::uint64_t size) noexcept {
+void begin_write_back(
+    [[maybe_unused]] int file, [[maybe_unused]] std::uint64_t offset, [[maybe_unused]] std::uint64_t size) noexcept {
 #ifdef SYNC_FILE_RANGE_WRITE // Linux; a hint, whose failure is no error
     (void)::sync_file_range(file, static_cast<off64_t>(offset), static_cast<off64_t>(size), SYNC_FILE_RANGE_WRITE);
 #endif

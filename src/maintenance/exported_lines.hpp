@@ -47,9 +47,7 @@ public:
     std::int64_t through() const noexcept { return through_; }
 
     /// It is time to write.
-    bool is_full() const {
-        return lines_.size() >= bytes_of_write && (!out_.is_busy() || lines_.size() >= most_bytes);
-    }
+    bool is_full() const { return lines_.size() >= bytes_of_write && (!out_.is_busy() || lines_.size() >= most_bytes); }
     /// Writes the lines if it is time.
     asio::awaitable<result<void>> write_some();
     /// Adds the last line, and returns when everything is on disk.
