@@ -48,11 +48,10 @@ void check_stored(const known_store& known, const stored_event& event, report& o
     }
     const appended_event& appended = found->second;
     const std::string& stream = known.facts.streams[event.stream].name;
-    const bool is_being_deleted = stream.starts_with("$deleted ");
     if (appended.stored != &event)
         out.add(known.schema(), rule::event_is_stored_twice, known.text_of(event), " is stored at position ",
             appended.stored->position, ", too");
-    if (!is_being_deleted && !appended.is_in_several_streams && known.names.name_of(appended.stream) != stream)
+    if (!is_being_deleted(known.facts.streams[event.stream]) && !appended.is_in_several_streams && known.names.name_of(appended.stream) != stream)
         out.add(known.schema(), rule::nobody_appended_it, known.text_of(event), " was appended to stream '",
             known.names.name_of(appended.stream), "'");
     if (!event.has_own_payload)

@@ -83,6 +83,13 @@ public:
         return true;
     }
 
+    /// Whether nothing should come before it.
+    bool is_next(place event) {
+        const line& of = line_of(plan_.key_of(event));
+        if (!of.returned.empty() && *of.returned.begin() <= event) return *of.returned.begin() == event;
+        return plan_.in_list(event) == of.next;
+    }
+
     /// It was refused, or its consumer has left: it is to be delivered again.
     void give_back(place event) {
         line& of = line_of(plan_.key_of(event));

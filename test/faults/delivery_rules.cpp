@@ -104,7 +104,7 @@ private:
 
     struct open_batch {
         std::uint32_t consumer = 0;
-        std::vector<place> events;
+        std::vector<place> events; // but those that were acknowledged one by one
     };
 
     struct owner_state {
@@ -149,7 +149,8 @@ private:
             return std::nullopt;
         }
         const known_event& event = known_.events[*found];
-        if (event.id != step.id || event.version != step.version || event.stream != step.stream) {
+        const bool is_renamed = event.stored == nullptr && known_.names.name_of(step.stream).starts_with("$deleted ");
+        if (event.id != step.id || event.version != step.version || (event.stream != step.stream && !is_renamed)) {
             add(rule::delivered_event_differs, text_of(owner), " was given ", told(), "; in the log is ",
                 known_.text_of(event));
             return std::nullopt;
@@ -165,20 +166,27 @@ private:
         return number;
     }
 
+    void check_line(owner_state& state, place event) {
+        const bool was_due = state.lines.deliver(event, [&](place skipped) {
+            if (may_be_passed_over(skipped)) return;
+            add(rule::delivered_out_of_order, text_of(state.owner), " was given ", text_of(event), " before ",
+                text_of(skipped));
+        });
+        if (was_due) return;
+        if (known_.events[event].position <= state.owner.from)
+            add(rule::delivered_again, text_of(state.owner), ", which began after position ", state.owner.from,
+                ", was given ", text_of(event));
+        else
+            add(rule::delivered_again, text_of(state.owner), " was given ", text_of(event),
+                " again, without a nack or the end of a consumer");
+    }
+
     void deliver(owner_state& state, const owner_step& step) {
         const std::optional<place> event = known_delivery(state.owner, step);
         if (!event) return;
-        const bool was_due = state.lines.deliver(*event, [&](place skipped) {
-            if (may_be_passed_over(skipped)) return;
-            add(rule::delivered_out_of_order, text_of(state.owner), " was given ", text_of(*event), " before ",
-                text_of(skipped));
-        });
-        if (!was_due && !(rules_.replays_parked && past_.refused[*event]))
-            add(rule::delivered_again, text_of(state.owner),
-                known_.events[*event].position <= state.owner.from
-                    ? ", which began after position " + std::to_string(state.owner.from) + ", was given "
-                    : " was given again, without a nack or the end of a consumer, ",
-                text_of(*event));
+        // What was parked and is released comes at any time, and is not in the line.
+        const bool is_replay = rules_.replays_parked && may_be_exhausted(*event) && !state.lines.is_next(*event);
+        if (!is_replay) check_line(state, *event);
         ++past_.deliveries[*event];
         open_batch& batch = state.batches[step.batch];
         batch.consumer = step.consumer;
@@ -217,12 +225,12 @@ private:
         const std::set<std::uint32_t> open = state.open[step.consumer];
         for (const std::uint32_t number : open) {
             open_batch& batch = state.batches[number];
-            bool is_done = true;
-            for (const place event : batch.events) {
-                if (known_.events[event].position <= step.position) note_ack(state, step, event);
-                else is_done = false;
-            }
-            if (is_done) close(state, number, batch);
+            std::erase_if(batch.events, [&](place event) {
+                const bool is_done = known_.events[event].position <= step.position;
+                if (is_done) note_ack(state, step, event);
+                return is_done;
+            });
+            if (batch.events.empty()) close(state, number, batch);
         }
     }
 
@@ -246,8 +254,7 @@ private:
         const std::set<std::uint32_t> open = std::move(state.open[consumer]);
         state.open.erase(consumer);
         for (const std::uint32_t number : open)
-            for (const place event : state.batches[number].events)
-                if (past_.acked_in[event] != state.number) state.lines.give_back(event);
+            for (const place event : state.batches[number].events) state.lines.give_back(event);
     }
 
     // The end.

@@ -68,6 +68,10 @@ void known_store::note_stored() {
         made.stored = &event;
         const auto found = appended.find(event.id);
         if (found == appended.end()) continue;
+        if (is_being_deleted(facts.streams[event.stream])) {
+            made.stream = found->second.stream;
+            made.stored = nullptr; // it may be gone at any moment
+        }
         made.first_begun = found->second.first_begun;
         if (found->second.stored == nullptr) found->second.stored = &event;
     }

@@ -62,8 +62,11 @@ struct known_event {
     uuid id{};
     name stream = 0;
     instant first_begun = 0;
-    const stored_event* stored = nullptr; // null = it is gone
+    const stored_event* stored = nullptr; // null = it is gone, or about to be
 };
+
+/// By a hard delete that is not finished.
+inline bool is_being_deleted(const stored_stream& stream) { return stream.name.starts_with("$deleted "); }
 
 class known_store {
 public:

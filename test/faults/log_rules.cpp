@@ -58,12 +58,13 @@ void check_positions(const known_store& known, report& out) {
     }
 }
 
-/// Gaps are explained by acknowledged events that are gone, and by those that may have been stored.
+/// Gaps are explained by what may have been stored and is gone: of each attempt, as the ids are forgotten with a stream.
 void count_gaps(const known_store& known, report& out) {
     if (known.facts.events.empty()) return;
     std::int64_t explained = 0;
     for (const auto& [id, event] : known.appended)
-        if (event.stored == nullptr && !event.is_refused && known.may_be_removed(event.stream)) ++explained;
+        if (!event.is_refused && known.may_be_removed(event.stream))
+            explained += std::int64_t{event.attempts} - (event.stored != nullptr ? 1 : 0);
     std::int64_t missing = 0;
     std::int64_t last = 0;
     for (const stored_event& event : known.facts.events) {
@@ -83,15 +84,14 @@ void check_versions(const known_store& known, report& out) {
     std::vector<stream_end> ends(known.facts.streams.size());
     for (const stored_event& event : known.facts.events) {
         stream_end& end = ends[event.stream];
-        const bool is_being_deleted = known.facts.streams[event.stream].name.starts_with("$deleted ");
-        if (event.version != end.version + 1 && !is_being_deleted)
+        if (event.version != end.version + 1 && !is_being_deleted(known.facts.streams[event.stream]))
             out.add(known.schema(), rule::versions_have_a_gap, known.text_of(event), " comes after version ",
                 end.version, " at position ", end.position);
         end = {event.version, event.position};
     }
     for (std::size_t i = 0; i < ends.size(); ++i) {
         const stored_stream& stream = known.facts.streams[i];
-        if (stream.version != ends[i].version && !stream.name.starts_with("$deleted "))
+        if (stream.version != ends[i].version && !is_being_deleted(stream))
             out.add(known.schema(), rule::stream_row_is_wrong, "stream '", stream.name, "' is at version ",
                 stream.version, " by its row, but its last event has version ", ends[i].version);
     }

@@ -26,9 +26,9 @@ stream_sums sums_through(
     stream_sums sums;
     for (const stored_event& event : known.facts.events) {
         if (event.position > position) break;
-        const std::string& stream = known.facts.streams[event.stream].name;
-        if (parked.contains(event.position) || stream.starts_with("$deleted ")) continue;
-        stream_sum& sum = sums[stream];
+        const stored_stream& stream = known.facts.streams[event.stream];
+        if (parked.contains(event.position) || is_being_deleted(stream)) continue;
+        stream_sum& sum = sums[stream.name];
         ++sum.events;
         sum.versions += event.version;
         sum.last_version = event.version;
@@ -100,7 +100,7 @@ void check_projection(
         check_row(row);
     }
     for (const stored_stream& stream : known.facts.streams)
-        if (!stream.name.starts_with("$deleted ") && !seen.contains(stream.name)) check_row({stream.name, 0, 0, 0, 0});
+        if (!is_being_deleted(stream) && !seen.contains(stream.name)) check_row({stream.name, 0, 0, 0, 0});
 }
 
 } // namespace
