@@ -14,8 +14,9 @@ bool may_have_moved(const known_store& known, const appended_event& event) {
 }
 
 std::string told_text(const known_store& known, const uuid& id, const appended_event& event) {
-    return "event " + to_string(id) + " (stream '" + known.names.name_of(event.stream) + "', told version " +
-        std::to_string(event.told_version) + " and position " + std::to_string(event.told_position) + ")";
+    return "event " + eventstore::to_string(id) + " (stream '" + known.names.name_of(event.stream) +
+        "', told version " + std::to_string(event.told_version) + " and position " +
+        std::to_string(event.told_position) + ")";
 }
 
 void check_answers(const known_store& known, const append_attempt& attempt, report& out) {
@@ -24,14 +25,16 @@ void check_answers(const known_store& known, const append_attempt& attempt, repo
         const told_place& told = part.told;
         const std::string& stream = known.names.name_of(part.stream);
         if (count == 0) continue;
-        if (told.last_version - told.first_version + 1 != count || told.last_position - told.first_position + 1 != count)
+        if (told.last_version - told.first_version + 1 != count ||
+            told.last_position - told.first_position + 1 != count)
             out.add(known.schema(), rule::told_place_is_wrong, "an append of ", count, " events to stream '", stream,
                 "' was told versions ", told.first_version, " to ", told.last_version, " and positions ",
                 told.first_position, " to ", told.last_position, ": not so many");
         for (std::int64_t i = 0; i < count; ++i) {
             const uuid& id = part.ids[static_cast<std::size_t>(i)];
             const appended_event& event = known.appended.find(id)->second;
-            if (event.told_version == told.first_version + i && event.told_position == told.first_position + i) continue;
+            if (event.told_version == told.first_version + i && event.told_position == told.first_position + i)
+                continue;
             if (may_have_moved(known, event)) continue;
             out.add(known.schema(), rule::answers_differ, told_text(known, id, event), " was told version ",
                 told.first_version + i, " and position ", told.first_position + i, " by another attempt");
@@ -42,7 +45,8 @@ void check_answers(const known_store& known, const append_attempt& attempt, repo
 void check_stored(const known_store& known, const stored_event& event, report& out) {
     const auto found = known.appended.find(event.id);
     if (found == known.appended.end()) {
-        out.add(known.schema(), rule::nobody_appended_it, known.text_of(event), " is stored, and no writer of this store "
+        out.add(known.schema(), rule::nobody_appended_it, known.text_of(event),
+            " is stored, and no writer of this store "
             "has appended it");
         return;
     }
@@ -51,7 +55,8 @@ void check_stored(const known_store& known, const stored_event& event, report& o
     if (appended.stored != &event)
         out.add(known.schema(), rule::event_is_stored_twice, known.text_of(event), " is stored at position ",
             appended.stored->position, ", too");
-    if (!is_being_deleted(known.facts.streams[event.stream]) && !appended.is_in_several_streams && known.names.name_of(appended.stream) != stream)
+    if (!is_being_deleted(known.facts.streams[event.stream]) && !appended.is_in_several_streams &&
+        known.names.name_of(appended.stream) != stream)
         out.add(known.schema(), rule::nobody_appended_it, known.text_of(event), " was appended to stream '",
             known.names.name_of(appended.stream), "'");
     if (!event.has_own_payload)

@@ -23,6 +23,7 @@ std::string_view name_of(rule broken) noexcept {
     case rule::versions_have_a_gap: return "versions_have_a_gap";
     case rule::stream_row_is_wrong: return "stream_row_is_wrong";
     case rule::deleted_event_is_stored: return "deleted_event_is_stored";
+    case rule::appended_to_a_deleted_stream: return "appended_to_a_deleted_stream";
     case rule::delivered_event_is_not_stored: return "delivered_event_is_not_stored";
     case rule::delivered_event_differs: return "delivered_event_differs";
     case rule::delivered_to_the_wrong_subscription: return "delivered_to_the_wrong_subscription";
@@ -46,7 +47,8 @@ std::string_view name_of(rule broken) noexcept {
 std::vector<violation> report::finish() && {
     for (std::size_t i = 0; i < counts_.size(); ++i)
         if (counts_[i] > most_of_a_rule)
-            found_.push_back({static_cast<rule>(i), std::to_string(counts_[i] - most_of_a_rule) + " more of this rule"});
+            found_.push_back(
+                {static_cast<rule>(i), std::to_string(counts_[i] - most_of_a_rule) + " more of this rule"});
     return std::move(found_);
 }
 
@@ -68,14 +70,14 @@ std::vector<const ownership*> owners_of(const known_store& known, const subscrip
 /// Records of a store or a subscription that the checker was not told of would go unproved.
 void check_coverage(const history& records, const std::vector<log_facts>& stores,
     const std::vector<subscription_rules>& subscriptions, report& out) {
-    const auto check_store = [&](name store) {
+    const auto check_store = [&](name_number store) {
         const std::string& schema = records.names.name_of(store);
         const auto is_it = [&](const log_facts& facts) { return facts.schema == schema; };
         if (std::none_of(stores.begin(), stores.end(), is_it))
             out.add(schema, rule::records_do_not_fit, "there are records of this store, and nothing of its database");
     };
     std::vector<bool> seen(records.names.size());
-    const auto check_once = [&](name store) {
+    const auto check_once = [&](name_number store) {
         if (seen[store]) return;
         seen[store] = true;
         check_store(store);
@@ -101,7 +103,8 @@ std::vector<violation> check(const history& records, const std::vector<log_facts
     const std::vector<subscription_rules>& subscriptions) {
     report out;
     name_table names;
-    for (name number = 0; number < records.names.size(); ++number) names.number_of(records.names.name_of(number));
+    for (name_number number = 0; number < records.names.size(); ++number)
+        names.number_of(records.names.name_of(number));
     check_coverage(records, stores, subscriptions, out);
     for (const log_facts& facts : stores) {
         const known_store known(records, names, facts);

@@ -30,6 +30,7 @@ enum class rule {
     versions_have_a_gap, ///< or are not in the order of positions
     stream_row_is_wrong, ///< its version, or whether it is deleted
     deleted_event_is_stored,
+    appended_to_a_deleted_stream,
 
     delivered_event_is_not_stored,
     delivered_event_differs,
@@ -78,7 +79,7 @@ struct subscription_rules {
     ordering order = ordering::log;
     std::function<std::string(std::string_view stream, const stored_event&)> key{};
     std::function<bool(std::string_view stream, const stored_event&)> selects{}; ///< empty = everything
-    std::int64_t after = 0; ///< a position: it starts behind it
+    std::int64_t after = 0;                                                      ///< a position: it starts behind it
 
     refusals exhausted = refusals::park;
     int max_retries = 5;
@@ -97,7 +98,7 @@ struct subscription_rules {
 ///
 /// \param stores the facts of each store that the records name
 /// \param subscriptions the rules of each subscription that was used
-std::vector<violation> check(const history& records, const std::vector<log_facts>& stores,
-    const std::vector<subscription_rules>& subscriptions);
+std::vector<violation> check(
+    const history& records, const std::vector<log_facts>& stores, const std::vector<subscription_rules>& subscriptions);
 
 } // namespace eventstore::test::faults

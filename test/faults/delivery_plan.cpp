@@ -21,7 +21,7 @@ stored_event as_stored(const known_event& event) {
 delivery_plan::delivery_plan(const known_store& known, const subscription_rules& rules)
     : known_(known), is_deletable_(false), keys_(known.events.size(), none), in_list_(known.events.size(), none) {
     std::unordered_map<std::string, std::uint32_t> keys;
-    std::unordered_map<name, std::uint32_t> streams;
+    std::unordered_map<name_number, std::uint32_t> streams;
     const auto number_in = [](auto& numbers, const auto& key) {
         return numbers.try_emplace(key, static_cast<std::uint32_t>(numbers.size())).first->second;
     };

@@ -43,7 +43,8 @@ private:
 
 /// What became of the events of a subscription, over all its owners.
 struct delivery_past {
-    explicit delivery_past(std::size_t events) : deliveries(events), acked_in(events), refused(events), parked(events) {}
+    explicit delivery_past(std::size_t events)
+        : deliveries(events), acked_in(events), refused(events), parked(events) {}
 
     std::vector<std::uint32_t> deliveries;
     std::vector<std::uint32_t> acked_in; // the last owner who has acknowledged it, from 1; 0 = nobody

@@ -60,7 +60,7 @@ private:
 /// Reads the lines of one process into a history.
 class process_reader {
 public:
-    explicit process_reader(history& into) : into_(into) {}
+    process_reader(history& into, std::set<name_number>& processes) : into_(into), processes_(processes) {}
 
     void read(std::string_view line) {
         line_words words(line);
@@ -68,6 +68,7 @@ public:
         if (kind == "process") {
             if (process_) throw bad_record("another process has written to this file");
             process_ = into_.names.number_of(words.name());
+            if (!processes_.insert(*process_).second) throw bad_record("another file is of a process of this name");
         } else {
             if (!process_) throw bad_record("the file does not begin with the name of its process");
             const instant at = words.number();
@@ -78,26 +79,43 @@ public:
 
 private:
     void read_record(std::string_view kind, instant at, line_words& words) {
-        if (kind == "got") read_step(owner_step::kind::delivered, at, words);
-        else if (kind == "ack") read_step(owner_step::kind::acking, at, words);
-        else if (kind == "ack_through") read_step(owner_step::kind::acking_through, at, words);
-        else if (kind == "nack") read_step(owner_step::kind::nacking, at, words);
-        else if (kind == "leaves") read_step(owner_step::kind::leaving, at, words);
-        else if (kind == "durable") read_step(owner_step::kind::durable, at, words);
-        else if (kind == "append") read_append(at, words);
-        else if (kind == "change") read_change(at, words);
-        else if (kind == "stored") read_stored(at, words);
-        else if (kind == "changed") read_outcome(at, words, outcome::done);
-        else if (kind == "refused") read_outcome(at, words, outcome::refused);
-        else if (kind == "unknown") read_outcome(at, words, outcome::unknown);
-        else if (kind == "owns") read_owner(at, words);
-        else if (kind == "ends") owner(words.number()).ended = at;
-        else if (kind == "paused") into_.pauses.push_back({.process = read_name(words), .begun = at});
-        else if (kind == "resumed") read_resumed(at, words);
-        else throw bad_record("'" + std::string(kind) + "' is no kind of record");
+        if (kind == "got")
+            read_step(owner_step::kind::delivered, at, words);
+        else if (kind == "ack")
+            read_step(owner_step::kind::acking, at, words);
+        else if (kind == "ack_through")
+            read_step(owner_step::kind::acking_through, at, words);
+        else if (kind == "nack")
+            read_step(owner_step::kind::nacking, at, words);
+        else if (kind == "leaves")
+            read_step(owner_step::kind::leaving, at, words);
+        else if (kind == "durable")
+            read_step(owner_step::kind::durable, at, words);
+        else if (kind == "append")
+            read_append(at, words);
+        else if (kind == "change")
+            read_change(at, words);
+        else if (kind == "stored")
+            read_stored(at, words);
+        else if (kind == "changed")
+            read_outcome(at, words, outcome::done);
+        else if (kind == "refused")
+            read_outcome(at, words, outcome::refused);
+        else if (kind == "unknown")
+            read_outcome(at, words, outcome::unknown);
+        else if (kind == "owns")
+            read_owner(at, words);
+        else if (kind == "ends")
+            owner(words.number()).ended = at;
+        else if (kind == "paused")
+            into_.pauses.push_back({.process = read_name(words), .begun = at});
+        else if (kind == "resumed")
+            read_resumed(at, words);
+        else
+            throw bad_record("'" + std::string(kind) + "' is no kind of record");
     }
 
-    name read_name(line_words& words) { return into_.names.number_of(words.name()); }
+    name_number read_name(line_words& words) { return into_.names.number_of(words.name()); }
 
     ownership& owner(std::int64_t number) {
         const auto found = owners_.find(number);
@@ -163,10 +181,14 @@ private:
         made.store = read_name(words);
         made.stream = read_name(words);
         const std::string_view text = words.word();
-        if (text == "soft") made.change = stream_change::soft_delete;
-        else if (text == "hard") made.change = stream_change::hard_delete;
-        else if (text == "restore") made.change = stream_change::restore;
-        else throw bad_record("'" + std::string(text) + "' is no change of a stream");
+        if (text == "soft")
+            made.change = stream_change::soft_delete;
+        else if (text == "hard")
+            made.change = stream_change::hard_delete;
+        else if (text == "restore")
+            made.change = stream_change::restore;
+        else
+            throw bad_record("'" + std::string(text) + "' is no change of a stream");
         begin_attempt(number, into_.changes.size(), false);
         into_.changes.push_back(made);
     }
@@ -234,20 +256,25 @@ private:
         const std::size_t place = same != owners_.end() ? same->second : into_.ownerships.size();
         if (!owners_.try_emplace(number, place).second)
             throw bad_record("there is an ownership " + std::to_string(number) + " already");
-        if (place == into_.ownerships.size()) into_.ownerships.push_back(std::move(made));
-        else into_.ownerships[place].ended = never; // another consumer of it
+        if (place == into_.ownerships.size())
+            into_.ownerships.push_back(std::move(made));
+        else
+            into_.ownerships[place].ended = never; // another consumer of it
     }
 
     void read_resumed(instant at, line_words& words) {
-        const name process = read_name(words);
-        const auto is_open = [&](const pause& known) { return known.process == process && known.ended == never; };
+        const name_number process = read_name(words);
+        const auto is_open = [&](const process_pause& known) {
+            return known.process == process && known.ended == never;
+        };
         const auto open = std::find_if(into_.pauses.rbegin(), into_.pauses.rend(), is_open);
         if (open == into_.pauses.rend()) throw bad_record("this process was not paused");
         open->ended = at;
     }
 
     history& into_;
-    std::optional<name> process_;
+    std::set<name_number>& processes_;
+    std::optional<name_number> process_;
     std::unordered_map<std::int64_t, attempt> attempts_;
     std::unordered_map<std::int64_t, std::size_t> owners_;
 };
@@ -269,7 +296,7 @@ name_table::number name_table::number_of(std::string_view text) {
 }
 
 void history::add(std::string_view text, const std::string& source) {
-    process_reader reader(*this);
+    process_reader reader(*this, processes_);
     for (std::size_t line = 1;; ++line) {
         const std::size_t end = text.find('\n');
         if (end == std::string_view::npos) return;

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -42,20 +43,20 @@ private:
     std::vector<const std::string*> names_;
 };
 
-using name = name_table::number;
+using name_number = name_table::number;
 
 enum class outcome : std::uint8_t { unknown, done, refused };
 
 struct append_part {
-    name stream = 0;
+    name_number stream = 0;
     std::int64_t expected = -1;
     std::vector<uuid> ids;
     told_place told;
 };
 
 struct append_attempt {
-    name process = 0;
-    name store = 0;
+    name_number process = 0;
+    name_number store = 0;
     outcome end = outcome::unknown; // also of a process that was killed
     instant begun = 0;
     instant ended = never;
@@ -63,9 +64,9 @@ struct append_attempt {
 };
 
 struct change_attempt {
-    name process = 0;
-    name store = 0;
-    name stream = 0;
+    name_number process = 0;
+    name_number store = 0;
+    name_number stream = 0;
     stream_change change = stream_change::soft_delete;
     outcome end = outcome::unknown;
     instant begun = 0;
@@ -79,7 +80,7 @@ struct owner_step {
     kind done = kind::delivered;
     std::uint32_t consumer = 0;
     std::uint32_t batch = 0;
-    name stream = 0;
+    name_number stream = 0;
     instant at = 0;
     std::int64_t position = 0;
     std::int64_t version = 0;
@@ -88,10 +89,10 @@ struct owner_step {
 
 /// A process that has a subscription, from one claim to its end; all consumers in it.
 struct ownership {
-    name process = 0;
-    name store = 0;
-    name stream = 0; // "$all"
-    name subscription = 0;
+    name_number process = 0;
+    name_number store = 0;
+    name_number stream = 0; // "$all"
+    name_number subscription = 0;
     std::int64_t epoch = 0;
     std::int64_t from = 0;
     instant begun = 0;
@@ -99,8 +100,8 @@ struct ownership {
     std::vector<owner_step> steps;
 };
 
-struct pause {
-    name process = 0;
+struct process_pause {
+    name_number process = 0;
     instant begun = 0;
     instant ended = never;
 };
@@ -123,7 +124,10 @@ public:
     std::vector<append_attempt> appends;
     std::vector<change_attempt> changes;
     std::vector<ownership> ownerships;
-    std::vector<pause> pauses;
+    std::vector<process_pause> pauses;
+
+private:
+    std::set<name_number> processes_; // that were read
 };
 
 } // namespace eventstore::test::faults

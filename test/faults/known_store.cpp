@@ -123,32 +123,32 @@ std::optional<std::size_t> known_store::at_position(std::int64_t position) const
     return static_cast<std::size_t>(found - events.begin());
 }
 
-const std::vector<const change_attempt*>& known_store::changes_of(name stream) const {
+const std::vector<const change_attempt*>& known_store::changes_of(name_number stream) const {
     static const std::vector<const change_attempt*> none;
     const auto found = changes_.find(stream);
     return found != changes_.end() ? found->second : none;
 }
 
-bool known_store::may_be_removed(name stream, instant since) const {
+bool known_store::may_be_removed(name_number stream, instant since) const {
     const auto& changes = changes_of(stream);
     return std::any_of(changes.begin(), changes.end(), [&](const change_attempt* change) {
         return change->change == stream_change::hard_delete && latest_effect(*change) >= since;
     });
 }
 
-bool known_store::has_change(name stream, stream_change kind) const {
+bool known_store::has_change(name_number stream, stream_change kind) const {
     const auto& changes = changes_of(stream);
     return std::any_of(
         changes.begin(), changes.end(), [&](const change_attempt* change) { return change->change == kind; });
 }
 
 std::string known_store::text_of(const stored_event& event) const {
-    return "event " + to_string(event.id) + " (stream '" + facts.streams[event.stream].name + "' version " +
+    return "event " + eventstore::to_string(event.id) + " (stream '" + facts.streams[event.stream].name + "' version " +
         std::to_string(event.version) + ", position " + std::to_string(event.position) + ")";
 }
 
 std::string known_store::text_of(const known_event& event) const {
-    return "event " + to_string(event.id) + " (stream '" + names.name_of(event.stream) + "' version " +
+    return "event " + eventstore::to_string(event.id) + " (stream '" + names.name_of(event.stream) + "' version " +
         std::to_string(event.version) + ", position " + std::to_string(event.position) + ")";
 }
 

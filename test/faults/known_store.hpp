@@ -3,6 +3,7 @@
 
 #include "faults/checker.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -32,7 +33,7 @@ private:
     static void append(std::string& text, std::string_view piece) { text += piece; }
     static void append(std::string& text, std::int64_t piece) { text += std::to_string(piece); }
     static void append(std::string& text, std::size_t piece) { text += std::to_string(piece); }
-    static void append(std::string& text, const uuid& piece) { text += to_string(piece); }
+    static void append(std::string& text, const uuid& piece) { text += eventstore::to_string(piece); }
 
     std::vector<violation> found_;
     std::array<std::size_t, static_cast<std::size_t>(rule::records_do_not_fit) + 1> counts_{};
@@ -40,10 +41,10 @@ private:
 
 /// What writers know about an event.
 struct appended_event {
-    name stream = 0;
+    name_number stream = 0;
     bool is_acknowledged = false;
-    bool is_refused = true;           // by every attempt
-    bool is_mixed = false;            // it was in appends that differ in their events
+    bool is_refused = true; // by every attempt
+    bool is_mixed = false;  // it was in appends that differ in their events
     bool is_in_several_streams = false;
     std::uint32_t attempts = 0;
     std::size_t first_attempt = 0; // in history::appends
@@ -60,7 +61,7 @@ struct known_event {
     std::int64_t position = 0;
     std::int64_t version = 0;
     uuid id{};
-    name stream = 0;
+    name_number stream = 0;
     instant first_begun = 0;
     const stored_event* stored = nullptr; // null = it is gone, or about to be
 };
@@ -75,9 +76,9 @@ public:
     const history& records;
     const name_table& names;
     const log_facts& facts;
-    name store = 0;
-    std::vector<name> stream_names;  // of facts.streams
-    std::vector<known_event> events; // by position
+    name_number store = 0;
+    std::vector<name_number> stream_names; // of facts.streams
+    std::vector<known_event> events;       // by position
     std::unordered_map<uuid, appended_event, uuid_hash> appended;
 
     const std::string& schema() const noexcept { return facts.schema; }
@@ -86,10 +87,10 @@ public:
     std::int64_t head() const { return events.empty() ? facts.floor : std::max(facts.floor, events.back().position); }
 
     /// The changes of a stream that were not refused.
-    const std::vector<const change_attempt*>& changes_of(name stream) const;
+    const std::vector<const change_attempt*>& changes_of(name_number stream) const;
     /// Whether a hard delete may have removed what was appended to the stream since then, or at any time.
-    bool may_be_removed(name stream, instant since = 0) const;
-    bool has_change(name stream, stream_change change) const;
+    bool may_be_removed(name_number stream, instant since = 0) const;
+    bool has_change(name_number stream, stream_change change) const;
 
     /// "event ID (stream 'S' version V, position P)"
     std::string text_of(const stored_event& event) const;
@@ -100,7 +101,7 @@ private:
     void note_stored();
     void note_removed();
 
-    std::unordered_map<name, std::vector<const change_attempt*>> changes_;
+    std::unordered_map<name_number, std::vector<const change_attempt*>> changes_;
 };
 
 /// When a change has had its effect at the latest.
@@ -115,10 +116,10 @@ void check_appends(const known_store& known, report& out);
 void check_append_order(const known_store& known, report& out);
 void check_log(const known_store& known, report& out);
 void check_streams(const known_store& known, report& out);
-void check_subscription(
-    const known_store& known, const subscription_rules& rules, const std::vector<const ownership*>& owners, report& out);
-void check_owners(
-    const known_store& known, const subscription_rules& rules, const std::vector<const ownership*>& owners, report& out);
+void check_subscription(const known_store& known, const subscription_rules& rules,
+    const std::vector<const ownership*>& owners, report& out);
+void check_owners(const known_store& known, const subscription_rules& rules,
+    const std::vector<const ownership*>& owners, report& out);
 void check_projections(const known_store& known, report& out);
 
 } // namespace eventstore::test::faults

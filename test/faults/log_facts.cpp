@@ -134,8 +134,7 @@ std::string projection_step(const std::string& schema, const std::string& table)
         "last_version = excluded.last_version";
 }
 
-log_facts load_facts(
-    session& database, const std::string& schema, const std::vector<projection_to_load>& projections) {
+log_facts load_facts(session& database, const std::string& schema, const std::vector<projection_to_load>& projections) {
     return facts_loader(database, schema).load(projections);
 }
 

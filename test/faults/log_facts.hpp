@@ -58,7 +58,8 @@ struct projected_stream {
 
 struct stored_projection {
     std::string table;
-    std::vector<std::string> subscriptions; ///< to `$all`, that feed it; none if it is written by the appends themselves
+    std::vector<std::string>
+        subscriptions; ///< to `$all`, that feed it; none if it is written by the appends themselves
     std::vector<projected_stream> rows;
 };
 

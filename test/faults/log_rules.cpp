@@ -3,6 +3,7 @@
 #include "faults/known_store.hpp"
 
 #include <algorithm>
+#include <vector>
 
 namespace eventstore::test::faults {
 
@@ -37,8 +38,8 @@ struct timed_event {
 /// Positions are given out once and only upwards: an event that may have been stored there, and is gone, explains a gap
 /// below the floor.
 void check_positions(const known_store& known, report& out) {
-    const bool may_have_gaps = std::any_of(known.records.changes.begin(), known.records.changes.end(),
-        [&](const change_attempt& change) {
+    const bool may_have_gaps =
+        std::any_of(known.records.changes.begin(), known.records.changes.end(), [&](const change_attempt& change) {
             return change.store == known.store && change.change == stream_change::hard_delete &&
                 change.end != outcome::refused;
         });
@@ -106,7 +107,7 @@ bool was_the_last(const known_store& known, const change_attempt& change) {
     });
 }
 
-void check_deletion(const known_store& known, const stored_stream& stream, name number, report& out) {
+void check_deletion(const known_store& known, const stored_stream& stream, name_number number, report& out) {
     if (stream.is_deleted && !known.has_change(number, stream_change::soft_delete))
         out.add(known.schema(), rule::stream_row_is_wrong, "stream '", stream.name,
             "' is deleted, and nobody has asked for that");
@@ -121,6 +122,29 @@ void check_deletion(const known_store& known, const stored_stream& stream, name 
     }
 }
 
+/// While a stream is deleted for certain, an append that stores something is refused.
+void check_refusal(const known_store& known, const append_attempt& attempt, report& out) {
+    if (attempt.end != outcome::done) return;
+    for (const append_part& part : attempt.parts) {
+        const auto& changes = known.changes_of(part.stream);
+        if (changes.empty() || part.ids.empty() || known.appended.find(part.ids.front())->second.attempts > 1) continue;
+        const auto is_undone = [&](const change_attempt& deletion) {
+            return std::any_of(changes.begin(), changes.end(), [&](const change_attempt* other) {
+                return other->change != stream_change::soft_delete && latest_effect(*other) >= deletion.begun &&
+                    other->begun <= attempt.ended;
+            });
+        };
+        const auto found = std::find_if(changes.begin(), changes.end(), [&](const change_attempt* change) {
+            return change->change == stream_change::soft_delete && change->end == outcome::done &&
+                change->ended < attempt.begun && !is_undone(*change);
+        });
+        if (found != changes.end())
+            out.add(known.schema(), rule::appended_to_a_deleted_stream, "event ", part.ids.front(), " (stream '",
+                known.names.name_of(part.stream), "' version ", part.told.first_version, ", position ",
+                part.told.first_position, ") was acknowledged, but its stream was deleted before its append began");
+    }
+}
+
 } // namespace
 
 void check_log(const known_store& known, report& out) {
@@ -132,6 +156,8 @@ void check_log(const known_store& known, report& out) {
 void check_streams(const known_store& known, report& out) {
     for (std::size_t i = 0; i < known.facts.streams.size(); ++i)
         check_deletion(known, known.facts.streams[i], known.stream_names[i], out);
+    for (const append_attempt& attempt : known.records.appends)
+        if (attempt.store == known.store) check_refusal(known, attempt, out);
 }
 
 // An append that began after another was acknowledged is stored behind it.

@@ -26,11 +26,16 @@ std::string made_subscription::key_of(const made_event& event) const {
 
 made_owner::made_owner(
     made_subscription& of, std::shared_ptr<made_process> process, made_random& random, std::size_t consumers)
-    : of_(of), process_(std::move(process)), random_(random), deliveries_(of.deliveries), parked_(of.parked), looked_through_(static_cast<std::size_t>(of.checkpoint)) {
+    : of_(of),
+      process_(std::move(process)),
+      random_(random),
+      deliveries_(of.deliveries),
+      parked_(of.parked),
+      looked_through_(static_cast<std::size_t>(of.checkpoint)) {
     ++of_.epoch;
     for (std::size_t i = 0; i < consumers; ++i) {
-        ownership_ = process_->records.owns(
-            of_.store->schema(), of_.rules.stream, of_.rules.name, of_.epoch, of_.checkpoint);
+        ownership_ =
+            process_->records.owns(of_.store->schema(), of_.rules.stream, of_.rules.name, of_.epoch, of_.checkpoint);
         consumers_.push_back(++last_consumer_);
     }
 }
@@ -66,7 +71,8 @@ std::vector<delivered_event> made_owner::hand_out(const std::vector<std::int64_t
 }
 
 void made_owner::deliver(unsigned consumer, const std::vector<std::int64_t>& positions) {
-    const std::vector<delivered_event> events = hand_out(positions);
+    std::vector<delivered_event> events = hand_out(positions);
+    if (of_.bug == made_bug::swapped_pair && events.size() > 1 && random_.one_in(4)) std::swap(events[0], events[1]);
     const std::uint64_t number = process_->records.delivered(ownership_, consumer, events);
     open_.push_back({number, consumer, positions});
 }
@@ -98,15 +104,15 @@ bool made_owner::take(unsigned consumer) {
 
 void made_owner::refuse(const open_batch& batch, std::optional<std::int64_t> position) {
     process_->records.nacking(ownership_, batch.number, position);
-    for (const std::int64_t each : batch.positions) {
-        pending_event& pending = pending_[each];
+    for (const std::int64_t handed_out : batch.positions) {
+        pending_event& pending = pending_[handed_out];
         if (pending.at == state::done) continue;
-        pending.at = position && each < *position ? state::done : state::waiting;
-        const bool is_refused = !position || each == *position;
-        const bool is_exhausted = deliveries_[each] > of_.rules.max_retries;
+        pending.at = position && handed_out < *position ? state::done : state::waiting;
+        const bool is_refused = !position || handed_out == *position;
+        const bool is_exhausted = deliveries_[handed_out] > of_.rules.max_retries;
         if (!is_refused || !is_exhausted || of_.rules.exhausted == refusals::stop) continue;
         pending.at = state::done;
-        if (of_.rules.exhausted == refusals::park && !is_fenced_) of_.parked[each] = deliveries_[each];
+        if (of_.rules.exhausted == refusals::park && !is_fenced_) of_.parked[handed_out] = deliveries_[handed_out];
     }
 }
 
@@ -114,8 +120,10 @@ void made_owner::settle(std::size_t number, bool may_refuse) {
     const open_batch batch = std::move(open_[number]);
     open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(number));
     if (may_refuse && random_.one_in(5)) {
-        if (random_.one_in(2)) refuse(batch, std::nullopt);
-        else refuse(batch, batch.positions[random_.below(batch.positions.size())]);
+        if (random_.one_in(2))
+            refuse(batch, std::nullopt);
+        else
+            refuse(batch, batch.positions[random_.below(batch.positions.size())]);
         return;
     }
     process_->records.acking(ownership_, batch.number);
@@ -168,8 +176,14 @@ std::int64_t made_owner::done_through() const {
 
 void made_owner::write_checkpoint() {
     if (is_fenced_) return;
-    const std::int64_t position = std::max(of_.checkpoint, done_through());
-    of_.checkpoint = position;
+    std::int64_t position = std::max(of_.checkpoint, done_through());
+    if (of_.bug == made_bug::checkpoint_too_far && position < static_cast<std::int64_t>(looked_through_)) ++position;
+    if (random_.one_in(2)) {
+        of_.checkpoint = position;
+    } else { // to the last event alone: what is left out behind it need not be written
+        for (const auto& [last, pending] : pending_)
+            if (last <= position) of_.checkpoint = std::max(of_.checkpoint, last);
+    }
     if (random_.one_in(3)) process_->records.durable(ownership_, position);
 }
 
@@ -212,12 +226,16 @@ void made_owner::release() {
 
 void made_owner::kill() {
     // What it was about to do next has not happened; what it was given has.
-    const std::vector<std::int64_t> positions = random_.one_in(2) ? choose(consumers_.front()) : std::vector<std::int64_t>();
+    const std::vector<std::int64_t> positions =
+        random_.one_in(2) ? choose(consumers_.front()) : std::vector<std::int64_t>();
     const std::vector<delivered_event> events = hand_out(positions);
     process_->kill_while(random_, [&](recorder& records) {
-        if (!events.empty()) records.delivered(ownership_, consumers_.front(), events);
-        else if (!open_.empty()) records.acking(ownership_, open_.front().number);
-        else records.leaving(ownership_, consumers_.front());
+        if (!events.empty())
+            records.delivered(ownership_, consumers_.front(), events);
+        else if (!open_.empty())
+            records.acking(ownership_, open_.front().number);
+        else
+            records.leaving(ownership_, consumers_.front());
     });
 }
 

@@ -26,7 +26,8 @@ public:
     made_process(std::string name, instant& now)
         : file_(std::make_shared<made_file>(made_file{std::move(name), {}})),
           records(
-              file_->process, [file = file_](std::string_view lines) { file->text += lines; }, [&now] { return ++now; }) {}
+              file_->process, [file = file_](std::string_view lines) { file->text += lines; },
+              [&now] { return ++now; }) {}
 
 private:
     std::shared_ptr<made_file> file_;
@@ -52,6 +53,7 @@ struct made_subscription {
     std::int64_t epoch = 0;
     std::map<std::int64_t, std::int64_t> parked; // deliveries, by position
     std::map<std::int64_t, std::int64_t> deliveries;
+    made_bug bug = made_bug::none;
 
     bool wants(const made_event& event) const;
     std::string key_of(const made_event& event) const;
@@ -60,7 +62,8 @@ struct made_subscription {
 /// One owner of it: what it has in memory.
 class made_owner {
 public:
-    made_owner(made_subscription& of, std::shared_ptr<made_process> process, made_random& random, std::size_t consumers);
+    made_owner(
+        made_subscription& of, std::shared_ptr<made_process> process, made_random& random, std::size_t consumers);
 
     /// Something that it may do: take a batch, acknowledge or refuse one, write the checkpoint, lose a consumer.
     void step();
@@ -109,7 +112,7 @@ private:
     bool is_fenced_ = false;
     std::map<std::int64_t, std::int64_t> deliveries_; // as far as it knows
     std::map<std::int64_t, std::int64_t> parked_;     // when it became the owner
-    std::size_t looked_through_ = 0; // of the log
+    std::size_t looked_through_ = 0;                  // of the log
     std::map<std::int64_t, pending_event> pending_;
     std::vector<open_batch> open_;
     std::vector<unsigned> consumers_;

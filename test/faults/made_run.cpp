@@ -1,6 +1,8 @@
 #include "faults/made_run.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <tuple>
 #include <utility>
 
 namespace eventstore::test::faults {
@@ -37,13 +39,16 @@ void made_world::add_subscriptions(made_tenant& tenant) {
     for (std::size_t i = 0; i < count; ++i) {
         made_subscriber& made = subscribers_.emplace_back();
         made.state.store = &tenant.store;
+        made.state.bug = shape_.bug;
         subscription_rules& rules = made.state.rules;
         rules.store = tenant.store.schema();
         rules.name = "subscription " + std::to_string(i);
         if (random_.one_in(3)) rules.stream = any_stream();
         rules.order = static_cast<ordering>(random_.below(4));
         if (rules.order == ordering::key)
-            rules.key = [](std::string_view, const stored_event& event) { return std::to_string(event.id.data[0] % 3); };
+            rules.key = [](std::string_view, const stored_event& event) {
+                return std::to_string(event.id.data[0] % 3);
+            };
         if (random_.one_in(3))
             rules.selects = [](std::string_view, const stored_event& event) { return event.id.data[1] % 3 != 0; };
         rules.exhausted = static_cast<refusals>(random_.below(3));
@@ -97,7 +102,11 @@ void made_world::handle(made_call& call) {
         return;
     }
     if (!call.parts.empty()) {
-        call.answer = call.tenant->store.append(call.parts);
+        made_store& store = call.tenant->store;
+        if (shape_.bug == made_bug::doubled_event) store.forget(call.parts);
+        call.answer = store.append(call.parts);
+        if (shape_.bug == made_bug::lost_event && call.answer.is_done && random_.one_in(4))
+            store.lose(call.answer.places.back().last_position);
     } else if (call.change == stream_change::hard_delete && random_.one_in(4)) {
         call.tenant->store.half_delete(call.stream, random_);
         if (call.writer && !call.is_told) call.writer->records.left_unknown(call.attempt, errc::timeout);
@@ -154,11 +163,14 @@ void made_world::take_over(made_subscriber& subscriber) {
     if (subscriber.is_paused) driver_->records.paused(subscriber.fenced->process()->file()->process);
     own(subscriber);
     subscriber.until = now_ + made_lease - 20;
+    if (shape_.bug == made_bug::second_owner) subscriber.until += 10 * made_lease;
 }
 
 void made_world::end_fenced(made_subscriber& subscriber) {
-    if (random_.one_in(2)) subscriber.fenced->kill();
-    else subscriber.fenced->release();
+    if (now_ <= subscriber.until && random_.one_in(2)) // it may be given something yet
+        subscriber.fenced->kill();
+    else
+        subscriber.fenced->release();
     subscriber.fenced.reset();
 }
 
@@ -236,8 +248,10 @@ void made_world::finish() {
     for (made_tenant& tenant : tenants_)
         while (tenant.projected < tenant.store.log().size()) project(tenant);
     for (made_subscriber& subscriber : subscribers_) {
-        if (subscriber.fenced && subscriber.is_paused) subscriber.fenced.reset(); // it was killed in its sleep
-        else if (subscriber.fenced) end_fenced(subscriber);
+        if (subscriber.fenced && subscriber.is_paused)
+            subscriber.fenced.reset(); // it was killed in its sleep
+        else if (subscriber.fenced)
+            end_fenced(subscriber);
         if (!subscriber.owner) own(subscriber);
         subscriber.owner->drain();
         if (random_.one_in(2)) subscriber.owner->release();
@@ -265,11 +279,13 @@ made_run made_world::result() {
             const made_subscription& state = subscriber.state;
             if (state.store != &tenant.store) continue;
             made.subscriptions.push_back(state.rules);
-            stored_subscription row{state.rules.stream, state.rules.name, state.checkpoint, 0, std::nullopt, state.epoch};
+            stored_subscription row{
+                state.rules.stream, state.rules.name, state.checkpoint, 0, std::nullopt, state.epoch};
             if (state.rules.stream != "$all") {
                 row.stream_id = tenant.store.id_of(state.rules.stream);
                 for (const made_event& event : tenant.store.log())
-                    if (event.stream_id == row.stream_id && event.position <= state.checkpoint) row.version = event.version;
+                    if (event.stream_id == row.stream_id && event.position <= state.checkpoint)
+                        row.version = event.version;
             }
             facts.subscriptions.push_back(row);
             for (const auto& [position, deliveries] : state.parked)

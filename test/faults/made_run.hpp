@@ -28,6 +28,7 @@ struct made_shape {
     int steps = 150;
     bool has_changes = true; ///< streams are deleted and restored
     bool is_finished = true; ///< everything is delivered and acknowledged at the end
+    made_bug bug = made_bug::none;
 };
 
 class made_world {

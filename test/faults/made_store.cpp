@@ -108,6 +108,17 @@ void made_store::half_delete(const std::string& stream, made_random& random) {
     streams_.erase(found);
 }
 
+void made_store::lose(std::int64_t position) {
+    made_event& event = log_[static_cast<std::size_t>(position - 1)];
+    event.is_removed = true;
+    ids_.erase(event.id);
+}
+
+void made_store::forget(const std::vector<part_to_append>& parts) {
+    for (const part_to_append& part : parts)
+        for (const uuid& id : part.ids) ids_.erase(id);
+}
+
 log_facts made_store::facts() const {
     log_facts made;
     made.schema = schema_;

@@ -32,6 +32,16 @@ private:
     std::mt19937 engine_;
 };
 
+/// What a store may do wrong, now and then.
+enum class made_bug {
+    none,
+    lost_event,         ///< an event is told and not stored
+    doubled_event,      ///< a retry stores its events once more
+    swapped_pair,       ///< two events are handed out the wrong way round
+    checkpoint_too_far, ///< the checkpoint is written one event ahead
+    second_owner,       ///< an owner hands out events long after its lease has gone to another
+};
+
 struct made_event {
     std::int64_t position = 0;
     std::int64_t version = 0;
@@ -56,6 +66,10 @@ public:
     made_answer change(const std::string& stream, stream_change change);
     /// A hard delete whose process dies in between: some of the events are left.
     void half_delete(const std::string& stream, made_random& random);
+
+    // What goes wrong.
+    void lose(std::int64_t position);
+    void forget(const std::vector<part_to_append>& parts);
 
     const std::string& schema() const noexcept { return schema_; }
     const std::vector<made_event>& log() const noexcept { return log_; } ///< with those that were removed

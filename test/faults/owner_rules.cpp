@@ -13,9 +13,9 @@ std::string owner_text(const known_store& known, const ownership& owner) {
 }
 
 /// How long the process ran between the two.
-instant running_time(const known_store& known, name process, instant from, instant to) {
+instant running_time(const known_store& known, name_number process, instant from, instant to) {
     instant running = to - from;
-    for (const pause& stop : known.records.pauses) {
+    for (const process_pause& stop : known.records.pauses) {
         if (stop.process != process) continue;
         running -= std::max<instant>(0, std::min(to, stop.ended) - std::max(from, stop.begun));
     }
@@ -25,8 +25,8 @@ instant running_time(const known_store& known, name process, instant from, insta
 } // namespace
 
 /// \param owners by epoch
-void check_owners(
-    const known_store& known, const subscription_rules& rules, const std::vector<const ownership*>& owners, report& out) {
+void check_owners(const known_store& known, const subscription_rules& rules,
+    const std::vector<const ownership*>& owners, report& out) {
     for (std::size_t i = 1; i < owners.size(); ++i)
         if (owners[i]->epoch == owners[i - 1]->epoch)
             out.add(known.schema(), rule::owners_share_an_epoch, "subscription '", rules.name, "' to '", rules.stream,

@@ -7,7 +7,6 @@
 BOOST_AUTO_TEST_SUITE(planted_append_bugs_test)
 
 using namespace eventstore::test::faults;
-using eventstore::to_string;
 using eventstore::uuid;
 
 namespace {
@@ -52,9 +51,10 @@ void add_event(planted_run& run, const std::string& stream, const uuid& id) {
 BOOST_AUTO_TEST_CASE(a_lost_event) {
     expect_found(rule::acknowledged_event_is_missing, [](planted_run& run) -> sentence_part {
         auto& events = facts_of(run).events;
-        auto* lost = choose(run.random, events, [&](const stored_event& event) { return is_acknowledged(run, event.id); });
+        auto* lost =
+            choose(run.random, events, [&](const stored_event& event) { return is_acknowledged(run, event.id); });
         if (lost == nullptr) return std::nullopt;
-        const std::string id = to_string(lost->id);
+        const std::string id = eventstore::to_string(lost->id);
         events.erase(events.begin() + (lost - events.data()));
         return id;
     });
@@ -64,7 +64,7 @@ BOOST_AUTO_TEST_CASE(a_lost_end_of_the_log) {
     expect_found(rule::acknowledged_event_is_missing, [](planted_run& run) -> sentence_part {
         log_facts& facts = facts_of(run);
         if (facts.events.size() < 2 || !is_acknowledged(run, facts.events.back().id)) return std::nullopt;
-        const std::string id = to_string(facts.events.back().id);
+        const std::string id = eventstore::to_string(facts.events.back().id);
         --facts.streams[facts.events.back().stream].version;
         facts.events.pop_back();
         return id;
@@ -74,7 +74,8 @@ BOOST_AUTO_TEST_CASE(a_lost_end_of_the_log) {
 BOOST_AUTO_TEST_CASE(a_lost_event_in_spite_of_a_hard_delete_before_it) {
     expect_found(rule::acknowledged_event_is_missing, [](planted_run& run) -> sentence_part {
         auto& events = facts_of(run).events;
-        auto* lost = choose(run.random, events, [&](const stored_event& event) { return is_acknowledged(run, event.id); });
+        auto* lost =
+            choose(run.random, events, [&](const stored_event& event) { return is_acknowledged(run, event.id); });
         if (lost == nullptr) return std::nullopt;
         change_attempt change;
         change.store = run.number_of(facts_of(run).schema);
@@ -83,7 +84,7 @@ BOOST_AUTO_TEST_CASE(a_lost_event_in_spite_of_a_hard_delete_before_it) {
         change.end = outcome::done;
         change.ended = 1; // before everything
         run.records.changes.push_back(change);
-        const std::string id = to_string(lost->id);
+        const std::string id = eventstore::to_string(lost->id);
         events.erase(events.begin() + (lost - events.data()));
         return id;
     });
@@ -95,7 +96,7 @@ BOOST_AUTO_TEST_CASE(a_doubled_event) {
         if (facts.events.empty()) return std::nullopt;
         const stored_event doubled = facts.events[run.random.below(facts.events.size())];
         add_event(run, facts.streams[doubled.stream].name, doubled.id);
-        return to_string(doubled.id);
+        return eventstore::to_string(doubled.id);
     });
 }
 
@@ -103,7 +104,7 @@ BOOST_AUTO_TEST_CASE(an_event_of_nobody) {
     expect_found(rule::nobody_appended_it, [](planted_run& run) -> sentence_part {
         const uuid id = run.random.id();
         add_event(run, "s1", id);
-        return to_string(id);
+        return eventstore::to_string(id);
     });
 }
 
@@ -112,7 +113,7 @@ BOOST_AUTO_TEST_CASE(an_event_of_another_store) {
         if (run.made.stores.size() < 2 || run.made.stores[1].events.empty()) return std::nullopt;
         const uuid id = run.made.stores[1].events.front().id;
         add_event(run, "s1", id);
-        return to_string(id);
+        return eventstore::to_string(id);
     });
 }
 
@@ -122,13 +123,13 @@ BOOST_AUTO_TEST_CASE(an_event_in_another_stream) {
         if (facts.streams.size() < 2 || facts.events.empty()) return std::nullopt;
         stored_event& moved = facts.events[run.random.below(facts.events.size())];
         moved.stream = (moved.stream + 1) % facts.streams.size();
-        return to_string(moved.id);
+        return eventstore::to_string(moved.id);
     });
 }
 
 BOOST_AUTO_TEST_CASE(a_refused_event_that_is_stored) {
     expect_found(rule::refused_event_is_stored, [](planted_run& run) -> sentence_part {
-        const name store = run.number_of(facts_of(run).schema);
+        const name_number store = run.number_of(facts_of(run).schema);
         auto* refused = choose(run.random, run.records.appends, [&](const append_attempt& attempt) {
             const auto all = attempts_of(run, attempt.parts.front().ids.front());
             return attempt.store == store &&
@@ -137,7 +138,7 @@ BOOST_AUTO_TEST_CASE(a_refused_event_that_is_stored) {
         if (refused == nullptr) return std::nullopt;
         const append_part& part = refused->parts.front();
         add_event(run, run.records.names.name_of(part.stream), part.ids.front());
-        return to_string(part.ids.front());
+        return eventstore::to_string(part.ids.front());
     });
 }
 
@@ -149,14 +150,14 @@ BOOST_AUTO_TEST_CASE(a_swapped_pair) {
         });
         if (first == nullptr) return std::nullopt;
         std::swap(first[0].id, first[1].id);
-        return to_string(first[1].id);
+        return eventstore::to_string(first[1].id);
     });
 }
 
 BOOST_AUTO_TEST_CASE(a_place_that_was_told_wrongly) {
     for (const bool is_version : {false, true})
         expect_found(rule::told_place_is_wrong, [&](planted_run& run) -> sentence_part {
-            const name store = run.number_of(facts_of(run).schema);
+            const name_number store = run.number_of(facts_of(run).schema);
             auto* told = choose(run.random, run.records.appends,
                 [&](const append_attempt& attempt) { return attempt.store == store && attempt.end == outcome::done; });
             if (told == nullptr) return std::nullopt;
@@ -167,19 +168,21 @@ BOOST_AUTO_TEST_CASE(a_place_that_was_told_wrongly) {
 }
 
 BOOST_AUTO_TEST_CASE(a_retry_that_was_told_another_place) {
-    expect_found(rule::answers_differ, [](planted_run& run) -> sentence_part {
-        std::set<uuid> seen;
-        for (append_attempt& attempt : run.records.appends) {
-            if (attempt.end != outcome::done || attempt.store != run.number_of(facts_of(run).schema)) continue;
-            const uuid& id = attempt.parts.front().ids.front();
-            if (seen.insert(id).second) continue;
-            told_place& place = attempt.parts.front().told;
-            ++place.first_version;
-            ++place.last_version;
-            return to_string(id);
-        }
-        return std::nullopt;
-    }, {.steps = 600, .has_changes = false});
+    expect_found(rule::answers_differ,
+        [](planted_run& run) -> sentence_part {
+            std::set<uuid> seen;
+            for (append_attempt& attempt : run.records.appends) {
+                if (attempt.end != outcome::done || attempt.store != run.number_of(facts_of(run).schema)) continue;
+                const uuid& id = attempt.parts.front().ids.front();
+                if (seen.insert(id).second) continue;
+                told_place& place = attempt.parts.front().told;
+                ++place.first_version;
+                ++place.last_version;
+                return eventstore::to_string(id);
+            }
+            return std::nullopt;
+        },
+        {.steps = 600, .has_changes = false});
 }
 
 BOOST_AUTO_TEST_CASE(a_position_that_was_told_twice) {
@@ -191,7 +194,7 @@ BOOST_AUTO_TEST_CASE(a_position_that_was_told_twice) {
                 done.push_back(&attempt);
         if (done.size() < 2) return std::nullopt;
         done[1]->parts.front().told = done[0]->parts.front().told;
-        return to_string(done[1]->parts.front().ids.front());
+        return eventstore::to_string(done[1]->parts.front().ids.front());
     });
 }
 
@@ -201,7 +204,7 @@ BOOST_AUTO_TEST_CASE(a_damaged_payload) {
         if (events.empty()) return std::nullopt;
         stored_event& damaged = events[run.random.below(events.size())];
         damaged.has_own_payload = false;
-        return to_string(damaged.id);
+        return eventstore::to_string(damaged.id);
     });
 }
 
@@ -217,7 +220,7 @@ BOOST_AUTO_TEST_CASE(a_part_of_an_append) {
             const uuid id = torn->parts.back().ids.back();
             auto& events = facts_of(run).events;
             events.erase(events.begin() + (stored(run, id) - events.data()));
-            return to_string(id);
+            return eventstore::to_string(id);
         });
 }
 
@@ -229,7 +232,7 @@ BOOST_AUTO_TEST_CASE(an_append_that_is_not_in_a_row) {
         if (torn == nullptr) return std::nullopt;
         const std::vector<uuid>& ids = torn->parts.front().ids;
         std::swap(stored(run, ids[1])->id, stored(run, ids[2])->id);
-        return to_string(ids[1]);
+        return eventstore::to_string(ids[1]);
     });
 }
 
@@ -243,7 +246,7 @@ BOOST_AUTO_TEST_CASE(an_expected_version_that_was_ignored) {
             if (ignored == nullptr) return std::nullopt;
             const uuid id = ignored->parts.front().ids.front();
             for (append_attempt* attempt : attempts_of(run, id)) attempt->parts.front().expected = expected;
-            return to_string(id);
+            return eventstore::to_string(id);
         });
 }
 
@@ -258,7 +261,7 @@ BOOST_AUTO_TEST_CASE(a_position_before_one_that_was_acknowledged_before) {
             for (const append_part& part : attempt.parts)
                 if (std::find(part.ids.begin(), part.ids.end(), events.front().id) != part.ids.end())
                     attempt.begun = end + 1, attempt.ended = end + 2;
-        return to_string(events.front().id);
+        return eventstore::to_string(events.front().id);
     });
 }
 
@@ -275,17 +278,18 @@ BOOST_AUTO_TEST_CASE(a_gap_in_the_positions) {
 }
 
 BOOST_AUTO_TEST_CASE(a_gap_above_the_floor) {
-    expect_found(rule::positions_have_a_gap, [](planted_run& run) -> sentence_part {
-        auto& events = facts_of(run).events;
-        const std::int64_t floor = facts_of(run).floor;
-        auto* lost = choose(run.random, events, [&](const stored_event& event) {
-            return event.position > floor && &event != &events.back();
-        });
-        if (lost == nullptr) return std::nullopt;
-        const std::string position = std::to_string(lost->position);
-        events.erase(events.begin() + (lost - events.data()));
-        return " to " + position + " are missing";
-    }, {.steps = 300});
+    expect_found(rule::positions_have_a_gap,
+        [](planted_run& run) -> sentence_part {
+            auto& events = facts_of(run).events;
+            const std::int64_t floor = facts_of(run).floor;
+            auto* lost = choose(run.random, events,
+                [&](const stored_event& event) { return event.position > floor && &event != &events.back(); });
+            if (lost == nullptr) return std::nullopt;
+            const std::string position = std::to_string(lost->position);
+            events.erase(events.begin() + (lost - events.data()));
+            return " to " + position + " are missing";
+        },
+        {.steps = 300});
 }
 
 BOOST_AUTO_TEST_CASE(a_gap_in_the_versions) {
@@ -294,7 +298,7 @@ BOOST_AUTO_TEST_CASE(a_gap_in_the_versions) {
         if (events.empty()) return std::nullopt;
         stored_event& moved = events[run.random.below(events.size())];
         ++moved.version;
-        return to_string(moved.id);
+        return eventstore::to_string(moved.id);
     });
 }
 
@@ -304,8 +308,10 @@ BOOST_AUTO_TEST_CASE(a_stream_whose_row_is_wrong) {
             auto& streams = facts_of(run).streams;
             if (streams.empty()) return std::nullopt;
             stored_stream& wrong = streams[run.random.below(streams.size())];
-            if (is_version) ++wrong.version;
-            else wrong.is_deleted = true;
+            if (is_version)
+                ++wrong.version;
+            else
+                wrong.is_deleted = true;
             return "stream '" + wrong.name + "'";
         });
 }
@@ -322,6 +328,24 @@ BOOST_AUTO_TEST_CASE(a_soft_delete_that_was_lost) {
         change.ended = 1'000'001;
         run.records.changes.push_back(change);
         return "stream '" + streams.front().name + "' is not deleted";
+    });
+}
+
+BOOST_AUTO_TEST_CASE(an_append_to_a_deleted_stream) {
+    expect_found(rule::appended_to_a_deleted_stream, [](planted_run& run) -> sentence_part {
+        const name_number store = run.number_of(facts_of(run).schema);
+        auto* appended = choose(run.random, run.records.appends, [&](const append_attempt& attempt) {
+            return attempt.store == store && attempt.end == outcome::done &&
+                attempts_of(run, attempt.parts.front().ids.front()).size() == 1;
+        });
+        if (appended == nullptr) return std::nullopt;
+        change_attempt change;
+        change.store = store;
+        change.stream = appended->parts.front().stream;
+        change.end = outcome::done;
+        change.ended = appended->begun - 1;
+        run.records.changes.push_back(change);
+        return eventstore::to_string(appended->parts.front().ids.front());
     });
 }
 
@@ -344,7 +368,7 @@ BOOST_AUTO_TEST_CASE(an_event_that_outlived_a_hard_delete) {
         change.begun = 1'000'000;
         change.ended = 1'000'001;
         run.records.changes.push_back(change);
-        return to_string(left->id);
+        return eventstore::to_string(left->id);
     });
 }
 

@@ -3,6 +3,7 @@
 #include "faults/known_store.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <set>
 #include <unordered_set>
 
@@ -84,8 +85,8 @@ void check_projection(
                     row.stream, "': it holds ", text_of_sum(actual), "; ", least.events, " events are stored");
             return;
         }
-        const bool fits = std::any_of(expected.begin(), expected.end(),
-            [&](const stream_sums& sums) { return at(sums, row.stream) == actual; });
+        const bool fits = std::any_of(
+            expected.begin(), expected.end(), [&](const stream_sums& sums) { return at(sums, row.stream) == actual; });
         if (!fits)
             out.add(known.schema(), rule::projection_is_wrong, "read model '", projection.table, "', stream '",
                 row.stream, "': it holds ", text_of_sum(actual), "; expected are ",

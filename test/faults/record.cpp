@@ -71,7 +71,7 @@ line_sink append_to_file(const std::string& path) {
 
 std::string payload_of(const uuid& id, std::size_t size) {
     if (size < 64) throw std::invalid_argument("a payload that proves itself has 64 bytes or more");
-    const std::string piece = to_string(id) + ' ' + std::to_string(size) + ' ';
+    const std::string piece = eventstore::to_string(id) + ' ' + std::to_string(size) + ' ';
     std::string text = "\"";
     while (text.size() < size - 1) text += piece;
     text.resize(size - 1);
@@ -141,7 +141,7 @@ std::uint64_t recorder::appending(std::string_view store, std::span<const part_t
         add_word(line, part.stream);
         add_number(line, part.expected);
         add_number(line, part.ids.size());
-        for (const uuid& id : part.ids) add_word(line, to_string(id));
+        for (const uuid& id : part.ids) add_word(line, eventstore::to_string(id));
     }
     finish(std::move(line));
     return attempt;
@@ -204,8 +204,7 @@ std::uint64_t recorder::owns(
     return ownership;
 }
 
-std::uint64_t recorder::delivered(
-    std::uint64_t ownership, unsigned consumer, std::span<const delivered_event> events) {
+std::uint64_t recorder::delivered(std::uint64_t ownership, unsigned consumer, std::span<const delivered_event> events) {
     const std::uint64_t batch = ++batches_;
     std::string head = begin("got");
     add_number(head, ownership);
@@ -217,7 +216,7 @@ std::uint64_t recorder::delivered(
         add_number(lines, event.position);
         add_number(lines, event.version);
         add_word(lines, event.stream);
-        add_word(lines, to_string(event.id));
+        add_word(lines, eventstore::to_string(event.id));
         lines += '\n';
     }
     if (!lines.empty()) sink_(lines);

@@ -80,17 +80,16 @@ public:
 
     /// After subscribe(): the subscription's epoch(), and its position() before anything was taken from it. Consumers
     /// that share a subscription have the same epoch: each tells it, or one for all. Returns its number in this process.
-    std::uint64_t owns(std::string_view store, std::string_view stream, std::string_view name, std::int64_t epoch,
-        std::int64_t from);
-    /// After next(), before the events are handled. Returns the number of the batch.
+    std::uint64_t owns(
+        std::string_view store, std::string_view stream, std::string_view name, std::int64_t epoch, std::int64_t from);
+    /// After next(), before the events are handled; of a batch that has some. Returns the number of the batch.
     std::uint64_t delivered(std::uint64_t ownership, unsigned consumer, std::span<const delivered_event> events);
     /// Before ack(), or before the commit that acknowledges.
     void acking(std::uint64_t ownership, std::uint64_t batch);
     /// Before ack_through().
     void acking_through(std::uint64_t ownership, unsigned consumer, std::int64_t position);
     /// Before nack(): of the batch, or of its event at this position.
-    void nacking(
-        std::uint64_t ownership, std::uint64_t batch, std::optional<std::int64_t> position = std::nullopt);
+    void nacking(std::uint64_t ownership, std::uint64_t batch, std::optional<std::int64_t> position = std::nullopt);
     /// Before a consumer is destroyed or unsubscribed.
     void leaving(std::uint64_t ownership, unsigned consumer);
     /// After `co_await checkpoint()`: the position() that it had before that.
