@@ -111,7 +111,7 @@ asio::awaitable<result<event_file_summary>> import_foreign(
     const auto found = co_await std::move(finding);
     if (!found) co_return found.error();
     const auto format = parts.into->is_jsonb() ? payload_format::jsonb : payload_format::bytea;
-    const auto batch = std::make_shared<import_batch>(format, bytes_of_foreign_batch + bytes_of_foreign_batch / 8);
+    const auto batch = std::make_shared<import_batch>(format, bytes_of_foreign_batch);
     const auto rest = std::make_shared<detail::pause>(parts.where.timers);
     for (;;) {
         auto catching_up = catch_up(log, parts, options, batch, begin);

@@ -40,9 +40,9 @@ public:
         bool is_link;
     };
 
-    /// \param usual_bytes of rows; memory for them is kept
-    explicit import_batch(payload_format payload, std::size_t usual_bytes = 0)
-        : is_jsonb_(payload == payload_format::jsonb), usual_bytes_(usual_bytes) {
+    /// \param most_bytes at which it is full; memory for so many, and for the last row, is kept
+    explicit import_batch(payload_format payload, std::size_t most_bytes = 0)
+        : is_jsonb_(payload == payload_format::jsonb), usual_bytes_(most_bytes + most_bytes / 8) {
         rows_.reserve(usual_bytes_);
     }
 

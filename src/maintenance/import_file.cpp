@@ -110,9 +110,8 @@ asio::awaitable<result<event_file_summary>> file_import::run(std::shared_ptr<fil
     const auto opened = co_await std::move(opening);
     if (!opened) co_return opened.error();
     reading& ahead = *self->ahead_;
-    constexpr std::size_t usual_bytes = bytes_of_transaction + bytes_of_transaction / 8; // with the last row
-    ahead.batch = std::make_shared<import_batch>(ahead.file->header().payload, usual_bytes);
-    auto batch = std::make_shared<import_batch>(ahead.file->header().payload, usual_bytes);
+    ahead.batch = std::make_shared<import_batch>(ahead.file->header().payload, bytes_of_transaction);
+    auto batch = std::make_shared<import_batch>(ahead.file->header().payload, bytes_of_transaction);
     self->begin_reading();
     for (bool goes_on = true; goes_on;) {
         auto waiting = self->disk_.wait();

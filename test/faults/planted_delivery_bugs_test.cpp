@@ -74,6 +74,11 @@ std::optional<chosen_subscription> choose_subscription(planted_run& run, const F
     return *found;
 }
 
+/// What an owner has not acknowledged, no later one may pass over.
+bool stops_and_has_several_owners(const chosen_subscription& one) {
+    return one.owners.size() > 1 && one.rules->exhausted == refusals::stop;
+}
+
 bool is_settling(const owner_step& step) {
     return step.done == kind::acking || step.done == kind::acking_through || step.done == kind::nacking;
 }
@@ -216,8 +221,7 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_behind_the_end_of_the_log) {
 
 BOOST_AUTO_TEST_CASE(a_checkpoint_that_is_one_too_far_for_the_next_owner) {
     expect_found(rule::checkpoint_leads, [](planted_run& run) -> sentence_part {
-        const auto of = choose_subscription(
-            run, [](const auto& one) { return one.owners.size() > 1 && one.rules->exhausted == refusals::stop; });
+        const auto of = choose_subscription(run, stops_and_has_several_owners);
         if (!of) return std::nullopt;
         const std::size_t next = 1 + run.random.below(of->owners.size() - 1);
         ownership& before = *of->owners[next - 1];
@@ -234,8 +238,7 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_that_is_one_too_far_for_the_next_owner) {
 
 BOOST_AUTO_TEST_CASE(an_ack_of_an_owner_that_has_lost_the_lease) {
     expect_found(rule::checkpoint_leads, [](planted_run& run) -> sentence_part {
-        const auto of = choose_subscription(
-            run, [](const auto& one) { return one.owners.size() > 1 && one.rules->exhausted == refusals::stop; });
+        const auto of = choose_subscription(run, stops_and_has_several_owners);
         if (!of) return std::nullopt;
         // It acknowledges all that it was given, and the checkpoint that the next one has is behind that; but too late.
         const std::size_t next = 1 + run.random.below(of->owners.size() - 1);
