@@ -4,6 +4,7 @@
 #include <cmath>
 #include <memory>
 #include <new>
+#include <type_traits>
 
 namespace eventstore::detail {
 
@@ -18,6 +19,15 @@ T* get_or_make(std::atomic<T*>& place) noexcept {
     if (!made) return nullptr;
     if (place.compare_exchange_strong(known, made.get(), std::memory_order_acq_rel)) return made.release();
     return known;
+}
+
+/// What is counted, or microseconds.
+template <class Value>
+Value measured(std::uint64_t number) noexcept {
+    if constexpr (std::is_same_v<Value, std::uint64_t>)
+        return number;
+    else
+        return Value(static_cast<std::int64_t>(number));
 }
 
 } // namespace
@@ -84,22 +94,22 @@ distribution<Value> histogram::snapshot() const {
             if (count == 0) continue;
             all.push_back({power, part, count});
             now.count += count;
-            const Value smallest(static_cast<std::int64_t>(smallest_in(power, part)));
+            const auto smallest = measured<Value>(smallest_in(power, part));
             for (std::size_t i = 0; i < now.below.size(); ++i) {
                 if (smallest < now.bound(i)) now.below[i] += count;
             }
         }
     }
     const std::uint64_t most = max_.load(std::memory_order_relaxed);
-    now.sum = Value(static_cast<std::int64_t>(sum_.load(std::memory_order_relaxed)));
-    now.max = Value(static_cast<std::int64_t>(most));
+    now.sum = measured<Value>(sum_.load(std::memory_order_relaxed));
+    now.max = measured<Value>(most);
     const auto percentile = [&](double part) {
         const auto wanted = std::max(1.0, std::ceil(part * static_cast<double>(now.count)));
         std::uint64_t passed = 0;
         for (const filled& each : all) {
             passed += each.count;
             if (static_cast<double>(passed) >= wanted)
-                return Value(static_cast<std::int64_t>(std::min(middle_of(each.power, each.part), most)));
+                return measured<Value>(std::min(middle_of(each.power, each.part), most));
         }
         return Value{};
     };
