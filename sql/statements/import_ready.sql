@@ -1,12 +1,11 @@
--- Whether a range of the log is free, with the log's lock held. Notes the beginning of a new history, as an append does, and
--- brings the ids of new streams behind those of streams that were stored by another way.
---   $1 the last position that was imported (0 = none), $2 the last one of the range that begins after it
+-- Whether the log is free behind a position, with the log's lock held. Notes the beginning of a new history, as an append
+-- does, and brings the ids of new streams behind those of streams that were stored by another way.
+--   $1 the last position that was imported (0 = none)
 select
     (select e.event_id from eventstore.events as e where e.position = $1) as last_event,
     present.position,
     present.event_id,
     l.largest_event is null and not exists (select from eventstore.events) as is_empty,
-    coalesce((select e.position from eventstore.events as e order by e.position desc limit 1), 0) as newest_event,
     (
         select setval('eventstore.streams_stream_id_seq'::regclass, newest.stream_id)
         from (select s.stream_id from eventstore.streams as s order by s.stream_id desc limit 1) as newest
@@ -17,7 +16,6 @@ left join lateral (
     select e.position, e.event_id
     from eventstore.events as e
     where e.position > $1
-      and e.position <= $2
     order by e.position
     limit 1
 ) as present on true

@@ -102,7 +102,7 @@ asio::awaitable<result<std::int64_t>> elixir_log::imported_version(std::string n
     postgres::parameters names;
     names.begin_array(type_oid::text, 1);
     names.add(name);
-    auto asking = parts_.into->ask(sql::import_versions, {type_oid::text_array}, std::move(names));
+    auto asking = parts_.into->ask(sql::import_streams, {type_oid::text_array}, std::move(names));
     const auto found = co_await std::move(asking);
     if (!found) co_return found.error();
     if (found->rows() == 0) co_return 0;
@@ -247,7 +247,7 @@ asio::awaitable<result<void>> elixir_log::read_streams() {
         if (!found->is_null(row, 4)) one.deleted_at = found->int8(row, 4);
         names.add(one.name);
     }
-    auto looking = parts_.into->ask(sql::import_versions, {type_oid::text_array}, std::move(names));
+    auto looking = parts_.into->ask(sql::import_streams, {type_oid::text_array}, std::move(names));
     const auto known = co_await std::move(looking);
     if (!known) co_return known.error();
     for (int row = 0; row < known->rows(); ++row) {

@@ -1,4 +1,4 @@
-/// Some lines of an import: what is stored in one transaction.
+/// Some lines of an import, which are stored together.
 #pragma once
 
 #include "maintenance/event_line.hpp"

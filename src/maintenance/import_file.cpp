@@ -13,8 +13,10 @@ namespace {
 
 using detail::message;
 
-constexpr std::size_t bytes_of_transaction = std::size_t{12} << 20;
-// The server has something to do while the first lines of a large transaction are read.
+constexpr std::size_t bytes_of_batch = std::size_t{6} << 20;
+constexpr std::size_t bytes_of_transaction = std::size_t{32} << 20;
+constexpr std::size_t bytes_of_streams = std::size_t{8} << 20; // memory
+// The server has something to do while the lines of a large batch are read.
 constexpr std::size_t first_events = 8'000;
 constexpr std::size_t growth = 8; // reading is about that much faster than storing
 
@@ -30,7 +32,7 @@ struct reading {
 
 void read_next(reading& ahead, std::size_t most_events) {
     ahead.batch->clear();
-    ahead.more = ahead.file->fill(*ahead.batch, most_events, bytes_of_transaction);
+    ahead.more = ahead.file->fill(*ahead.batch, most_events, bytes_of_batch);
     ahead.so_far = ahead.file->summary();
     ahead.bytes = ahead.file->bytes();
 }
@@ -54,9 +56,11 @@ private:
     asio::awaitable<result<void>> open();
     void begin_reading() {
         const std::size_t most = options_.transaction_events();
-        disk_.begin([ahead = ahead_, events = std::min(next_events_, most)] { read_next(*ahead, events); });
+        const std::size_t room = most - events_of_transaction_;
+        disk_.begin([ahead = ahead_, events = std::min(next_events_, room)] { read_next(*ahead, events); });
         next_events_ = std::min(next_events_, most) * growth;
     }
+    importer::transaction_end end_after(const import_batch& batch, bool is_last);
     void tell_progress(std::uint64_t bytes) const;
 
     const std::shared_ptr<importer> into_;
@@ -67,6 +71,8 @@ private:
     const std::shared_ptr<const std::atomic<bool>> is_stopped_;
     const std::shared_ptr<reading> ahead_ = std::make_shared<reading>();
     std::size_t next_events_ = first_events;
+    std::size_t events_of_transaction_ = 0;
+    std::size_t bytes_of_transaction_ = 0;
     std::int64_t after_position_ = 0;
 };
 
@@ -79,6 +85,17 @@ void file_import::tell_progress(std::uint64_t bytes) const {
     now.bytes = bytes;
     now.total_bytes = ahead_->file->total_bytes();
     options_.on_progress()(now);
+}
+
+/// Whether the transaction that the batch is stored in ends with it.
+importer::transaction_end file_import::end_after(const import_batch& batch, bool is_last) {
+    events_of_transaction_ += batch.events();
+    bytes_of_transaction_ += batch.bytes();
+    const bool is_full = events_of_transaction_ >= options_.transaction_events() ||
+        bytes_of_transaction_ + bytes_of_batch > bytes_of_transaction || into_->transaction_bytes() > bytes_of_streams;
+    if (!is_full && !is_last && !batch.has_state()) return importer::transaction_end::later;
+    events_of_transaction_ = bytes_of_transaction_ = 0;
+    return importer::transaction_end::now;
 }
 
 asio::awaitable<result<void>> file_import::open() {
@@ -110,8 +127,8 @@ asio::awaitable<result<event_file_summary>> file_import::run(std::shared_ptr<fil
     const auto opened = co_await std::move(opening);
     if (!opened) co_return opened.error();
     reading& ahead = *self->ahead_;
-    ahead.batch = std::make_shared<import_batch>(ahead.file->header().payload, bytes_of_transaction);
-    auto batch = std::make_shared<import_batch>(ahead.file->header().payload, bytes_of_transaction);
+    ahead.batch = std::make_shared<import_batch>(ahead.file->header().payload, bytes_of_batch);
+    auto batch = std::make_shared<import_batch>(ahead.file->header().payload, bytes_of_batch);
     self->begin_reading();
     for (bool goes_on = true; goes_on;) {
         auto waiting = self->disk_.wait();
@@ -122,15 +139,16 @@ asio::awaitable<result<event_file_summary>> file_import::run(std::shared_ptr<fil
         goes_on = *ahead.more;
         const std::uint64_t bytes = ahead.bytes;
         std::swap(batch, ahead.batch);
+        const auto end = self->end_after(*batch, !goes_on);
         if (goes_on) self->begin_reading();
-        auto storing = importer::store(self->into_, batch);
+        auto storing = importer::store(self->into_, batch, end);
         const auto stored = co_await std::move(storing);
         if (!stored) {
             auto ending = self->disk_.wait();
             co_await std::move(ending);
             co_return stored.error();
         }
-        self->tell_progress(bytes);
+        if (end == importer::transaction_end::now) self->tell_progress(bytes);
     }
     auto ending = importer::end(self->into_, ahead.so_far.through_position, ahead.file->floor());
     const auto ended = co_await std::move(ending);

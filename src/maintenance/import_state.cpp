@@ -22,7 +22,7 @@ public:
         made_.types.push_back(types[1]);
         return *this;
     }
-    state_statement take() { return std::move(made_); }
+    import_statement take() { return std::move(made_); }
 
 private:
     template <class T>
@@ -38,7 +38,7 @@ private:
     }
 
     const std::vector<Line>& lines_;
-    state_statement made_;
+    import_statement made_;
 };
 
 constexpr type_oid of_text[] = {type_oid::text, type_oid::text_array};
@@ -49,7 +49,7 @@ constexpr type_oid of_bytes[] = {type_oid::bytea, type_oid::bytea_array};
 constexpr type_oid of_count[] = {type_oid::int4, type_oid::int4_array};
 constexpr type_oid of_truth[] = {type_oid::boolean, type_oid::boolean_array};
 
-state_statement of_streams(const std::vector<stream_line>& lines) {
+import_statement of_streams(const std::vector<stream_line>& lines) {
     return columns<stream_line>(sql::import_stream_states, lines)
         .add(of_text, [](const stream_line& line) { return std::string_view(line.stream); })
         .add(of_number, [](const stream_line& line) { return line.version; })
@@ -58,7 +58,7 @@ state_statement of_streams(const std::vector<stream_line>& lines) {
         .take();
 }
 
-state_statement of_retentions(const std::vector<retention_line>& lines) {
+import_statement of_retentions(const std::vector<retention_line>& lines) {
     return columns<retention_line>(sql::import_retentions, lines)
         .add(of_text, [](const retention_line& line) { return std::string_view(line.name); })
         .add(of_truth, [](const retention_line& line) { return line.is_prefix; })
@@ -69,7 +69,7 @@ state_statement of_retentions(const std::vector<retention_line>& lines) {
         .take();
 }
 
-state_statement of_projections(const std::vector<projection_line>& lines) {
+import_statement of_projections(const std::vector<projection_line>& lines) {
     return columns<projection_line>(sql::import_projections, lines)
         .add(of_text, [](const projection_line& line) { return std::string_view(line.name); })
         .add(of_count, [](const projection_line& line) { return static_cast<std::int32_t>(line.version); })
@@ -81,7 +81,7 @@ state_statement of_projections(const std::vector<projection_line>& lines) {
         .take();
 }
 
-state_statement of_snapshots(const std::vector<snapshot_line>& lines) {
+import_statement of_snapshots(const std::vector<snapshot_line>& lines) {
     return columns<snapshot_line>(sql::import_snapshots, lines)
         .add(of_text, [](const snapshot_line& line) { return std::string_view(line.source); })
         .add(of_number, [](const snapshot_line& line) { return line.version; })
@@ -92,7 +92,7 @@ state_statement of_snapshots(const std::vector<snapshot_line>& lines) {
         .take();
 }
 
-state_statement of_subscriptions(const std::vector<subscription_line>& lines) {
+import_statement of_subscriptions(const std::vector<subscription_line>& lines) {
     return columns<subscription_line>(sql::import_subscriptions, lines)
         .add(of_text, [](const subscription_line& line) { return std::string_view(line.stream); })
         .add(of_text, [](const subscription_line& line) { return std::string_view(line.name); })
@@ -106,7 +106,7 @@ state_statement of_subscriptions(const std::vector<subscription_line>& lines) {
         .take();
 }
 
-state_statement of_parked(const std::vector<parked_line>& lines) {
+import_statement of_parked(const std::vector<parked_line>& lines) {
     return columns<parked_line>(sql::import_parked, lines)
         .add(of_number, [](const parked_line& line) { return line.position; })
         .add(of_text, [](const parked_line& line) { return std::string_view(line.stream); })
@@ -120,8 +120,8 @@ state_statement of_parked(const std::vector<parked_line>& lines) {
 
 } // namespace
 
-std::vector<state_statement> statements_of_state(const import_batch& batch) {
-    std::vector<state_statement> all;
+std::vector<import_statement> statements_of_state(const import_batch& batch) {
+    std::vector<import_statement> all;
     if (!batch.states().empty()) all.push_back(of_streams(batch.states()));
     if (!batch.retentions().empty()) {
         all.push_back(of_retentions(batch.retentions()));

@@ -4,6 +4,7 @@
 #include "async/environment.hpp"
 #include "async/operation.hpp"
 #include "maintenance/import_batch.hpp"
+#include "maintenance/import_streams.hpp"
 #include "postgres/connection.hpp"
 
 #include <eventstore/error.hpp>
@@ -24,10 +25,22 @@ namespace eventstore::maintenance {
 
 namespace asio = boost::asio;
 
-/// Stores batches in a log, in order, each in a transaction under the log's lock. What is there already is compared and left
-/// out. On the strand of its connection, of which nothing else makes use.
+/// A statement of an import, with its arguments.
+struct import_statement {
+    std::string_view text;
+    std::vector<postgres::type_oid> types;
+    postgres::parameters arguments;
+};
+
+/// Stores batches in a log, in order, one or more in a transaction under the log's lock. What is there already is compared
+/// and left out. On the strand of its connection, of which nothing else makes use.
 class importer {
 public:
+    enum class transaction_end {
+        now,
+        later // others follow in the same transaction, unless the batch has more than events
+    };
+
     /// \param lock_limit how long a transaction waits for the log's lock
     importer(std::shared_ptr<postgres::connection> session, std::string schema, detail::environment where,
         std::chrono::milliseconds lock_limit);
@@ -40,13 +53,17 @@ public:
     /// The end of the log before the import.
     std::int64_t head_at_first() const noexcept { return head_at_first_; }
 
-    static asio::awaitable<result<void>> store(std::shared_ptr<importer> self, std::shared_ptr<import_batch> batch);
+    static asio::awaitable<result<void>> store(std::shared_ptr<importer> self, std::shared_ptr<import_batch> batch,
+        transaction_end end = transaction_end::now);
+    /// Memory that a transaction takes that goes on, about.
+    std::size_t transaction_bytes() const noexcept { return open_ ? open_->streams.bytes() : 0; }
 
     /// After the last batch: the log ends at this position, even if nothing is there any more; and up to the floor,
     /// positions may be missing.
     static asio::awaitable<result<void>> end(
         std::shared_ptr<importer> self, std::int64_t through_position, std::int64_t floor);
 
+    /// With those of the transaction that goes on.
     std::int64_t stored_events() const noexcept { return stored_; }
     /// Of what is not in the log, what was left out, since the log has its own.
     std::int64_t left_out() const noexcept { return left_out_; }
@@ -61,23 +78,42 @@ public:
         std::string_view text, std::vector<postgres::type_oid> types, postgres::parameters arguments);
 
 private:
+    struct placed_event {
+        std::int64_t position = 0;
+        uuid id{};
+    };
+    struct transaction {
+        std::int64_t first = 0; // position of what it has stored; 0 = nothing yet
+        std::int64_t largest = 0;
+        std::int64_t last_missing = 0;
+        bool was_empty = false;           // the log before it
+        std::optional<placed_event> next; // what the log holds behind the place of the import
+        import_streams streams;
+    };
+
     postgres::statement statement(std::string_view text, std::vector<postgres::type_oid> types) const;
     detail::steady_time deadline() const;
+    asio::awaitable<result<postgres::answer>> ask(import_statement asked);
     asio::awaitable<result<void>> run(std::string text);
     asio::awaitable<result<void>> compare(std::shared_ptr<import_batch> batch);
     asio::awaitable<result<void>> lock();
+    asio::awaitable<result<void>> open_transaction();
     asio::awaitable<result<void>> store_events(std::shared_ptr<import_batch> batch);
-    asio::awaitable<result<void>> raise_floor(std::shared_ptr<import_batch> batch);
-    asio::awaitable<result<void>> look_whether_free(std::shared_ptr<import_batch> batch);
+    result<void> look_whether_free(const import_batch& batch) const;
     asio::awaitable<result<void>> find_streams(std::shared_ptr<import_batch> batch);
-    asio::awaitable<result<void>> make_streams(std::shared_ptr<import_batch> batch);
+    asio::awaitable<result<void>> make_streams(std::shared_ptr<import_batch> batch, std::vector<std::size_t> missing);
     asio::awaitable<result<void>> copy_rows(std::shared_ptr<import_batch> batch);
-    asio::awaitable<result<void>> hold_originals(std::shared_ptr<import_batch> batch);
     asio::awaitable<result<void>> store_links(std::shared_ptr<import_batch> batch);
+    void note_missing(const import_batch& batch);
+    asio::awaitable<result<void>> end_events();
     asio::awaitable<result<void>> store_state(std::shared_ptr<import_batch> batch);
+    asio::awaitable<result<void>> close_transaction();
     asio::awaitable<result<void>> commit();
+    static std::string described(std::int64_t position, const uuid& id);
     failure refused(std::string_view why) const;
     failure in_batch(const failure& why, const import_batch& batch) const;
+    failure in_transaction(const failure& why) const;
+    failure in_events(const failure& why, std::int64_t first, std::int64_t last) const;
 
     const std::shared_ptr<postgres::connection> session_;
     const std::string schema_;
@@ -91,19 +127,15 @@ private:
     bool has_last_ = false;
     std::optional<uuid> last_original_;
     bool may_hold_more_ = false; // the log may hold what comes next
-    bool is_behind_ = false;     // the log has events behind what is imported
-    bool was_empty_ = false;
+    std::optional<transaction> open_;
     std::int64_t stored_ = 0;
     std::int64_t left_out_ = 0;
 };
 
-/// Stores what is not in the log: see import_state.cpp.
-struct state_statement {
-    std::string_view text;
-    std::vector<postgres::type_oid> types;
-    postgres::parameters arguments;
-};
-std::vector<state_statement> statements_of_state(const import_batch& batch);
+/// Stores what is not in the log.
+std::vector<import_statement> statements_of_state(const import_batch& batch);
+import_statement statement_of_originals(const import_batch& batch);
+import_statement statement_of_links(import_batch& batch);
 
 /// Imports a file.
 /// \param is_stopped nobody waits for it any more
