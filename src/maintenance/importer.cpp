@@ -90,9 +90,16 @@ failure importer::in_events(const failure& why, std::int64_t first, std::int64_t
 }
 
 asio::awaitable<result<void>> importer::begin(std::shared_ptr<importer> self, std::int64_t after_position) {
+    // The last transaction of an import that was cancelled may still be under way.
+    auto locking = self->lock();
+    const auto locked = co_await std::move(locking);
+    if (!locked) co_return locked.error();
     auto asking = self->ask(sql::import_state, {}, {});
     const auto state = co_await std::move(asking);
     if (!state) co_return state.error();
+    auto unlocking = self->run("commit");
+    const auto unlocked = co_await std::move(unlocking);
+    if (!unlocked) co_return unlocked.error();
     if (state->rows() != 1) co_return self->refused("the table log_state has no row: the schema holds no event store");
     self->head_at_first_ = state->int8(0, 0);
     self->is_jsonb_ = state->boolean(0, 1);
