@@ -125,6 +125,7 @@ asio::awaitable<result<event_file_summary>> import_foreign(
     made.after_position = begin;
     made.last_position = made.through_position = parts.into->last_position();
     made.events = made.new_events = parts.into->stored_events();
+    made.left_out = parts.into->left_out();
     made.payload = format;
     co_return made;
 }
