@@ -96,8 +96,8 @@ class import_options {
 public:
     import_options() noexcept {} // user-declared: a temporary aggregate inside co_await is freed twice by g++ 12
 
-    /// At most this many events in a transaction; 1 to 1,000,000, 100,000 by default. A transaction has 32 MB of events at
-    /// most, too, or one event. It holds the log lock: appends wait for it, by default for about a second.
+    /// At most this many events in a transaction; 1 to 1,000,000, 100,000 by default. A transaction has 12 MB of events at
+    /// most, too, or one event. It holds the log lock: appends wait for it, by default for about half a second.
     import_options& transaction_events(std::size_t value) & { return events_ = value, *this; }
     import_options&& transaction_events(std::size_t value) && { return std::move(transaction_events(value)); }
 

@@ -14,7 +14,7 @@ namespace {
 using detail::message;
 
 constexpr std::size_t bytes_of_batch = std::size_t{6} << 20;
-constexpr std::size_t bytes_of_transaction = std::size_t{32} << 20;
+constexpr std::size_t bytes_of_transaction = std::size_t{12} << 20;
 constexpr std::size_t bytes_of_streams = std::size_t{8} << 20; // memory
 // The server has something to do while the lines of a large batch are read.
 constexpr std::size_t first_events = 8'000;
@@ -30,9 +30,9 @@ struct reading {
     std::uint64_t bytes = 0;
 };
 
-void read_next(reading& ahead, std::size_t most_events) {
+void read_next(reading& ahead, std::size_t most_events, std::size_t most_bytes) {
     ahead.batch->clear();
-    ahead.more = ahead.file->fill(*ahead.batch, most_events, bytes_of_batch);
+    ahead.more = ahead.file->fill(*ahead.batch, most_events, most_bytes);
     ahead.so_far = ahead.file->summary();
     ahead.bytes = ahead.file->bytes();
 }
@@ -56,8 +56,9 @@ private:
     asio::awaitable<result<void>> open();
     void begin_reading() {
         const std::size_t most = options_.transaction_events();
-        const std::size_t room = most - events_of_transaction_;
-        disk_.begin([ahead = ahead_, events = std::min(next_events_, room)] { read_next(*ahead, events); });
+        const std::size_t events = std::min(next_events_, most - events_of_transaction_);
+        const std::size_t bytes = std::min(bytes_of_batch, bytes_of_transaction - bytes_of_transaction_);
+        disk_.begin([ahead = ahead_, events, bytes] { read_next(*ahead, events, bytes); });
         next_events_ = std::min(next_events_, most) * growth;
     }
     importer::transaction_end end_after(const import_batch& batch, bool is_last);
@@ -92,7 +93,7 @@ importer::transaction_end file_import::end_after(const import_batch& batch, bool
     events_of_transaction_ += batch.events();
     bytes_of_transaction_ += batch.bytes();
     const bool is_full = events_of_transaction_ >= options_.transaction_events() ||
-        bytes_of_transaction_ + bytes_of_batch > bytes_of_transaction || into_->transaction_bytes() > bytes_of_streams;
+        bytes_of_transaction_ >= bytes_of_transaction || into_->transaction_bytes() > bytes_of_streams;
     if (!is_full && !is_last && !batch.has_state()) return importer::transaction_end::later;
     events_of_transaction_ = bytes_of_transaction_ = 0;
     return importer::transaction_end::now;
