@@ -37,7 +37,7 @@ constexpr auto locking = "select from eventstore.snapshots for update";
 } // namespace
 
 BOOST_FIXTURE_TEST_CASE(a_write_that_waits_for_a_lock_holds_up_no_read, store_fixture) {
-    for (const std::size_t size : {2, 4})
+    for (const std::size_t size : {2u, 4u})
         with_store(options().pool_size(size), [&](es::store store) -> asio::awaitable<void> {
             // The only connection so far takes the write.
             blocker holder = co_await lock_snapshots(store, here(locking));

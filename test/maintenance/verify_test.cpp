@@ -302,13 +302,14 @@ BOOST_FIXTURE_TEST_CASE(appends_and_deletes_may_go_on_meanwhile, verified_store)
     const auto body = [&](es::store store) -> asio::awaitable<void> {
         bool is_done = false;
         const auto write = [&]() -> asio::awaitable<void> {
-            for (int i = 0; !is_done; ++i) {
+            int i = 0;
+            while (!is_done) {
                 const std::string name = "short-" + std::to_string(i);
                 co_await store.append(name, es::no_stream, counted(7));
                 const es::event_page page = co_await store.read(name);
                 co_await store.link("links", es::any_version, ids_of(page));
                 co_await store.append("b", es::any_version, counted(3));
-                if (i % 2 == 0) co_await store.delete_stream(name, es::any_version, es::deletion::hard);
+                if (i++ % 2 == 0) co_await store.delete_stream(name, es::any_version, es::deletion::hard);
             }
         };
         const auto verify = [&]() -> asio::awaitable<void> {

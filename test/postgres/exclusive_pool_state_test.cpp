@@ -67,7 +67,7 @@ BOOST_AUTO_TEST_CASE(one_who_waits_has_a_connection_made_and_gets_it) {
 BOOST_AUTO_TEST_CASE(those_who_wait_are_served_in_order_whoever_they_are) {
     auto pool = of(1);
     std::vector<ticket> tickets;
-    for (const std::size_t whose : {0, 0, 1, 0, 2}) tickets.push_back(pool.wait(user(whose)));
+    for (const std::size_t whose : {0u, 0u, 1u, 0u, 2u}) tickets.push_back(pool.wait(user(whose)));
     std::vector<ticket> served;
     connect_all(pool, start);
     while (const auto next = pool.grant_next()) {
@@ -95,7 +95,7 @@ BOOST_AUTO_TEST_CASE(a_user_gets_the_connection_that_it_had_last) {
     std::array<std::size_t, 3> places{};
     for (std::size_t& each : places) each = pool.grant_next()->place;
     for (std::size_t i = 0; i < 3; ++i) pool.released(places[2 - i], start + 1s * i);
-    for (const std::size_t whose : {1, 0, 2}) {
+    for (const std::size_t whose : {1u, 0u, 2u}) {
         (void)pool.wait(user(whose));
         BOOST_TEST(pool.grant_next()->place == places[whose]);
     }

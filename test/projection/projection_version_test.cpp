@@ -286,7 +286,7 @@ BOOST_FIXTURE_TEST_CASE(a_superseded_version_is_not_dropped_before_its_last_side
 
 BOOST_FIXTURE_TEST_CASE(a_process_that_waits_leaves_nothing_of_a_version_that_is_dropped, versions) {
     with_effects([&](es::store store) -> asio::awaitable<void> {
-        for (const std::size_t consumers : {1, 3}) {
+        for (const std::size_t consumers : {1u, 3u}) {
             const auto how = version(1).consumers(consumers);
             const es::store other = co_await es::open(options());
             const auto all = co_await store.append("a", es::any_version, counted(10));

@@ -361,7 +361,7 @@ BOOST_FIXTURE_TEST_CASE(the_first_failure_of_one_consumer_ends_all, effects) {
 
 BOOST_FIXTURE_TEST_CASE(cancelled_it_ends_and_rolls_back, effects) {
     with_effects([&](es::store store) -> asio::awaitable<void> {
-        for (const std::size_t consumers : {1, 3}) {
+        for (const std::size_t consumers : {1u, 3u}) {
             bool is_called = false;
             const std::string sql = here("insert into eventstore.effects values ($1, $2, $3, $4)");
             const es::projection_handler handler = [&](es::transaction& tx,
