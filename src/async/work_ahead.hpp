@@ -40,10 +40,10 @@ public:
     /// The call that was begun last has not ended.
     bool is_busy() const { return ended_ && !ended_->is_open(); }
 
-    /// Waits for the call that was begun last, if one was.
-    asio::awaitable<result<void>> wait() {
+    /// Waits for the call that was begun last, if one was; at the deadline the wait fails (timeout), and the call goes on.
+    asio::awaitable<result<void>> wait(timer_queue* timers = nullptr, steady_time deadline = steady_time::max()) {
         if (!ended_) co_return result<void>();
-        auto waiting = latch::wait(ended_, doing_);
+        auto waiting = latch::wait(ended_, doing_, timers, deadline);
         co_return co_await std::move(waiting);
     }
 

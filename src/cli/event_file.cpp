@@ -133,6 +133,9 @@ asio::awaitable<void> import_from_store(task work, import_source from, bool foll
     auto importing = import_from(std::move(into), std::move(from), std::move(options));
     const event_file_summary made = co_await std::move(importing);
     printer->clear();
+    if (made.left_out > 0)
+        std::cerr << "eventstore: left out " << made.left_out
+                  << " snapshots, subscriptions and streams: events were appended to this store meanwhile" << std::endl;
     std::string line;
     add_member(line, "stored", made.new_events);
     add_member(line, "last_position", made.last_position);

@@ -16,6 +16,8 @@ using detail::message;
 constexpr std::size_t bytes_of_batch = std::size_t{6} << 20;
 constexpr std::size_t bytes_of_transaction = std::size_t{12} << 20;
 constexpr std::size_t bytes_of_streams = std::size_t{8} << 20; // memory
+// Appends wait for a transaction that is open: it does not wait longer than this for a pipe or a slow disk.
+constexpr std::chrono::milliseconds longest_pause(500);
 // The server has something to do while the lines of a large batch are read.
 constexpr std::size_t first_events = 8'000;
 constexpr std::size_t growth = 8; // reading is about that much faster than storing
@@ -42,8 +44,9 @@ std::string_view name_of(payload_format format) { return format == payload_forma
 class file_import {
 public:
     file_import(std::shared_ptr<importer> into, std::string schema, std::string path, import_options options,
-        asio::any_io_executor strand, std::shared_ptr<const std::atomic<bool>> is_stopped)
-        : into_(std::move(into)),
+        detail::environment where, asio::any_io_executor strand, std::shared_ptr<const std::atomic<bool>> is_stopped)
+        : environment_(std::move(where)),
+          into_(std::move(into)),
           schema_(std::move(schema)),
           path_(std::move(path)),
           options_(std::move(options)),
@@ -62,8 +65,10 @@ private:
         next_events_ = std::min(next_events_, most) * growth;
     }
     importer::transaction_end end_after(const import_batch& batch, bool is_last);
+    asio::awaitable<result<bool>> is_read_soon();
     void tell_progress(std::uint64_t bytes) const;
 
+    const detail::environment environment_;
     const std::shared_ptr<importer> into_;
     const std::string schema_;
     const std::string path_;
@@ -97,6 +102,16 @@ importer::transaction_end file_import::end_after(const import_batch& batch, bool
     if (!is_full && !is_last && !batch.has_state()) return importer::transaction_end::later;
     events_of_transaction_ = bytes_of_transaction_ = 0;
     return importer::transaction_end::now;
+}
+
+/// Whether the next batch comes before others have waited too long for the transaction that is open.
+asio::awaitable<result<bool>> file_import::is_read_soon() {
+    auto waiting = disk_.wait(environment_.timers.get(), environment_.in(longest_pause));
+    const auto waited = co_await std::move(waiting);
+    if (waited) co_return result<bool>(true);
+    if (waited.error().code() != errc::timeout) co_return waited.error();
+    events_of_transaction_ = bytes_of_transaction_ = 0;
+    co_return result<bool>(false);
 }
 
 asio::awaitable<result<void>> file_import::open() {
@@ -149,7 +164,17 @@ asio::awaitable<result<event_file_summary>> file_import::run(std::shared_ptr<fil
             co_await std::move(ending);
             co_return stored.error();
         }
-        if (end == importer::transaction_end::now) self->tell_progress(bytes);
+        if (end == importer::transaction_end::later) {
+            auto looking = self->is_read_soon();
+            const auto is_read = co_await std::move(looking);
+            if (!is_read) co_return is_read.error();
+            if (*is_read) continue;
+            batch->clear();
+            auto closing = importer::store(self->into_, batch, importer::transaction_end::now);
+            const auto closed = co_await std::move(closing);
+            if (!closed) co_return closed.error();
+        }
+        self->tell_progress(bytes);
     }
     auto ending = importer::end(self->into_, ahead.so_far.through_position, ahead.file->floor());
     const auto ended = co_await std::move(ending);
@@ -167,9 +192,9 @@ asio::awaitable<result<event_file_summary>> import_file(std::shared_ptr<postgres
     std::string schema, std::string path, import_options options, detail::environment where,
     std::chrono::milliseconds lock_limit, asio::any_io_executor strand,
     std::shared_ptr<const std::atomic<bool>> is_stopped) {
-    const auto into = std::make_shared<importer>(std::move(session), schema, std::move(where), lock_limit);
-    const auto work = std::make_shared<file_import>(
-        into, std::move(schema), std::move(path), std::move(options), std::move(strand), std::move(is_stopped));
+    const auto into = std::make_shared<importer>(std::move(session), schema, where, lock_limit);
+    const auto work = std::make_shared<file_import>(into, std::move(schema), std::move(path), std::move(options),
+        std::move(where), std::move(strand), std::move(is_stopped));
     auto running = file_import::run(work);
     co_return co_await std::move(running);
 }

@@ -16,6 +16,8 @@ using postgres::connection;
 namespace sql = storage::sql;
 using postgres::type_oid;
 
+constexpr std::chrono::milliseconds shortest_idle_limit(10'000);
+
 } // namespace
 
 std::string importer::described(std::int64_t position, const uuid& id) {
@@ -160,11 +162,13 @@ asio::awaitable<result<void>> importer::compare(std::shared_ptr<import_batch> ba
     co_return result<void>();
 }
 
-/// Begins a transaction that has the log's lock.
+/// Begins a transaction that has the log's lock, and loses it should this process stand still.
 asio::awaitable<result<void>> importer::lock() {
+    const std::chrono::milliseconds idle_limit = std::max(lock_limit_, shortest_idle_limit);
     const std::string begin = message("begin isolation level read committed; ",
         storage::for_schema(sql::become_owner, schema_),
         "; set local lock_timeout = ", std::to_string(lock_limit_.count()),
+        "; set local idle_in_transaction_session_timeout = ", std::to_string(idle_limit.count()),
         "; select pg_catalog.pg_advisory_xact_lock(",
         storage::for_schema("'eventstore.log_state'::pg_catalog.regclass::bigint", schema_), " + 7311000000000000000)");
     return run(begin);

@@ -210,7 +210,8 @@ BOOST_FIXTURE_TEST_CASE(appends_to_several_streams_and_in_transactions_carry_it,
         (void)co_await tx.commit();
         const es::event_page all = co_await store.read_all();
         BOOST_REQUIRE(all.size() == 4u);
-        for (std::size_t i = 0; i < 3; ++i) BOOST_TEST(es::traceparent_of(all[i]) == tracer->only("append")->traceparent);
+        for (std::size_t i = 0; i < 3; ++i)
+            BOOST_TEST(es::traceparent_of(all[i]) == tracer->only("append")->traceparent);
         BOOST_TEST(es::traceparent_of(all[3]) == tracer->only("commit")->traceparent);
     });
 }
