@@ -60,6 +60,15 @@ std::string_view earlier_attempt(const append_request& append) {
     return append.is_retry ? "; an earlier attempt lost its connection, and may have stored it" : "";
 }
 
+/// What is refused now may fit when the stream has moved on. An earlier attempt, whose connection was lost, may come as late
+/// as that. (A version that the stream has passed never fits again.)
+bool may_fit_later(const append_part& part, const append_plan::outcome& why) {
+    using kind = append_plan::outcome::kind;
+    return why.status == kind::stream_not_found || why.status == kind::stream_deleted ||
+        why.status == kind::event_not_found ||
+        (why.status == kind::wrong_version && part.expected > why.actual_version);
+}
+
 } // namespace
 
 failure to_failure(const append_request& append, const append_part& part, const append_plan::outcome& why) {
@@ -126,6 +135,10 @@ failure to_failure(const append_request& append, const append_part& part, const 
         break;
     }
     if (append.parts.size() > 1) text += "; nothing was stored in the other streams of this append either";
+    if (append.is_retry && may_fit_later(part, why)) {
+        details.outcome_unknown = true;
+        text += "; an earlier attempt lost its connection, and may be carried out when the stream has moved on";
+    }
     details.message = std::move(text);
     return failure(code, std::move(details));
 }
