@@ -12,6 +12,9 @@
 
 #include <algorithm>
 #include <exception>
+#include <iterator>
+#include <optional>
+#include <string_view>
 #include <utility>
 
 namespace eventstore::projection {
@@ -35,6 +38,14 @@ asio::awaitable<void> wait_for(std::shared_ptr<const projection> of, std::chrono
     auto waiting = detail::completion<void>::wait(nothing, environment.timers.get(), environment.in(time));
     const auto ended = co_await std::move(waiting);
     if (!ended && ended.error().code() == errc::cancelled) throw error(ended.error());
+}
+
+/// Of a statement on the store's own tables. As SQL of a transaction it counts as the caller's, who may mend what is
+/// missing; but without these there is no store any more.
+failure failure_of_store(const failure& why) {
+    constexpr std::string_view missing[] = {"3F000", "42P01", "42883"}; // a schema, a table, a function
+    if (std::ranges::find(missing, why.sqlstate()) == std::end(missing)) return why;
+    return failure(errc::schema_missing, why.all());
 }
 
 class consumer {
@@ -187,10 +198,17 @@ asio::awaitable<std::size_t> consumer::commit(const event_batch& batch, batch_at
 
 // To the commit the answer stays as it is.
 asio::awaitable<live_span> consumer::enter(transaction& tx) {
-    auto asking = tx.execute(of_->core->statements->enter_projection.text, of_->name, of_->options.version());
-    const query_result rows = co_await std::move(asking);
-    if (rows.empty()) throw error(superseded("it was dropped"));
-    const sql_row row = rows[0];
+    std::optional<query_result> rows;
+    std::optional<failure> problem;
+    try {
+        auto asking = tx.execute(of_->core->statements->enter_projection.text, of_->name, of_->options.version());
+        rows = co_await std::move(asking);
+    } catch (const error& thrown) {
+        problem = failure_of_store(thrown.why());
+    }
+    if (problem) throw error(*problem);
+    if (rows->empty()) throw error(superseded("it was dropped"));
+    const sql_row row = (*rows)[0];
     live_span span;
     span.live_after = row.get<std::optional<std::int64_t>>(0);
     span.live_until = row.get<std::optional<std::int64_t>>(1);
