@@ -188,9 +188,9 @@ asio::awaitable<result<void>> importer::open_transaction() {
     if (has_last_ && (found->is_null(0, 0) || found->id(0, 0) != last_id_))
         co_return refused(message("the event ", described(last_position_, last_id_),
             ", which was imported, is not there any more: the log was cut back, or its stream was deleted"));
-    transaction& opened = open_.emplace();
+    import_transaction& opened = open_.emplace();
     opened.was_empty = found->boolean(0, 3);
-    if (!found->is_null(0, 1)) opened.next = placed_event{found->int8(0, 1), found->id(0, 2)};
+    if (!found->is_null(0, 1)) opened.next = import_transaction::placed_event{found->int8(0, 1), found->id(0, 2)};
     co_return result<void>();
 }
 

@@ -32,6 +32,21 @@ struct import_statement {
     postgres::parameters arguments;
 };
 
+/// A transaction of an import that goes on.
+struct import_transaction {
+    struct placed_event {
+        std::int64_t position;
+        uuid id;
+    };
+
+    std::int64_t first = 0; // position of what it has stored; 0 = nothing yet
+    std::int64_t largest = 0;
+    std::int64_t last_missing = 0;
+    bool was_empty = false;           // the log before it
+    std::optional<placed_event> next; // what the log holds behind the place of the import
+    import_streams streams;
+};
+
 /// Stores batches in a log, in order, one or more in a transaction under the log's lock. What is there already is compared
 /// and left out. On the strand of its connection, of which nothing else makes use.
 class importer {
@@ -78,19 +93,6 @@ public:
         std::string_view text, std::vector<postgres::type_oid> types, postgres::parameters arguments);
 
 private:
-    struct placed_event {
-        std::int64_t position = 0;
-        uuid id{};
-    };
-    struct transaction {
-        std::int64_t first = 0; // position of what it has stored; 0 = nothing yet
-        std::int64_t largest = 0;
-        std::int64_t last_missing = 0;
-        bool was_empty = false;           // the log before it
-        std::optional<placed_event> next; // what the log holds behind the place of the import
-        import_streams streams;
-    };
-
     postgres::statement statement(std::string_view text, std::vector<postgres::type_oid> types) const;
     detail::steady_time deadline() const;
     asio::awaitable<result<postgres::answer>> ask(import_statement asked);
@@ -127,7 +129,7 @@ private:
     bool has_last_ = false;
     std::optional<uuid> last_original_;
     bool may_hold_more_ = false; // the log may hold what comes next
-    std::optional<transaction> open_;
+    std::optional<import_transaction> open_;
     std::int64_t stored_ = 0;
     std::int64_t left_out_ = 0;
 };
