@@ -61,7 +61,7 @@ std::string_view earlier_attempt(const append_request& append) {
 }
 
 /// What is refused now may fit when the stream has moved on. An earlier attempt, whose connection was lost, may come as late
-/// as that. (A version that the stream has passed never fits again.)
+/// as that. (A version that the stream has passed fits again only if it is deleted for good and made anew so soon.)
 bool may_fit_later(const append_part& part, const append_plan::outcome& why) {
     using kind = append_plan::outcome::kind;
     return why.status == kind::stream_not_found || why.status == kind::stream_deleted ||

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -110,6 +111,10 @@ public:
     stalled_pipe(std::string path, std::string text) : path_(std::move(path)) {
         BOOST_REQUIRE(::mkfifo(path_.c_str(), 0600) == 0);
         writer_ = std::thread([this, text = std::move(text)] {
+            sigset_t broken_pipe; // is an error of write() here, and ends no test program
+            ::sigemptyset(&broken_pipe);
+            ::sigaddset(&broken_pipe, SIGPIPE);
+            ::pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
             const int file = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
             for (std::size_t at = 0; at < text.size();) {
                 const ssize_t written = ::write(file, text.data() + at, text.size() - at);
@@ -123,7 +128,9 @@ public:
     }
     ~stalled_pipe() {
         is_over = true;
+        const int reader = ::open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC); // if nobody has read it
         writer_.join();
+        ::close(reader);
         ::unlink(path_.c_str());
     }
     stalled_pipe(const stalled_pipe&) = delete;
