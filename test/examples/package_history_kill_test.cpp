@@ -149,7 +149,7 @@ public:
         const bool by_the_model = round % 3 == 0;
         const std::int64_t before = by_the_model ? kept() : imported();
         const std::int64_t goal = before + up_to(log.events() - before);
-        child_program program(command(), 0, 1, true);
+        child_program program(command());
         if (round % 3 == 2) {
             std::this_thread::sleep_for(std::chrono::milliseconds(up_to(400)));
         } else {
@@ -159,18 +159,29 @@ public:
             BOOST_TEST(!limit.is_over());
         }
         program.signal(SIGKILL);
-        BOOST_TEST(program.wait() == 128 + SIGKILL);
+        // Where the place is the end of the log, the program may have come to its own end first.
+        const int code = program.wait();
+        if (code == 128 + SIGKILL) return;
+        check_the_answer(program);
+        check_the_code(code);
     }
 
     /// The program once more, to its end.
     void run_to_the_end() {
-        child_program program(command(), 0, 1, true);
+        child_program program(command());
+        check_the_answer(program);
+        check_the_code(program.wait());
+    }
+
+private:
+    /// That it found the same in the model and in the events.
+    void check_the_answer(child_program& program) {
         std::string line;
         while (line.find("both say") == line.npos && line.find("DIFFER") == line.npos) line = program.read_until('\n');
         BOOST_TEST(line.find("both say the same") != line.npos, line);
-        BOOST_TEST(
-            program.wait() <= 1); // dpkg knows nothing of these packages, which the program tells by its exit code
     }
+    /// dpkg knows nothing of these packages, which the program tells by its exit code.
+    void check_the_code(int code) { BOOST_TEST((code == 0 || code == 1), "exit code " << code); }
 };
 
 void check_same(const rows& left, const rows& right) {
