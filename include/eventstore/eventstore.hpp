@@ -35,6 +35,7 @@
 #include <eventstore/read_options.hpp>
 #include <eventstore/recorded_event.hpp>
 #include <eventstore/retention.hpp>
+#include <eventstore/roles.hpp>
 #include <eventstore/schemas.hpp>
 #include <eventstore/snapshot.hpp>
 #include <eventstore/sql_value.hpp>

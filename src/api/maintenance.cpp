@@ -1,17 +1,20 @@
 #include "async/run_apart.hpp"
 #include "maintenance/drop.hpp"
 #include "maintenance/examine.hpp"
+#include "maintenance/roles.hpp"
 #include "maintenance/script.hpp"
 #include "maintenance/session.hpp"
 #include "maintenance/validate.hpp"
 #include "maintenance/verify.hpp"
 #include "runtime/open.hpp"
 #include "storage/migration_steps.hpp"
+#include "storage/roles.hpp"
 #include "storage/schema.hpp"
 #include "storage/validation.hpp"
 
 #include <eventstore/doctor.hpp>
 #include <eventstore/drop.hpp>
+#include <eventstore/roles.hpp>
 #include <eventstore/schemas.hpp>
 #include <eventstore/validate.hpp>
 #include <eventstore/verify.hpp>
@@ -92,6 +95,22 @@ asio::awaitable<void> drop_throwing(store_options options, bool force) {
     outcome.value();
 }
 
+std::optional<failure> check_roles(const std::string& schema, const std::string& prefix) {
+    if (auto why = storage::check_schema_name(schema)) return why;
+    return storage::check_role_prefix(prefix);
+}
+
+asio::awaitable<void> grant_roles_throwing(store_options options, std::string prefix) {
+    if (const auto why = storage::check_options(options)) throw error(*why);
+    if (const auto why = check_roles(options.schema(), prefix)) throw error(*why);
+    const asio::any_io_executor callers = co_await asio::this_coro::executor;
+    const apart_session apart(std::move(options), session_kind::administration, callers);
+    auto work = maintenance::grant_roles(apart.over, std::move(prefix));
+    auto working = detail::run_apart(apart.strand, std::move(work), "making the roles of the store");
+    const auto outcome = co_await std::move(working);
+    outcome.value();
+}
+
 asio::awaitable<std::string> script_throwing(store_options options, bool remakes_functions) {
     if (const auto why = storage::check_options(options)) throw error(*why);
     const asio::any_io_executor callers = co_await asio::this_coro::executor;
@@ -120,6 +139,18 @@ asio::awaitable<void> drop_store(store_options options, bool force) { return dro
 
 asio::awaitable<std::string> migration_script(store_options options, bool remake_functions) {
     return script_throwing(std::move(options), remake_functions);
+}
+
+asio::awaitable<void> grant_roles(store_options options, std::string prefix) {
+    return grant_roles_throwing(std::move(options), std::move(prefix));
+}
+
+std::string roles_script(const std::string& schema, const std::string& prefix) {
+    if (const auto why = check_roles(schema, prefix)) throw error(*why);
+    // As the sessions of the library have it.
+    return "\\set ON_ERROR_STOP on\nset client_encoding = 'UTF8';\nbegin isolation level read committed;\n"
+           "set local search_path = pg_catalog, pg_temp;\nset local standard_conforming_strings = on;\n" +
+        storage::roles_script(schema, prefix) + "commit;\n";
 }
 
 std::string creation_script(const std::string& schema, payload_format payload) {

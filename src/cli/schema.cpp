@@ -3,6 +3,7 @@
 #include "cli/json_text.hpp"
 #include "cli/usage_error.hpp"
 
+#include <eventstore/roles.hpp>
 #include <eventstore/schemas.hpp>
 
 #include <boost/program_options/value_semantic.hpp>
@@ -46,21 +47,32 @@ asio::awaitable<void> make_schema(task work) {
         else
             line += ", up from " + std::to_string(before) + '\n';
     }
+    if (work.given.has("roles")) {
+        const std::string prefix = work.given.get("roles", "");
+        auto granting = grant_roles(work.given.options(work.background), prefix);
+        co_await std::move(granting);
+        if (work.given.format == style::table)
+            line += "its roles are " + prefix + "_reader, " + prefix + "_writer ...\n";
+    }
     work.out.put(line);
 }
 
 /// What would be run, for psql.
 asio::awaitable<void> print_script(task work) {
-    if (!work.given.names_store()) {
+    const payload_format payload = payload_of(work.given);
+    std::string script;
+    if (work.given.names_store()) {
+        auto options = work.given.options(work.background);
+        options.payload(payload);
+        auto writing = migration_script(std::move(options), work.given.has("functions"));
+        script = co_await std::move(writing);
+    } else {
         if (work.given.has("functions"))
             throw usage_error("--functions looks at a schema: say where it is, by --url URL");
-        work.out.put(creation_script(work.given.schema, payload_of(work.given)));
-        co_return;
+        script = creation_script(work.given.schema, payload);
     }
-    auto options = work.given.options(work.background);
-    options.payload(payload_of(work.given));
-    auto writing = migration_script(std::move(options), work.given.has("functions"));
-    work.out.put(co_await std::move(writing));
+    if (work.given.has("roles")) script += roles_script(work.given.schema, work.given.get("roles", ""));
+    work.out.put(script);
 }
 
 void must_name_store(const arguments& given) {
@@ -80,10 +92,18 @@ void add_sql_option(boost::program_options::options_description& options) {
         "there yet");
 }
 
+void add_roles_option(boost::program_options::options_description& options) {
+    options.add_options()("roles", boost::program_options::value<std::string>()->value_name("PREFIX"),
+        "make the roles PREFIX_reader, PREFIX_writer, PREFIX_subscriber, PREFIX_recorder, PREFIX_keeper, "
+        "PREFIX_scavenger "
+        "and PREFIX_archivist, unless they exist, and grant them what they need");
+}
+
 void add_init_options(boost::program_options::options_description& options) {
     options.add_options()("payload", boost::program_options::value<std::string>()->value_name("bytea|jsonb"),
         "how a new schema stores the data of events: bytea (the default; any bytes) or jsonb (JSON, which SQL can "
         "query)");
+    add_roles_option(options);
     add_sql_option(options);
 }
 
@@ -150,6 +170,7 @@ asio::awaitable<void> migrate_one_or_all(task work) {
     if (work.given.has("functions") && !work.given.has("sql")) throw usage_error("--functions goes with --sql");
     if (!work.given.has("all-schemas")) return make_or_print(std::move(work));
     if (work.given.has("sql")) throw usage_error("--sql is for one schema, and --all-schemas for all");
+    if (work.given.has("roles")) throw usage_error("--roles is for one schema, and --all-schemas for all");
     must_name_store(work.given);
     if (!work.given.values["schema"].defaulted()) throw usage_error("--schema and --all-schemas exclude each other");
     return migrate_all(work);
@@ -159,6 +180,7 @@ void add_migrate_options(boost::program_options::options_description& options) {
     auto add = options.add_options();
     add("all-schemas", "migrate every schema of the database that holds a store");
     add("functions", "with --sql: make all functions anew, also where the schema is up to date");
+    add_roles_option(options);
     add_sql_option(options);
 }
 
@@ -168,12 +190,17 @@ const command init_command = {
     .name = "init",
     .summary = "create the schema of a store",
     .argument = "",
-    .help = "Creates the schema of a store, and prints its version and the previous version (0 if the schema is new).\n"
-            "Changes nothing if the schema is up to date, so that it can be part of every deployment.\n"
-            "The user needs the right to create a schema.\n\n"
-            "With --sql it prints the same as a script, for somebody else to run: one transaction, which fails if the\n"
-            "schema has another version by then.\n\n"
-            "    eventstore init --sql --schema shop | psql DATABASE\n",
+    .help =
+        "Creates the schema of a store, and prints its version and the previous version (0 if the schema is new).\n"
+        "Changes nothing if the schema is up to date, so that it can be part of every deployment.\n"
+        "The user needs the right to create a schema.\n\n"
+        "With --roles it makes roles that cannot log in and may do no more than their names say, and grants them\n"
+        "what they need. The user needs CREATEROLE, unless they exist. Make the role of an application a member:\n\n"
+        "    eventstore init --roles shop\n"
+        "    psql DATABASE -c 'grant shop_reader, shop_writer, shop_subscriber to shop_application'\n\n"
+        "With --sql it prints the same as a script, for somebody else to run: one transaction, which fails if the\n"
+        "schema has another version by then.\n\n"
+        "    eventstore init --sql --schema shop | psql DATABASE\n",
     .add_options = add_init_options,
     .run = make_or_print,
     .store = store_use::sometimes,
@@ -187,7 +214,7 @@ const command migrate_command = {
         "Migrates an older schema to the version of this program, in one transaction, and prints the version. Does\n"
         "the same as `init`: any number of processes may run either at once; if the work is done, it does nothing.\n"
         "A schema that is newer than this program is an error and is not changed. If the schema was renamed, its\n"
-        "functions, which contain its name, are recreated.\n\n"
+        "functions, which contain its name, are recreated. With --roles it grants again what the roles need.\n\n"
         "With --all-schemas it migrates every store of the database, and prints a line for each: number and count,\n"
         "name, and the versions before and after. It creates no store, continues after a failure, and ends with 1 and\n"
         "the names of the failed schemas.\n",

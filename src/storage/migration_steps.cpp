@@ -24,12 +24,15 @@ std::string in_comment(const std::string& schema) { return detail::quoted_for_me
 
 } // namespace
 
+std::string lock_of_migration(const std::string& schema) {
+    return block(message(
+        "perform pg_advisory_xact_lock(hashtextextended('eventstore migration ' ||", quoted_literal(schema), ", 0));"));
+}
+
 std::string beginning_of_migration(const std::string& schema, bool may_make) {
     const std::string identifier = quoted_identifier(schema);
     const std::string table = migrations_of(schema);
-    // One at a time; who comes second finds the work done.
-    std::string begin = block(message(
-        "perform pg_advisory_xact_lock(hashtextextended('eventstore migration ' ||", quoted_literal(schema), ", 0));"));
+    std::string begin = lock_of_migration(schema); // who comes second finds the work done
     // With Citus a new schema may be spread over its nodes, which breaks the one order of the log; an older Citus does not
     // know both settings, and refuses names that it does not know.
     for (const std::string_view setting : {"citus.enable_schema_based_sharding", "citus.enable_ddl_propagation"})

@@ -16,8 +16,11 @@ struct migration_step {
     std::string script;
 };
 
-/// The first statements of the transaction: the lock that lets one migrate at a time, and, where a payload is given, the schema
-/// and its table of migrations, unless they are there.
+/// The statement that lets one migrate a schema at a time, until its transaction ends.
+std::string lock_of_migration(const std::string& schema);
+
+/// The first statements of the transaction: that one, and, where a payload is given, the schema and its table of migrations,
+/// unless they are there.
 std::string beginning_of_migration(const std::string& schema, bool may_make);
 
 /// What follows, to the newest version, but for the commit.

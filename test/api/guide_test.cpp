@@ -2,6 +2,7 @@
 #include "support/receive.hpp"
 
 #include <eventstore/archive.hpp>
+#include <eventstore/roles.hpp>
 
 #include <filesystem>
 #include <fstream>
@@ -50,10 +51,6 @@ struct guide_fixture : store_fixture {
 
     std::string for_test(const std::string& snippet) const {
         std::string text = replaced(here(snippet), "schema eventstore", "schema " + quoted_name(schema()));
-        text = replaced(text, "shop_writer", quoted_name(schema() + "_writer"));
-        for (const char* const role : {"keeper", "scavenger", "archivist"})
-            text = replaced(text, std::string("shop_") + role, quoted_name(schema() + '_' + role));
-        text = replaced(text, "shop_recorder", quoted_name(schema() + "_recorder"));
         text = replaced(text, "shop_subscriber", quoted_name(schema() + "_subscriber"));
         return replaced(text, "shop_reader", quoted_name(schema() + "_reader"));
     }
@@ -63,14 +60,14 @@ struct guide_fixture : store_fixture {
     }
 };
 
-/// The roles of the guide, on a database where nothing is everybody's, after the grants of the guide.
+/// The roles of a store, on a database where nothing is everybody's, and what they are granted.
 struct roles_fixture : guide_fixture {
     roles_fixture() {
         ask(for_test("revoke all on schema eventstore from public;"
                      "revoke all on all tables in schema eventstore from public;"
                      "revoke all on all sequences in schema eventstore from public;"
                      "revoke all on all functions in schema eventstore from public"));
-        for (int i = 0; i < 2; ++i) ask(for_test(snippet_with("shop_writer"))); // after each migration again
+        for (int i = 0; i < 2; ++i) run(es::grant_roles(options(), schema())); // after each migration again
     }
 
     es::store_options options_as(const std::string& role) const { return es::store_options(as(role)).schema(schema()); }
