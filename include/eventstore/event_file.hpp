@@ -96,8 +96,8 @@ class import_options {
 public:
     import_options() noexcept {} // user-declared: a temporary aggregate inside co_await is freed twice by g++ 12
 
-    /// At most this many events in a transaction; 1 to 1,000,000, 100,000 by default. A transaction has 12 MB of events at
-    /// most, too, or one event. It holds the log lock: appends wait for it, by default for about half a second.
+    /// At most this many events in a transaction; 1 to 1,000,000, 100,000 by default. A transaction has 32 MB of events at
+    /// most, too, or one event. It holds the log lock: appends wait for it, by default for about a second.
     import_options& transaction_events(std::size_t value) & { return events_ = value, *this; }
     import_options&& transaction_events(std::size_t value) && { return std::move(transaction_events(value)); }
 
@@ -140,9 +140,10 @@ private:
 ///
 /// Events keep their ids, positions, versions, times, types and bytes; gaps of hard deletes stay. With them, unless the
 /// options leave them out: which streams are deleted, the retentions, the snapshots, the versions of projections, and the
-/// subscriptions with their checkpoints and parked events, as of the end of the export. A checkpoint beyond the last exported event is brought back to it, and a snapshot
-/// of a later version of its stream is left out. Reads in transactions of seconds, and locks nothing. Memory: at most
-/// 64 MB, however long the log is, if no event is larger than 4 MB.
+/// subscriptions with their checkpoints and parked events, as of the end of the export. A checkpoint beyond the last
+/// exported event is brought back to it, and a snapshot of a later version of its stream is left out. Reads in
+/// transactions of seconds, and locks nothing. Memory: at most 64 MB, however long the log is, if no event is larger than
+/// 4 MB.
 ///
 /// If the file exists, it must be an export of this log that begins at the same position, whole or half-written: the
 /// export goes on after its last event. What is damaged there is refused. On success the file is on disk.
@@ -159,8 +160,8 @@ EVENTSTORE_EXPORT boost::asio::awaitable<event_file_summary> export_events(
 /// The store must be empty, or hold the events of the file up to some position and, in the range of the file, nothing
 /// else: an import that was ended goes on where it was when it is called again, and an archived range can be brought back,
 /// into the store that it comes from, too, which goes on as if it had never been away; see archive_events.
-/// Events keep what export_events says. Each transaction is checked before it is stored: nothing of a damaged line, or
-/// after it, gets into the store. Subscriptions, snapshots and retentions come last; those that exist stay as they are, but
+/// Events keep what export_events says. Each line is checked before its transaction is committed: nothing of a damaged
+/// line, or after it, gets into the store. Subscriptions, snapshots and retentions come last; those that exist stay as they are, but
 /// for snapshots of an older version, and retentions that were set earlier. A store that went on behind the file already
 /// has its own, and gets none of them; one that was appended to before the import had come to them is refused. Read models
 /// are not in the file: unless the options keep projections, each begins anew when it is run, without side effects for the
@@ -172,8 +173,8 @@ EVENTSTORE_EXPORT boost::asio::awaitable<event_file_summary> export_events(
 ///
 /// Errors: those of open; `file_failed`, `file_damaged` (the message names the line, and says what is wrong there),
 /// `import_refused` (the store holds other events), `duplicate_event`, `lock_timeout`, `invalid_argument`. Has no time
-/// limit. Cancellation: at once; the transaction under way ends in the background. What was committed stays, and the import
-/// can be gone on with.
+/// limit. Cancellation: at once; the transaction under way is carried out or rolled back in the background. What was
+/// committed stays, and the import can be gone on with.
 EVENTSTORE_EXPORT boost::asio::awaitable<event_file_summary> import_events(
     store_options into, std::string path, import_options options = import_options());
 

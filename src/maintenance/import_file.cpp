@@ -14,7 +14,7 @@ namespace {
 using detail::message;
 
 constexpr std::size_t bytes_of_batch = std::size_t{6} << 20;
-constexpr std::size_t bytes_of_transaction = std::size_t{12} << 20;
+constexpr std::size_t bytes_of_transaction = std::size_t{32} << 20;
 constexpr std::size_t bytes_of_streams = std::size_t{8} << 20; // memory
 // Appends wait for a transaction that is open: it does not wait longer than this for a pipe or a slow disk.
 constexpr std::chrono::milliseconds longest_pause(500);
