@@ -94,7 +94,7 @@ BOOST_FIXTURE_TEST_CASE(it_may_be_killed_at_any_moment, retained_streams) {
     for (int round = 0; round < 20; ++round) {
         const int before = stored();
         words arguments = here();
-        arguments.insert(arguments.begin(), {"scavenge", "--portion", "10", "--rate", "2000"});
+        arguments.insert(arguments.begin(), {"scavenge", "--portion", "10", "--rate", "500"});
         {
             const running_program scavenging(arguments);
             const int goal = before - 10 * (1 + std::uniform_int_distribution<int>(0, 12)(random));
