@@ -152,6 +152,8 @@ public:
 
     /// True if this request is the one that the server is working on.
     bool is_working_on(const request* candidate) const noexcept;
+    /// True if the next answer is one that nobody waits for: the end of a group, as a rule.
+    bool is_working_for_nobody() const noexcept { return !in_flight_.empty() && !in_flight_.front().request; }
 
     /// Ends the connection at once; what is in flight is lost.
     void drop(const failure& why);

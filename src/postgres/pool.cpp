@@ -201,14 +201,15 @@ void pool::overdue(const std::shared_ptr<pool_request>& late) {
         if (!place.connection) continue;
         asio::post(*place.strand, [self = shared_from_this(), opened = place.connection, late, had_none] {
             bool is_late = false;
-            bool is_given_up = false;
+            bool is_given_up = opened->is_working_for_nobody();
             bool is_waited_for = had_none;
             opened->for_each_in_flight([&](const std::shared_ptr<request>& sent) {
                 is_waited_for = is_waited_for || sent == late;
                 if (!opened->is_working_on(sent.get())) return;
                 is_late = sent == late;
                 const auto own_request = std::dynamic_pointer_cast<pool_request>(sent);
-                is_given_up = own_request && own_request->is_claimed();
+                is_given_up =
+                    !own_request || own_request->is_claimed(); // what is not a caller's is the connection's own
             });
             if (!is_late && !(is_given_up && is_waited_for)) return;
             opened->drop(failure(errc::connection_lost, "dropped a connection whose statement took too long"));

@@ -165,6 +165,10 @@ private:
             flush();
             return false;
         case turn::fall_silent: is_silent_ = true; return true;
+        case turn::fall_silent_after:
+            work();
+            is_silent_ = true;
+            return flush();
         }
         return true;
     }

@@ -18,10 +18,11 @@ namespace eventstore::test {
 /// Runs on a thread of its own.
 class acting_server {
 public:
-    enum class turn { carry_out, refuse, hang_up, hang_up_after, fall_silent };
+    enum class turn { carry_out, refuse, hang_up, hang_up_after, fall_silent, fall_silent_after };
 
     /// What becomes of the k-th preparation, statement or end of a transaction since the script was given: refused, or the
-    /// connection ends before it or after it (when the answers so far have been sent), or nothing is heard any more.
+    /// connection ends before it or after it (when the answers so far have been sent), or nothing is heard any more,
+    /// likewise.
     struct script {
         std::function<turn(int)> preparation;
         std::function<turn(int, std::int64_t number)> statement;

@@ -317,6 +317,32 @@ BOOST_AUTO_TEST_CASE(out_of_time_at_the_commit_is_unknown) {
     }));
 }
 
+// The front of its pipeline is what nobody waits for: no statement is late there, and those behind it are.
+BOOST_AUTO_TEST_CASE(a_connection_on_which_the_end_of_answered_reads_never_comes_is_given_up) {
+    const auto body = []() -> asio::awaitable<void> {
+        acting_server server;
+        const pool_of_one pool(server.url(), co_await asio::this_coro::executor);
+        co_await pool.prepare();
+        acting_server::script how;
+        how.commit = [](int) { return turn::fall_silent_after; };
+        server.play(how);
+        auto reading = pool.ask_at_once({{1, kind::read}, {2, kind::read}});
+        const auto answered = co_await std::move(reading);
+        BOOST_TEST(failures_in(answered) == 0u);
+
+        server.play({});
+        auto waiting = pool.ask_at_once({{3, kind::read}}, 200ms);
+        const auto late = co_await std::move(waiting);
+        expect_error(errc::timeout, late.front());
+        auto asking = pool.ask_at_once({{4, kind::read}, {5, kind::write}});
+        const auto told = co_await std::move(asking);
+        BOOST_TEST(failures_in(told) == 0u);
+        BOOST_TEST(server.connections() == 2);
+        co_await pool.close();
+    };
+    run(body());
+}
+
 // PgBouncer before 1.21 releases a server session at the first ReadyForQuery, although its client has sent more.
 BOOST_AUTO_TEST_CASE(behind_a_pooler_nothing_is_sent_before_the_transaction_before_it_has_ended) {
     const auto in_turn = [](const auto& callers, const auto& told, const acting_server& server) {
