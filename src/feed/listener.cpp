@@ -109,6 +109,7 @@ listener::listener(const postgres::connection_options& options, detail::environm
     : environment_(std::move(where)),
       connector_(std::make_shared<postgres::connector>(
           options, environment_, postgres::session_kind::listening, "connecting to listen")),
+      longest_answer_(options.operation_timeout),
       strand_(environment_.executor) {}
 
 void listener::join(std::string schema, std::weak_ptr<notification_receiver> receiver) {
@@ -168,6 +169,7 @@ void listener::abandon() noexcept {
     closed_ = true;
     channels_.clear();
     if (const auto connection = connection_) connection->drop(closed_failure());
+    answer_limit_.reset();
     strand_.reset();
 }
 
@@ -214,6 +216,8 @@ void listener::listen_on(std::shared_ptr<postgres::connection> connection) {
 
 void listener::broken(const failure& why) {
     if (!std::exchange(connection_, nullptr)) return;
+    unanswered_ = 0;
+    answer_limit_.reset();
     if (closed_ || channels_.empty()) return;
     connector_->count_lost();
     environment_.logger->report(std::exchange(is_refused_, false) ? listening : staying, why);
@@ -259,16 +263,48 @@ void listener::update() {
             all.begin() + static_cast<std::ptrdiff_t>(from), all.begin() + static_cast<std::ptrdiff_t>(end));
     };
     for (std::size_t at = 0; at < nameless.size(); at += channels_at_once)
-        send(std::make_shared<names_request>(weak_from_this(), chunk_of(nameless, at)));
+        ask(std::make_shared<names_request>(weak_from_this(), chunk_of(nameless, at)));
     for (std::size_t at = 0; at < schemas.size(); at += channels_at_once)
-        send(std::make_shared<listen_request>(weak_from_this(), chunk_of(schemas, at), chunk_of(names, at)));
+        ask(std::make_shared<listen_request>(weak_from_this(), chunk_of(schemas, at), chunk_of(names, at)));
 }
 
 void listener::send(const std::shared_ptr<postgres::request>& request) {
     if (const auto connection = connection_) connection->send(std::span(&request, 1));
 }
 
+void listener::ask(const std::shared_ptr<postgres::request>& request) {
+    if (!connection_) return;
+    if (unanswered_++ == 0) await_answer();
+    send(request);
+}
+
+// A connection that is open and says nothing would keep its followers from ever beginning.
+void listener::await_answer() {
+    answer_due_ = environment_.in(longest_answer_);
+    answer_limit_ = detail::call_at(*environment_.timers, answer_due_, [weak = weak_from_this()] {
+        const auto self = weak.lock();
+        if (self && self->strand_) asio::post(*self->strand_, [self] { self->overdue(); });
+    });
+}
+
+void listener::answered() {
+    if (unanswered_ == 0) return;
+    if (--unanswered_ == 0)
+        answer_limit_.reset();
+    else
+        await_answer();
+}
+
+void listener::overdue() {
+    if (unanswered_ == 0 || environment_.now() < answer_due_) return; // it came at the last moment
+    refused(failure(errc::timeout,
+        {.message = message("listening: no answer within ", std::to_string(longest_answer_.count()),
+             " ms (operation_timeout); the connection is made anew"),
+            .retry_helps = true}));
+}
+
 void listener::named(const std::vector<std::string>& schemas, const std::vector<std::string>& names) {
+    answered();
     for (std::size_t i = 0; i < schemas.size() && i < names.size(); ++i) {
         const auto known = channels_.find(schemas[i]);
         if (known == channels_.end()) continue;
@@ -279,6 +315,7 @@ void listener::named(const std::vector<std::string>& schemas, const std::vector<
 }
 
 void listener::listened(const std::vector<std::string>& schemas) {
+    answered();
     connects_.proven();
     for (const std::string_view cause : {listening, staying}) environment_.logger->passed(cause);
     for (const std::string& schema : schemas) {

@@ -11,6 +11,8 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -85,11 +87,16 @@ private:
     void named(const std::vector<std::string>& schemas, const std::vector<std::string>& names);
     void listened(const std::vector<std::string>& schemas);
     void refused(const failure& why);
+    void ask(const std::shared_ptr<postgres::request>& request);
+    void await_answer();
+    void answered();
+    void overdue();
     void pass_on(std::string_view name, std::string_view message);
     void send(const std::shared_ptr<postgres::request>& request);
 
     const detail::environment environment_;
     const std::shared_ptr<postgres::connector> connector_;
+    const std::chrono::milliseconds longest_answer_;
     std::optional<postgres::connection::strand> strand_; // none once abandoned
 
     std::map<std::string, channel> channels_;              // by schema
@@ -101,6 +108,9 @@ private:
     bool updating_ = false; // an update() is posted
     bool closed_ = false;
     std::shared_ptr<postgres::connection> connection_;
+    std::size_t unanswered_ = 0; // statements
+    detail::steady_time answer_due_{};
+    std::shared_ptr<detail::timed> answer_limit_;
 };
 
 } // namespace eventstore::feed

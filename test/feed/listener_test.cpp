@@ -1,12 +1,14 @@
 // One connection that listens for many, on a real server.
 #include "support/concurrently.hpp"
 #include "support/group_fixture.hpp"
+#include "support/proxy.hpp"
 #include "support/stop.hpp"
 
 #include "feed/listener.hpp"
 
 namespace es = eventstore;
 namespace asio = boost::asio;
+using namespace std::chrono_literals;
 using namespace es::test;
 using es::feed::listener;
 
@@ -131,6 +133,25 @@ BOOST_FIXTURE_TEST_CASE(after_a_lost_connection_all_are_told_and_hear_again, lis
         }
         TEST_SAME(first->heard, texts({"1", "2", "3"}));
     });
+}
+
+BOOST_FIXTURE_TEST_CASE(a_connection_that_never_answers_is_made_anew, listener_fixture) {
+    proxy between(url());
+    between.lose_last(1, "md5("); // the end of the first statement, so that the server waits for it for ever
+    const auto body = [&]() -> asio::awaitable<void> {
+        const asio::any_io_executor executor = co_await asio::this_coro::executor;
+        const auto how = options(between.url()).operation_timeout(300ms);
+        const auto all = std::make_shared<listener>(how, es::detail::environment::make(executor, how.on_log()));
+        const auto who = std::make_shared<ear>();
+        all->join("a", who);
+        co_await eventually([&] { return who->deaf > 0; }, default_deadline); // and was told so
+        co_await eventually([&] { return who->listening > 0; }, default_deadline);
+        notify("a", "1");
+        co_await eventually([&] { return !who->heard.empty(); }, default_deadline);
+        auto stopping = stop(all);
+        co_await std::move(stopping);
+    };
+    run(body());
 }
 
 BOOST_FIXTURE_TEST_CASE(many_join_at_once_and_each_hears, listener_fixture) {
