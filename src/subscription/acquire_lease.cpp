@@ -1,5 +1,6 @@
 // How a store acquires the lease of a subscription, or waits for it.
 #include "base/text.hpp"
+#include "feed/look_schedule.hpp"
 #include "subscription/checkpoint_writer.hpp"
 #include "subscription/lease_manager.hpp"
 
@@ -17,6 +18,9 @@ using detail::message;
 using detail::quoted_for_message;
 
 constexpr std::chrono::milliseconds longest_watch = 1s; // between two looks at a subscription that others have
+// A feed looks for the first time when its listener works, or when that takes too long. Who is less patient leaves it
+// without a follower, and it ends before it has begun.
+constexpr std::chrono::milliseconds longest_attaching = 2 * feed::look_schedule::longest_to_listen + longest_watch;
 
 std::string this_process() {
     std::array<char, 256> host{};
@@ -66,7 +70,7 @@ asio::awaitable<result<lease_manager::place_taken>> lease_manager::subscribe(std
         const auto consumer = subscription->join();
         if (consumer) co_return outcome(place_taken{subscription, *consumer});
         if (subscription->has_ended()) {
-            if (known.is_new) co_return outcome(detail::store_closed());
+            if (known.is_new) co_return outcome(subscription->why_over());
             continue;
         }
         if (!waits) {
@@ -91,14 +95,14 @@ asio::awaitable<result<void>> lease_manager::follow(std::shared_ptr<const store_
     const std::string stream = subscription->stream == "$all" ? std::string() : subscription->stream;
     const bool waits = subscription->options.when_taken() == if_taken::wait;
     for (;;) {
-        const auto until = waits ? store->now() + longest_watch : deadline;
+        const auto until = waits ? store->now() + longest_attaching : deadline;
         auto attaching = feed::feed::attach(store->feed, subscription, stream, until);
         const auto attached = co_await std::move(attaching);
         if (attached) co_return result<void>();
         // A database that cannot be reached ends no waiting.
         if (!waits || !attached.error().retry_helps()) co_return attached.error();
         if (caller.expired()) co_return failure(errc::cancelled, "subscribing was cancelled");
-        if (subscription->has_ended()) co_return detail::store_closed();
+        if (subscription->has_ended()) co_return subscription->why_over();
         auto looking = read::reader::look(store->reader, storage::log_mark(), store->now() + longest_watch);
         const auto looked = co_await std::move(looking); // the feed does not tell why it does not begin
         if (!looked && !looked.error().retry_helps()) co_return looked.error();
@@ -108,7 +112,7 @@ asio::awaitable<result<void>> lease_manager::follow(std::shared_ptr<const store_
 asio::awaitable<result<void>> lease_manager::acquire(std::shared_ptr<lease_manager> self, subscription_ptr subscription,
     std::weak_ptr<void> caller, steady_time deadline) {
     const auto store = subscription->parts();
-    if (!store) co_return detail::store_closed();
+    if (!store) co_return subscription->why_over();
     const bool waits = subscription->options.when_taken() == if_taken::wait;
     auto following = follow(store, subscription, caller, deadline);
     const auto followed = co_await std::move(following);
@@ -122,7 +126,7 @@ asio::awaitable<result<void>> lease_manager::acquire(std::shared_ptr<lease_manag
             co_return result<void>();
         }
         if (!waits) co_return taken_elsewhere(*subscription, "another process");
-        if (subscription->has_ended()) co_return detail::store_closed();
+        if (subscription->has_ended()) co_return subscription->why_over();
         auto waiting = wait_freed(self, store, std::min(subscription->options.lease() / 10, longest_watch));
         co_await std::move(waiting);
     }
@@ -133,7 +137,7 @@ asio::awaitable<result<std::optional<shared_subscription::claim>>> lease_manager
     const shared_subscription& subscription, steady_time deadline) {
     using outcome = result<std::optional<shared_subscription::claim>>;
     const auto store = subscription.parts();
-    if (!store) co_return outcome(detail::store_closed());
+    if (!store) co_return outcome(subscription.why_over());
     const key of(subscription.stream, subscription.name);
     // Whatever the answer says was so after this moment: a lease that it gives counts from here.
     const auto sent = store->environment.lease_now();

@@ -148,6 +148,11 @@ bool shared_subscription::has_ended() const {
     return ended_;
 }
 
+failure shared_subscription::why_over() const {
+    const std::lock_guard lock(mutex_);
+    return why_ended_ ? *why_ended_ : detail::store_closed();
+}
+
 std::int64_t shared_subscription::id() const {
     const std::lock_guard lock(mutex_);
     return id_;

@@ -79,6 +79,8 @@ public:
     void leave(consumer_id consumer);
     bool is_full() const;
     bool has_ended() const;
+    /// Of one that has ended before it had a consumer: what for, `store_closed` if nothing is known.
+    failure why_over() const;
 
     static asio::awaitable<result<std::optional<event_batch>>> next(
         std::shared_ptr<shared_subscription> self, consumer_id consumer, std::optional<milliseconds> wait);

@@ -102,6 +102,27 @@ BOOST_FIXTURE_TEST_CASE(an_idle_owner_finds_out_that_another_event_stands_where_
     });
 }
 
+BOOST_FIXTURE_TEST_CASE(who_waits_for_a_subscription_is_told_that_the_log_is_another_one, store_fixture) {
+    with_store(
+        options(url_with(url(), {{"application_name", "waiting"}})), [&](es::store store) -> asio::awaitable<void> {
+            co_await store.append("a", es::any_version, counted(6));
+            const es::store other = co_await es::open(options());
+            const es::subscription owned = co_await other.subscribe_to_all("mailer");
+            const auto waits = es::subscription_options().when_taken(es::if_taken::wait);
+            auto waiting = co_await start(
+                expect_error(es::errc::log_truncated, store.within(60s).subscribe_to_all("mailer", waits)));
+            co_await eventually([&] {
+                return number("select count(*) from pg_stat_activity where application_name = 'waiting'"
+                              " and query like '%claim_subscription%'") > 0;
+            });
+            ask("alter table eventstore.events disable trigger user");
+            ask("update eventstore.events set event_id = gen_random_uuid() where position = 6");
+            ask("alter table eventstore.events enable trigger user");
+            co_await eventually([&] { return waiting.done(); }, 20s);
+            BOOST_TEST(waiting.value().message().find("position 6") != std::string::npos, waiting.value().message());
+        });
+}
+
 // Renewals show what was seen last, and what a filter leaves out is no other event.
 BOOST_FIXTURE_TEST_CASE(a_filter_at_the_end_of_a_stream_is_no_lost_log, store_fixture) {
     with_store([&](es::store store) -> asio::awaitable<void> {
