@@ -37,10 +37,14 @@ void shared_subscription::leave(consumer_id consumer) {
         todo = changed();
         waiting_.take_if(
             [&](consumer_id waiting) { return waiting == consumer; }, todo.awake); // it is told that it has ended
-        is_last = state_->consumers() == 0;
+        // At once: whoever joined in between would be ended with it, as if the store were closed.
+        is_last = state_->consumers() == 0 && end_now(std::nullopt);
+        if (is_last) wake_all(todo);
     }
     carry_out(std::move(todo));
-    if (is_last) end(std::nullopt);
+    if (!is_last) return;
+    begun_->open();
+    end_->open();
 }
 
 asio::awaitable<result<std::optional<event_batch>>> shared_subscription::next(
@@ -62,7 +66,9 @@ asio::awaitable<result<std::optional<event_batch>>> shared_subscription::next(
             const bool is_trusted = self->store_ && self->store_->checkpoints->is_trusted(self->id_, self->epoch_);
             if (is_trusted) {
                 taken = self->state_->take(consumer, now);
-                deadline = std::min(deadline, self->state_->next_retry());
+                // One that is due already waits for something else, which wakes its consumer.
+                if (const steady_time retry = self->state_->next_retry(); retry > now)
+                    deadline = std::min(deadline, retry);
             } else if (self->store_) {
                 self->store_->checkpoints->renew_now(self->id_); // however long the machine was suspended
             }

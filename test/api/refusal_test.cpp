@@ -2,6 +2,8 @@
 
 #include "support/receive.hpp"
 
+#include <ctime>
+
 BOOST_AUTO_TEST_SUITE(refusal_test)
 
 using namespace eventstore::test;
@@ -106,6 +108,25 @@ BOOST_FIXTURE_TEST_CASE(a_consumer_may_refuse_one_and_handle_others_of_other_key
         next->ack();
         const texts rest = co_await receive(all, 2);
         TEST_SAME(rest, texts({"a1", "a2"}));
+    };
+    with_store(body);
+}
+
+BOOST_FIXTURE_TEST_CASE(who_waits_while_a_refused_event_is_due_takes_no_processor_time, store_fixture) {
+    const auto body = [&](es::store store) -> asio::awaitable<void> {
+        co_await store.append("a", es::any_version, counted(2));
+        auto how = impatient(5).retry_after(20ms).max_in_flight(1).concurrency_limit(2);
+        es::subscription all = co_await store.subscribe_to_all("busy", how);
+        (co_await all.next(5s))->nack("later");
+        auto held = co_await all.next(5s);
+        BOOST_TEST(held->size() == 1u);
+        const std::clock_t before = std::clock();
+        const auto nothing = co_await all.next(1s); // the other one is due, and this consumer may not take it yet
+        BOOST_TEST(nothing->empty());
+        BOOST_TEST(std::clock() - before < CLOCKS_PER_SEC / 2);
+        held->ack();
+        const texts rest = co_await receive(all, 1);
+        BOOST_TEST(rest.size() == 1u);
     };
     with_store(body);
 }
