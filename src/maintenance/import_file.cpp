@@ -16,7 +16,7 @@ using detail::message;
 constexpr std::size_t bytes_of_batch = std::size_t{6} << 20;
 constexpr std::size_t bytes_of_transaction = std::size_t{32} << 20;
 constexpr std::size_t bytes_of_streams = std::size_t{8} << 20; // memory
-// Appends wait for a transaction that is open: it does not wait longer than this for a pipe or a slow disk.
+// Appends wait for a transaction that is open: all in all it does not wait longer than this for a pipe or a slow disk.
 constexpr std::chrono::milliseconds longest_pause(500);
 // The server has something to do while the lines of a large batch are read.
 constexpr std::size_t first_events = 8'000;
@@ -64,6 +64,11 @@ private:
         disk_.begin([ahead = ahead_, events, bytes] { read_next(*ahead, events, bytes); });
         next_events_ = std::min(next_events_, most) * growth;
     }
+    /// Those of a transaction.
+    void reset_limits() noexcept {
+        events_of_transaction_ = bytes_of_transaction_ = 0;
+        pause_left_ = longest_pause;
+    }
     importer::transaction_end end_after(const import_batch& batch, bool is_last);
     asio::awaitable<result<bool>> is_read_soon();
     void tell_progress(std::uint64_t bytes) const;
@@ -79,6 +84,7 @@ private:
     std::size_t next_events_ = first_events;
     std::size_t events_of_transaction_ = 0;
     std::size_t bytes_of_transaction_ = 0;
+    detail::steady_time::duration pause_left_ = longest_pause; // of the transaction
     std::int64_t after_position_ = 0;
 };
 
@@ -100,17 +106,19 @@ importer::transaction_end file_import::end_after(const import_batch& batch, bool
     const bool is_full = events_of_transaction_ >= options_.transaction_events() ||
         bytes_of_transaction_ >= bytes_of_transaction || into_->transaction_bytes() > bytes_of_streams;
     if (!is_full && !is_last && !batch.has_state()) return importer::transaction_end::later;
-    events_of_transaction_ = bytes_of_transaction_ = 0;
+    reset_limits();
     return importer::transaction_end::now;
 }
 
 /// Whether the next batch comes before others have waited too long for the transaction that is open.
 asio::awaitable<result<bool>> file_import::is_read_soon() {
-    auto waiting = disk_.wait(environment_.timers.get(), environment_.in(longest_pause));
+    const auto begun = environment_.now();
+    auto waiting = disk_.wait(environment_.timers.get(), begun + pause_left_);
     const auto waited = co_await std::move(waiting);
+    pause_left_ -= std::min(pause_left_, environment_.now() - begun);
     if (waited) co_return result<bool>(true);
     if (waited.error().code() != errc::timeout) co_return waited.error();
-    events_of_transaction_ = bytes_of_transaction_ = 0;
+    reset_limits();
     co_return result<bool>(false);
 }
 

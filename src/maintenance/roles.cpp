@@ -14,12 +14,12 @@ using detail::quoted_for_message;
 namespace {
 
 /// The server's words, and what to do.
-failure explained(const failure& why, const std::string& prefix) {
+failure explained(const failure& why, const std::string& schema, const std::string& prefix) {
     if (why.sqlstate() != "42501") return why; // insufficient_privilege
     return why.with_message(message("making the roles ", quoted_for_message(prefix + "_..."), ": ", why.message(),
         "; connect as the owner of the schema with CREATEROLE, or let an administrator run what `eventstore init "
-        "--roles ",
-        prefix, " --sql` prints"));
+        "--schema ",
+        schema, " --roles ", prefix, " --sql` prints"));
 }
 
 } // namespace
@@ -37,7 +37,7 @@ asio::awaitable<result<void>> grant_roles(std::shared_ptr<session> over, std::st
     auto granting = session::run(
         over, storage::roles_script(schema, prefix), over->where().in(over->options().operation_timeout()));
     const auto granted = co_await std::move(granting);
-    if (!granted) co_return explained(granted.error(), prefix);
+    if (!granted) co_return explained(granted.error(), schema, prefix);
     co_return result<void>();
 }
 

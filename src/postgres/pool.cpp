@@ -208,8 +208,7 @@ void pool::overdue(const std::shared_ptr<pool_request>& late) {
                 if (!opened->is_working_on(sent.get())) return;
                 is_late = sent == late;
                 const auto own_request = std::dynamic_pointer_cast<pool_request>(sent);
-                is_given_up =
-                    !own_request || own_request->is_claimed(); // what is not a caller's is the connection's own
+                is_given_up = !own_request || own_request->is_claimed(); // else it is the connection's own
             });
             if (!is_late && !(is_given_up && is_waited_for)) return;
             opened->drop(failure(errc::connection_lost, "dropped a connection whose statement took too long"));

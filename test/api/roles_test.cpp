@@ -77,7 +77,9 @@ BOOST_FIXTURE_TEST_CASE(an_owner_who_may_not_make_roles_is_told_what_to_do, owne
         const es::failure why = co_await expect_error(es::errc::database_error, es::grant_roles(by_owner(), prefix()));
         BOOST_TEST(why.sqlstate() == "42501");
         BOOST_TEST(why.message().find("CREATEROLE") != std::string::npos, why.message());
-        BOOST_TEST(why.message().find("init --roles " + prefix() + " --sql") != std::string::npos, why.message());
+        BOOST_TEST(
+            why.message().find("init --schema " + schema() + " --roles " + prefix() + " --sql") != std::string::npos,
+            why.message());
     }());
     BOOST_TEST(roles() == "");
 }
