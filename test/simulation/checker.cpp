@@ -11,7 +11,7 @@ namespace {
 constexpr std::array rule_names{"none", "stored_event_is_missing", "refused_event_is_stored", "event_is_stored_twice",
     "log_has_a_gap", "delivered_event_differs", "delivered_again", "delivered_out_of_order",
     "checkpoint_passes_an_event", "checkpoint_went_back", "written_by_another_owner", "two_owners", "effect_is_doubled",
-    "was_not_delivered", "checkpoint_is_behind", "does_not_settle"};
+    "hand_out_is_not_counted", "was_not_delivered", "checkpoint_is_behind", "does_not_settle"};
 
 std::string at_position(std::int64_t position) { return "the event at position " + std::to_string(position); }
 
@@ -113,7 +113,8 @@ void checker::begun(int number, std::int64_t lease, const delivery::place& from)
     subscriptions_[static_cast<std::size_t>(number)].owners[lease].from = is_log ? from.position : from.version;
 }
 
-void checker::delivered(int number, std::int64_t lease, std::uint32_t consumer, const recorded_event& event) {
+void checker::delivered(
+    int number, std::int64_t lease, std::uint32_t consumer, const recorded_event& event, int delivery) {
     refresh();
     const std::int64_t position = event.position();
     ++counts_.deliveries;
@@ -122,7 +123,11 @@ void checker::delivered(int number, std::int64_t lease, std::uint32_t consumer, 
     if (!is_there)
         return add(rule::delivered_event_differs, named(number) + at_position(position) + " is not in the log");
     subscription& of = subscriptions_[static_cast<std::size_t>(number)];
-    counts_.redeliveries += of.delivered.insert(position).second ? 0 : 1;
+    const int earlier = of.handed_out[position]++;
+    counts_.redeliveries += earlier > 0 ? 1 : 0;
+    if (earlier > 0 && delivery == 1 && !of.was_set_anew)
+        add(rule::hand_out_is_not_counted,
+            named(number) + at_position(position) + " is told as new, and was handed out before");
     ownership& own = *owner(number, lease);
     line& along = line_at(number, own, position);
     const auto& due = of.due[line_of(number, position)];
@@ -154,6 +159,11 @@ void checker::acknowledged(int number, std::int64_t lease, std::int64_t position
     delivered_event& event = owner(number, lease)->events[position];
     if (event.now == status::in_flight) event.now = status::done;
     subscriptions_[static_cast<std::size_t>(number)].done.insert(position);
+}
+
+void checker::given_back(int number, std::int64_t lease, std::int64_t position) {
+    --subscriptions_[static_cast<std::size_t>(number)].handed_out[position];
+    returned(number, lease, position);
 }
 
 void checker::returned(int number, std::int64_t lease, std::int64_t position) {

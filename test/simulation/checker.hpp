@@ -31,10 +31,11 @@ enum class rule {
     checkpoint_went_back,
     written_by_another_owner,
     two_owners,
-    effect_is_doubled,    ///< of a transaction that acknowledges
-    was_not_delivered,    ///< though the faults are long over
-    checkpoint_is_behind, ///< the same
-    does_not_settle,      ///< of anything else
+    effect_is_doubled,       ///< of a transaction that acknowledges
+    hand_out_is_not_counted, ///< an event that somebody had is told as new
+    was_not_delivered,       ///< though the faults are long over
+    checkpoint_is_behind,    ///< the same
+    does_not_settle,         ///< of anything else
 };
 std::string_view name_of(rule broken) noexcept;
 
@@ -79,9 +80,12 @@ public:
     /// Tells one lease from all others, also those of a row that was deleted.
     static std::int64_t lease_of(std::int64_t row, std::int64_t epoch) noexcept { return row * 1'000'000 + epoch; }
     void begun(int number, std::int64_t lease, const delivery::place& from);
-    void delivered(int number, std::int64_t lease, std::uint32_t consumer, const recorded_event& event);
+    /// \param delivery which hand-out it is, as the consumer is told
+    void delivered(int number, std::int64_t lease, std::uint32_t consumer, const recorded_event& event, int delivery);
     void acknowledged(int number, std::int64_t lease, std::int64_t position);
-    /// It is due again: refused, given back, or its consumer has left.
+    /// As if it had never been handed out.
+    void given_back(int number, std::int64_t lease, std::int64_t position);
+    /// It is due again: refused, or its consumer has left.
     void returned(int number, std::int64_t lease, std::int64_t position);
     void consumer_left(int number, std::int64_t lease, std::uint32_t consumer);
     /// It is out of tries, and parked or skipped.
@@ -93,7 +97,11 @@ public:
     void committing(std::set<std::int64_t> positions) { committing_ = std::move(positions); }
     void committed(int number, std::int64_t lease);
     /// An operator has set the checkpoint, or deleted the subscription.
-    void set_anew(int number) { subscriptions_[static_cast<std::size_t>(number)].effects.clear(); }
+    void set_anew(int number) {
+        subscription& of = subscriptions_[static_cast<std::size_t>(number)];
+        of.effects.clear();
+        of.was_set_anew = true;
+    }
 
     /// The row has changed.
     void settled(const subscription_row& before, const subscription_row& now, std::int64_t writers_epoch);
@@ -124,11 +132,12 @@ private:
         std::map<std::int64_t, std::vector<std::int64_t>> due; ///< positions, by line
         std::vector<std::int64_t> all;                         ///< positions
         std::map<std::int64_t, ownership> owners;
-        std::set<std::int64_t> done;     ///< by whichever owner
-        std::set<std::int64_t> released; ///< to be delivered again
-        std::set<std::int64_t> delivered;
-        std::set<std::int64_t> effects; ///< of transactions that acknowledge
-        std::size_t settled = 0;        ///< so many of `all` are done
+        std::set<std::int64_t> done;            ///< by whichever owner
+        std::set<std::int64_t> released;        ///< to be delivered again
+        std::map<std::int64_t, int> handed_out; ///< how often
+        bool was_set_anew = false;              ///< which forgets how often
+        std::set<std::int64_t> effects;         ///< of transactions that acknowledge
+        std::size_t settled = 0;                ///< so many of `all` are done
     };
     struct operation {
         std::vector<part> parts;

@@ -32,7 +32,7 @@ void subscription_driver::take(consumer_id consumer) {
     report(taken->delivery > 1 ? write_by::soon : write_by::terms);
     parts_.on_trusted();
     for (std::uint32_t i = 0; i < taken->count; ++i)
-        parts_.observer.delivered(parts_.number, lease_, consumer, taken->events[i]);
+        parts_.observer.delivered(parts_.number, lease_, consumer, taken->events[i], taken->delivery);
     carry_out(todo);
     handle(consumer, *taken);
 }
@@ -103,6 +103,7 @@ void subscription_driver::commit(consumer_id consumer, const hand_out& batch) {
     row->first = state_->event(first).link_position();
     std::set<std::int64_t> positions;
     for (auto number = first; number < last; ++number) positions.insert(state_->event(number).link_position());
+    committing_.insert(consumer);
     parts_.pool.ask_for(
         pool_driver::kind::write,
         [this, positions, row = *row, replayed] {
@@ -117,6 +118,7 @@ void subscription_driver::commit(consumer_id consumer, const hand_out& batch) {
             return state;
         },
         [this, consumer, batch, row = *row, is_replay = !replayed.empty()](const std::optional<std::string>& state) {
+            committing_.erase(consumer);
             if (!state || !state->empty()) return end(); // the outcome is not known, or it has another owner
             committed(consumer, batch, row, is_replay);
         },
@@ -140,7 +142,7 @@ void subscription_driver::give_back(
     consumer_id consumer, const hand_out& batch, std::uint32_t first, std::uint32_t count) {
     if (ended_) return;
     for (std::uint32_t i = first; i < first + count; ++i)
-        parts_.observer.returned(parts_.number, lease_, batch.events[i].position());
+        parts_.observer.given_back(parts_.number, lease_, batch.events[i].position());
     state_->give_back(consumer, batch.first + first, count);
     carry_out(changed());
 }

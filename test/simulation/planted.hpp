@@ -12,6 +12,7 @@ enum class bug {
     writes_without_epoch, ///< a checkpoint is written whoever has the lease
     claims_too_early,     ///< a lease is taken for expired after a third of its time
     page_forgets_an_event,
+    forgets_hand_outs, ///< the row does not tell what was handed out
     // of the library's coroutines
     refusal_of_a_lost_append, ///< an append whose connection was lost is told as refused
     delivers_a_pair_swapped,

@@ -10,8 +10,8 @@ namespace eventstore::test::simulation {
 namespace {
 
 constexpr std::array names{"append", "append_to_two", "append_refused", "append_elsewhere", "cut", "stall",
-    "unreachable", "restart_server", "crash", "pause", "suspend", "set_clock_back", "leave", "handle_slowly",
-    "release_parked", "renew", "reset", "delete_subscription"};
+    "unreachable", "restart_server", "crash", "pause", "suspend", "set_clock_back", "leave", "exchange_consumer",
+    "handle_slowly", "release_parked", "renew", "reset", "delete_subscription"};
 
 milliseconds drawn(random_source& random, milliseconds most) {
     return milliseconds(static_cast<milliseconds::rep>(random.below(static_cast<std::uint64_t>(most.count()) + 1)));
@@ -61,6 +61,7 @@ step make_fault(random_source& random, const schedule& plan) {
         break;
     case act::stall: next.a = random.number(0, 4); break;
     case act::leave:
+    case act::exchange_consumer:
     case act::handle_slowly:
     case act::release_parked:
     case act::renew:

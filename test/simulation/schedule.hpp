@@ -25,6 +25,7 @@ enum class act {
     suspend,             ///< the same with its machine, whose steady clock stands still
     set_clock_back,      ///< that of the server
     leave,               ///< the consumers of subscription a leave in order, and come back after that long
+    exchange_consumer,   ///< one consumer of several of subscription a leaves, and another one comes
     handle_slowly,       ///< the next batch of subscription a takes that long
     release_parked,      ///< what subscription a has parked is delivered again
     renew,               ///< a: subscription; its owner is told that something has happened to its row

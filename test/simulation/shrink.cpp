@@ -24,17 +24,22 @@ public:
     }
 
 private:
-    static constexpr int most_tries = 2'000;
+    static constexpr int most_tries = 4'000;
+    static constexpr int seeds = 4;
 
     bool still_fails(const schedule& candidate) {
         if (++tries_ > most_tries) return false;
         const auto found = simulation::run(candidate, planted_).found;
         return found && found->broken == broken_;
     }
+    // With fewer steps all delays are others: what needs luck may need another seed.
     bool take(schedule candidate) {
-        if (!still_fails(candidate)) return false;
-        best_ = std::move(candidate);
-        return is_smaller_ = true;
+        for (int i = 0; i < seeds; ++i, ++candidate.seed) {
+            if (!still_fails(candidate)) continue;
+            best_ = std::move(candidate);
+            return is_smaller_ = true;
+        }
+        return false;
     }
 
     // First halves, then quarters, and so on to single ones.

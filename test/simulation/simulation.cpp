@@ -148,6 +148,13 @@ private:
         case act::leave:
             if (store) in_process(*store, [=, this] { claim_of(*store, next).leave(next.length); });
             break;
+        case act::exchange_consumer:
+            if (store) {
+                in_process(*store, [=, this] {
+                    if (claim_of(*store, next).current()) claim_of(*store, next).current()->exchange_consumer();
+                });
+            }
+            break;
         case act::handle_slowly:
             if (store && claim_of(*store, next).current()) claim_of(*store, next).current()->handle_slowly(next.length);
             break;

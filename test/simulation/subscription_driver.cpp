@@ -75,6 +75,20 @@ void subscription_driver::leave() {
     end();
 }
 
+void subscription_driver::exchange_consumer() {
+    if (!state_ || ended_ || consumers_.size() < 2) return;
+    const consumer_id gone = *consumers_.begin();
+    if (committing_.contains(gone)) return; // or its events would be done, and due again
+    consumers_.erase(gone);
+    waiting_.erase(gone);
+    state_->leave(gone);
+    parts_.observer.consumer_left(parts_.number, lease_, gone);
+    carry_out(changed());
+    const consumer_id joined = state_->join();
+    consumers_.insert(joined);
+    parts_.where.post([this, joined] { take(joined); });
+}
+
 void subscription_driver::end() {
     if (std::exchange(ended_, true)) return;
     report(write_by::release);

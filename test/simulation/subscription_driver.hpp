@@ -56,6 +56,8 @@ public:
     void begin(const claim_reply& acquired, eventstore::detail::lease_time sent);
     /// All consumers leave.
     void leave();
+    /// One of several leaves, and another comes.
+    void exchange_consumer();
     void retire();
     void replay_parked();
     void renew_now() { parts_.leases.renew_now(id_); }
@@ -134,6 +136,7 @@ private:
     moment claimed_at_{};
     std::set<consumer_id> consumers_;
     std::set<consumer_id> waiting_;
+    std::set<consumer_id> committing_; // a transaction with what they hold
     delivery::parked_replays replays_;
     eventstore::detail::backoff reads_{eventstore::detail::asking_again};
     eventstore::detail::backoff replay_reads_{eventstore::detail::asking_again};

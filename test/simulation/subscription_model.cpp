@@ -131,7 +131,7 @@ std::vector<std::int64_t> database_model::settle_rows(const settle_call& call, m
                 if (there && row.stream != "$all") row.stream_id = there->stream_id;
             }
         }
-        if (is_beat) {
+        if (is_beat && planted_ != bug::forgets_hand_outs) {
             row.deliveries = write.progress.handed_out.deliveries;
             row.delivered = write.progress.handed_out.delivered;
             row.announced = write.progress.handed_out.through;
