@@ -3,6 +3,9 @@
 # PostgreSQL that it starts: every test, or under the conditions of test/as/NAME.sh those that they concern. The last line
 # counts the tests. The presets are those of CMakePresets.json; the default is release. EVENTSTORE_TEST_URL names a server
 # to use instead. `test/run.sh --as` lists the names.
+#
+# test/run.sh faults [--minutes N] [--seed S] [argument of fault_run...]: runs stores and their clients under faults; see
+# test/faults/README.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,6 +16,13 @@ if [ "${1:-}" = --as ]; then
     shift 2
 fi
 preset=${EVENTSTORE_PRESET:-release}
+if [ "${1:-}" = faults ]; then
+    shift
+    test/support/packages.sh libssl-dev openssl # with it, connections with TLS
+    cmake --preset "$preset" >/dev/null
+    cmake --build "build/$preset" --parallel "$(nproc)" --target fault_run >/dev/null
+    exec "build/$preset/test/fault_run" "$@"
+fi
 case ${1:-} in
 -* | "") ;;
 *)

@@ -1,0 +1,99 @@
+#include "faults/client.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <iostream>
+#include <stdexcept>
+#include <string_view>
+
+namespace eventstore::test::faults {
+
+namespace {
+
+/// What may come of a server, a network or a machine that is in trouble. Anything else is a fault of the library, or of
+/// the client.
+bool is_trouble(errc code) {
+    switch (code) {
+    case errc::connection_lost:
+    case errc::database_error:
+    case errc::lock_timeout:
+    case errc::overloaded:
+    case errc::server_unusable:
+    case errc::store_closed:
+    case errc::subscription_already_exists:
+    case errc::subscription_lost:
+    case errc::timeout:
+    case errc::too_many_subscribers:
+    case errc::transaction_ended: return true;
+    default: return false;
+    }
+}
+
+} // namespace
+
+client_options parse_client_options(int count, const char* const arguments[]) {
+    client_options options;
+    for (int i = 1; i < count; i += 2) {
+        const std::string_view name = arguments[i];
+        if (i + 1 == count) throw std::invalid_argument("nothing follows " + std::string(name));
+        const std::string value = arguments[i + 1];
+        if (name == "--role")
+            options.role = value;
+        else if (name == "--url")
+            options.url = value;
+        else if (name == "--schema")
+            options.schema = value;
+        else if (name == "--process")
+            options.process = value;
+        else if (name == "--records")
+            options.records = value;
+        else if (name == "--streams")
+            options.streams = value;
+        else if (name == "--seed")
+            options.seed = std::stoull(value);
+        else if (name == "--lease")
+            options.lease = milliseconds(std::stoll(value));
+        else
+            throw std::invalid_argument("there is no option " + std::string(name));
+    }
+    return options;
+}
+
+void client::go_on_after(const failure& why, std::string_view operation) {
+    std::cerr << monotonic_now() / 1'000'000 << ' ' << operation << ": " << name_of(why.code()) << ' ' << why.sqlstate()
+              << ' ' << why.message() << std::endl;
+    if (why.code() == errc::schema_missing) {
+        has_lost_its_schema_ = true;
+        stop();
+    } else if (!is_trouble(why.code())) {
+        throw error(why);
+    }
+}
+
+asio::awaitable<std::optional<store>> client::open_store() {
+    std::optional<store> opened;
+    while (!opened && !is_stopping()) {
+        std::optional<failure> problem;
+        try {
+            opened = co_await open(store_options(options_.url)
+                                       .schema(options_.schema)
+                                       .pool_size(2)
+                                       .operation_timeout(milliseconds(5'000))
+                                       .allow_hard_delete());
+        } catch (const error& thrown) {
+            problem = thrown.why();
+        }
+        if (!problem) break;
+        go_on_after(*problem, "open");
+        co_await pause_for(milliseconds(100));
+    }
+    co_return opened;
+}
+
+asio::awaitable<void> pause_for(std::chrono::milliseconds duration) {
+    asio::steady_timer timer(co_await asio::this_coro::executor, duration);
+    co_await timer.async_wait(asio::use_awaitable);
+}
+
+} // namespace eventstore::test::faults

@@ -1,0 +1,104 @@
+#include "faults/client_process.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <stdexcept>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+extern char** environ;
+
+namespace eventstore::test::faults {
+
+namespace {
+
+class spawn_actions {
+public:
+    explicit spawn_actions(const std::string& log) {
+        ::posix_spawn_file_actions_init(&actions_);
+        ::posix_spawn_file_actions_addopen(&actions_, STDERR_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+    }
+    ~spawn_actions() { ::posix_spawn_file_actions_destroy(&actions_); }
+    spawn_actions(const spawn_actions&) = delete;
+    spawn_actions& operator=(const spawn_actions&) = delete;
+
+    const posix_spawn_file_actions_t* get() const noexcept { return &actions_; }
+
+private:
+    posix_spawn_file_actions_t actions_;
+};
+
+} // namespace
+
+client_process::client_process(client_start how, std::string program, std::string folder, recorder& pauses)
+    : how_(std::move(how)), program_(std::move(program)), folder_(std::move(folder)), pauses_(pauses) {}
+
+client_process::~client_process() { kill(); }
+
+void client_process::start() {
+    process_ = how_.name + "." + std::to_string(++starts_);
+    records_.push_back(folder_ + "/" + process_ + ".records");
+    std::vector<std::string> arguments = {program_, "--role", how_.role, "--url", how_.url, "--schema", how_.schema,
+        "--process", process_, "--records", records_.back(), "--streams", how_.name, "--seed",
+        std::to_string(how_.seed + static_cast<std::uint64_t>(starts_)), "--lease", std::to_string(how_.lease.count())};
+    std::vector<char*> list;
+    for (std::string& argument : arguments) list.push_back(argument.data());
+    list.push_back(nullptr);
+    const spawn_actions actions(log());
+    const int refused = ::posix_spawn(&pid_, list[0], actions.get(), nullptr, list.data(), environ);
+    if (refused != 0) throw std::system_error(refused, std::generic_category(), "cannot start " + arguments[0]);
+    is_paused_ = false;
+}
+
+void client_process::kill() {
+    if (pid_ <= 0) return;
+    ::kill(pid_, SIGKILL);
+    while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+    }
+    pid_ = 0;
+    if (std::exchange(is_paused_, false)) pauses_.resumed(process_);
+}
+
+void client_process::pause() {
+    if (!is_running() || is_paused_) return;
+    pauses_.paused(process_);
+    ::kill(pid_, SIGSTOP);
+    is_paused_ = true;
+}
+
+void client_process::resume() {
+    if (!is_paused_) return;
+    ::kill(pid_, SIGCONT);
+    pauses_.resumed(process_);
+    is_paused_ = false;
+}
+
+void client_process::ask_to_stop() {
+    if (is_running()) ::kill(pid_, SIGTERM);
+}
+
+bool client_process::has_ended_within(std::chrono::milliseconds limit) {
+    const auto deadline = std::chrono::steady_clock::now() + limit;
+    while (is_running()) {
+        if (std::chrono::steady_clock::now() >= deadline) return false;
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return true;
+}
+
+bool client_process::is_running() {
+    if (pid_ <= 0) return false;
+    int status = 0;
+    if (::waitpid(pid_, &status, WNOHANG) != pid_) return true;
+    exit_code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    pid_ = 0;
+    return false;
+}
+
+} // namespace eventstore::test::faults
