@@ -21,7 +21,8 @@ bool overlap(const fault_window& window, instant begun, instant ended) {
 
 class pause_finder {
 public:
-    explicit pause_finder(const history& records) : records_(records) {
+    pause_finder(const history& records, const std::vector<fault_window>& windows)
+        : records_(records), windows_(windows) {
         for (const process_pause& pause : records.pauses) pauses_[pause.process].push_back(&pause);
         note_calls();
         note_deliveries();
@@ -39,11 +40,19 @@ public:
 private:
     using place = std::pair<name_number, std::int64_t>; // of an event: its store and position
 
-    static instant longest(const std::vector<span>& spans, const fault_window& window) {
+    instant longest(const std::vector<span>& spans, const fault_window& window) const {
         instant length = 0;
         for (const span& one : spans)
-            if (overlap(window, one.begun, one.ended)) length = std::max(length, one.length);
+            if (one.length > length && overlap(window, one.begun, one.ended) && !is_of_an_earlier(window, one))
+                length = one.length;
         return length;
+    }
+
+    /// It began in another fault, which was over before this one began, and counts there.
+    bool is_of_an_earlier(const fault_window& window, const span& one) const {
+        return std::any_of(windows_.begin(), windows_.end(), [&](const fault_window& other) {
+            return other.ended < window.begun && other.begun <= one.begun && one.begun <= other.ended;
+        });
     }
 
     instant running_time(name_number process, instant from, instant to) const {
@@ -103,6 +112,7 @@ private:
     }
 
     const history& records_;
+    const std::vector<fault_window>& windows_;
     std::unordered_map<name_number, std::vector<const process_pause*>> pauses_;
     std::map<place, instant> acknowledged_;
     std::vector<span> calls_;
@@ -133,7 +143,7 @@ void longest_pauses::include(const longest_pauses& other) {
 
 std::map<std::string, pauses_of_a_fault> longest_pauses_of(
     const history& records, const std::vector<fault_window>& windows) {
-    const pause_finder finder(records);
+    const pause_finder finder(records, windows);
     std::map<std::string, pauses_of_a_fault> found;
     for (const fault_window& window : windows) {
         const bool has_company = std::any_of(windows.begin(), windows.end(),

@@ -31,7 +31,7 @@ struct pauses_of_a_fault {
     longest_pauses together; ///< with another one
 };
 
-/// Of each kind of fault, the pauses that overlap an injection of it.
+/// Of each kind of fault, the pauses that overlap an injection of it, and have not begun in one that was over before.
 std::map<std::string, pauses_of_a_fault> longest_pauses_of(
     const history& records, const std::vector<fault_window>& windows);
 

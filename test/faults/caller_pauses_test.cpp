@@ -120,6 +120,13 @@ BOOST_FIXTURE_TEST_CASE(what_overlaps_another_fault_is_told_apart, made_records)
     BOOST_TEST(found.together.call == 50);
 }
 
+BOOST_FIXTURE_TEST_CASE(what_began_in_an_earlier_fault_counts_there, made_records) {
+    store(540, append(110, 1), 1);
+    store(650, append(520, 2), 2);
+    const longest_pauses found = pauses({{"earlier", 100, 200}, {"fault", 500, 600}}).alone;
+    BOOST_TEST(found.call == 130);
+}
+
 BOOST_FIXTURE_TEST_CASE(the_table_has_a_row_for_each_kind, made_records) {
     const std::string table = table_of({{"fault", {{2, 1'500'000'000, 2'000'000'000, 10'000'000}, {}}}});
     BOOST_TEST(table.ends_with("| fault | 2 | 1.50 s | 2.00 s | 0.01 s | 0 | | | |\n"));

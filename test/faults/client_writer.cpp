@@ -1,5 +1,6 @@
 // Writers append to streams that all of them share, to streams of their own at exact versions, to new streams, to
-// several streams at once, and in transactions; and append again, with the same ids, what was left unknown.
+// several streams at once, and in transactions; and append again, with the same ids, what was left unknown. They delete
+// and restore some streams.
 
 #include "faults/client.hpp"
 #include "faults/client_plan.hpp"
@@ -18,6 +19,7 @@ namespace eventstore::test::faults {
 namespace {
 
 constexpr int coroutines = 4;
+constexpr std::uint64_t brief_streams = 3; // which are deleted, and begun anew
 
 struct planned_append {
     std::vector<stream_append> parts;
@@ -54,6 +56,7 @@ public:
     asio::awaitable<void> run() {
         while (!self_.is_stopping()) {
             if (!knows_version_) co_await ask_version();
+            if (once_in(random_, 100)) co_await change_stream();
             planned_append next = plan();
             co_await append(std::move(next));
             co_await pause_for(std::chrono::milliseconds(below(random_, 30)));
@@ -82,10 +85,14 @@ private:
     }
     std::string shared_stream() { return "shared-" + std::to_string(below(random_, shared_streams)); }
 
+    std::string brief_stream() { return "brief-" + std::to_string(below(random_, brief_streams)); }
+
     planned_append plan() {
         planned_append made;
         const std::uint64_t kind = below(random_, 100);
-        if (kind < 40) {
+        if (kind < 8) {
+            made.parts.emplace_back(brief_stream(), any_version, some_events(3));
+        } else if (kind < 40) {
             made.parts.emplace_back(shared_stream(), any_version, some_events(3));
         } else if (kind < 60) {
             made.parts.emplace_back(own_stream_, expected_version(version_), some_events(5));
@@ -151,6 +158,35 @@ private:
             next.limit = milliseconds(0);
             co_await pause_for(std::chrono::milliseconds(20 + below(random_, 150)));
         }
+    }
+
+    asio::awaitable<void> change_stream() {
+        const std::string stream = brief_stream();
+        const auto change = static_cast<stream_change>(below(random_, 3));
+        const std::uint64_t number = self_.records().changing(self_.options().schema, stream, change);
+        std::optional<failure> problem;
+        try {
+            if (change == stream_change::restore)
+                co_await target_.restore_stream(stream);
+            else if (change == stream_change::soft_delete)
+                co_await target_.delete_stream(stream, any_version, deletion::soft);
+            else
+                co_await target_.delete_stream(stream, any_version, deletion::hard);
+        } catch (const error& thrown) {
+            problem = thrown.why();
+        }
+        if (!problem) {
+            self_.records().changed(number);
+            co_return;
+        }
+        // A hard delete that has failed may be half done.
+        const bool is_unknown =
+            problem->outcome_unknown() || (change == stream_change::hard_delete && !is_an_answer(problem->code()));
+        if (is_unknown)
+            self_.records().left_unknown(number, problem->code());
+        else
+            self_.records().refused(number, problem->code());
+        if (!is_an_answer(problem->code())) self_.go_on_after(*problem, "change of a stream");
     }
 
     /// Of a conflict: expected, where writers meet.

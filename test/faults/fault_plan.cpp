@@ -8,13 +8,11 @@ namespace eventstore::test::faults {
 namespace {
 
 constexpr milliseconds first_fault{1'500}; // after the start: there must be something to disturb
-constexpr milliseconds shortest_rest{300};
-constexpr milliseconds longest_rest{1'500};
 
 class planner {
 public:
-    planner(std::uint64_t seed, milliseconds length, const std::vector<fault_choice>& choices)
-        : random_(seed), length_(length), choices_(choices) {}
+    planner(std::uint64_t seed, milliseconds length, milliseconds rest, const std::vector<fault_choice>& choices)
+        : random_(seed), length_(length), rest_(rest), choices_(choices) {}
 
     std::vector<planned_fault> run() && {
         milliseconds now = first_fault;
@@ -22,7 +20,7 @@ public:
             for (const fault_choice* kind : shuffled()) {
                 const milliseconds end = add(now, *kind, !is_first_round);
                 if (end == now) return std::move(plan_);
-                now = end + between(shortest_rest, longest_rest);
+                now = end + between(rest_, 2 * rest_);
             }
         }
         return std::move(plan_);
@@ -59,6 +57,7 @@ private:
 
     std::mt19937_64 random_;
     milliseconds length_;
+    milliseconds rest_;
     const std::vector<fault_choice>& choices_;
     std::vector<planned_fault> plan_;
 };
@@ -66,8 +65,8 @@ private:
 } // namespace
 
 std::vector<planned_fault> make_plan(
-    std::uint64_t seed, milliseconds length, const std::vector<fault_choice>& choices) {
-    return planner(seed, length, choices).run();
+    std::uint64_t seed, milliseconds length, milliseconds rest, const std::vector<fault_choice>& choices) {
+    return planner(seed, length, rest, choices).run();
 }
 
 } // namespace eventstore::test::faults

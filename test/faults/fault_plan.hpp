@@ -31,6 +31,8 @@ struct planned_fault {
 
 /// First each kind alone, as far as there is time, in an order of the seed's; then each again and again, most of them
 /// together with another kind that begins while it lasts. Nothing of it lasts beyond the length.
-std::vector<planned_fault> make_plan(std::uint64_t seed, milliseconds length, const std::vector<fault_choice>& choices);
+/// \param rest that follows each, or twice as long at most
+std::vector<planned_fault> make_plan(
+    std::uint64_t seed, milliseconds length, milliseconds rest, const std::vector<fault_choice>& choices);
 
 } // namespace eventstore::test::faults

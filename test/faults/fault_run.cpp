@@ -24,6 +24,8 @@ using namespace eventstore::test::faults;
 using std::chrono::milliseconds;
 
 constexpr milliseconds tick{20};
+constexpr milliseconds rest{1'500};
+constexpr milliseconds short_rest{300};
 
 /// Removed at the end, unless somebody should look into it.
 class run_folder {
@@ -56,7 +58,7 @@ public:
         : bed_(bed), kinds_(std::move(kinds)), plan_(std::move(plan)) {}
 
     std::vector<fault_window> run(milliseconds length) && {
-        started_ = std::chrono::steady_clock::now();
+        begun_ = std::chrono::steady_clock::now();
         std::size_t next = 0;
         while (now() < length || !active_.empty()) {
             while (next < plan_.size() && plan_[next].begin <= now()) begin(plan_[next++]);
@@ -70,13 +72,14 @@ public:
 private:
     struct active_fault {
         std::string name;
-        milliseconds end;
-        std::size_t window;
+        milliseconds end{0};
+        std::size_t window = 0;
         std::unique_ptr<fault> running;
     };
 
+    /// By the clock of the plan, which stands still while a fault begins or ends: those that follow keep their distance.
     milliseconds now() const {
-        return std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - started_);
+        return std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - begun_ - standing_);
     }
 
     void tell(const std::string& text) const {
@@ -97,6 +100,13 @@ private:
         }
     }
 
+    template <class Operation>
+    void while_the_clock_stands(const Operation& operation) {
+        const auto before = std::chrono::steady_clock::now();
+        operation();
+        standing_ += std::chrono::steady_clock::now() - before;
+    }
+
     void begin(const planned_fault& planned) {
         const auto kind = std::find_if(
             kinds_.begin(), kinds_.end(), [&](const fault_kind& known) { return known.choice.name == planned.name; });
@@ -104,7 +114,7 @@ private:
         windows_.push_back({planned.name, monotonic_now(), never});
         active_.push_back(
             {planned.name, planned.end(), windows_.size() - 1, kind->make(bed_, planned.seed, planned.length)});
-        attempt("begin", planned.name, [&] { active_.back().running->begin(); });
+        while_the_clock_stands([&] { attempt("begin", planned.name, [&] { active_.back().running->begin(); }); });
     }
 
     void end_those_over() {
@@ -121,8 +131,10 @@ private:
 
     /// Another fault may be in the way: then again.
     void end(const active_fault& one) {
-        for (int attempts = 1; !attempt("end", one.name, [&] { one.running->end(); }) && attempts < 20; ++attempts)
-            std::this_thread::sleep_for(milliseconds(500));
+        while_the_clock_stands([&] {
+            for (int attempts = 1; !attempt("end", one.name, [&] { one.running->end(); }) && attempts < 20; ++attempts)
+                std::this_thread::sleep_for(milliseconds(500));
+        });
         windows_[one.window].ended = monotonic_now();
         tell(one.name + " is over");
     }
@@ -130,7 +142,8 @@ private:
     testbed& bed_;
     std::vector<fault_kind> kinds_;
     std::vector<planned_fault> plan_;
-    std::chrono::steady_clock::time_point started_;
+    std::chrono::steady_clock::time_point begun_;
+    std::chrono::steady_clock::duration standing_{0};
     std::vector<active_fault> active_;
     std::vector<fault_window> windows_;
 };
@@ -164,7 +177,8 @@ int run(const run_options& options) {
     std::vector<fault_kind> kinds = chosen_kinds(options, bed);
     std::vector<fault_choice> choices;
     for (const fault_kind& kind : kinds) choices.push_back(kind.choice);
-    std::vector<planned_fault> plan = make_plan(options.seed, options.length, choices);
+    const milliseconds pause = options.is_short ? short_rest : rest;
+    std::vector<planned_fault> plan = make_plan(options.seed, options.length, pause, choices);
     bed.start_all();
     const std::vector<fault_window> windows = injector(bed, std::move(kinds), std::move(plan)).run(options.length);
     std::cout << "all faults are over; waiting for the end" << std::endl;

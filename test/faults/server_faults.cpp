@@ -51,7 +51,7 @@ private:
 std::vector<fault_kind> server_faults() {
     using std::chrono_literals::operator""ms;
     return {
-        {{"restart_server", 1000ms, 1000ms, false, "server"}, "`stop -m immediate` and a start with recovery",
+        {{"restart_server", 500ms, 500ms, false, "server"}, "`stop -m immediate` and a start with recovery",
             make_fault<restart_server>},
         {{"fill_disk", 2000ms, 6000ms, false, "server"}, "the server's disk full, then free again",
             make_fault<fill_disk>, [](testbed& bed) { return bed.disk().problem(); }},

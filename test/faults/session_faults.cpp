@@ -12,7 +12,7 @@ namespace {
 
 const std::string clients_of_the_database =
     "from (select pid from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid() "
-    "and usename <> 'postgres' order by random() limit 2) as chosen";
+    "and usename <> 'postgres' and application_name = 'eventstore' order by random() limit 3) as chosen";
 
 /// Calls a function with random sessions, again and again.
 class backend_fault : public seeded_fault {
@@ -72,14 +72,16 @@ public:
     using seeded_fault::seeded_fault;
 
     void tick() override {
-        const std::string url = bed().server().url(bed().server().port(), false);
-        try {
-            const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(200);
-            while (std::chrono::steady_clock::now() < deadline) taken_.push_back(std::make_unique<session>(url));
-        } catch (const std::exception&) { // there are no more
-        }
         if (once_in(random(), 4))
             bed().administrator().run("select pg_terminate_backend(pid) " + clients_of_the_database);
+        const std::string url = bed().server().url(bed().server().port(), false);
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(200);
+        while (std::chrono::steady_clock::now() < deadline) {
+            try {
+                taken_.push_back(std::make_unique<session>(url));
+            } catch (const std::exception&) { // there are no more; those that were ended leave theirs in a moment
+            }
+        }
     }
     void end() override { taken_.clear(); }
 
