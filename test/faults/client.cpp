@@ -30,6 +30,12 @@ bool is_trouble(errc code) {
     }
 }
 
+/// Of the store.
+void tell(log_level level, std::string_view line) {
+    if (level == log_level::info) return;
+    std::cerr << monotonic_now() / 1'000'000 << " log: " << line << std::endl;
+}
+
 } // namespace
 
 client_options parse_client_options(int count, const char* const arguments[]) {
@@ -71,22 +77,48 @@ void client::go_on_after(const failure& why, std::string_view operation) {
     }
 }
 
-asio::awaitable<std::optional<store>> client::open_store() {
+store_options client::how() const {
+    return store_options(options_.url)
+        .schema(options_.schema)
+        .pool_size(2)
+        .operation_timeout(milliseconds(5'000))
+        .allow_hard_delete()
+        .on_log(tell);
+}
+
+asio::awaitable<void> client::go_on_after_opening(std::optional<failure> problem) {
+    if (!problem) co_return;
+    go_on_after(*problem, "open");
+    co_await pause_for(milliseconds(100));
+}
+
+asio::awaitable<std::optional<store>> client::open_store(std::optional<store_group> group) {
     std::optional<store> opened;
     while (!opened && !is_stopping()) {
         std::optional<failure> problem;
         try {
-            opened = co_await open(store_options(options_.url)
-                                       .schema(options_.schema)
-                                       .pool_size(2)
-                                       .operation_timeout(milliseconds(5'000))
-                                       .allow_hard_delete());
+            if (group)
+                opened = co_await group->open(options_.schema);
+            else
+                opened = co_await open(how());
         } catch (const error& thrown) {
             problem = thrown.why();
         }
-        if (!problem) break;
-        go_on_after(*problem, "open");
-        co_await pause_for(milliseconds(100));
+        co_await go_on_after_opening(std::move(problem));
+    }
+    co_return opened;
+}
+
+asio::awaitable<std::optional<store_group>> client::open_group() {
+    std::optional<store_group> opened;
+    while (!opened && !is_stopping()) {
+        std::optional<failure> problem;
+        try {
+            opened = co_await eventstore::open_group(how());
+        } catch (const error& thrown) {
+            problem = thrown.why();
+        }
+        co_await go_on_after_opening(std::move(problem));
     }
     co_return opened;
 }

@@ -5,15 +5,19 @@
 #include "faults/record.hpp"
 
 #include <eventstore/store.hpp>
+#include <eventstore/store_group.hpp>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <random>
 #include <string>
+#include <string_view>
+#include <utility>
 
 namespace eventstore::test::faults {
 
@@ -23,7 +27,7 @@ using random_numbers = std::mt19937_64;
 struct client_options {
     std::string role; ///< writer, subscriber, projector or finisher
     std::string url;
-    std::string schema;
+    std::string schema;  ///< or several with commas: the stores are of one group
     std::string process; ///< its name in the records
     std::string records; ///< the file of its records
     std::string streams; ///< what its own streams are named after: the same after a restart
@@ -34,13 +38,14 @@ struct client_options {
 /// \throws std::invalid_argument for a line that is not `--name value...`
 client_options parse_client_options(int count, const char* const arguments[]);
 
+/// What a process does with one store.
 class client {
 public:
-    explicit client(client_options options)
-        : options_(std::move(options)), records_(options_.process, append_to_file(options_.records)) {}
+    client(client_options options, std::shared_ptr<recorder> records)
+        : options_(std::move(options)), records_(std::move(records)) {}
 
     const client_options& options() const noexcept { return options_; }
-    recorder& records() noexcept { return records_; }
+    recorder& records() noexcept { return *records_; }
 
     /// After SIGTERM: what is under way is finished, and nothing is begun.
     bool is_stopping() const noexcept { return is_stopping_; }
@@ -51,12 +56,16 @@ public:
     void go_on_after(const failure& why, std::string_view operation);
     bool has_lost_its_schema() const noexcept { return has_lost_its_schema_; }
 
-    /// Tries until it succeeds; nothing if the client is to stop, or the schema is gone.
-    asio::awaitable<std::optional<store>> open_store();
+    /// Tries until it succeeds; nothing if the client is to stop, or the schema is gone. Of a group, if there is one.
+    asio::awaitable<std::optional<store>> open_store(std::optional<store_group> group);
+    asio::awaitable<std::optional<store_group>> open_group();
 
 private:
+    asio::awaitable<void> go_on_after_opening(std::optional<failure> problem);
+    store_options how() const;
+
     client_options options_;
-    recorder records_;
+    std::shared_ptr<recorder> records_;
     bool is_stopping_ = false;
     bool has_lost_its_schema_ = false;
 };

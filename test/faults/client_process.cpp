@@ -54,6 +54,7 @@ void client_process::start() {
     const int refused = ::posix_spawn(&pid_, list[0], actions.get(), nullptr, list.data(), environ);
     if (refused != 0) throw std::system_error(refused, std::generic_category(), "cannot start " + arguments[0]);
     is_paused_ = false;
+    exit_code_.reset();
 }
 
 void client_process::kill() {

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,8 +46,8 @@ public:
 
     /// Whether it has a process, which may have ended by itself.
     bool is_running();
-    /// Of the last process that ended by itself.
-    int exit_code() const noexcept { return exit_code_; }
+    /// Of its process, if that has ended by itself.
+    std::optional<int> exit_code() const noexcept { return exit_code_; }
 
     const client_start& how() const noexcept { return how_; }
     std::string log() const { return folder_ + "/" + process_ + ".log"; }
@@ -60,7 +61,7 @@ private:
     recorder& pauses_;
     pid_t pid_ = 0;
     int starts_ = 0;
-    int exit_code_ = 0;
+    std::optional<int> exit_code_;
     bool is_paused_ = false;
     std::string process_;
     std::vector<std::string> records_;

@@ -56,7 +56,7 @@ public:
     asio::awaitable<void> run() {
         while (!self_.is_stopping()) {
             if (!knows_version_) co_await ask_version();
-            if (once_in(random_, 100)) co_await change_stream();
+            if (once_in(random_, 40)) co_await change_stream();
             planned_append next = plan();
             co_await append(std::move(next));
             co_await pause_for(std::chrono::milliseconds(below(random_, 30)));

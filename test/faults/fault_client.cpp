@@ -12,13 +12,20 @@
 #include <signal.h>
 #include <sys/prctl.h>
 
+#include <algorithm>
 #include <exception>
 #include <iostream>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string_view>
+#include <vector>
 
 namespace {
 
 using namespace eventstore::test::faults;
 using eventstore::store;
+using eventstore::store_group;
 
 constexpr int schema_is_gone = 3;
 
@@ -28,43 +35,79 @@ asio::awaitable<void> close_when_stopping(client& self, store opened) {
     co_await opened.close();
 }
 
-asio::awaitable<void> work(client& self) {
-    const std::optional<store> opened = co_await self.open_store();
+asio::awaitable<void> work(client& self, std::optional<store_group> group) {
+    const std::optional<store> opened = co_await self.open_store(std::move(group));
     if (!opened) co_return;
     const std::string& role = self.options().role;
     if (role == "writer") {
         co_await write(self, *opened);
-        co_await opened->close();
     } else if (role == "finisher") {
         co_await append_the_last(self, *opened);
-        co_await opened->close();
     } else if (role == "subscriber") {
         co_await subscribe(self, *opened);
-        co_await opened->close();
     } else if (role == "projector") {
         asio::co_spawn(co_await asio::this_coro::executor, close_when_stopping(self, *opened), asio::detached);
         co_await project(self, *opened);
     } else {
         throw std::invalid_argument("there is no role " + role);
     }
+    co_await opened->close();
+}
+
+using client_list = std::vector<std::unique_ptr<client>>;
+
+/// One for each schema; they have the same records.
+client_list clients_for(const client_options& options) {
+    const auto records = std::make_shared<recorder>(options.process, append_to_file(options.records));
+    client_list clients;
+    std::string_view rest = options.schema;
+    while (!rest.empty()) {
+        client_options one = options;
+        one.schema = rest.substr(0, rest.find(','));
+        rest.remove_prefix(std::min(rest.size(), one.schema.size() + 1));
+        clients.push_back(std::make_unique<client>(std::move(one), records));
+    }
+    return clients;
+}
+
+/// One store by itself, or the stores of a group.
+asio::awaitable<void> work_all(const client_list& clients) {
+    std::optional<store_group> group;
+    if (clients.size() > 1) {
+        group = co_await clients.front()->open_group();
+        if (!group) co_return;
+    }
+    std::size_t running = clients.size();
+    std::exception_ptr problem;
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    for (const auto& self : clients)
+        asio::co_spawn(executor, work(*self, group), [&](std::exception_ptr thrown) {
+            --running;
+            if (thrown) problem = thrown;
+        });
+    while (running > 0 && !problem) co_await pause_for(std::chrono::milliseconds(10));
+    if (problem) std::rethrow_exception(problem);
+    if (group) co_await group->close();
 }
 
 } // namespace
 
 int main(int count, char* arguments[]) try {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    client self(parse_client_options(count, arguments));
+    const client_list clients = clients_for(parse_client_options(count, arguments));
     asio::io_context context(1);
     asio::signal_set signals(context, SIGTERM);
     signals.async_wait([&](boost::system::error_code cancelled, int) {
-        if (!cancelled) self.stop();
+        if (cancelled) return;
+        for (const auto& self : clients) self->stop();
     });
-    asio::co_spawn(context, work(self), [&](std::exception_ptr thrown) {
+    asio::co_spawn(context, work_all(clients), [&](std::exception_ptr thrown) {
         signals.cancel();
         if (thrown) std::rethrow_exception(thrown);
     });
     context.run();
-    return self.has_lost_its_schema() ? schema_is_gone : 0;
+    const auto has_lost_it = [](const auto& self) { return self->has_lost_its_schema(); };
+    return std::any_of(clients.begin(), clients.end(), has_lost_it) ? schema_is_gone : 0;
 } catch (const std::exception& problem) {
     std::cerr << "fault_client: " << problem.what() << std::endl;
     return 1;

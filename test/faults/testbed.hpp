@@ -26,7 +26,7 @@ public:
     /// Makes a store, with the table of its read model.
     void make_schema(const std::string& schema, bool is_jsonb = false);
 
-    /// Another client, which is started with start_all() or by the caller.
+    /// Another client, which the caller starts. \param schema or several with commas
     client_process& add_client(const std::string& schema, const std::string& role, bool is_checked = true);
     void start_all();
 
