@@ -39,7 +39,7 @@ std::string seed() {
 } // namespace
 
 BOOST_AUTO_TEST_CASE(every_fault_is_survived) {
-    const ended_program run = fault_run("--seconds 45 --short --seed " + seed());
+    const ended_program run = fault_run("--seconds 38 --short --seed " + seed());
     BOOST_TEST(run.exit_code == 0, run.output);
     BOOST_TEST(run.output.find("0 violations with seed " + seed()) != std::string::npos);
     BOOST_TEST_MESSAGE(run.output);

@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <thread>
 
@@ -122,7 +123,20 @@ private:
             });
             if (is_getting_on && behind.empty()) return;
         }
-        result_.violations.push_back("store '" + schema + "': without a fault for 60 s, " + behind);
+        result_.violations.push_back(
+            "store '" + schema + "': without a fault for 60 s, " + behind + "; see " + note_state(schema));
+    }
+
+    /// What the server knows of the subscriptions and of all sessions, in a file beside the records.
+    std::string note_state(const std::string& schema) {
+        const std::string path = bed_.folder() + "/" + schema + ".state";
+        std::ofstream file(path);
+        for (const std::string& statement :
+            {"select to_jsonb(s), clock_timestamp() from " + schema + ".subscriptions as s order by s.name",
+                std::string("select to_jsonb(a) from pg_stat_activity as a where datname = current_database()"),
+                std::string("select to_jsonb(l) from pg_locks as l where not granted")})
+            for (const auto& row : bed_.administrator().run(statement)) file << row[0] << '\n';
+        return path;
     }
 
     void wait_for_dropped() {

@@ -37,6 +37,7 @@ public:
     byte_proxy& tls_proxy() noexcept { return secured_; }
     std::chrono::milliseconds lease() const noexcept { return lease_; }
     session administrator() const { return session(server_.superuser_url()); }
+    const std::string& folder() const noexcept { return folder_; }
     const std::string& records() const noexcept { return record_file_; }
     recorder& pauses() noexcept { return pauses_; }
 
