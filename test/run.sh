@@ -6,6 +6,8 @@
 #
 # test/run.sh faults [--minutes N] [--seed S] [argument of fault_run...]: runs stores and their clients under faults; see
 # test/faults/README.md.
+#
+# test/run.sh fuzz [--seconds N] [TARGET...]: fuzzes each target for N seconds (60 by default); see test/fuzz/README.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -22,6 +24,10 @@ if [ "${1:-}" = faults ]; then
     cmake --preset "$preset" >/dev/null
     cmake --build "build/$preset" --parallel "$(nproc)" --target fault_run >/dev/null
     exec "build/$preset/test/fault_run" "$@"
+fi
+if [ "${1:-}" = fuzz ]; then
+    shift
+    exec test/fuzz/run.sh "$@"
 fi
 case ${1:-} in
 -* | "") ;;
