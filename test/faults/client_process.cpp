@@ -23,6 +23,7 @@ public:
     explicit spawn_actions(const std::string& log) {
         ::posix_spawn_file_actions_init(&actions_);
         ::posix_spawn_file_actions_addopen(&actions_, STDERR_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+        close_from(STDERR_FILENO + 1);
     }
     ~spawn_actions() { ::posix_spawn_file_actions_destroy(&actions_); }
     spawn_actions(const spawn_actions&) = delete;
@@ -31,6 +32,16 @@ public:
     const posix_spawn_file_actions_t* get() const noexcept { return &actions_; }
 
 private:
+    /// Asio opens and accepts without close-on-exec. A connection of which a client has a copy does not end where a proxy
+    /// cuts it: it goes silent for as long as that client lives.
+    void close_from([[maybe_unused]] int lowest) {
+#if defined(__GLIBC__)
+#    if __GLIBC_PREREQ(2, 34)
+        ::posix_spawn_file_actions_addclosefrom_np(&actions_, lowest);
+#    endif
+#endif
+    }
+
     posix_spawn_file_actions_t actions_;
 };
 
