@@ -87,7 +87,10 @@ public:
             kind_ = kind;
             direction_ = at;
             ++generation_;
-            for (const auto& open : links_) open->gate.cancel();
+            for (const auto& open : links_) {
+                open->gate.cancel();
+                if (kind != disturbance::refuse) open->filter.disarm();
+            }
         });
     }
 

@@ -34,7 +34,7 @@ public:
 
     /// From now on, until another call.
     void disturb(disturbance kind, direction at);
-    /// What was stalled goes on.
+    /// What was stalled goes on, and what was to be refused is not.
     void calm();
     /// How often it has cut, stalled, delayed, split, closed or refused something so far.
     std::uint64_t disturbances();

@@ -54,6 +54,16 @@ BOOST_FIXTURE_TEST_CASE(the_group_is_replaced_as_a_whole_and_its_neighbours_are_
     BOOST_TEST(!filter.is_armed());
 }
 
+BOOST_FIXTURE_TEST_CASE(nothing_is_refused_once_the_filter_is_disarmed, started) {
+    filter.refuse_next(1, "40001");
+    filter.disarm();
+    BOOST_TEST(!filter.is_armed());
+    const std::string sent = statement("one") + statement("two");
+    BOOST_TEST(filter.pass(sent) == sent);
+    filter.refuse_next(0, "53200");
+    BOOST_TEST(is_refusal(filter.pass(statement("three")), "53200"));
+}
+
 BOOST_FIXTURE_TEST_CASE(it_does_not_matter_how_the_bytes_come, started) {
     filter.refuse_next(0, "53200");
     std::string sent;
