@@ -38,7 +38,10 @@ asio::awaitable<void> project(client& self, store source) {
         } catch (const error& thrown) {
             problem = thrown.why();
         }
-        if (!problem) continue;
+        if (!problem) {
+            if (self.is_stopping()) co_return;
+            throw std::runtime_error("run_projection has ended, and nobody has closed the store");
+        }
         self.go_on_after(*problem, "run_projection");
         co_await pause_for(std::chrono::milliseconds(50));
     }

@@ -12,6 +12,7 @@
 #include <exception>
 #include <map>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -107,6 +108,8 @@ private:
         while (!self_.is_stopping()) {
             if (open_.size() == most_in_flight) co_await settle_one();
             std::optional<event_batch> batch = co_await held_->next(milliseconds(100));
+            if (!batch && !self_.is_stopping())
+                throw std::runtime_error("subscription " + group_->used.name + " has ended, and nobody has closed it");
             if (!batch) co_return;
             if (batch->empty()) {
                 while (!open_.empty()) co_await settle_one();
