@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <stdexcept>
+#include <string>
 
 namespace eventstore::test::faults {
 
@@ -19,7 +20,11 @@ struct projection_work {
 };
 
 asio::awaitable<void> add(std::shared_ptr<projection_work> work, transaction& tx, const projection_batch& batch) {
-    for (const recorded_event& event : batch) co_await tx.execute(work->statement, event.stream(), event.version());
+    projection_arguments events;
+    for (const recorded_event& event : batch) events.add(event.stream(), event.version());
+    const std::string streams = events.streams();
+    const std::string versions = events.versions();
+    co_await tx.execute(work->statement, streams, versions);
     if (once_in(work->random, 100)) throw std::runtime_error("a handler that fails now and then");
 }
 
@@ -34,7 +39,7 @@ asio::awaitable<void> project(client& self, store source) {
         std::optional<failure> problem;
         try {
             co_await run_projection(source, read_model, handler,
-                projection_options().max_batch(50).retry_after(milliseconds(20)).lease(self.options().lease));
+                projection_options().max_batch(200).retry_after(milliseconds(20)).lease(self.options().lease));
         } catch (const error& thrown) {
             problem = thrown.why();
         }

@@ -123,15 +123,34 @@ private:
 std::string projection_table(const std::string& schema, const std::string& table) {
     return "create table " + quoted_name(schema) + "." + quoted_name(table) +
         " (stream text collate \"C\" primary key, events bigint not null, versions bigint not null, "
-        "last_version bigint not null, misordered bigint not null default 0)";
+        "first_version bigint not null, last_version bigint not null, misordered bigint not null)";
 }
 
 std::string projection_step(const std::string& schema, const std::string& table) {
     return "insert into " + quoted_name(schema) + "." + quoted_name(table) +
-        " as p (stream, events, versions, last_version) values ($1, 1, $2, $2) "
-        "on conflict (stream) do update set events = p.events + 1, versions = p.versions + excluded.versions, "
-        "misordered = p.misordered + (excluded.last_version <= p.last_version)::int, "
-        "last_version = excluded.last_version";
+        " as p (stream, events, versions, first_version, last_version, misordered) "
+        "select e.stream, count(*), sum(e.version)::bigint, (array_agg(e.version order by e.place))[1], "
+        "    (array_agg(e.version order by e.place desc))[1], count(*) filter (where e.version <= e.before) "
+        "from (select stream, version, place, lag(version) over (partition by stream order by place) as before "
+        "    from unnest($1::text[], $2::bigint[]) with ordinality as given (stream, version, place)) as e "
+        "group by e.stream order by e.stream "
+        "on conflict (stream) do update set events = p.events + excluded.events, "
+        "versions = p.versions + excluded.versions, "
+        "misordered = p.misordered + excluded.misordered + (excluded.first_version <= p.last_version)::int, "
+        "first_version = excluded.first_version, last_version = excluded.last_version";
+}
+
+void projection_arguments::add(std::string_view stream, std::int64_t version) {
+    const char* const before = streams_.empty() ? "{" : ",";
+    streams_ += before;
+    streams_ += '"';
+    for (const char c : stream) {
+        if (c == '"' || c == '\\') streams_ += '\\';
+        streams_ += c;
+    }
+    streams_ += '"';
+    versions_ += before;
+    versions_ += std::to_string(version);
 }
 
 log_facts load_facts(session& database, const std::string& schema, const std::vector<projection_to_load>& projections) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace eventstore::test {
@@ -73,10 +74,23 @@ struct log_facts {
     std::vector<stored_projection> projections;
 };
 
-/// SQL that makes the table of a read model in the schema of the store, and the statement by which a handler adds an
-/// event to it: $1 is its stream, $2 its version.
+/// SQL that makes the table of a read model in the schema of the store, and the statement by which a handler adds the
+/// events of a batch to it: $1 and $2 are those of projection_arguments.
 std::string projection_table(const std::string& schema, const std::string& table);
 std::string projection_step(const std::string& schema, const std::string& table);
+
+/// The events of a batch as two arrays, in their order: of their streams, and of their versions. One event at least.
+class projection_arguments {
+public:
+    void add(std::string_view stream, std::int64_t version);
+
+    std::string streams() const { return streams_ + "}"; }
+    std::string versions() const { return versions_ + "}"; }
+
+private:
+    std::string streams_;
+    std::string versions_;
+};
 
 /// A read model to load: its table, and the names of the subscriptions that feed it (projection_info::subscriptions).
 struct projection_to_load {

@@ -73,8 +73,11 @@ struct recorded_fixture : store_fixture {
 };
 
 asio::awaitable<void> add(std::string step, es::transaction& tx, const es::projection_batch& batch) {
-    for (const es::recorded_event& event : batch)
-        co_await tx.execute(step, std::string(event.stream()), event.version());
+    faults::projection_arguments events;
+    for (const es::recorded_event& event : batch) events.add(event.stream(), event.version());
+    const std::string streams = events.streams();
+    const std::string versions = events.versions();
+    co_await tx.execute(step, streams, versions);
 }
 
 std::vector<es::event_data> proving_events(std::size_t count) {
@@ -167,6 +170,44 @@ BOOST_FIXTURE_TEST_CASE(a_read_model_is_loaded_and_compared, recorded_fixture) {
     database.run(here("update eventstore.totals set events = events + 1 where stream = 'b'"));
     facts = faults::load_facts(database, schema(), models);
     BOOST_TEST(text_of(check(facts, {})).find("stream 'b': it holds 3 events") != std::string::npos);
+}
+
+// Whatever order the events come in, and in whatever batches.
+BOOST_FIXTURE_TEST_CASE(a_read_model_counts_the_events_that_are_out_of_order, recorded_fixture) {
+    with_store([&](es::store store) -> asio::awaitable<void> { co_await append(store, "a", proving_events(1)); });
+    session database;
+    database.run(faults::projection_table(schema(), "totals"));
+    const std::string stream = "a \"b\" \\ {c}, d";
+    const auto add_versions = [&](const std::vector<std::int64_t>& versions) {
+        faults::projection_arguments events;
+        for (const std::int64_t version : versions) {
+            events.add(stream, version);
+            events.add("another", version);
+        }
+        std::string step = faults::projection_step(schema(), "totals");
+        step.replace(step.find("$1"), 2, quoted_text(events.streams()));
+        step.replace(step.find("$2"), 2, quoted_text(events.versions()));
+        database.run(step);
+    };
+    const auto row = [&] {
+        const std::vector<faults::projection_to_load> models(1, faults::projection_to_load{"totals", {"totals@1"}});
+        const auto rows = faults::load_facts(database, schema(), models).projections.at(0).rows;
+        BOOST_TEST_REQUIRE(rows.size() == 2u);
+        BOOST_TEST((rows[0].stream == stream));
+        return rows[0];
+    };
+    add_versions({1, 2, 3});
+    BOOST_TEST(row().events == 3);
+    BOOST_TEST(row().versions == 6);
+    BOOST_TEST(row().last_version == 3);
+    BOOST_TEST(row().misordered == 0);
+    add_versions({4, 6, 5});
+    BOOST_TEST(row().misordered == 1);
+    BOOST_TEST(row().last_version == 5);
+    add_versions({5, 6});
+    BOOST_TEST(row().misordered == 2);
+    BOOST_TEST(row().events == 8);
+    BOOST_TEST(row().versions == 32);
 }
 
 BOOST_FIXTURE_TEST_CASE(links_are_refused, recorded_fixture) {
