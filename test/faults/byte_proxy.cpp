@@ -33,7 +33,8 @@ using boost::system::error_code;
 
 namespace {
 
-/// What statements are refused with: what a server may say of any statement, and nothing that is about the schema.
+/// What statements are refused with: what a server may say of any statement, and nothing that is about the schema. The
+/// checker knows which of them a projection takes for a refusal of an event (projection_rules.cpp).
 constexpr std::array<const char*, 7> refusals = {"40001", "40P01", "53100", "53200", "55P03", "57014", "XX000"};
 constexpr std::size_t most_split = 300; // bytes in a row: each costs a packet
 
@@ -61,8 +62,9 @@ struct link {
 
 class byte_proxy::impl {
 public:
-    impl(std::uint16_t server_port, bool is_secured, std::uint64_t seed)
-        : server_(asio::ip::address_v4::loopback(), server_port),
+    impl(std::uint16_t server_port, bool is_secured, std::uint64_t seed, recorder& records)
+        : records_(records),
+          server_(asio::ip::address_v4::loopback(), server_port),
           is_secured_(is_secured),
           random_(seed),
           acceptor_(context_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)),
@@ -178,7 +180,10 @@ private:
             ++disturbances_;
             filter.refuse_next(below(30), refusals[below(refusals.size())]);
         }
-        return filter.pass(bytes);
+        const bool was_armed = filter.is_armed();
+        std::string sent = filter.pass(bytes);
+        if (was_armed && !filter.is_armed()) records_.statement_refused(filter.sqlstate());
+        return sent;
     }
 
     asio::awaitable<bool> forward(flow& one, std::string_view bytes) {
@@ -249,6 +254,7 @@ private:
 
     asio::io_context context_{1};
     asio::executor_work_guard<asio::io_context::executor_type> work_{context_.get_executor()};
+    recorder& records_;
     tcp::endpoint server_;
     bool is_secured_;
     std::mt19937_64 random_;
@@ -262,8 +268,8 @@ private:
     std::thread thread_;
 };
 
-byte_proxy::byte_proxy(std::uint16_t server_port, bool is_secured, std::uint64_t seed)
-    : impl_(std::make_unique<impl>(server_port, is_secured, seed)) {}
+byte_proxy::byte_proxy(std::uint16_t server_port, bool is_secured, std::uint64_t seed, recorder& refusals)
+    : impl_(std::make_unique<impl>(server_port, is_secured, seed, refusals)) {}
 
 byte_proxy::~byte_proxy() = default;
 

@@ -3,6 +3,8 @@
 // refused reads them, and leaves connections with TLS alone.
 #pragma once
 
+#include "faults/record.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -27,7 +29,8 @@ public:
     /// Listens on a port of 127.0.0.1.
     /// \param server_port of 127.0.0.1
     /// \param is_secured clients speak TLS
-    byte_proxy(std::uint16_t server_port, bool is_secured, std::uint64_t seed);
+    /// \param refusals where it records the statements that it has refused
+    byte_proxy(std::uint16_t server_port, bool is_secured, std::uint64_t seed, recorder& refusals);
     ~byte_proxy();
 
     std::uint16_t port() const noexcept;

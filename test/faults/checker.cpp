@@ -83,6 +83,7 @@ void check_coverage(const history& records, const std::vector<log_facts>& stores
         check_store(store);
     };
     for (const append_attempt& attempt : records.appends) check_once(attempt.store);
+    for (const handler_call& call : records.handler_calls) check_once(call.store);
     for (const ownership& owner : records.ownerships) {
         check_once(owner.store);
         const auto is_its = [&](const subscription_rules& rules) {

@@ -19,6 +19,7 @@ struct run_counts {
     std::size_t stored = 0, refused = 0, unknown = 0, several = 0, retried = 0;
     std::size_t deliveries = 0, acks = 0, through = 0, nacks = 0, left = 0, durable = 0;
     std::size_t owners = 0, killed = 0, pauses = 0, parked = 0, removed = 0, deleted = 0, unfinished = 0;
+    std::size_t handler_calls = 0, rejections = 0, statements = 0;
 
     void add(const made_run& run) {
         const history records = run.read();
@@ -43,6 +44,9 @@ struct run_counts {
             }
         }
         pauses += records.pauses.size();
+        handler_calls += records.handler_calls.size();
+        rejections += records.handler_rejections.size();
+        statements += records.refused_statements.size();
         for (const log_facts& facts : run.stores) {
             parked += facts.parked.size();
             removed +=
@@ -84,7 +88,7 @@ BOOST_AUTO_TEST_CASE(the_runs_hold_everything_that_happens) {
     for (unsigned seed = 1; seed <= 400; ++seed) all.add(made_world(seed, {}).run());
     for (const std::size_t count : {all.stored, all.refused, all.unknown, all.several, all.retried, all.deliveries,
              all.acks, all.through, all.nacks, all.left, all.durable, all.owners, all.killed, all.pauses, all.parked,
-             all.removed, all.deleted, all.unfinished})
+             all.removed, all.deleted, all.unfinished, all.handler_calls, all.rejections, all.statements})
         BOOST_TEST(count >= 20u);
 }
 

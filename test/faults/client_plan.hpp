@@ -14,7 +14,7 @@ namespace eventstore::test::faults {
 /// Writers share the streams shared-0 up to shared-N.
 inline constexpr std::uint64_t shared_streams = 4;
 
-/// How often subscribers refuse an event before it is parked.
+/// How often an event that was refused comes again before it is parked: to subscribers, and to projectors.
 inline constexpr int retries = 2;
 
 /// The table of the read model, and the name of its projection.

@@ -107,6 +107,12 @@ private:
             read_owner(at, words);
         else if (kind == "ends")
             owner(words.number()).ended = at;
+        else if (kind == "projects")
+            read_handler_call(at, words);
+        else if (kind == "rejects")
+            read_rejection(at, words);
+        else if (kind == "statement")
+            into_.refused_statements.push_back({.sqlstate = read_name(words), .at = at});
         else if (kind == "paused")
             into_.pauses.push_back({.process = read_name(words), .begun = at});
         else if (kind == "resumed")
@@ -260,6 +266,23 @@ private:
             into_.ownerships.push_back(std::move(made));
         else
             into_.ownerships[place].ended = never; // another consumer of it
+    }
+
+    void read_handler_call(instant at, line_words& words) {
+        handler_call& made = into_.handler_calls.emplace_back();
+        made.at = at;
+        made.store = read_name(words);
+        made.projection = read_name(words);
+        made.first = words.number();
+        made.last = words.number();
+    }
+
+    void read_rejection(instant at, line_words& words) {
+        handler_rejection& made = into_.handler_rejections.emplace_back();
+        made.at = at;
+        made.store = read_name(words);
+        made.projection = read_name(words);
+        made.position = words.number();
     }
 
     void read_resumed(instant at, line_words& words) {

@@ -100,6 +100,29 @@ struct ownership {
     std::vector<owner_step> steps;
 };
 
+/// The handler of a projection gets a batch.
+struct handler_call {
+    name_number store = 0;
+    name_number projection = 0;
+    instant at = 0;
+    std::int64_t first = 0; // positions
+    std::int64_t last = 0;
+};
+
+/// It fails by itself, with a batch of one event.
+struct handler_rejection {
+    name_number store = 0;
+    name_number projection = 0;
+    instant at = 0;
+    std::int64_t position = 0;
+};
+
+/// A proxy has the server refuse a statement of any client.
+struct refused_statement {
+    name_number sqlstate = 0;
+    instant at = 0;
+};
+
 struct process_pause {
     name_number process = 0;
     instant begun = 0;
@@ -124,6 +147,9 @@ public:
     std::vector<append_attempt> appends;
     std::vector<change_attempt> changes;
     std::vector<ownership> ownerships;
+    std::vector<handler_call> handler_calls;
+    std::vector<handler_rejection> handler_rejections;
+    std::vector<refused_statement> refused_statements;
     std::vector<process_pause> pauses;
 
 private:

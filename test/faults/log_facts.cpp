@@ -107,6 +107,7 @@ private:
         stored_projection& made = facts_.projections.emplace_back();
         made.table = projection.table;
         made.subscriptions = projection.subscriptions;
+        made.max_retries = projection.max_retries;
         for (const auto& row : ask("select stream, events, versions, last_version, misordered from {s}." +
                  quoted_name(projection.table) + " order by stream"))
             made.rows.push_back({row[0], number(row[1]), number(row[2]), number(row[3]), number(row[4])});

@@ -60,7 +60,8 @@ struct projected_stream {
 struct stored_projection {
     std::string table;
     std::vector<std::string>
-        subscriptions; ///< to `$all`, that feed it; none if it is written by the appends themselves
+        subscriptions;   ///< to `$all`, that feed it; none if it is written by the appends themselves
+    int max_retries = 5; ///< of its handler
     std::vector<projected_stream> rows;
 };
 
@@ -92,10 +93,12 @@ private:
     std::string versions_;
 };
 
-/// A read model to load: its table, and the names of the subscriptions that feed it (projection_info::subscriptions).
+/// A read model to load: its table, which has the name of its projection; the names of the subscriptions that feed it
+/// (projection_info::subscriptions), and projection_options::max_retries.
 struct projection_to_load {
     std::string table;
     std::vector<std::string> subscriptions;
+    int max_retries = 5;
 };
 
 /// Reads all of it in one snapshot. Fault tests make no links: \throws std::runtime_error if there are some.

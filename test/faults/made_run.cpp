@@ -10,6 +10,7 @@ namespace eventstore::test::faults {
 namespace {
 
 constexpr instant made_lease = 200; // ticks of the clock: one for each record
+constexpr int made_retries = 1;     // of the handler of a projection
 
 } // namespace
 
@@ -203,11 +204,26 @@ void made_world::serve(made_subscriber& subscriber) {
     }
 }
 
+/// The handler has refused this event until it was parked; or the server a statement, without a word to the handler.
+void made_world::park(made_tenant& tenant, const made_event& event) {
+    for (int attempts = 0; attempts <= made_retries; ++attempts) {
+        if (event.id.data[3] % 2 == 0) {
+            projector_.statement_refused("XX000");
+            continue;
+        }
+        projector_.projecting(tenant.store.schema(), "totals", event.position, event.position);
+        projector_.rejecting(tenant.store.schema(), "totals", event.position);
+    }
+    tenant.parked.push_back(event.position);
+}
+
 /// The read model takes the next event, with its checkpoint.
 void made_world::project(made_tenant& tenant) {
     if (tenant.projected == tenant.store.log().size()) return;
     const made_event& event = tenant.store.log()[tenant.projected++];
     if (event.is_removed) return;
+    if (event.id.data[2] % 13 == 0) return park(tenant, event);
+    projector_.projecting(tenant.store.schema(), "totals", event.position, event.position);
     projected_stream& row = tenant.rows[event.stream];
     row.stream = event.stream;
     ++row.events;
@@ -267,6 +283,7 @@ made_run made_world::run() {
 made_run made_world::result() {
     made_run made;
     for (const auto& file : files_) made.files.push_back(*file);
+    made.files.push_back(*projector_file_);
     for (made_tenant& tenant : tenants_) {
         log_facts facts = tenant.store.facts();
         facts.subscriptions.push_back(
@@ -274,6 +291,9 @@ made_run made_world::result() {
         stored_projection& projection = facts.projections.emplace_back();
         projection.table = "totals";
         projection.subscriptions = {"totals@1"};
+        projection.max_retries = made_retries;
+        for (const std::int64_t position : tenant.parked)
+            facts.parked.push_back({"$all", "totals@1", position, made_retries + 1});
         for (const auto& [stream, row] : tenant.rows) projection.rows.push_back(row);
         for (const made_subscriber& subscriber : subscribers_) {
             const made_subscription& state = subscriber.state;

@@ -43,6 +43,7 @@ private:
 
         made_store store;
         std::map<std::string, projected_stream> rows; // of its read model
+        std::vector<std::int64_t> parked;             // by its handler
         std::size_t projected = 0;                    // of the log
     };
 
@@ -78,6 +79,7 @@ private:
     void own(made_subscriber& subscriber);
     void take_over(made_subscriber& subscriber);
     void end_fenced(made_subscriber& subscriber);
+    void park(made_tenant& tenant, const made_event& event);
     void project(made_tenant& tenant);
     void finish();
     made_run result();
@@ -95,6 +97,10 @@ private:
     std::list<made_call> calls_;
     std::vector<std::pair<made_tenant*, std::vector<part_to_append>>> to_retry_;
     int processes_ = 0;
+    // Its records do not move the clock of the others.
+    std::shared_ptr<made_file> projector_file_ = std::make_shared<made_file>(made_file{"projector", {}});
+    recorder projector_{
+        "projector", [this](std::string_view lines) { projector_file_->text += lines; }, [this] { return now_; }};
 };
 
 } // namespace eventstore::test::faults

@@ -372,6 +372,41 @@ BOOST_AUTO_TEST_CASE(an_event_that_outlived_a_hard_delete) {
     });
 }
 
+// Whether the handler's refusals are missing, or those of statements, or come too late, or are too few.
+BOOST_AUTO_TEST_CASE(an_event_that_a_projection_has_parked_without_a_refusal) {
+    enum class kind { no_rejection, no_statement, late_statement, too_few };
+    for (const kind of : {kind::no_rejection, kind::no_statement, kind::late_statement, kind::too_few})
+        expect_found(rule::parked_without_refusals, [&](planted_run& run) -> sentence_part {
+            const name_number store = run.number_of(facts_of(run).schema);
+            const auto is_rejected = [&](std::int64_t position) {
+                return std::any_of(run.records.handler_rejections.begin(), run.records.handler_rejections.end(),
+                    [&](const handler_rejection& one) { return one.store == store && one.position == position; });
+            };
+            const auto is_passed = [&](std::int64_t position) {
+                return std::any_of(run.records.handler_calls.begin(), run.records.handler_calls.end(),
+                    [&](const handler_call& call) { return call.store == store && call.first > position; });
+            };
+            auto* parked = choose(run.random, facts_of(run).parked, [&](const parked_event& event) {
+                if (event.subscription != "totals@1") return false;
+                if (of == kind::no_rejection) return is_rejected(event.position);
+                if (of == kind::too_few) return true;
+                return !is_rejected(event.position) && is_passed(event.position);
+            });
+            if (parked == nullptr) return std::nullopt;
+            const std::string event = "position " + std::to_string(parked->position) + ")";
+            if (of == kind::too_few) {
+                parked->deliveries = facts_of(run).projections.front().max_retries;
+                return event + " was parked after";
+            }
+            if (of == kind::late_statement)
+                for (refused_statement& one : run.records.refused_statements) one.at = 1'000'000;
+            else
+                run.records.refused_statements.clear();
+            if (of == kind::no_rejection) run.records.handler_rejections.clear();
+            return event + " is parked, and nobody has refused it";
+        });
+}
+
 BOOST_AUTO_TEST_CASE(a_read_model_that_is_wrong) {
     for (const int kind : {0, 1, 2, 3, 4})
         expect_found(rule::projection_is_wrong, [&](planted_run& run) -> sentence_part {

@@ -1,15 +1,21 @@
-// Read models hold the effect of each event exactly once.
+// Read models hold the effect of each event exactly once, but of those that their handlers have refused.
 
 #include "faults/known_store.hpp"
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <set>
+#include <string_view>
 #include <unordered_set>
 
 namespace eventstore::test::faults {
 
 namespace {
+
+/// Of all that a proxy has statements refused with, the one error that a projection takes for its event's: it does not pass
+/// by itself, and the library cannot know whose fault it is. It may be told of a statement that the handler does not see.
+constexpr std::string_view blamed_on_the_event = "XX000";
 
 struct stream_sum {
     std::int64_t events = 0;
@@ -53,6 +59,64 @@ std::set<std::int64_t> checkpoints_of(const known_store& known, const stored_pro
         if (found.stream == "$all" && is_one_of(projection.subscriptions, found.name)) positions.insert(found.position);
     if (projection.subscriptions.empty()) positions.insert(std::numeric_limits<std::int64_t>::max());
     return positions;
+}
+
+/// When a projection has first got past an event.
+class projection_progress {
+public:
+    projection_progress(const history& records, name_number store, const std::string& projection) {
+        for (const handler_call& one : records.handler_calls)
+            if (one.store == store && records.names.name_of(one.projection) == projection)
+                calls_.push_back({one.first, one.at});
+        std::sort(
+            calls_.begin(), calls_.end(), [](const call& left, const call& right) { return left.first < right.first; });
+        instant earliest = never;
+        for (auto one = calls_.rbegin(); one != calls_.rend(); ++one) earliest = one->at = std::min(earliest, one->at);
+    }
+
+    /// The first call of the handler with nothing but events behind this position; `never` if there is none.
+    instant passed(std::int64_t position) const {
+        const auto found = std::upper_bound(calls_.begin(), calls_.end(), position,
+            [](std::int64_t value, const call& one) { return value < one.first; });
+        return found == calls_.end() ? never : found->at;
+    }
+
+private:
+    struct call {
+        std::int64_t first = 0; // position
+        instant at = 0;         // of this one, or of the earliest with a later one
+    };
+    std::vector<call> calls_;
+};
+
+/// Events are parked because the handler has failed with them, or a statement of its transaction was refused.
+void check_parked(const known_store& known, const stored_projection& projection, report& out) {
+    const history& records = known.records;
+    const projection_progress progress(records, known.store, projection.table);
+    std::unordered_set<std::int64_t> rejected;
+    for (const handler_rejection& one : records.handler_rejections)
+        if (one.store == known.store && records.names.name_of(one.projection) == projection.table)
+            rejected.insert(one.position);
+    for (const parked_event& parked : known.facts.parked) {
+        if (parked.stream != "$all" || !is_one_of(projection.subscriptions, parked.subscription)) continue;
+        const std::optional<std::size_t> found = known.at_position(parked.position);
+        const std::string event =
+            found ? known.text_of(known.events[*found]) : "the event at position " + std::to_string(parked.position);
+        if (parked.deliveries <= projection.max_retries)
+            out.add(known.schema(), rule::parked_without_refusals, "projection '", projection.table, "': ", event,
+                " was parked after ", parked.deliveries, " deliveries; ", std::int64_t{projection.max_retries},
+                " retries are due");
+        if (rejected.contains(parked.position)) continue;
+        // Those behind it wait for it, so that a statement which was refused later was none of its transaction's.
+        const instant begun = found ? known.events[*found].first_begun : 0;
+        const instant passed = progress.passed(parked.position);
+        const auto may_be_its = [&](const refused_statement& one) {
+            return begun <= one.at && one.at <= passed && records.names.name_of(one.sqlstate) == blamed_on_the_event;
+        };
+        if (std::none_of(records.refused_statements.begin(), records.refused_statements.end(), may_be_its))
+            out.add(known.schema(), rule::parked_without_refusals, "projection '", projection.table, "': ", event,
+                " is parked, and nobody has refused it");
+    }
 }
 
 void check_projection(
@@ -107,8 +171,10 @@ void check_projection(
 } // namespace
 
 void check_projections(const known_store& known, report& out) {
-    for (const stored_projection& projection : known.facts.projections)
+    for (const stored_projection& projection : known.facts.projections) {
         check_projection(known, projection, known.names, out);
+        check_parked(known, projection, out);
+    }
 }
 
 } // namespace eventstore::test::faults

@@ -266,6 +266,29 @@ void recorder::ended(std::uint64_t ownership) {
     finish(std::move(line));
 }
 
+void recorder::projecting(std::string_view store, std::string_view projection, std::int64_t first, std::int64_t last) {
+    std::string line = begin("projects");
+    add_word(line, store);
+    add_word(line, projection);
+    add_number(line, first);
+    add_number(line, last);
+    finish(std::move(line));
+}
+
+void recorder::rejecting(std::string_view store, std::string_view projection, std::int64_t position) {
+    std::string line = begin("rejects");
+    add_word(line, store);
+    add_word(line, projection);
+    add_number(line, position);
+    finish(std::move(line));
+}
+
+void recorder::statement_refused(std::string_view sqlstate) {
+    std::string line = begin("statement");
+    add_word(line, sqlstate);
+    finish(std::move(line));
+}
+
 void recorder::paused(std::string_view process) {
     std::string line = begin("paused");
     add_word(line, process);

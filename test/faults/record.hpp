@@ -97,6 +97,14 @@ public:
     /// When next() has failed or returned nothing: this process takes no more of it.
     void ended(std::uint64_t ownership);
 
+    /// Before the handler of a projection does anything: the positions of the first and of the last event of its batch.
+    void projecting(std::string_view store, std::string_view projection, std::int64_t first, std::int64_t last);
+    /// Before the handler fails by itself, with a batch of this one event. Of a larger batch it is no event's refusal.
+    void rejecting(std::string_view store, std::string_view projection, std::int64_t position);
+
+    /// By a proxy, before it has the server refuse a statement of a client.
+    void statement_refused(std::string_view sqlstate);
+
     /// By whoever stops a process (SIGSTOP), before it does, and continues it (SIGCONT), after it has.
     void paused(std::string_view process);
     void resumed(std::string_view process);

@@ -86,6 +86,9 @@ void write_everything(recorder& records) {
     records.durable(ownership, 43);
     records.leaving(ownership, 3);
     records.ended(ownership);
+    records.projecting("tenant", "a model", 45, 47);
+    records.rejecting("tenant", "a model", 46);
+    records.statement_refused("XX000");
     records.paused("another");
     records.resumed("another");
 }
@@ -133,6 +136,18 @@ BOOST_AUTO_TEST_CASE(what_is_written_is_read) {
     BOOST_TEST(owner.steps[1].consumer == 3u);
     BOOST_TEST(owner.steps[1].batch == owner.steps[2].batch);
     BOOST_TEST(owner.steps[2].position == 44);
+
+    BOOST_TEST_REQUIRE(all.handler_calls.size() == 1u);
+    BOOST_TEST(all.names.name_of(all.handler_calls[0].store) == "tenant");
+    BOOST_TEST(all.names.name_of(all.handler_calls[0].projection) == "a model");
+    BOOST_TEST(all.handler_calls[0].first == 45);
+    BOOST_TEST(all.handler_calls[0].last == 47);
+    BOOST_TEST_REQUIRE(all.handler_rejections.size() == 1u);
+    BOOST_TEST(all.names.name_of(all.handler_rejections[0].projection) == "a model");
+    BOOST_TEST(all.handler_rejections[0].position == 46);
+    BOOST_TEST(all.handler_rejections[0].at > all.handler_calls[0].at);
+    BOOST_TEST_REQUIRE(all.refused_statements.size() == 1u);
+    BOOST_TEST(all.names.name_of(all.refused_statements[0].sqlstate) == "XX000");
 
     BOOST_TEST_REQUIRE(all.pauses.size() == 1u);
     BOOST_TEST(all.pauses[0].ended > all.pauses[0].begun);
@@ -187,10 +202,10 @@ BOOST_AUTO_TEST_CASE(empty_files_hold_nothing) {
 BOOST_AUTO_TEST_CASE(what_no_recorder_writes_is_refused_with_its_line) {
     const std::string head = "process p\n";
     BOOST_TEST(complaint_about("got 1 1 1 1 1 1 a b\n").find("file:1: ") == 0u);
-    for (const char* line :
-        {"", "what 1", "ack", "ack 1", "ack x 1 1", "ack 1 1 1", "append 1 1 t s 0 2 zz", "stored 1 9 1 1 1 1",
-            "owns 1 1 t s n 1 0 9", "process q", "resumed 1 q", "refused 1 4 timeout", " ack 1 1 1", "paused 1 q ",
-            "paused 99999999999999999999 q", "change 1 1 t s away", "append 1 1 t s 0 -1"}) {
+    for (const char* line : {"", "what 1", "ack", "ack 1", "ack x 1 1", "ack 1 1 1", "append 1 1 t s 0 2 zz",
+             "stored 1 9 1 1 1 1", "owns 1 1 t s n 1 0 9", "process q", "resumed 1 q", "refused 1 4 timeout",
+             " ack 1 1 1", "paused 1 q ", "paused 99999999999999999999 q", "projects 1 t p 1", "rejects 1 t p x",
+             "statement 1", "change 1 1 t s away", "append 1 1 t s 0 -1"}) {
         const std::string complaint = complaint_about(head + line + "\n");
         BOOST_TEST_CONTEXT(line) BOOST_TEST(complaint.find("file:2: this is no record: ") == 0u);
     }

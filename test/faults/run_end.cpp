@@ -173,8 +173,8 @@ private:
         session database = bed_.administrator();
         database.run("set statement_timeout = 0");
         for (const std::string& schema : bed_.schemas()) {
-            stores.push_back(
-                load_facts(database, schema, {{std::string(read_model), subscriptions_of_projections(schema)}}));
+            stores.push_back(load_facts(
+                database, schema, {{std::string(read_model), subscriptions_of_projections(schema), retries}}));
             for (const used_subscription& used : used_subscriptions())
                 subscriptions.push_back(rules_of(used, schema, bed_.lease()));
         }

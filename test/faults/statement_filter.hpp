@@ -19,6 +19,8 @@ public:
     /// Has the group after the next `after` ones that execute something refused, with this SQLSTATE. Once.
     void refuse_next(std::size_t after, std::string sqlstate);
     bool is_armed() const noexcept { return is_armed_; }
+    /// Of what is to be refused, or was refused last.
+    const std::string& sqlstate() const noexcept { return sqlstate_; }
     /// What was to be refused is not.
     void disarm() noexcept { is_armed_ = false; }
 

@@ -39,10 +39,10 @@ testbed::testbed(std::string folder, std::uint64_t seed, std::chrono::millisecon
       program_(client_program()),
       disk_(made_folder(folder_ + "/disk")),
       server_(folder_ + "/disk/data"),
-      plain_(server_.port(), false, seed * 2 + 1),
-      secured_(server_.port(), true, seed * 2 + 2),
       record_file_(folder_ + "/faults.records"),
-      pauses_("faults", append_to_file(record_file_)) {
+      recorder_("faults", append_to_file(record_file_)),
+      plain_(server_.port(), false, seed * 2 + 1, recorder_),
+      secured_(server_.port(), true, seed * 2 + 2, recorder_) {
     for (const bool is_jsonb : {false, true}) {
         schemas_.push_back(is_jsonb ? "tenant_b" : "tenant_a");
         make_schema(schemas_.back(), is_jsonb);
@@ -73,7 +73,7 @@ client_process& testbed::add_client(const std::string& schema, const std::string
     how.seed = seed_ * 100 + clients_.size();
     how.lease = lease_;
     how.is_checked = is_checked;
-    clients_.push_back(std::make_unique<client_process>(std::move(how), program_, folder_, pauses_));
+    clients_.push_back(std::make_unique<client_process>(std::move(how), program_, folder_, recorder_));
     return *clients_.back();
 }
 

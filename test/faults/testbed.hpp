@@ -39,7 +39,6 @@ public:
     session administrator() const { return session(server_.superuser_url()); }
     const std::string& folder() const noexcept { return folder_; }
     const std::string& records() const noexcept { return record_file_; }
-    recorder& pauses() noexcept { return pauses_; }
 
     /// Clients that have ended with a failure that they do not expect.
     std::vector<std::string> unexpected_ends();
@@ -51,10 +50,10 @@ private:
     std::string program_; // asked for before the disk is mounted, which changes what /proc says of it
     small_disk disk_;
     fault_server server_;
+    std::string record_file_;
+    recorder recorder_; // of what is done to clients
     byte_proxy plain_;
     byte_proxy secured_;
-    std::string record_file_;
-    recorder pauses_;
     std::vector<std::string> schemas_;
     client_list clients_;
 };
