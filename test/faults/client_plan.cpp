@@ -1,5 +1,7 @@
 #include "faults/client_plan.hpp"
 
+#include "faults/patience.hpp"
+
 namespace eventstore::test::faults {
 
 namespace {
@@ -32,7 +34,7 @@ subscription_rules rules_of(const used_subscription& used, const std::string& sc
     if (used.order == ordering::key)
         rules.key = [](std::string_view stream, const stored_event&) { return key_of(stream); };
     rules.max_retries = retries;
-    rules.lease = lease + busy_machine;
+    rules.lease = lease + patient(busy_machine);
     return rules;
 }
 

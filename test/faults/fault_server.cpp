@@ -1,5 +1,6 @@
 #include "faults/fault_server.hpp"
 
+#include "faults/patience.hpp"
 #include "support/session.hpp"
 
 #include <arpa/inet.h>
@@ -30,6 +31,7 @@ constexpr char owner[] = "fault_owner";
 constexpr char password[] = "of the fault tests";
 constexpr char database[] = "fault_test";
 constexpr std::uint64_t whole_disk = std::uint64_t{2} << 30;
+constexpr std::chrono::seconds longest_statement{5}; // of the superuser: a key is made, a schema dropped
 
 std::uint16_t free_port() {
     const int made = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -107,7 +109,8 @@ std::string fault_server::url(std::uint16_t port, bool is_secured) const {
 }
 
 std::string fault_server::superuser_url() const {
-    return url_with(server_->url(), {{"connect_timeout", "3"}, {"options", "-c statement_timeout=5000"}});
+    const std::string limit = std::to_string(patient(longest_statement).count());
+    return url_with(server_->url(), {{"connect_timeout", "3"}, {"options", "-c statement_timeout=" + limit}});
 }
 
 void fault_server::make_certificate() {
@@ -118,7 +121,7 @@ void fault_server::make_certificate() {
                           "-nodes -days 2 -subj /CN=localhost -keyout server.key -out server.crt 2>openssl.log'");
         administrator.run("alter system set ssl = on");
         administrator.run("select pg_reload_conf()");
-        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+        const auto deadline = std::chrono::steady_clock::now() + patient(std::chrono::seconds(10));
         while (!has_tls_ && std::chrono::steady_clock::now() < deadline) {
             try {
                 has_tls_ = session(url(port_, true)).is_secured();
@@ -139,7 +142,7 @@ void fault_server::crash() {
 }
 
 void fault_server::revive() {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    const auto deadline = std::chrono::steady_clock::now() + patient(std::chrono::seconds(5));
     while (std::chrono::steady_clock::now() < deadline) {
         try {
             session(superuser_url()).run("select 1");

@@ -2,6 +2,7 @@
 
 #include "faults/checker.hpp"
 #include "faults/client_plan.hpp"
+#include "faults/patience.hpp"
 
 #include <eventstore/projection.hpp>
 
@@ -10,12 +11,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
-#include <cstdlib>
+#include <cstdint>
 #include <exception>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <optional>
 #include <thread>
 
 namespace eventstore::test::faults {
@@ -26,15 +27,13 @@ namespace asio = boost::asio;
 using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 
-/// How much slower than usual this machine may be: EVENTSTORE_TEST_PATIENCE, which with_server measures.
-std::chrono::milliseconds patient(std::chrono::milliseconds limit) {
-    const char* const factor = std::getenv("EVENTSTORE_TEST_PATIENCE");
-    const double times = factor != nullptr ? std::atof(factor) : 1;
-    return times > 1 ? std::chrono::milliseconds(std::llround(static_cast<double>(limit.count()) * times)) : limit;
-}
+const std::chrono::milliseconds to_end = patient(30s);
+const std::chrono::milliseconds to_get_on = patient(60s);
+
+std::string seconds(std::chrono::milliseconds time) { return std::to_string((time.count() + 500) / 1'000) + " s"; }
 
 bool waits_until(std::chrono::milliseconds limit, const std::function<bool()>& holds) {
-    const auto deadline = std::chrono::steady_clock::now() + patient(limit);
+    const auto deadline = std::chrono::steady_clock::now() + limit;
     for (;;) {
         try {
             if (holds()) return true;
@@ -59,6 +58,7 @@ public:
 
     run_result run() && {
         heal();
+        for (const std::string& schema : bed_.schemas()) wait_for_writers(schema);
         stop({"writer"});
         for (const std::string& schema : bed_.schemas()) append_the_last(schema);
         for (const std::string& schema : bed_.schemas()) wait_for_subscribers(schema);
@@ -76,7 +76,20 @@ private:
         for (const auto& client : bed_.clients()) client->resume();
         bed_.disk().empty();
         bed_.server().revive();
-        std::this_thread::sleep_for(2s);
+    }
+
+    /// Until one of them has appended something without a fault.
+    void wait_for_writers(const std::string& schema) {
+        const std::string ask_head = "select coalesce(max(position), 0) from " + schema + ".events";
+        std::optional<std::int64_t> before;
+        const bool are_back = waits_until(to_get_on, [&] {
+            const std::int64_t head = std::stoll(bed_.administrator().run(ask_head)[0][0]);
+            if (!before) before = head;
+            return head > *before;
+        });
+        if (!are_back)
+            result_.violations.push_back("store '" + schema + "': without a fault for " + seconds(to_get_on) +
+                ", no writer has appended anything; see " + note_state(schema));
     }
 
     void stop(const std::vector<std::string>& roles) {
@@ -86,9 +99,9 @@ private:
         for (const auto& client : bed_.clients())
             if (is_meant(*client)) client->ask_to_stop();
         for (const auto& client : bed_.clients()) {
-            if (!is_meant(*client) || client->has_ended_within(patient(30s))) continue;
-            result_.violations.push_back(
-                "client " + client->how().name + " has not ended within 30 s of SIGTERM; see " + client->log());
+            if (!is_meant(*client) || client->has_ended_within(to_end)) continue;
+            result_.violations.push_back("client " + client->how().name + " has not ended within " + seconds(to_end) +
+                " of SIGTERM; see " + client->log());
             client->kill();
         }
     }
@@ -97,7 +110,7 @@ private:
     void append_the_last(const std::string& schema) {
         client_process& last = bed_.add_client(schema, "finisher");
         last.start();
-        if (!last.has_ended_within(patient(60s)))
+        if (!last.has_ended_within(to_get_on))
             result_.violations.push_back("nothing can be appended at the end; see " + last.log());
     }
 
@@ -117,14 +130,14 @@ private:
         bool is_getting_on = true;
         while (is_getting_on) {
             const std::string before = behind;
-            is_getting_on = waits_until(60s, [&] {
+            is_getting_on = waits_until(to_get_on, [&] {
                 behind = bed_.administrator().run(ask_behind)[0][0];
                 return behind.empty() || behind != before;
             });
             if (is_getting_on && behind.empty()) return;
         }
-        result_.violations.push_back(
-            "store '" + schema + "': without a fault for 60 s, " + behind + "; see " + note_state(schema));
+        result_.violations.push_back("store '" + schema + "': without a fault for " + seconds(to_get_on) + ", " +
+            behind + "; see " + note_state(schema));
     }
 
     /// What the server knows of the subscriptions and of all sessions, in a file beside the records.
@@ -142,7 +155,7 @@ private:
     void wait_for_dropped() {
         for (const auto& client : bed_.clients()) {
             if (client->how().is_checked) continue;
-            if (!client->has_ended_within(patient(30s))) {
+            if (!client->has_ended_within(to_end)) {
                 result_.violations.push_back(
                     "client " + client->how().name + " goes on, but its schema was dropped; see " + client->log());
                 client->kill();
