@@ -24,12 +24,23 @@ public:
         ::posix_spawn_file_actions_init(&actions_);
         ::posix_spawn_file_actions_addopen(&actions_, STDERR_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
         close_from(STDERR_FILENO + 1);
+        // A client lets it through when it can tell what is to be done then.
+        sigset_t held_back;
+        sigemptyset(&held_back);
+        sigaddset(&held_back, SIGTERM);
+        ::posix_spawnattr_init(&attributes_);
+        ::posix_spawnattr_setsigmask(&attributes_, &held_back);
+        ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK);
     }
-    ~spawn_actions() { ::posix_spawn_file_actions_destroy(&actions_); }
+    ~spawn_actions() {
+        ::posix_spawn_file_actions_destroy(&actions_);
+        ::posix_spawnattr_destroy(&attributes_);
+    }
     spawn_actions(const spawn_actions&) = delete;
     spawn_actions& operator=(const spawn_actions&) = delete;
 
     const posix_spawn_file_actions_t* get() const noexcept { return &actions_; }
+    const posix_spawnattr_t* attributes() const noexcept { return &attributes_; }
 
 private:
     /// Asio opens and accepts without close-on-exec. A connection of which a client has a copy does not end where a proxy
@@ -43,6 +54,7 @@ private:
     }
 
     posix_spawn_file_actions_t actions_;
+    posix_spawnattr_t attributes_;
 };
 
 } // namespace
@@ -62,18 +74,18 @@ void client_process::start() {
     for (std::string& argument : arguments) list.push_back(argument.data());
     list.push_back(nullptr);
     const spawn_actions actions(log());
-    const int refused = ::posix_spawn(&pid_, list[0], actions.get(), nullptr, list.data(), environ);
+    const int refused = ::posix_spawn(&pid_, list[0], actions.get(), actions.attributes(), list.data(), environ);
     if (refused != 0) throw std::system_error(refused, std::generic_category(), "cannot start " + arguments[0]);
-    is_paused_ = false;
-    exit_code_.reset();
+    is_asked_ = is_paused_ = false;
 }
 
 void client_process::kill() {
     if (pid_ <= 0) return;
     ::kill(pid_, SIGKILL);
-    while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+    int status = 0;
+    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
     }
-    pid_ = 0;
+    note_end(status, true);
     if (std::exchange(is_paused_, false)) pauses_.resumed(process_);
 }
 
@@ -92,7 +104,9 @@ void client_process::resume() {
 }
 
 void client_process::ask_to_stop() {
-    if (is_running()) ::kill(pid_, SIGTERM);
+    if (!is_running()) return;
+    is_asked_ = true;
+    ::kill(pid_, SIGTERM);
 }
 
 bool client_process::has_ended_within(std::chrono::milliseconds limit) {
@@ -108,9 +122,19 @@ bool client_process::is_running() {
     if (pid_ <= 0) return false;
     int status = 0;
     if (::waitpid(pid_, &status, WNOHANG) != pid_) return true;
-    exit_code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    pid_ = 0;
+    note_end(status, false);
     return false;
+}
+
+// Who is killed may have ended by itself a moment before.
+void client_process::note_end(int status, bool was_killed) {
+    pid_ = 0;
+    if (was_killed && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) return;
+    const bool is_in_order = WIFEXITED(status) && WEXITSTATUS(status) == how_.exit_code;
+    if (is_in_order && (is_asked_ || how_.ends_by_itself)) return;
+    const std::string end = WIFEXITED(status) ? "exit code " + std::to_string(WEXITSTATUS(status))
+                                              : "signal " + std::to_string(WTERMSIG(status));
+    unexpected_ends_.push_back("client " + process_ + " has ended by itself, with " + end + "; see " + log());
 }
 
 } // namespace eventstore::test::faults

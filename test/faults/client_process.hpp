@@ -7,7 +7,6 @@
 
 #include <chrono>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,7 +20,9 @@ struct client_start {
     std::string schema;
     std::uint64_t seed = 0;
     std::chrono::milliseconds lease{2'000};
-    bool is_checked = true; ///< its records are part of the proof
+    bool is_checked = true;      ///< its records are part of the proof
+    bool ends_by_itself = false; ///< else when it is asked to
+    int exit_code = 0;           ///< that it is to end with
 };
 
 /// One client: at most one process at a time.
@@ -46,8 +47,8 @@ public:
 
     /// Whether it has a process, which may have ended by itself.
     bool is_running();
-    /// Of its process, if that has ended by itself.
-    std::optional<int> exit_code() const noexcept { return exit_code_; }
+    /// Of all its processes, those that have ended in another way than they were to, or than kill() had them end.
+    const std::vector<std::string>& unexpected_ends() const noexcept { return unexpected_ends_; }
 
     const client_start& how() const noexcept { return how_; }
     std::string log() const { return folder_ + "/" + process_ + ".log"; }
@@ -55,15 +56,18 @@ public:
     const std::vector<std::string>& records() const noexcept { return records_; }
 
 private:
+    void note_end(int status, bool was_killed);
+
     client_start how_;
     std::string program_;
     std::string folder_;
     recorder& pauses_;
     pid_t pid_ = 0;
     int starts_ = 0;
-    std::optional<int> exit_code_;
+    bool is_asked_ = false;
     bool is_paused_ = false;
     std::string process_;
+    std::vector<std::string> unexpected_ends_;
     std::vector<std::string> records_;
 };
 

@@ -101,6 +101,10 @@ int main(int count, char* arguments[]) try {
         if (cancelled) return;
         for (const auto& self : clients) self->stop();
     });
+    sigset_t held_back; // by client_process
+    sigemptyset(&held_back);
+    sigaddset(&held_back, SIGTERM);
+    ::pthread_sigmask(SIG_UNBLOCK, &held_back, nullptr);
     asio::co_spawn(context, work_all(clients), [&](std::exception_ptr thrown) {
         signals.cancel();
         if (thrown) std::rethrow_exception(thrown);

@@ -40,7 +40,7 @@ public:
     const std::string& folder() const noexcept { return folder_; }
     const std::string& records() const noexcept { return record_file_; }
 
-    /// Clients that have ended with a failure that they do not expect.
+    /// Of the processes of clients, those that were neither to end so nor killed.
     std::vector<std::string> unexpected_ends();
 
 private:
