@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <filesystem>
@@ -87,6 +88,7 @@ bool small_disk::resize(std::uint64_t bytes) {
 }
 
 fault_server::fault_server(std::string folder) : folder_(std::move(folder)), port_(free_port()) {
+    ::setenv("PGPASSWORD", password, 1); // for clients, too: whoever lists processes sees their arguments
     start();
     session administrator(superuser_url());
     administrator.run("create role " + std::string(owner) + " login password '" + password + "'");
@@ -104,8 +106,8 @@ void fault_server::start() {
 }
 
 std::string fault_server::url(std::uint16_t port, bool is_secured) const {
-    return "host=127.0.0.1 port=" + std::to_string(port) + " dbname=" + database + " user=" + owner + " password='" +
-        password + "' gssencmode=disable connect_timeout=5 sslmode=" + (is_secured ? "require" : "disable");
+    return "host=127.0.0.1 port=" + std::to_string(port) + " dbname=" + database + " user=" + owner +
+        " gssencmode=disable connect_timeout=5 sslmode=" + (is_secured ? "require" : "disable");
 }
 
 std::string fault_server::superuser_url() const {

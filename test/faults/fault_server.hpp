@@ -39,10 +39,11 @@ private:
 /// A PostgreSQL that listens on TCP, with TLS if a certificate can be made, and on a Unix socket.
 class fault_server {
 public:
-    /// \param folder for its data; made
+    /// To be made before there are other threads, as it sets a variable of the environment. \param folder for its data; made
     explicit fault_server(std::string folder);
 
-    /// As the owner of the database, by TCP through this port of 127.0.0.1.
+    /// As the owner of the database, by TCP through this port of 127.0.0.1. The password is in the environment of this
+    /// process, and of those that it starts.
     std::string url(std::uint16_t port, bool is_secured) const;
     /// As the superuser, by the socket.
     std::string superuser_url() const;
