@@ -68,6 +68,8 @@ client_options parse_client_options(int count, const char* const arguments[]) {
             options.seed = std::stoull(value);
         else if (name == "--lease")
             options.lease = milliseconds(std::stoll(value));
+        else if (name == "--parent")
+            options.parent = static_cast<pid_t>(std::stol(value));
         else
             throw std::invalid_argument("there is no option " + std::string(name));
     }

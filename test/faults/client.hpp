@@ -10,6 +10,8 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/this_coro.hpp>
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -33,6 +35,7 @@ struct client_options {
     std::string streams; ///< what its own streams are named after: the same after a restart
     std::uint64_t seed = 0;
     milliseconds lease{2'000};
+    pid_t parent = 0; ///< with which it ends
 };
 
 /// \throws std::invalid_argument for a line that is not `--name value...`

@@ -1,5 +1,7 @@
 #include "faults/client_process.hpp"
 
+#include "faults/end_signals.hpp"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
@@ -30,7 +32,11 @@ public:
         sigaddset(&held_back, SIGTERM);
         ::posix_spawnattr_init(&attributes_);
         ::posix_spawnattr_setsigmask(&attributes_, &held_back);
-        ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK);
+        sigset_t ignored_here;
+        sigemptyset(&ignored_here);
+        sigaddset(&ignored_here, SIGPIPE);
+        ::posix_spawnattr_setsigdefault(&attributes_, &ignored_here);
+        ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     }
     ~spawn_actions() {
         ::posix_spawn_file_actions_destroy(&actions_);
@@ -69,7 +75,8 @@ void client_process::start() {
     records_.push_back(folder_ + "/" + process_ + ".records");
     std::vector<std::string> arguments = {program_, "--role", how_.role, "--url", how_.url, "--schema", how_.schema,
         "--process", process_, "--records", records_.back(), "--streams", how_.name, "--seed",
-        std::to_string(how_.seed + static_cast<std::uint64_t>(starts_)), "--lease", std::to_string(how_.lease.count())};
+        std::to_string(how_.seed + static_cast<std::uint64_t>(starts_)), "--lease", std::to_string(how_.lease.count()),
+        "--parent", std::to_string(::getpid())};
     std::vector<char*> list;
     for (std::string& argument : arguments) list.push_back(argument.data());
     list.push_back(nullptr);
@@ -112,6 +119,7 @@ void client_process::ask_to_stop() {
 bool client_process::has_ended_within(std::chrono::milliseconds limit) {
     const auto deadline = std::chrono::steady_clock::now() + limit;
     while (is_running()) {
+        throw_if_told_to_end();
         if (std::chrono::steady_clock::now() >= deadline) return false;
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }

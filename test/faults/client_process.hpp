@@ -43,7 +43,7 @@ public:
     bool is_paused() const noexcept { return is_paused_; }
     /// Asks it to end in order (SIGTERM), and waits until it has.
     void ask_to_stop();
-    bool has_ended_within(std::chrono::milliseconds limit);
+    bool has_ended_within(std::chrono::milliseconds limit); ///< \throws if the run was told to end
 
     /// Whether it has a process, which may have ended by itself.
     bool is_running();

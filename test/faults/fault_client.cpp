@@ -1,6 +1,7 @@
-// fault_client --role ROLE --url URL --schema SCHEMA --process NAME --records FILE ...: a client of the fault tests. Works
-// until SIGTERM, and goes with whoever has started it. Exit code 3: its schema was dropped.
+// fault_client --parent PID --role ROLE --url URL --schema SCHEMA --process NAME --records FILE ...: a client of the fault
+// tests. Works until SIGTERM, and goes with whoever has started it. Exit code 3: its schema was dropped.
 #include "faults/client.hpp"
+#include "faults/end_signals.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -10,7 +11,6 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <signal.h>
-#include <sys/prctl.h>
 
 #include <algorithm>
 #include <exception>
@@ -93,8 +93,9 @@ asio::awaitable<void> work_all(const client_list& clients) {
 } // namespace
 
 int main(int count, char* arguments[]) try {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    const client_list clients = clients_for(parse_client_options(count, arguments));
+    const client_options options = parse_client_options(count, arguments);
+    if (!end_with(options.parent, SIGKILL)) throw std::runtime_error("whoever has started it has ended");
+    const client_list clients = clients_for(options);
     asio::io_context context(1);
     asio::signal_set signals(context, SIGTERM);
     signals.async_wait([&](boost::system::error_code cancelled, int) {

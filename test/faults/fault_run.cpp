@@ -1,5 +1,7 @@
-// fault_run [--minutes N] [--seconds N] [--seed S] [--faults NAME,NAME] [--short] [--keep]: runs clients of stores under
-// faults, and checks what they have recorded. Exit code 1: a violation; the last line repeats the run.
+// fault_run [--minutes N] [--seconds N] [--seed S] [--faults NAME,NAME] [--short] [--keep] [--parent PID]: runs clients of
+// stores under faults, and checks what they have recorded. Exit code 1: a violation; the last line repeats the run. SIGTERM
+// ends it in order; so does, with --parent, the end of the process that has started it.
+#include "faults/end_signals.hpp"
 #include "faults/fault_plan.hpp"
 #include "faults/faults.hpp"
 #include "faults/run_end.hpp"
@@ -31,6 +33,7 @@ constexpr milliseconds short_rest{300};
 class run_folder {
 public:
     run_folder() {
+        path_ = std::filesystem::temp_directory_path() / "eventstore-faults-XXXXXX";
         if (::mkdtemp(path_.data()) == nullptr) throw std::runtime_error("no folder for the run");
         // The server may have another user.
         std::filesystem::permissions(path_, std::filesystem::perms::others_exec | std::filesystem::perms::group_exec,
@@ -47,7 +50,7 @@ public:
     void keep() noexcept { is_kept_ = true; }
 
 private:
-    std::string path_ = "/tmp/eventstore-faults-XXXXXX";
+    std::string path_;
     bool is_kept_ = false;
 };
 
@@ -61,6 +64,8 @@ public:
         begun_ = std::chrono::steady_clock::now();
         std::size_t next = 0;
         while (now() < length || !active_.empty()) {
+            if (was_told_to_end != 0) end_all();
+            throw_if_told_to_end();
             while (next < plan_.size() && plan_[next].begin <= now()) begin(plan_[next++]);
             for (active_fault& one : active_) attempt("tick", one.name, [&] { one.running->tick(); });
             end_those_over();
@@ -139,6 +144,10 @@ private:
         tell(one.name + " is over");
     }
 
+    void end_all() {
+        for (active_fault& one : active_) attempt("end", one.name, [&] { one.running->end(); });
+    }
+
     testbed& bed_;
     std::vector<fault_kind> kinds_;
     std::vector<planned_fault> plan_;
@@ -196,7 +205,11 @@ int run(const run_options& options) {
 } // namespace
 
 int main(int count, char* arguments[]) try {
-    return run(parse_run_options(count, arguments));
+    const run_options options = parse_run_options(count, arguments);
+    note_end_signals();
+    if (options.parent != 0 && !end_with(options.parent, SIGTERM))
+        throw std::runtime_error("it was not started by process " + std::to_string(options.parent));
+    return run(options);
 } catch (const std::exception& problem) {
     std::cerr << "fault_run: " << problem.what() << std::endl;
     return 2;

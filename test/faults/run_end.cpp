@@ -2,6 +2,7 @@
 
 #include "faults/checker.hpp"
 #include "faults/client_plan.hpp"
+#include "faults/end_signals.hpp"
 #include "faults/patience.hpp"
 
 #include <eventstore/projection.hpp>
@@ -35,6 +36,7 @@ std::string seconds(std::chrono::milliseconds time) { return std::to_string((tim
 bool waits_until(std::chrono::milliseconds limit, const std::function<bool()>& holds) {
     const auto deadline = std::chrono::steady_clock::now() + limit;
     for (;;) {
+        throw_if_told_to_end();
         try {
             if (holds()) return true;
         } catch (const std::exception&) { // the server is not back yet

@@ -59,9 +59,11 @@ run_options parse_run_options(int count, const char* const arguments[]) {
             options.is_short = true;
         else if (name == "--keep")
             options.keeps_records = true;
+        else if (name == "--parent")
+            options.parent = static_cast<pid_t>(number());
         else
             throw std::invalid_argument("there is no option " + std::string(name) +
-                "; those are --minutes N, --seconds N, --seed S, --faults NAME,NAME, --short, --keep");
+                "; those are --minutes N, --seconds N, --seed S, --faults NAME,NAME, --short, --keep, --parent PID");
     }
     return options;
 }

@@ -1,6 +1,8 @@
 // The command line of fault_run.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -15,6 +17,7 @@ struct run_options {
     std::vector<std::string> faults; ///< none = all
     bool is_short = false;           ///< each fault for as short as it can be
     bool keeps_records = false;
+    pid_t parent = 0; ///< with which the run ends, if that has started it; 0 = none
 
     /// What repeats the run.
     std::string command() const;
