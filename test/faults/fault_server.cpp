@@ -21,6 +21,7 @@
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -160,14 +161,19 @@ std::vector<pid_t> fault_server::processes() const {
     std::vector<pid_t> found;
     pid_t first = 0;
     std::ifstream(folder_ + "/postmaster.pid") >> first;
-    if (first == 0) return found;
+    if (first <= 0 || !has(first)) return found;
     found.push_back(first);
     for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
         const std::string name = entry.path().filename();
-        if (name.find_first_not_of("0123456789") == std::string::npos && parent_of(name) == first)
-            found.push_back(std::stoi(name));
+        if (name.find_first_not_of("0123456789") != std::string::npos || parent_of(name) != first) continue;
+        if (has(std::stoi(name))) found.push_back(std::stoi(name));
     }
     return found;
+}
+
+bool fault_server::has(pid_t process) const {
+    std::error_code unknown; // it has ended, or this process has not the right to know
+    return std::filesystem::equivalent("/proc/" + std::to_string(process) + "/cwd", folder_, unknown) && !unknown;
 }
 
 } // namespace eventstore::test::faults

@@ -55,8 +55,10 @@ public:
     /// Waits until it takes sessions; starts it anew if it does not.
     void revive();
 
-    /// Its processes, the first one first.
+    /// Its processes, the first one first; none if they cannot be told from others.
     std::vector<pid_t> processes() const;
+    /// Whether a process is one of them: it works in the data folder. A number that was one may be somebody else's by now.
+    bool has(pid_t process) const;
 
 private:
     void start();
