@@ -199,6 +199,7 @@ void append_driver::send_again(const flush_ptr& flush, flush_step step) {
     const bool was_lost = end.is_lost && end.was_sent;
     const bool is_alone = flush->call.appends.size() == 1;
     if (end.why.sqlstate() == "23505") look_for_ids_ = groups_to_look;
+    if (planted_ == bug::forgets_an_append && was_lost) waiting_.erase(flush->call.appends.back().get());
     request_list hopeless;
     request_list again;
     for (const request_ptr& request : flush->call.appends) {

@@ -285,9 +285,11 @@ void checker::check_log() {
     }
 }
 
-void checker::finish() {
+void checker::finish(const std::set<std::size_t>& under_way) {
     refresh();
     check_log();
+    for (const std::size_t number : under_way)
+        add(rule::does_not_settle, "an append to " + operations_[number].parts.front().stream + " is not answered");
     for (int number = 0; number < static_cast<int>(subscriptions_.size()); ++number) {
         if (is_settled(number)) continue;
         subscription& of = subscriptions_[static_cast<std::size_t>(number)];

@@ -35,7 +35,7 @@ enum class rule {
     hand_out_is_not_counted, ///< an event that somebody had is told as new
     was_not_delivered,       ///< though the faults are long over
     checkpoint_is_behind,    ///< the same
-    does_not_settle,         ///< of anything else
+    does_not_settle,         ///< an append has not been answered, though the faults are long over
 };
 std::string_view name_of(rule broken) noexcept;
 
@@ -110,8 +110,8 @@ public:
 
     /// Whether everything that is due is done, and the checkpoint is there.
     bool is_settled(int number);
-    /// At the end.
-    void finish();
+    /// At the end. \param under_way operations that have not been answered
+    void finish(const std::set<std::size_t>& under_way);
 
 private:
     enum class status { in_flight, returned, done, replayed };

@@ -15,6 +15,7 @@ enum class bug {
     forgets_hand_outs, ///< the row does not tell what was handed out
     // of the library's coroutines
     refusal_of_a_lost_append, ///< an append whose connection was lost is told as refused
+    forgets_an_append,        ///< one whose connection was lost is never told, not even when its time is over
     delivers_a_pair_swapped,
     delivers_twice,          ///< an acknowledged batch is given back as well
     checkpoint_before_ack,   ///< what was received is written, not what is done

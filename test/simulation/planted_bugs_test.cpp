@@ -32,6 +32,7 @@ const planted_case cases[] = {
     {"a page forgets an event", bug::page_forgets_an_event,
         {rule::delivered_out_of_order, rule::checkpoint_passes_an_event, rule::was_not_delivered}},
     {"a lost append is told as refused", bug::refusal_of_a_lost_append, {rule::refused_event_is_stored}},
+    {"an append is forgotten", bug::forgets_an_append, {rule::does_not_settle}},
     {"a pair is delivered in the wrong order", bug::delivers_a_pair_swapped,
         {rule::delivered_out_of_order, rule::checkpoint_passes_an_event}},
     {"an event is delivered twice", bug::delivers_twice, {rule::delivered_again}},

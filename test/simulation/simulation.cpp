@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -54,7 +55,7 @@ public:
     outcome run(const observation& observed) {
         while (!is_over_ && !observer_.found() && loop_.run_one()) {
         }
-        if (!observer_.found()) observer_.finish();
+        if (!observer_.found()) observer_.finish(not_answered());
         if (observed.at_end) observed.at_end(database_);
         outcome result;
         result.found = observer_.found();
@@ -79,6 +80,11 @@ private:
         lives_.push_back(std::make_unique<simulated_store>(all_, *ways_[index], random_.next(), new_id()));
         stores_[index] = lives_.back().get();
         stores_[index]->start();
+    }
+    std::set<std::size_t> not_answered() const {
+        std::set<std::size_t> all;
+        for (const auto& [store, operations] : under_way_) all.insert(operations.begin(), operations.end());
+        return all;
     }
     simulated_store* living(int number) {
         simulated_store* const store = stores_[static_cast<std::size_t>(number) % stores_.size()];
