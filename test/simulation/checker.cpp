@@ -142,12 +142,12 @@ void checker::delivered(
             ++along.next;
         else
             along.returned.erase(position);
-        own.events[position] = {status::in_flight, consumer};
+        own.events[position] = {status::in_flight, consumer, true};
         return;
     }
-    const bool is_out = known != own.events.end() && known->second.now == status::in_flight;
-    if (of.released.contains(position) && !is_out) {
-        own.events[position] = {status::replayed, consumer};
+    const bool is_out = known != own.events.end() && known->second.is_out;
+    if (own.replays.contains(position) && !is_out) {
+        own.events[position] = {status::replayed, consumer, true};
         return;
     }
     const bool was_there = known != own.events.end() || count_of(number, position) <= own.from;
@@ -156,8 +156,11 @@ void checker::delivered(
 }
 
 void checker::acknowledged(int number, std::int64_t lease, std::int64_t position) {
-    delivered_event& event = owner(number, lease)->events[position];
+    ownership& own = *owner(number, lease);
+    delivered_event& event = own.events[position];
+    event.is_out = false;
     if (event.now == status::in_flight) event.now = status::done;
+    if (event.now == status::replayed) own.replays.erase(position);
     subscriptions_[static_cast<std::size_t>(number)].done.insert(position);
 }
 
@@ -169,6 +172,7 @@ void checker::given_back(int number, std::int64_t lease, std::int64_t position) 
 void checker::returned(int number, std::int64_t lease, std::int64_t position) {
     ownership& own = *owner(number, lease);
     delivered_event& event = own.events[position];
+    event.is_out = false;
     if (event.now != status::in_flight) return; // one that was parked has no place in the line
     event.now = status::returned;
     line_at(number, own, position).returned.insert(position);
@@ -177,7 +181,7 @@ void checker::returned(int number, std::int64_t lease, std::int64_t position) {
 void checker::consumer_left(int number, std::int64_t lease, std::uint32_t consumer) {
     std::vector<std::int64_t> held;
     for (const auto& [position, event] : owner(number, lease)->events)
-        if (event.now == status::in_flight && event.consumer == consumer) held.push_back(position);
+        if (event.is_out && event.consumer == consumer) held.push_back(position);
     for (const std::int64_t position : held) returned(number, lease, position);
 }
 
@@ -186,6 +190,8 @@ void checker::exhausted(int number, std::int64_t lease, std::int64_t position) {
     delivered_event& event = own.events[position];
     ++counts_.exhausted;
     subscriptions_[static_cast<std::size_t>(number)].done.insert(position);
+    event.is_out = false;
+    if (event.now == status::replayed) own.replays.erase(position);
     if (event.now != status::returned) return;
     event.now = status::done;
     line_at(number, own, position).returned.erase(position);
@@ -199,6 +205,12 @@ void checker::released(int number) {
     if (!row) return;
     for (const auto& [place, parked] : database_.parked())
         if (place.first == row->id) of.released.insert(place.second);
+}
+
+void checker::replayable(int number, std::int64_t lease, const std::vector<std::int64_t>& positions) {
+    const auto& released = subscriptions_[static_cast<std::size_t>(number)].released;
+    for (const std::int64_t position : positions)
+        if (released.contains(position)) owner(number, lease)->replays.insert(position);
 }
 
 void checker::committed(int number, std::int64_t lease) {

@@ -90,8 +90,10 @@ public:
     void consumer_left(int number, std::int64_t lease, std::uint32_t consumer);
     /// It is out of tries, and parked or skipped.
     void exhausted(int number, std::int64_t lease, std::int64_t position);
-    /// What is parked may come again, at any time.
+    /// By an operator: what is parked now.
     void released(int number);
+    /// An owner was told that these are to be delivered again. Each may come at any time, until it is done or parked again.
+    void replayable(int number, std::int64_t lease, const std::vector<std::int64_t>& positions);
 
     /// A transaction of the handlers' is about to acknowledge these events; and it has.
     void committing(std::set<std::int64_t> positions) { committing_ = std::move(positions); }
@@ -118,6 +120,7 @@ private:
     struct delivered_event {
         status now = status::in_flight;
         std::uint32_t consumer = 0;
+        bool is_out = true; ///< a consumer has it; also of one that is replayed
     };
     struct line { ///< of events whose order is kept
         std::size_t next = 0;
@@ -127,13 +130,14 @@ private:
         std::int64_t from = 0;
         std::map<std::int64_t, line> lines; ///< by stream; 0 = all of them
         std::map<std::int64_t, delivered_event> events;
+        std::set<std::int64_t> replays; ///< positions of parked events that may come
     };
     struct subscription {
         std::map<std::int64_t, std::vector<std::int64_t>> due; ///< positions, by line
         std::vector<std::int64_t> all;                         ///< positions
         std::map<std::int64_t, ownership> owners;
         std::set<std::int64_t> done;            ///< by whichever owner
-        std::set<std::int64_t> released;        ///< to be delivered again
+        std::set<std::int64_t> released;        ///< by an operator, ever
         std::map<std::int64_t, int> handed_out; ///< how often
         bool was_set_anew = false;              ///< which forgets how often
         std::set<std::int64_t> effects;         ///< of transactions that acknowledge

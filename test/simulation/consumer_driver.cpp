@@ -232,6 +232,9 @@ void subscription_driver::replay(std::vector<std::pair<std::int64_t, int>> next)
                 if (replays_.is_wanted()) return replay({});
                 return replays_.end_reading();
             }
+            std::vector<std::int64_t> listed;
+            for (const auto& [position, deliveries] : *found) listed.push_back(position);
+            parts_.observer.replayable(parts_.number, lease_, listed);
             replays_.want();
             replay(*found);
         });
@@ -250,7 +253,9 @@ void subscription_driver::read_parked(std::vector<std::pair<std::int64_t, int>> 
             const auto [at, earlier] = next.front();
             next.erase(next.begin());
             if (!ended_ && replays_.add(at)) {
-                state_->replay(snapshot_of(*reply, at, true).page, earlier);
+                const event_page page = snapshot_of(*reply, at, true).page;
+                state_->replay(page, earlier);
+                if (parts_.planted == bug::replays_twice) state_->replay(page, earlier);
                 carry_out(changed());
             }
             replay(std::move(next));

@@ -18,6 +18,7 @@ enum class bug {
     forgets_an_append,        ///< one whose connection was lost is never told, not even when its time is over
     delivers_a_pair_swapped,
     delivers_twice,          ///< an acknowledged batch is given back as well
+    replays_twice,           ///< what was parked and is released is queued twice
     checkpoint_before_ack,   ///< what was received is written, not what is done
     trusts_from_the_answer,  ///< a lease counts from its answer, not from its question
     hands_out_without_lease, ///< nobody asks whether the lease is still good

@@ -36,6 +36,7 @@ const planted_case cases[] = {
     {"a pair is delivered in the wrong order", bug::delivers_a_pair_swapped,
         {rule::delivered_out_of_order, rule::checkpoint_passes_an_event}},
     {"an event is delivered twice", bug::delivers_twice, {rule::delivered_again}},
+    {"a parked event is replayed twice", bug::replays_twice, {rule::delivered_again}},
     {"a checkpoint is written before the ack", bug::checkpoint_before_ack, {rule::checkpoint_passes_an_event}},
     {"a lease counts from its answer", bug::trusts_from_the_answer, {rule::two_owners}},
     {"events are handed out without a lease", bug::hands_out_without_lease, {rule::two_owners}},
