@@ -1,11 +1,13 @@
 // Takes a subscription for a store again and again, or waits for it, as delivery::lease_manager does with if_taken::wait.
 #pragma once
 
+#include "feed/look_schedule.hpp"
 #include "simulation/subscription_driver.hpp"
 #include "subscription/beat_watch.hpp"
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -20,10 +22,8 @@ public:
     void subscribe() {
         is_claiming_ = false;
         all_.push_back(std::make_unique<subscription_driver>(parts_));
-        subscription_driver* const made = current_ = all_.back().get();
-        parts_.feed.attach(made, parts_.plan.stream < 0 ? "" : made->stream(), [this, made](std::int64_t) {
-            if (made == current_) claim();
-        });
+        current_ = all_.back().get();
+        follow();
     }
     /// The consumers leave, and come back after that long.
     void leave(duration away) {
@@ -39,6 +39,33 @@ public:
     subscription_driver* current() const noexcept { return current_; }
 
 private:
+    // As in acquire_lease.cpp.
+    static constexpr milliseconds longest_watch = 1s;
+    static constexpr milliseconds longest_attaching = 2 * feed::look_schedule::longest_to_listen + longest_watch;
+
+    void follow() {
+        subscription_driver* const made = current_;
+        auto until = parts_.where.now() + longest_attaching;
+        // Just before the feed looks for the first time, where nothing is heard.
+        if (parts_.planted == bug::attaches_in_haste)
+            until = parts_.where.now() + feed::look_schedule::longest_to_listen - std::chrono::nanoseconds(1);
+        parts_.feed.attach(
+            made, parts_.plan.stream < 0 ? "" : made->stream(), until, [this, made](std::optional<std::int64_t> from) {
+                if (made != current_) return;
+                if (from) return claim();
+                look_and_follow();
+            });
+    }
+    // The feed does not tell why it does not begin. What is refused for good would end it here; nothing is.
+    void look_and_follow() {
+        if (current_->has_ended()) return;
+        parts_.pool.ask_for(
+            pool_driver::kind::read, [this] { return parts_.database.look(storage::log_mark()); },
+            [this, made = current_](const std::optional<look_reply>&) {
+                if (made == current_ && !made->has_ended()) follow();
+            },
+            true, longest_watch);
+    }
     void claim() {
         if (current_->has_begun() || current_->has_ended() || std::exchange(is_claiming_, true)) return;
         is_waiting_ = false;
@@ -69,7 +96,7 @@ private:
     }
     void wait() {
         is_waiting_ = true;
-        const auto longest = std::min<milliseconds>(parts_.plan.lease / 10, 1s);
+        const auto longest = std::min<milliseconds>(parts_.plan.lease / 10, longest_watch);
         parts_.where.timer(parts_.where.now() + longest, [this, number = ++waits_] {
             if (number == waits_) freed();
         });

@@ -11,30 +11,43 @@
 namespace eventstore::test::simulation {
 
 feed_driver::feed_driver(
-    process& where, pool_driver& pool, database_model& database, storage::seen_log& seen, bug planted)
-    : where_(where), pool_(pool), database_(database), seen_(seen), planted_(planted) {}
+    process& where, pool_driver& pool, database_model& database, storage::seen_log& seen, bug planted, task join)
+    : where_(where), pool_(pool), database_(database), seen_(seen), planted_(planted), join_(std::move(join)) {}
 
-void feed_driver::attach(follower* next, const std::string& stream, std::function<void(std::int64_t)> begun) {
-    arriving_.push_back({{next, stream}, std::move(begun)});
+void feed_driver::attach(
+    follower* next, const std::string& stream, eventstore::detail::steady_time deadline, attached finish) {
+    const auto arrival = std::make_shared<attachment>(attachment{{next, stream}, std::move(finish)});
+    where_.timer(deadline, [arrival] {
+        if (!std::exchange(arrival->is_claimed, true)) arrival->finish(std::nullopt);
+    });
+    arriving_.push_back(arrival);
     if (state_.has_begun()) return begin(state_.mark());
-    if (!std::exchange(is_running_, true))
+    if (!std::exchange(is_running_, true)) {
+        join_();
         schedule_.begin(where_.now());
-    else
+    } else {
         schedule_.look_now();
+    }
     changed_.soon();
 }
 
 void feed_driver::begin(const storage::log_mark& head) {
     if (!state_.has_begun()) state_.begin(head);
-    for (attachment& arrival : std::exchange(arriving_, {})) {
-        followers_.push_back(arrival.next);
-        where_.post([begun = std::move(arrival.begun), from = state_.published()] { begun(from); });
+    for (const auto& arrival : std::exchange(arriving_, {})) {
+        if (std::exchange(arrival->is_claimed, true)) continue;
+        followers_.push_back(arrival->next);
+        where_.post([arrival, from = state_.published()] { arrival->finish(from); });
     }
+}
+
+bool feed_driver::is_followed() {
+    std::erase_if(arriving_, [](const auto& arrival) { return arrival->is_claimed; });
+    return !followers_.empty() || !arriving_.empty();
 }
 
 void feed_driver::detach(const follower* gone) {
     std::erase_if(followers_, [&](const registration& entry) { return entry.told == gone; });
-    std::erase_if(arriving_, [&](const attachment& entry) { return entry.next.told == gone; });
+    std::erase_if(arriving_, [&](const auto& arrival) { return arrival->next.told == gone; });
     if (is_followed()) return;
     state_.end();
     changed_.soon(); // the loop ends

@@ -10,6 +10,8 @@
 #include "storage/seen_log.hpp"
 
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,16 +21,21 @@ class feed_driver {
 public:
     using follower = feed::follower;
 
-    feed_driver(process& where, pool_driver& pool, database_model& database, storage::seen_log& seen, bug planted);
+    /// Everything after the position will be told from now on; nothing: the time is over.
+    using attached = std::function<void(std::optional<std::int64_t>)>;
+
+    /// \param join has listening_changed() called
+    feed_driver(
+        process& where, pool_driver& pool, database_model& database, storage::seen_log& seen, bug planted, task join);
 
     /// \param stream empty for the log
-    /// \param begun everything after the position will be told from now on
-    void attach(follower* next, const std::string& stream, std::function<void(std::int64_t)> begun);
+    void attach(follower* next, const std::string& stream, eventstore::detail::steady_time deadline, attached finish);
     void detach(const follower* gone);
     void own_commit(std::int64_t first, std::int64_t last, event_page page, std::size_t bytes);
     void hint(std::int64_t head);
     void listening_changed(bool works);
-    bool is_followed() const noexcept { return !followers_.empty() || !arriving_.empty(); }
+    /// Whoever has waited too long for the first position is no follower.
+    bool is_followed();
 
 private:
     struct registration {
@@ -37,7 +44,8 @@ private:
     };
     struct attachment {
         registration next;
-        std::function<void(std::int64_t)> begun;
+        attached finish;
+        bool is_claimed = false;
     };
 
     void run();
@@ -53,12 +61,13 @@ private:
     database_model& database_;
     storage::seen_log& seen_;
     const bug planted_;
+    const task join_;
     feed::feed_state state_;
     feed::look_schedule schedule_{true};
     eventstore::detail::backoff looks_{eventstore::detail::asking_again};
     eventstore::detail::backoff reads_{eventstore::detail::asking_again};
     std::vector<registration> followers_;
-    std::vector<attachment> arriving_;
+    std::vector<std::shared_ptr<attachment>> arriving_;
     bool is_running_ = false;
     bool is_looking_ = false;
     wakeup changed_{where_, [this] { run(); }};

@@ -52,6 +52,8 @@ public:
         if (is_open_) answer(std::move(work));
     }
 
+    /// From now on nothing comes back, and it stays open.
+    void fall_silent() { is_silent_ = true; }
     void stall(duration length) { stalled_until_ = client_.loop().now() + length; }
     /// It is lost, and its process finds out.
     void cut(fate of_questions, duration later = {}) {
@@ -85,6 +87,7 @@ private:
         });
     }
     void answer(task work) {
+        if (is_silent_) return;
         answers_.push_back(std::move(work));
         answered_until_ = arrival(answered_until_);
         client_.enter(answered_until_, [this] {
@@ -110,6 +113,7 @@ private:
     delays takes_;
     const task lost_;
     bool is_open_ = true;
+    bool is_silent_ = false;
     std::deque<told> waiting_;   // for their answers
     std::deque<task> questions_; // that have not arrived
     std::deque<task> answers_;

@@ -25,6 +25,7 @@ enum class bug {
     watches_from_the_question,
     does_not_look_after_reconnect, ///< notifications that were lost with their connection stay lost
     forgets_the_wish,              ///< a page that failed is not read again
+    attaches_in_haste, ///< who attaches gives up just before the feed looks, and a connection may listen without an answer
 };
 
 } // namespace eventstore::test::simulation

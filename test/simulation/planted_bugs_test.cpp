@@ -45,6 +45,8 @@ const planted_case cases[] = {
         {rule::was_not_delivered, rule::checkpoint_is_behind}},
     {"a page that failed is not read again", bug::forgets_the_wish,
         {rule::was_not_delivered, rule::checkpoint_is_behind}},
+    {"nobody attaches while a connection to listen is silent", bug::attaches_in_haste,
+        {rule::was_not_delivered, rule::checkpoint_is_behind}},
     {"the row forgets what was handed out", bug::forgets_hand_outs, {rule::hand_out_is_not_counted}},
 };
 

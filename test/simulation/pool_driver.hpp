@@ -26,15 +26,15 @@ public:
 
     /// Asks again if a connection is lost with the question, until the time is over. So `work` may be done more than once.
     /// \param is_repeated false: it is asked only once, as a transaction is committed
-    void ask(kind of, task work, told finish, bool is_repeated = true) {
+    void ask(kind of, task work, told finish, bool is_repeated = true, milliseconds limit = operation_timeout) {
         const auto next = std::make_shared<request>();
         *next = {of, std::move(work), std::move(finish), is_repeated};
-        where_.timer(where_.now() + operation_timeout, [this, next] { overdue(*next); });
+        where_.timer(where_.now() + limit, [this, next] { overdue(*next); });
         submit(next);
     }
     /// The same; the answer is told, or null.
     template <class Work, class Told>
-    void ask_for(kind of, Work work, Told finish, bool is_repeated = true) {
+    void ask_for(kind of, Work work, Told finish, bool is_repeated = true, milliseconds limit = operation_timeout) {
         using answer = decltype(work());
         const auto kept = std::make_shared<std::optional<answer>>();
         ask(
@@ -43,7 +43,7 @@ public:
                 if (why) kept->reset();
                 finish(std::as_const(*kept));
             },
-            is_repeated);
+            is_repeated, limit);
     }
 
     session* link(std::size_t index) const { return index < slots_.size() ? slots_[index] : nullptr; }

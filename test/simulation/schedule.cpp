@@ -9,7 +9,7 @@ namespace eventstore::test::simulation {
 
 namespace {
 
-constexpr std::array names{"append", "append_to_two", "append_refused", "append_elsewhere", "cut", "stall",
+constexpr std::array names{"append", "append_to_two", "append_refused", "append_elsewhere", "cut", "stall", "fall_mute",
     "unreachable", "restart_server", "crash", "pause", "suspend", "set_clock_back", "leave", "exchange_consumer",
     "handle_slowly", "release_parked", "renew", "reset", "delete_subscription"};
 

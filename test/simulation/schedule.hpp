@@ -18,6 +18,7 @@ enum class act {
     append_elsewhere,    ///< by another program, which no store knows of
     cut,                 ///< a: link, b: 0 questions are lost, 1 they are still carried out, 2 later (up to length)
     stall,               ///< a: link; nothing gets through for that long
+    fall_mute,           ///< a store's connection that listens is lost, and the next one stays open and never answers
     unreachable,         ///< a store loses all connections, and gets none for that long
     restart_server,      ///< all stores lose all connections
     crash,               ///< a process dies, and comes back after that long

@@ -34,9 +34,9 @@ public:
           pool_(where_, way),
           appender_(where_, way, all.database, seen_, all.planted,
               [this](const auto& appends, const auto& verdict) { committed(appends, verdict); }),
-          feed_(where_, pool_, all.database, seen_, all.planted),
+          feed_(where_, pool_, all.database, seen_, all.planted, [this] { listener_.join(); }),
           leases_(where_, pool_, all.database, &all.server_set_back, owner, all.planted),
-          listener_(where_, way,
+          listener_(where_, way, all.planted,
               {[this](bool works) { feed_.listening_changed(works); }, [this](const word& text) { heard(text); }}) {
         for (std::size_t i = 0; i < all.plan.subscriptions.size(); ++i) {
             subscription_parts parts{where_, pool_, all.database, feed_, leases_, all.observer, all.refused[i],

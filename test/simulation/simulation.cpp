@@ -133,6 +133,9 @@ private:
         case act::stall:
             if (store && store->link(next.a)) store->link(next.a)->stall(next.length);
             break;
+        case act::fall_mute:
+            if (store) store->listener().fall_mute();
+            break;
         case act::unreachable:
             ways_[static_cast<std::size_t>(next.store) % ways_.size()]->unreachable_until = loop_.now() + next.length;
             if (store) store->cut_all(fate::carried_out);
