@@ -2,7 +2,7 @@
 -- tombstone. Returns how many events it has removed: 0 = all is done.
 create or replace function eventstore.purge_stream(
     id   bigint,
-    most integer,
+    most integer, -- events of the stream, from 1
     own  regclass default 'eventstore.log_state'::regclass
 )
 returns bigint
@@ -18,6 +18,11 @@ declare
 begin
     if own::oid <> 'log_state'::regclass::oid then
         perform refuse_schema(own);
+    end if;
+    -- With none it would find none, and remove the tombstone of events that are left.
+    if (most >= 1) is not true then
+        raise exception 'the arguments of purge_stream are refused: % events', most
+            using errcode = '22023', hint = 'One call removes 1 event or more.';
     end if;
     -- One removes events at a time: see remove_events.
     perform pg_advisory_xact_lock('retentions'::regclass::bigint + 7311000000000000000);

@@ -275,6 +275,20 @@ BOOST_FIXTURE_TEST_CASE(what_was_left_half_done_is_finished_by_the_next_one, del
     with_store(body);
 }
 
+BOOST_FIXTURE_TEST_CASE(removing_no_events_is_refused_and_keeps_the_tombstone, deleting_store) {
+    const auto body = [&](es::store store) -> asio::awaitable<void> {
+        co_await store.append("a", es::no_stream, counted(2));
+        ask("select eventstore.delete_stream('a', -1, true, gen_random_uuid())");
+        session writer;
+        for (const char* const most : {"0", "-1", "null"})
+            BOOST_TEST(writer.state_of(here(std::string("select eventstore.purge_stream(1, ") + most + ")")) == "22023");
+        BOOST_TEST(number("select count(*) from eventstore.streams") == 1);
+        BOOST_TEST(number("select eventstore.purge_stream(1, 1)") == 1);
+        BOOST_TEST(events_stored() == 1);
+    };
+    with_store(body);
+}
+
 BOOST_FIXTURE_TEST_CASE(an_event_is_not_found_once_its_stream_is_deleted_for_good, deleting_store) {
     const auto body = [&](es::store store) -> asio::awaitable<void> {
         const es::event_data soft("T", "1"), hard("T", "2");

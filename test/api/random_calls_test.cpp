@@ -56,8 +56,10 @@ private:
         if (type.starts_with("timestamp"))
             return one_of({"now()", "'infinity'", "'-infinity'", "'4713-01-01 BC'", "'2020-02-29 12:00'"});
         if (type == "interval") return one_of({"'1 day'", "'-1 day'", "'0'", "'178000000 years'"});
+        if (type == "regclass") return below(4) == 0 ? "'pg_class'" : "'eventstore.log_state'";
         if (type == "jsonb" || type == "json") return one_of({"'{}'", "'null'", "'[1]'"});
-        return one_of({"'a'", "'b'", "'s'", "'$all'", "''", "'$deleted 1'", "'all'", "repeat('x', 600)", "'log'",
+        if (below(2) == 0) return one_of({"'a'", "'b'"});
+        return one_of({"'s'", "'$all'", "''", "'$deleted 1'", "'all'", "repeat('x', 600)", "'log'",
             "'a ''quoted'' one'", "'\u00e9'"});
     }
     std::string whole(const std::string& type) {
@@ -88,19 +90,22 @@ std::string append_events(random_values& random, const texts& types) {
     std::string offsets;
     for (std::size_t i = 1; i <= events; ++i) offsets += (i == 1 ? "" : ", ") + std::to_string(i);
     const std::string count = std::to_string(events);
-    const std::pair<const char*, std::string> usual[] = {
+    const std::pair<const char*, std::string> usual[] = {// in the order of the function's
+
         {"stream_names", std::string("array['") + (random.below(2) == 0 ? "a" : "b") + "']"},
-        {"stream_expected", "array[-1]::bigint[]"}, {"stream_events", "array[" + count + "]"}, {"new_streams", "0"},
-        {"append_stream", "array[1]"}, {"append_expected", "array[-1]::bigint[]"},
-        {"append_size", "array[" + count + "]"}, {"append_is_retry", "array[false]"},
-        {"event_stream", list("1", "integer")}, {"event_offset", "array[" + offsets + "]"},
-        {"event_ids", list("gen_random_uuid()", "uuid")}, {"event_types", list("'T'", "text")},
-        {"event_data", list("'1'", "bytea")}, {"largest", "0"}, {"careful", random.below(2) == 0 ? "true" : "false"}};
+        {"stream_expected", "array[-1]::bigint[]"}, {"stream_events", "array[" + count + "]"},
+        {"stream_created", "null"}, {"new_streams", "0"}, {"append_stream", "array[1]"},
+        {"append_expected", "array[-1]::bigint[]"}, {"append_size", "array[" + count + "]"},
+        {"append_is_retry", "array[false]"}, {"event_stream", list("1", "integer")},
+        {"event_offset", "array[" + offsets + "]"}, {"event_ids", list("gen_random_uuid()", "uuid")},
+        {"event_types", list("'T'", "text")}, {"event_data", list("'1'", "bytea")}, {"event_metadata", "null"},
+        {"correlations", "null"}, {"causations", "null"}, {"created", "null"}, {"event_links", "null"},
+        {"append_unit", "null"}, {"largest", "0"}, {"careful", random.below(2) == 0 ? "true" : "false"}};
     std::string text;
-    for (const auto& [name, value] : usual) {
+    for (std::size_t i = 0; i < std::size(usual); ++i) {
         const bool is_spoilt = random.below(20) == 0;
-        const std::string type = types[random.below(types.size())];
-        text += (text.empty() ? "" : ", ") + std::string(name) + " => " + (is_spoilt ? random.of(type) : value);
+        text += (i == 0 ? "" : ", ") + std::string(usual[i].first) + " => ";
+        text += is_spoilt ? random.of(types.at(i)) : usual[i].second;
     }
     return "select eventstore.append_events(" + text + ")";
 }
@@ -110,10 +115,13 @@ public:
     called_at_random() {
         run(es::migrate(options()));
         expect_holes();
-        administrator_.run(es::roles_script(schema(), prefix()));
+        for (const char* const role :
+            {"archivist", "keeper", "reader", "recorder", "scavenger", "subscriber", "writer"})
+            administrator_.run("create role " + quoted_name(prefix() + '_' + role)); // the owner may not
+        run(es::grant_roles(options(), prefix()));
         for (const char* const role : {"reader", "writer", "subscriber", "recorder"})
             administrator_.run("grant " + quoted_name(prefix() + '_' + role) + " to " + quoted_name(role_.name()));
-        caller.run("set role " + quoted_name(role_.name()) + "; set statement_timeout = '10s'");
+        caller.run("set role " + quoted_name(role_.name()) + "; set statement_timeout = '200ms'");
         for (const auto& row :
             ask("select p.proname, coalesce((select string_agg(format_type(t.type, null), ';' order by "
                 "t.n) from unnest(p.proargtypes) with ordinality as t (type, n)), '') from pg_proc as p"
@@ -175,10 +183,12 @@ BOOST_FIXTURE_TEST_CASE(no_call_of_a_function_breaks_the_log, called_at_random) 
         BOOST_TEST(outcomes[""] > calls / 20); // else the calls were not what they should be
         BOOST_TEST(events_stored() > 20);
 
+        // Who may keep the checkpoints of subscriptions may put them where nothing is.
         const es::verify_report report = run(es::verify(options()));
         for (const es::finding& each : report.findings)
-            BOOST_TEST((each.severity != es::severity::problem), each.subject << ": " << each.message);
-        BOOST_TEST(report.is_sound());
+            if (each.message.find("subscription '") == std::string::npos)
+                BOOST_TEST((each.severity != es::severity::problem), each.subject << ": " << each.message);
+        BOOST_TEST(report.left_out == 0);
 
         // And it goes on for others.
         with_store([](es::store store) -> asio::awaitable<void> {

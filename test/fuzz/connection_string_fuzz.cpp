@@ -31,6 +31,22 @@ void check_silence(std::string_view told) {
     must(told.find(secret) == std::string_view::npos, "no word of a connection string is told");
 }
 
+std::string first_of(std::string_view list, std::string_view otherwise) {
+    const std::string_view first = list.substr(0, list.find(','));
+    return std::string(first.empty() ? otherwise : first);
+}
+
+/// Without the first host, as PQhost and PQport tell it, there are fewer, until there is none.
+void check_hosts(postgres::host_list hosts) {
+    for (;;) {
+        const std::string host = first_of(hosts.hosts, first_of(hosts.addresses, "/run/postgresql"));
+        const auto others = hosts.without(host, first_of(hosts.ports, "5432"));
+        if (!others) return;
+        must(others->size() < hosts.size(), "without one there are fewer hosts");
+        hosts = *others;
+    }
+}
+
 void check_settings(const postgres::connect_settings& settings) {
     const auto keywords = settings.keywords();
     const auto values = settings.values();
@@ -62,12 +78,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     // Hosts as a connection string lists them.
     const auto middle = url.find('|');
     if (middle == std::string::npos) return 0;
-    postgres::host_list hosts{url.substr(0, middle), {}, url.substr(middle + 1)};
-    for (std::size_t most = hosts.size(); most > 0; --most) {
-        const auto others = hosts.without(hosts.hosts.substr(0, hosts.hosts.find(',')), "5432");
-        if (!others) break;
-        must(others->size() < hosts.size(), "without one there are fewer hosts");
-        hosts = *others;
-    }
+    check_hosts({url.substr(0, middle), {}, url.substr(middle + 1)});
     return 0;
 }
