@@ -281,7 +281,8 @@ BOOST_FIXTURE_TEST_CASE(removing_no_events_is_refused_and_keeps_the_tombstone, d
         ask("select eventstore.delete_stream('a', -1, true, gen_random_uuid())");
         session writer;
         for (const char* const most : {"0", "-1", "null"})
-            BOOST_TEST(writer.state_of(here(std::string("select eventstore.purge_stream(1, ") + most + ")")) == "22023");
+            BOOST_TEST(
+                writer.state_of(here(std::string("select eventstore.purge_stream(1, ") + most + ")")) == "22023");
         BOOST_TEST(number("select count(*) from eventstore.streams") == 1);
         BOOST_TEST(number("select eventstore.purge_stream(1, 1)") == 1);
         BOOST_TEST(events_stored() == 1);

@@ -10,6 +10,13 @@ namespace eventstore::test {
 namespace {
 
 asio::awaitable<void> open_and(store_options how, const store_work& body) {
+    // A short time limit is for what a test does, not for the making of its schema.
+    constexpr milliseconds enough = std::chrono::seconds(10);
+    if (how.creates() && how.operation_timeout() < enough) {
+        store_options patient = how;
+        patient.operation_timeout(enough);
+        co_await migrate(std::move(patient));
+    }
     store opened = co_await open(std::move(how));
     co_await body(std::move(opened));
 }
